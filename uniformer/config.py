@@ -1,0 +1,177 @@
+"""What a UniFormer segmentation model is made of: sizes, heads, reach, and where its weights live.
+
+Names, sizes and published results: Li et al., "UniFormer: Unifying Convolution and Self-attention
+for Visual Recognition", arXiv 2201.09450, and the README of Sense-X/UniFormer. A state dict does
+not reveal ``head_dim`` (the packed qkv weight has the same shape for every value), so it is part of
+the configuration and never guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+Reach = Literal["global", "hybrid", "window"]
+REACHES: tuple[Reach, ...] = get_args(Reach)
+
+STRIDES = (4, 8, 16, 32)
+"""Input pixels per token, along each axis, after each of the four stages."""
+
+HYBRID_PERIOD = 4
+"""In the hybrid reach every 4th block of stage 3 stays global; the others see their window only."""
+
+MAX_WINDOW_SIZE = 256
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """Sizes of the four stages: blocks per stage, channels per stage, channels per attention head."""
+
+    depths: tuple[int, int, int, int]
+    dims: tuple[int, int, int, int]
+    head_dim: int = 64
+    mlp_ratio: int = 4
+
+
+@dataclass(frozen=True)
+class FPNConfig:
+    """Feature pyramid (``neck_channels``) with the Semantic FPN head (``channels``)."""
+
+    neck_channels: int = 256
+    channels: int = 128
+
+
+@dataclass(frozen=True)
+class UPerConfig:
+    """UPerNet head, and the auxiliary head on stage 3 that only training uses."""
+
+    channels: int = 512
+    pool_scales: tuple[int, ...] = (1, 2, 3, 6)
+    auxiliary_channels: int = 256
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """One checkpoint on the Hugging Face Hub; ``sha256`` is None until somebody has measured it."""
+
+    repo_id: str
+    filename: str
+    revision: str = "main"
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A named model: backbone, head, class set, reach, preprocessing and default weights.
+
+    ``size_divisor`` is the multiple both input sides are rounded up to (FPN was trained and tested
+    with 32, UPerNet with no rounding). ``published_miou`` is ADE20K val, single scale, in percent,
+    as printed by the authors; nobody measured it here. ``drive_id`` names the authors' Google Drive
+    file where no hub copy exists.
+    """
+
+    name: str
+    backbone: BackboneConfig
+    head: FPNConfig | UPerConfig
+    class_set: str = "ade20k"
+    reach: Reach = "global"
+    window_size: int = 32
+    size_divisor: int = 1
+    short_side: int = 512
+    drop_path_rate: float = 0.0
+    bundled: str | None = None
+    hub: tuple[HubFile, ...] = ()
+    drive_id: str | None = None
+    published_miou: float | None = None
+
+
+SMALL = BackboneConfig(depths=(3, 4, 8, 3), dims=(64, 128, 320, 512))
+BASE = BackboneConfig(depths=(5, 8, 20, 7), dims=(64, 128, 320, 512))
+NANO = BackboneConfig(depths=(2, 3, 6, 2), dims=(32, 64, 160, 256), head_dim=32)
+
+_SMALL_FPN = ModelConfig(
+    "small-fpn",
+    SMALL,
+    FPNConfig(),
+    size_divisor=32,
+    drop_path_rate=0.1,
+    drive_id="14bEsZqMw35tmDgrvYA_dRMsSC0Z4TX2Y",
+    published_miou=46.6,
+)
+_BASE_FPN = ModelConfig(
+    "base-fpn",
+    BASE,
+    FPNConfig(),
+    size_divisor=32,
+    drop_path_rate=0.2,
+    drive_id="14dLoIcAUWjyo1d5XXuo1yb2jcslt_t4P",
+    published_miou=48.0,
+)
+_SMALL_UPERNET = ModelConfig(
+    "small-upernet",
+    SMALL,
+    UPerConfig(),
+    drop_path_rate=0.25,
+    hub=(
+        HubFile("Andy1621/uniformer", "upernet_global_small.pth"),
+        HubFile("lllyasviel/Annotators", "upernet_global_small.pth"),
+    ),
+    drive_id="13hOneJiFqwEneUz1Zpqo1W2uv7BsoXGF",
+    published_miou=47.6,
+)
+_BASE_UPERNET = ModelConfig(
+    "base-upernet",
+    BASE,
+    UPerConfig(),
+    drop_path_rate=0.4,
+    drive_id="14bEgmFbTijBoTKTwny_aCJlARs6z31mP",
+    published_miou=50.0,
+)
+
+
+def _trained_hybrid(config: ModelConfig, drive_id: str | None, miou: float) -> ModelConfig:
+    """The form of ``config`` that the authors trained with windows of 14 in the hybrid reach."""
+    return replace(
+        config,
+        name=f"{config.name}-h14",
+        reach="hybrid",
+        window_size=14,
+        hub=(),
+        drive_id=drive_id,
+        published_miou=miou,
+    )
+
+
+MODELS: dict[str, ModelConfig] = {
+    config.name: config
+    for config in (
+        ModelConfig(
+            "nano",
+            NANO,
+            FPNConfig(neck_channels=96, channels=64),
+            class_set="everyday22",
+            size_divisor=32,
+            short_side=384,
+        ),
+        _SMALL_FPN,
+        _BASE_FPN,
+        _SMALL_UPERNET,
+        _BASE_UPERNET,
+        _trained_hybrid(_SMALL_FPN, None, 46.3),
+        _trained_hybrid(_BASE_FPN, "14XokJDp1oYDV9jZnniMXyk3AnVfk1S1-", 47.0),
+        _trained_hybrid(_SMALL_UPERNET, None, 46.9),
+        _trained_hybrid(_BASE_UPERNET, None, 48.9),
+    )
+}
+
+
+def check_reach(reach: str, window_size: int) -> None:
+    """Raise ``ValueError`` unless reach and window size are ones a backbone can take."""
+    if reach not in REACHES:
+        raise ValueError(f"Unknown reach {reach!r}: choose one of {', '.join(REACHES)}.")
+    if isinstance(window_size, bool) or not isinstance(window_size, int):
+        raise ValueError(f"The window size must be a whole number of tokens, not {window_size!r}.")
+    if not 1 <= window_size <= MAX_WINDOW_SIZE:
+        raise ValueError(
+            f"The window size must be 1 to {MAX_WINDOW_SIZE} tokens, not {window_size}."
+        )

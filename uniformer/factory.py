@@ -1,0 +1,62 @@
+"""Make models by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from uniformer.classes import class_set, numbered_classes
+from uniformer.config import MODELS, ModelConfig, Reach
+from uniformer.segmenter import Segmenter
+from uniformer.weights import load_weights
+
+
+def list_models() -> list[str]:
+    """Return the names :func:`create_model` knows, the bundled one first."""
+    return list(MODELS)
+
+
+def find_config(name: str) -> ModelConfig:
+    """Return the configuration called ``name``; ``ValueError`` lists the names there are."""
+    if name not in MODELS:
+        raise ValueError(f"There is no model called {name!r}: choose one of {', '.join(MODELS)}.")
+    return MODELS[name]
+
+
+def create_model(
+    name: str,
+    *,
+    weights: str | None = "default",
+    reach: Reach | None = None,
+    window_size: int | None = None,
+    num_classes: int | None = None,
+    device: str | torch.device | None = None,
+) -> Segmenter:
+    """Return the model called ``name`` in eval mode.
+
+    ``weights`` is ``"default"`` (the bundled file or the hub copy of that model), a path to a
+    ``.pth`` or ``.safetensors`` file, a hub id ``owner/repo/file``, or None for an untrained model
+    (``model.weights.trained`` is then False). ``reach`` and ``window_size`` override what the model
+    was trained with. ``num_classes`` replaces the classifier for fine-tuning: the new classes are
+    numbered, and only a backbone file, or None, can fill the rest.
+
+    Raises ``ValueError`` for an unknown name, reach or size, and
+    :class:`uniformer.weights.WeightsError` when weights cannot be had or do not fit.
+    """
+    config = find_config(name)
+    if reach is not None or window_size is not None:
+        config = replace(
+            config,
+            reach=config.reach if reach is None else reach,
+            window_size=config.window_size if window_size is None else window_size,
+        )
+    classes = class_set(config.class_set)
+    if num_classes is not None and num_classes != len(classes):
+        if not 2 <= num_classes <= 255:
+            raise ValueError(f"A model can have 2 to 255 classes, not {num_classes}.")
+        classes = numbered_classes(num_classes)
+    model = Segmenter(config, classes).eval()
+    if weights is not None:
+        load_weights(model, weights)
+    return model if device is None else model.to(device)
