@@ -1,7 +1,7 @@
 """Global affinity: multi-head self-attention over tokens, and the windows that can bound it.
 
-Paper: A_n(X_i, X_j) = softmax_j(Q_n(X_i)^T K_n(X_j)), arXiv 2201.09450, section 3.3. The projections
-and the affinity are separate methods, so that an analysis can recompute one row without the rest.
+A_n(X_i, X_j) = softmax_j(Q_n(X_i)^T K_n(X_j)), arXiv 2201.09450, section 3.3. The projections and
+the affinity are separate methods, so that an analysis can recompute one row without the rest.
 """
 
 from __future__ import annotations

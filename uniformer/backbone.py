@@ -1,4 +1,4 @@
-"""The UniFormer backbone for dense prediction: two local stages, two global stages, four maps out."""
+"""The UniFormer backbone for dense prediction: two local stages, two global stages, four maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import HYBRID_PERIOD, STRIDES, BackboneConfig, Reach, check_reach
-from uniformer.layers import EPS, PatchEmbed, to_map, to_tokens
+from uniformer.layers import EPS, MapNorm, PatchEmbed
 
 MIN_SIDE = STRIDES[-1]
 
@@ -22,7 +22,7 @@ class UniFormer(nn.Module):
     def __init__(self, config: BackboneConfig, drop_path_rate: float = 0.0) -> None:
         super().__init__()
         self.config = config
-        rates = iter(torch.linspace(0, drop_path_rate, sum(config.depths)).tolist())
+        rates = iter(torch.linspace(0, drop_path_rate, sum(config.depths), device="cpu").tolist())
         channels = 3
         for stage, (depth, dim) in enumerate(zip(config.depths, config.dims, strict=True), start=1):
             embed = PatchEmbed(4 if stage == 1 else 2, channels, dim)
@@ -34,10 +34,10 @@ class UniFormer(nn.Module):
             )
             self.add_module(f"patch_embed{stage}", embed)
             self.add_module(f"blocks{stage}", blocks)
-            self.add_module(f"norm{stage}", nn.LayerNorm(dim, eps=EPS))
+            self.add_module(f"norm{stage}", MapNorm(dim, eps=EPS))
             channels = dim
 
-    def stage(self, number: int) -> tuple[PatchEmbed, nn.ModuleList, nn.LayerNorm]:
+    def stage(self, number: int) -> tuple[PatchEmbed, nn.ModuleList, MapNorm]:
         """Return patch embedding, blocks and output norm of stage ``number``, 1 to 4."""
         return (
             getattr(self, f"patch_embed{number}"),
@@ -58,7 +58,7 @@ class UniFormer(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[-2:]) < MIN_SIDE:
             raise ValueError(
-                f"The backbone takes (B, 3, H, W) with H and W at least {MIN_SIDE}, not {tuple(x.shape)}."
+                f"The backbone takes (B, 3, H, W) with H, W >= {MIN_SIDE}, not {tuple(x.shape)}."
             )
         maps = []
         for number in range(1, 5):
@@ -66,5 +66,5 @@ class UniFormer(nn.Module):
             x = embed(x)
             for block in blocks:
                 x = block(x)
-            maps.append(to_map(norm(to_tokens(x)), *x.shape[-2:]))
+            maps.append(norm(x))
         return tuple(maps)

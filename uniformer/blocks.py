@@ -1,4 +1,4 @@
-"""The two UniFormer blocks: position encoding, relation aggregation (local or global), feed-forward.
+"""The two UniFormer blocks: position encoding, local or global affinity, feed-forward.
 
 Every block is ``x + DPE(x)``, then ``+ MHRA(norm(x))``, then ``+ FFN(norm(x))`` (arXiv 2201.09450,
 eq. 1-3) and maps (B, C, H, W) to (B, C, H, W).

@@ -1,4 +1,4 @@
-"""Class sets: the names and colours of what a model can predict, read once from ``uniformer/data``."""
+"""Class sets: names and colours of what a model can predict, kept in ``uniformer/data``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def numbered_classes(count: int) -> ClassSet:
 
 @cache
 def class_set(name: str) -> ClassSet:
-    """Return the class set ``ade20k`` (150) or ``everyday22`` (22); ``KeyError`` for another name."""
+    """Return the class set ``ade20k`` (150) or ``everyday22`` (22); else ``KeyError``."""
     file = resources.files("uniformer") / "data" / f"{name}.json"
     if not file.is_file():
         raise KeyError(name)

@@ -25,7 +25,7 @@ MAX_WINDOW_SIZE = 256
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """Sizes of the four stages: blocks per stage, channels per stage, channels per attention head."""
+    """Sizes of the four stages: blocks and channels per stage, channels per attention head."""
 
     depths: tuple[int, int, int, int]
     dims: tuple[int, int, int, int]
@@ -87,7 +87,7 @@ class ModelConfig:
 
 SMALL = BackboneConfig(depths=(3, 4, 8, 3), dims=(64, 128, 320, 512))
 BASE = BackboneConfig(depths=(5, 8, 20, 7), dims=(64, 128, 320, 512))
-NANO = BackboneConfig(depths=(2, 3, 6, 2), dims=(32, 64, 160, 256), head_dim=32)
+NANO = BackboneConfig(depths=(2, 3, 6, 2), dims=(48, 96, 160, 256), head_dim=32)
 
 _SMALL_FPN = ModelConfig(
     "small-fpn",
@@ -148,7 +148,7 @@ MODELS: dict[str, ModelConfig] = {
         ModelConfig(
             "nano",
             NANO,
-            FPNConfig(neck_channels=96, channels=64),
+            FPNConfig(neck_channels=64, channels=64),
             class_set="everyday22",
             size_divisor=32,
             short_side=384,

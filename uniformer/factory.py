@@ -38,8 +38,8 @@ def create_model(
     ``weights`` is ``"default"`` (the bundled file or the hub copy of that model), a path to a
     ``.pth`` or ``.safetensors`` file, a hub id ``owner/repo/file``, or None for an untrained model
     (``model.weights.trained`` is then False). ``reach`` and ``window_size`` override what the model
-    was trained with. ``num_classes`` replaces the classifier for fine-tuning: the new classes are
-    numbered, and only a backbone file, or None, can fill the rest.
+    was trained with. ``num_classes`` gives the model that many classes without names, for
+    fine-tuning and for files trained on other classes.
 
     Raises ``ValueError`` for an unknown name, reach or size, and
     :class:`uniformer.weights.WeightsError` when weights cannot be had or do not fit.

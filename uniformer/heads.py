@@ -67,7 +67,7 @@ class FPN(nn.Module):
 
 
 class FPNHead(nn.Module):
-    """Semantic FPN: bring every level to stride 4 by 3x3 convolutions and doublings, sum, classify."""
+    """Semantic FPN: every level to stride 4 by 3x3 convolutions and doublings; sum; classify."""
 
     def __init__(
         self, neck_channels: int, channels: int, num_classes: int, levels: int = 4

@@ -37,7 +37,14 @@ class PatchEmbed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.proj(x)
         height, width = x.shape[-2:]
-        return to_map(self.norm(to_tokens(x)), height, width)
+        return to_map(self.norm(to_tokens(x)), height, width).contiguous()
+
+
+class MapNorm(nn.LayerNorm):
+    """LayerNorm over the channels of a map (B, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous()
 
 
 class Mlp(nn.Module):

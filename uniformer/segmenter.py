@@ -39,7 +39,8 @@ class Segmenter(nn.Module):
     """Maps normalised RGB (B, 3, H, W), sides at least 32, to logits (B, classes, H/4, W/4).
 
     ``config`` says how it is built, ``classes`` what it can predict, ``weights`` what has been
-    loaded. ``reach`` and ``window_size`` are changed with :meth:`set_reach`.
+    loaded, ``optimized`` whether this is a rewriting that can only predict. ``reach`` and
+    ``window_size`` are changed with :meth:`set_reach`.
     """
 
     def __init__(self, config: ModelConfig, classes: ClassSet) -> None:
@@ -47,6 +48,7 @@ class Segmenter(nn.Module):
         self.config = config
         self.classes = classes
         self.weights = UNTRAINED
+        self.optimized = False
         self.backbone = UniFormer(config.backbone, config.drop_path_rate)
         for name, module in build_heads(config.backbone.dims, config.head, len(classes)).items():
             self.add_module(name, module)
@@ -74,6 +76,11 @@ class Segmenter(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decode(self.backbone(x))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights, and of the products where a model is optimized."""
+        return self.backbone.patch_embed1.proj.weight.dtype
 
     @property
     def device(self) -> torch.device:
