@@ -1,0 +1,235 @@
+"""Checkpoint files: read them without running their code, look inside, convert them.
+
+A ``.pth`` file is a pickle, which could run anything when opened; it is only ever read with
+torch's ``weights_only`` unpickler, which builds tensors and plain containers and nothing else. What
+a file is, is told by its first bytes and not by its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+import warnings
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from uniformer.config import MODELS
+from uniformer.files import replace_file
+from uniformer.matching import (
+    Kind,
+    count_classes,
+    find_kind,
+    guess_configs,
+    official_names,
+    skeleton,
+)
+
+MAX_FILE_BYTES = 4 * 2**30
+"""Largest file, and largest sum of its tensors, that is read (an official one has 0.1 to 1 GB)."""
+
+_WRAPPERS = ("state_dict", "model")
+_BESIDE_WEIGHTS = ("meta", "optimizer")
+_WANTED = re.compile(r"GLOBAL (\S+)")
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be had, cannot be read or do not fit; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class CheckpointReport:
+    """What a checkpoint file holds.
+
+    ``wrapper`` is the entry of a ``.pth`` that held the weights, None when they were bare.
+    ``parameters`` counts learned numbers, without BatchNorm's running statistics; ``dtypes``
+    counts tensors. ``models`` are the names it fits (:func:`uniformer.matching.guess_configs`),
+    ``unknown_keys`` those that no model has.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    container: str
+    wrapper: str | None
+    kind: Kind
+    tensors: int
+    parameters: int
+    dtypes: dict[str, int]
+    num_classes: int | None
+    models: list[str]
+    unknown_keys: list[str]
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Contents:
+    state: dict[str, Tensor]
+    container: str
+    wrapper: str | None
+    metadata: dict[str, str]
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """Return the named tensors of a ``.pth`` or ``.safetensors`` file, on the CPU, as stored.
+
+    A ``.pth`` may hold them bare or as its entry ``state_dict`` or ``model``; a leading
+    ``module.`` is stripped from the names. Raises :class:`WeightsError` for a file that is missing,
+    too large, damaged or no checkpoint, that wants more than tensors, or that holds NaN.
+    """
+    return _read(Path(path)).state
+
+
+def inspect_checkpoint(path: str | Path) -> CheckpointReport:
+    """Return what the file ``path`` holds; raises as :func:`read_state_dict`."""
+    path = Path(path)
+    contents = _read(path)
+    state = contents.state
+    known = {key for name in MODELS for key in skeleton(name)}
+    learned = [value for key, value in state.items() if not _is_statistic(key)]
+    return CheckpointReport(
+        name=path.name,
+        bytes=path.stat().st_size,
+        sha256=sha256_of(path),
+        container=contents.container,
+        wrapper=contents.wrapper,
+        kind=find_kind(state),
+        tensors=len(state),
+        parameters=sum(value.numel() for value in learned),
+        dtypes=dict(Counter(str(v.dtype).removeprefix("torch.") for v in state.values())),
+        num_classes=count_classes(state),
+        models=guess_configs(state),
+        unknown_keys=[key for key in official_names(state) if key not in known],
+        metadata=contents.metadata,
+    )
+
+
+def convert_checkpoint(source: str | Path, target: str | Path) -> None:
+    """Write the tensors of ``source`` to ``target`` as safetensors: same names, dtypes and values.
+
+    The header records the name and sha256 of ``source``. An existing ``target`` is never
+    overwritten. Raises :class:`WeightsError` for that, for a ``target`` that does not end in
+    ``.safetensors`` or cannot be written, and as :func:`read_state_dict`.
+    """
+    source, target = Path(source), Path(target)
+    if target.suffix != ".safetensors":
+        raise WeightsError(f"The converted file must end in .safetensors, not {target.name}.")
+    if target.exists():
+        raise WeightsError(f"{target} exists already: delete it or choose another name.")
+    contents = _read(source)
+    # Every tensor gets memory of its own: safetensors refuses tensors that share it.
+    tensors = {
+        key: value.clone(memory_format=torch.contiguous_format)
+        for key, value in contents.state.items()
+    }
+    origin = {"format": "pt", "source": source.name, "source_sha256": sha256_of(source)}
+    content = save(tensors, metadata={**contents.metadata, **origin})
+    try:
+        replace_file(target, lambda file: file.write(content))
+    except OSError as error:
+        raise WeightsError(f"{target} cannot be written: {error.strerror}.") from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the sha256 of a file as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _is_statistic(key: str) -> bool:
+    return key.endswith(("running_mean", "running_var", "num_batches_tracked"))
+
+
+def _read(path: Path) -> _Contents:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error
+    if size > MAX_FILE_BYTES:
+        raise WeightsError(f"{path.name} has {size} bytes; at most {MAX_FILE_BYTES} are read.")
+    if size == 0:
+        raise WeightsError(f"{path.name} is empty.")
+    try:
+        # A safetensors file is the length of its header in 8 bytes, then the header, in JSON.
+        if start[8:] == b"{":
+            contents = _read_safetensors(path)
+        else:
+            contents = _read_pickle(path, is_zip=start.startswith(b"PK"))
+    except WeightsError:
+        raise
+    except Exception as error:  # what a damaged file makes the readers raise is not documented
+        if wanted := isinstance(error, pickle.UnpicklingError) and _WANTED.search(str(error)):
+            raise WeightsError(
+                f"{path.name} wants {wanted[1]}, which is more than tensors and could run code, so "
+                "it was not opened: where you trust it, save model.state_dict() alone."
+            ) from error
+        raise WeightsError(
+            f"{path.name} is damaged, cut short or no checkpoint: PyTorch (.pth) and safetensors "
+            "files can be read."
+        ) from error
+    _check_tensors(contents.state, path.name)
+    return contents
+
+
+def _read_safetensors(path: Path) -> _Contents:
+    with safe_open(path, framework="pt", device="cpu") as file:
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return _Contents(_unprefixed(state), "safetensors", None, dict(file.metadata() or {}))
+
+
+def _read_pickle(path: Path, is_zip: bool) -> _Contents:
+    if is_zip:
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise WeightsError(f"{path.name} is compressed, which torch.save never does.")
+    # torch maps zip files by path only, and takes any path that ends so for safetensors.
+    mapped = is_zip and path.suffix != ".safetensors"
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loaded = torch.load(
+            path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped
+        )
+    if not isinstance(loaded, dict):
+        raise WeightsError(f"{path.name} holds a {type(loaded).__name__}, not named weights.")
+    wrapper = next((key for key in _WRAPPERS if isinstance(loaded.get(key), dict)), None)
+    state = loaded[wrapper] if wrapper else loaded
+    state = {key: value for key, value in state.items() if key not in _BESIDE_WEIGHTS}
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise WeightsError(
+                f"{path.name} is no state dict: {key!r} is a {type(value).__name__}, not a tensor."
+            )
+    return _Contents(_unprefixed(state), "pth", wrapper, {})
+
+
+def _unprefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Strip what data-parallel training puts before every name."""
+    prefix = "module." if all(key.startswith("module.") for key in state) else ""
+    return {key.removeprefix(prefix): value.detach() for key, value in state.items()}
+
+
+def _check_tensors(state: dict[str, Tensor], name: str) -> None:
+    if not state:
+        raise WeightsError(f"{name} holds no weights.")
+    for key, value in state.items():
+        odd = value.is_nested or value.is_quantized or value.is_complex()
+        if odd or value.layout != torch.strided or value.device.type != "cpu":
+            raise WeightsError(f"{name}: {key} is not a plain tensor.")
+    # A pickle can describe a huge tensor by repeating one number, so the file's size is no bound.
+    if sum(value.numel() * value.element_size() for value in state.values()) > MAX_FILE_BYTES:
+        raise WeightsError(f"{name} describes tensors of more than {MAX_FILE_BYTES} bytes.")
+    for key, value in state.items():
+        if value.is_floating_point() and not value.float().isfinite().all():
+            raise WeightsError(f"{name}: {key} holds NaN or infinite values.")
