@@ -1,5 +1,8 @@
 """UniFormer semantic segmentation: every official model, exact, without mmcv."""
 
 from uniformer.factory import create_model, list_models
+from uniformer.pictures import open_picture
+from uniformer.predict import segment
+from uniformer.segmentation import Segmentation
 
-__all__ = ["create_model", "list_models"]
+__all__ = ["Segmentation", "create_model", "list_models", "open_picture", "segment"]

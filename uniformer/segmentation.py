@@ -1,0 +1,151 @@
+"""What a segmenter says about a picture, and the files it can be saved as."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+import PIL
+import torch
+from PIL import Image
+
+from uniformer.classes import ClassSet
+from uniformer.files import replace_file
+from uniformer.segmenter import WeightsRecord
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class found in a picture: its area and how sure the model is there.
+
+    ``share`` is the part of all pixels, 0 to 1; ``mean_confidence`` the mean probability of the
+    label over the ``pixels`` of the class, 0 to 1.
+    """
+
+    index: int
+    name: str
+    color: str
+    pixels: int
+    share: float
+    mean_confidence: float
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Labels of a picture at its own size, and how sure the model is of them.
+
+    ``picture`` is uint8 RGB (H, W, 3); ``labels`` uint8 (H, W), indices into ``classes``. The
+    float32 maps (H, W) run from 0 to 1: ``confidence`` is the probability of the label,
+    ``entropy`` that of the class probabilities as a share of its maximum, log(classes), and
+    ``margin`` the probability of the label minus that of the runner-up. ``model`` is the name,
+    ``weights`` where its weights came from, ``settings`` all else that the labels depend on.
+    """
+
+    picture: np.ndarray
+    labels: np.ndarray
+    confidence: np.ndarray
+    entropy: np.ndarray
+    margin: np.ndarray
+    classes: ClassSet
+    model: str
+    weights: WeightsRecord
+    settings: dict[str, Any]
+
+    def table(self) -> list[ClassRow]:
+        """Return the classes that occur, largest area first."""
+        count = len(self.classes)
+        pixels = np.bincount(self.labels.ravel(), minlength=count)
+        confidence = np.bincount(self.labels.ravel(), self.confidence.ravel(), minlength=count)
+        return [
+            ClassRow(
+                index=int(index),
+                name=self.classes.names[index],
+                color=self.classes.colors[index],
+                pixels=int(pixels[index]),
+                share=float(pixels[index] / self.labels.size),
+                mean_confidence=float(confidence[index] / pixels[index]),
+            )
+            for index in np.argsort(-pixels, kind="stable")
+            if pixels[index]
+        ]
+
+    def label_image(self) -> Image.Image:
+        """Return the class indices as an 8-bit greyscale image (mode L)."""
+        return Image.fromarray(self.labels)
+
+    def color_image(self) -> Image.Image:
+        """Return the labels in class colours (RGB)."""
+        return Image.fromarray(self.classes.palette[self.labels])
+
+    def overlay(self, opacity: float = 0.6) -> Image.Image:
+        """Return the class colours laid over the picture; ``opacity`` 0 shows the picture only."""
+        if not 0 <= opacity <= 1:
+            raise ValueError(f"The opacity must be from 0 to 1, not {opacity}.")
+        return Image.blend(Image.fromarray(self.picture), self.color_image(), opacity)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the labels depend on and the class table, ready for JSON.
+
+        ``sha256`` is that of the picture's RGB bytes, row by row.
+        """
+        height, width = self.labels.shape
+        return {
+            "picture": {
+                "height": height,
+                "width": width,
+                "sha256": hashlib.sha256(self.picture.tobytes()).hexdigest(),
+            },
+            "model": self.model,
+            "weights": asdict(self.weights),
+            "settings": self.settings,
+            "classes": {"name": self.classes.name, "count": len(self.classes)},
+            "table": [asdict(row) for row in self.table()],
+            "versions": {
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+                "opencv": cv2.__version__,
+                "pillow": PIL.__version__,
+            },
+        }
+
+    def save(self, folder: str | Path, stem: str) -> list[Path]:
+        """Write the labels, class colours, overlay, maps and description; return the five files.
+
+        ``{stem}.labels.png`` holds class indices, ``{stem}.colors.png`` class colours,
+        ``{stem}.overlay.png`` the overlay, ``{stem}.npz`` labels, the float maps and class names,
+        ``{stem}.json`` :meth:`describe`. Existing files are replaced, each only once it is
+        complete. Raises ``ValueError`` if ``stem`` is not a plain file name, and ``OSError`` if the
+        folder cannot be written to.
+        """
+        if not stem or Path(stem).name != stem:
+            raise ValueError(f"{stem!r} cannot be used as the name of a file.")
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        writers = {
+            "labels.png": partial(self.label_image().save, format="PNG"),
+            "colors.png": partial(self.color_image().save, format="PNG"),
+            "overlay.png": partial(self.overlay().save, format="PNG"),
+            "npz": self._write_maps,
+            "json": self._write_description,
+        }
+        return [replace_file(folder / f"{stem}.{kind}", write) for kind, write in writers.items()]
+
+    def _write_maps(self, file: BinaryIO) -> None:
+        np.savez_compressed(
+            file,
+            labels=self.labels,
+            confidence=self.confidence,
+            entropy=self.entropy,
+            margin=self.margin,
+            class_names=np.array(self.classes.names),
+            class_colors=self.classes.palette,
+        )
+
+    def _write_description(self, file: BinaryIO) -> None:
+        file.write(json.dumps(self.describe(), indent=2, ensure_ascii=False).encode())
