@@ -1,0 +1,160 @@
+"""The backbone's modules, rewritten for prediction: same function, fewer passes over memory.
+
+Maps keep the shape (B, C, H, W) between modules but lie in memory channel by channel
+(``channels_last``), so that a map and its tokens (B, H, W, C) are two views of the same numbers.
+BatchNorm is folded into the product behind it, ``x + DPE(x)`` is one depthwise kernel with 1 added
+at its centre, attention runs fused. The residual stream and the norms stay float32; ``dtype`` is
+that of the products.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from uniformer.attention import Attention, from_windows, to_windows
+from uniformer.blocks import GlobalBlock, LocalBlock
+from uniformer.fast.folding import frozen, linear, norm_then_conv, recast
+from uniformer.layers import MapNorm, PatchEmbed
+
+HIDDEN_BYTES = 4 << 20
+"""Hidden activations of a feed-forward network held at once."""
+
+
+def last(x: Tensor) -> Tensor:
+    """View a map (B, C, H, W) as (B, H, W, C)."""
+    return x.permute(0, 2, 3, 1)
+
+
+def first(x: Tensor) -> Tensor:
+    """View (B, H, W, C) as a map (B, C, H, W)."""
+    return x.permute(0, 3, 1, 2)
+
+
+class FastPatchEmbed(nn.Module):
+    """Patch embedding as one matrix product over flattened patches."""
+
+    def __init__(self, source: PatchEmbed, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.size = source.proj.kernel_size[0]
+        weight = source.proj.weight.detach().permute(0, 2, 3, 1)  # (O, k, k, C)
+        self.proj = linear(weight, source.proj.bias.detach(), dtype)
+        self.norm = frozen(source.norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.size
+        height, width = x.shape[2] // size, x.shape[3] // size
+        x = last(x[:, :, : height * size, : width * size]).to(self.proj.weight.dtype)
+        x = x.unflatten(1, (height, size)).unflatten(3, (width, size))
+        patches = x.transpose(2, 3).flatten(3)  # (B, h, w, k * k * C)
+        return first(self.norm(self.proj(patches).float()))
+
+
+class FastMapNorm(nn.Module):
+    """Output norm of a stage, on a view instead of a copy."""
+
+    def __init__(self, source: MapNorm) -> None:
+        super().__init__()
+        self.norm = frozen(source)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return first(self.norm(last(x)))
+
+
+class FeedForward(nn.Module):
+    """``x + fc2(gelu(fc1(norm(x))))`` on tokens (N, C), in place, a share of them at a time."""
+
+    def __init__(self, norm: nn.Module, fc1: nn.Linear, fc2: nn.Linear) -> None:
+        super().__init__()
+        self.norm, self.fc1, self.fc2 = norm, fc1, fc2
+
+    def forward(self, x: Tensor) -> None:
+        weight = self.fc1.weight
+        for part in x.split(max(256, HIDDEN_BYTES // (len(weight) * weight.element_size()))):
+            part += self.fc2(F.gelu(self.fc1(self.norm(part).to(weight.dtype))))
+
+
+class AddPosition(nn.Module):
+    """``x + DPE(x)`` as one depthwise kernel: map (B, C, H, W) in, new tokens (B, H, W, C) out."""
+
+    def __init__(self, source: nn.Conv2d) -> None:
+        super().__init__()
+        weight = source.weight.detach().clone()
+        weight[:, :, 1, 1] += 1
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", source.bias.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return last(F.conv2d(x, self.weight, self.bias, padding=1, groups=x.shape[1])).contiguous()
+
+
+class FastLocalBlock(nn.Module):
+    """:class:`~uniformer.blocks.LocalBlock` with both BatchNorms folded away."""
+
+    def __init__(self, source: LocalBlock, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.position = AddPosition(source.pos_embed)
+        self.value = norm_then_conv(source.norm1, source.conv1, dtype)
+        self.register_buffer("affinity", source.attn.weight.detach().to(dtype))
+        self.register_buffer("affinity_bias", source.attn.bias.detach().to(dtype))
+        self.mix = recast(source.conv2, dtype)
+        self.feed_forward = FeedForward(
+            nn.Identity(),
+            norm_then_conv(source.norm2, source.mlp.fc1, dtype),
+            recast(source.mlp.fc2, dtype),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.position(x)
+        values = first(self.value(x.to(self.value.weight.dtype)))
+        local = F.conv2d(
+            values, self.affinity, self.affinity_bias, padding=2, groups=values.shape[1]
+        )
+        x += self.mix(last(local))
+        self.feed_forward(x.flatten(0, 2))
+        return first(x)
+
+
+class FastAttention(nn.Module):
+    """Fused attention on normed tokens (B, N, C)."""
+
+    def __init__(self, source: Attention, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.heads = source.heads
+        self.qkv = recast(source.qkv, dtype)
+        self.proj = recast(source.proj, dtype)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        heads = F.scaled_dot_product_attention(query, key, value)
+        return self.proj(heads.transpose(1, 2).flatten(2))
+
+
+class FastGlobalBlock(nn.Module):
+    """:class:`~uniformer.blocks.GlobalBlock` with fused attention and no copies."""
+
+    def __init__(self, source: GlobalBlock, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.window_size = source.window_size
+        self.position = AddPosition(source.pos_embed)
+        self.norm = frozen(source.norm1)
+        self.attn = FastAttention(source.attn, dtype)
+        self.feed_forward = FeedForward(
+            frozen(source.norm2), recast(source.mlp.fc1, dtype), recast(source.mlp.fc2, dtype)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.position(x)
+        x += self.attend(self.norm(x).to(self.attn.qkv.weight.dtype))
+        self.feed_forward(x.flatten(0, 2))
+        return first(x)
+
+    def attend(self, normed: Tensor) -> Tensor:
+        """Return attention of normed tokens (B, H, W, C), over the map or window by window."""
+        height, width = normed.shape[1:3]
+        if self.window_size is None:
+            return self.attn(normed.flatten(1, 2)).unflatten(1, (height, width))
+        windows, padded = to_windows(normed, self.window_size)
+        return from_windows(self.attn(windows), self.window_size, padded, (height, width))
