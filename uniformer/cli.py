@@ -1,0 +1,203 @@
+"""The command line, ``python -m uniformer``: what can be asked, and how failures are told.
+
+What the commands do is in :mod:`uniformer.commands`, which is only imported once there is one to
+run: it needs PyTorch, and help should not wait for that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from uniformer.config import MODELS, REACHES
+
+EXAMPLES = """examples:
+  python -m uniformer segment photo.jpg
+  python -m uniformer segment photos/ -o labelled --model small-upernet --weights my.pth
+  python -m uniformer models
+  python -m uniformer inspect upernet_global_small.pth
+  python -m uniformer convert upernet_global_small.pth upernet_global_small.safetensors
+  python -m uniformer evaluate --images images/validation --annotations annotations/validation
+
+"COMMAND --help" says more about each."""
+
+SEGMENT = """Label photos. For each, five files are written: NAME.labels.png (class ids),
+NAME.colors.png, NAME.overlay.png, NAME.npz (labels, confidence, entropy, margin) and NAME.json
+(class table and settings). Photos of one name get -2, -3, ... appended. A photo that cannot be read
+is named at the end and does not stop the others; the exit code is then 1."""
+
+EVALUATE = """Score a model on annotated pictures: mIoU, mean and overall pixel accuracy, boundary
+IoU. The annotation of NAME.jpg is NAME.png, one class id per pixel, 255 for "not annotated"."""
+
+EVALUATE_EXAMPLE = """example, on ADE20K as downloaded:
+  python -m uniformer evaluate --model small-upernet --zero-is-other \\
+    --images ADEChallengeData2016/images/validation \\
+    --annotations ADEChallengeData2016/annotations/validation \\
+    --resume ade20k.state.json -o ade20k.json"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells wrong usage like every other failure; exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one sentence and how to get help, and exit."""
+        self.exit(2, f"uniformer: error: {message}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 for a failure, 130 when interrupted.
+
+    Failures are one sentence on stderr. Wrong usage raises ``SystemExit`` with 2, as argparse does.
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        from uniformer.commands import COMMANDS
+
+        return COMMANDS[args.command](args)
+    except KeyboardInterrupt:
+        print("uniformer: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"uniformer: error: {_sentence(error)}", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole command line."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = Parser(
+        prog="python -m uniformer",
+        description="UniFormer semantic segmentation: label photos, look into checkpoints, score.",
+        epilog=EXAMPLES,
+        formatter_class=plain,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    segment = commands.add_parser("segment", help="label photos", description=SEGMENT)
+    _add_photos(segment)
+    _add_model(segment)
+    _add_prediction(segment)
+
+    models = commands.add_parser("models", help="list the models")
+    models.add_argument(
+        "--count", action="store_true", help="count multiply-accumulates too (some seconds)"
+    )
+
+    inspect = commands.add_parser("inspect", help="say what a checkpoint file holds")
+    inspect.add_argument("file", type=Path, metavar="FILE", help=".pth or .safetensors")
+    inspect.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+    convert = commands.add_parser("convert", help="rewrite a checkpoint as safetensors")
+    convert.add_argument("file", type=Path, metavar="FILE", help=".pth or .safetensors")
+    convert.add_argument("out", type=Path, metavar="OUT", help="the new .safetensors file")
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="score a model on annotated pictures",
+        description=EVALUATE,
+        epilog=EVALUATE_EXAMPLE,
+        formatter_class=plain,
+    )
+    _add_evaluation(evaluate)
+    _add_model(evaluate)
+    _add_prediction(evaluate)
+    return parser
+
+
+def _add_photos(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("segmented"),
+        metavar="DIR",
+        help="where the files go (default: %(default)s)",
+    )
+
+
+def _add_evaluation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the pictures")
+    parser.add_argument(
+        "--annotations", type=Path, required=True, metavar="DIR", help="a PNG for each picture"
+    )
+    parser.add_argument(
+        "--zero-is-other",
+        action="store_true",
+        help="class ids start at 1 and 0 is not scored, as in ADE20K's own files",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write all figures to this file, as JSON"
+    )
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="keep the state here, and go on from it"
+    )
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model",
+        choices=MODELS,
+        default="nano",
+        metavar="NAME",
+        help='one that "models" lists (default: %(default)s)',
+    )
+    group.add_argument(
+        "--weights",
+        default="default",
+        help="default (the model's own), a file, a Hub id owner/repo/file, or none (untrained)",
+    )
+    group.add_argument("--reach", choices=REACHES, help="what stage 3 attends to")
+    group.add_argument(
+        "--window-size", type=int, metavar="N", help="in stage-3 tokens of 16 pixels"
+    )
+    group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
+    group.add_argument(
+        "--exact",
+        action="store_true",
+        help="follow the official operations one by one: slower, equal but for rounding",
+    )
+
+
+def _add_prediction(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("prediction")
+    group.add_argument(
+        "--mode", choices=("whole", "slide"), default="whole", help="default: %(default)s"
+    )
+    group.add_argument("--flip", action="store_true", help="average with the mirror image")
+    group.add_argument(
+        "--scales",
+        type=_numbers,
+        default=(1.0,),
+        metavar="A,B,...",
+        help="average over these sizes, for example 0.75,1.0,1.25",
+    )
+    group.add_argument(
+        "--short-side", type=int, metavar="N", help="pixels the network sees (default: the model's)"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="bfloat16 is faster where the processor has it, and rounds more",
+    )
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list like 0.75,1.0") from None
+
+
+def _sentence(error: Exception) -> str:
+    """Return what went wrong on one line."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())

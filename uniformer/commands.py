@@ -1,0 +1,225 @@
+"""What the commands of the command line do; :mod:`uniformer.cli` reads the arguments."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
+from uniformer.config import MODELS, ModelConfig
+from uniformer.cost import count_macs, count_parameters
+from uniformer.dataset import list_pictures
+from uniformer.factory import create_model
+from uniformer.fast import optimize_for_inference
+from uniformer.files import replace_file
+from uniformer.pictures import PictureError
+from uniformer.predict import segment
+from uniformer.segmentation import Segmentation
+from uniformer.segmenter import Segmenter
+
+NAMED_CLASSES = 3
+"""Classes, largest first, on the line that tells of one photo."""
+
+COUNTED_SIZE = 512
+
+
+def run_segment(args: argparse.Namespace) -> int:
+    """Label photos one by one; 1 when some could not be read."""
+    photos = list_photos(args.photos)
+    model = _open_model(args)
+    failures = []
+    work = list(zip(photos, file_names(photos), strict=True))
+    for photo, name in tqdm(work, unit="photo", disable=None if len(work) > 1 else True):
+        try:
+            result = segment(photo, model, **_prediction(args))
+        except PictureError as error:
+            failures.append(str(error).replace(photo.name, str(photo), 1))
+            continue
+        result.save(args.output, name)
+        tqdm.write(f"{photo}: {_summary(result)} -> {args.output / name}.*")
+    for failure in failures:
+        print(f"uniformer: error: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def run_models(args: argparse.Namespace) -> int:
+    """Print a line per model."""
+    header = ["name", "parameters", "classes", "reach", "window", "mIoU*", "weights"]
+    if args.count:
+        header.insert(2, f"GMAC at {COUNTED_SIZE}x{COUNTED_SIZE}")
+    rows = [header, *(_model_row(config, args.count) for config in MODELS.values())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    print("* percent on ADE20K val, single scale, as published by the authors; not measured here.")
+    return 0
+
+
+def run_inspect(args: argparse.Namespace) -> int:
+    """Print what a checkpoint file holds."""
+    report = asdict(inspect_checkpoint(args.file))
+    if args.json:
+        print(json.dumps(report))
+        return 0
+    for name, value in report.items():
+        print(f"{name.replace('_', ' ') + ':':<14} {_plain(value)}")
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Rewrite a checkpoint as safetensors."""
+    convert_checkpoint(args.file, args.out)
+    print(f"{args.file} -> {args.out}")
+    return 0
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Score a model, print the table, write the report."""
+    from uniformer.evaluate import evaluate  # torchmetrics takes seconds to import
+
+    if args.output is not None and not args.output.parent.is_dir():
+        raise ValueError(f"There is no folder {args.output.parent} to write {args.output.name} to.")
+    model = _open_model(args)
+    with tqdm(unit="picture", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        result = evaluate(
+            model,
+            args.images,
+            args.annotations,
+            zero_is_other=args.zero_is_other,
+            resume=args.resume,
+            progress=progress,
+            **_prediction(args),
+        )
+    if args.output is not None:
+        replace_file(args.output, lambda file: file.write(result.to_json().encode()))
+    print(result.table())
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "segment": run_segment,
+    "models": run_models,
+    "inspect": run_inspect,
+    "convert": run_convert,
+    "evaluate": run_evaluate,
+}
+
+
+def list_photos(arguments: Sequence[Path]) -> list[Path]:
+    """Return the files named and the pictures in the folders named, each file once, in order.
+
+    Raises :class:`uniformer.dataset.DatasetError` for a folder without pictures.
+    """
+    files = (
+        file
+        for argument in arguments
+        for file in (list_pictures(argument) if argument.is_dir() else [argument])
+    )
+    return list({file.resolve(): file for file in files}.values())
+
+
+def file_names(photos: Sequence[Path]) -> list[str]:
+    """Return a name per photo for its output files: its own, with -2, -3, ... where that is taken.
+
+    Names that differ in case only count as one, since many file systems hold them for one.
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for photo in photos:
+        name, number = photo.stem, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{photo.stem}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _open_model(args: argparse.Namespace) -> Segmenter:
+    """Return the model asked for, ready to predict; warn when its labels mean nothing."""
+    model = create_model(
+        args.model,
+        weights=None if args.weights == "none" else args.weights,
+        reach=args.reach,
+        window_size=args.window_size,
+        device=_device(args.device),
+    )
+    if not model.weights.trained:
+        print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)
+    return model if args.exact else optimize_for_inference(model, getattr(torch, args.precision))
+
+
+def _device(name: str | None) -> torch.device:
+    """Return the device called ``name``, by default the one that is there."""
+    cuda = torch.cuda.is_available()
+    try:
+        device = torch.device(name or ("cuda" if cuda else "cpu"))
+    except RuntimeError as error:
+        raise ValueError(f"There is no device {name!r}: try cpu or cuda.") from error
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not cuda):
+        raise ValueError(f"The device {name!r} cannot be used here: try cpu.")
+    return device
+
+
+def _prediction(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments that ``segment`` and ``evaluate`` share."""
+    names = ("mode", "flip", "scales", "short_side", "precision")
+    return {name: getattr(args, name) for name in names}
+
+
+def _summary(result: Segmentation) -> str:
+    """Return the largest classes and their share of the picture."""
+    rows = result.table()[:NAMED_CLASSES]
+    return ", ".join(f"{row.name} {row.share:.0%}" for row in rows)
+
+
+def _model_row(config: ModelConfig, count: bool) -> list[str]:
+    with torch.device("meta"):
+        model = create_model(config.name, weights=None)
+    row = [
+        config.name,
+        f"{count_parameters(model) / 1e6:.1f} M",
+        str(len(model.classes)),
+        config.reach,
+        "-" if config.reach == "global" else str(config.window_size),
+        "-" if config.published_miou is None else f"{config.published_miou:.1f}",
+        _origin(config),
+    ]
+    if count:
+        row.insert(2, f"{count_macs(model, COUNTED_SIZE, COUNTED_SIZE) / 1e9:.2f}")
+    return row
+
+
+def _origin(config: ModelConfig) -> str:
+    """Return where the weights of a model can be had."""
+    if config.bundled is not None:
+        return "bundled"
+    if config.hub:
+        return f"Hugging Face Hub, {config.hub[0].repo_id}/{config.hub[0].filename}"
+    if config.drive_id is not None:
+        return f"https://drive.google.com/file/d/{config.drive_id}"
+    return "none released"
+
+
+def _plain(value: Any) -> str:
+    """Return a value of a report as text."""
+    if isinstance(value, dict):
+        value = [f"{key} {item}" for key, item in value.items()]
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "-" if value is None else str(value)

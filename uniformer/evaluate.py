@@ -1,0 +1,133 @@
+"""Score a model against annotated pictures, with figures that a stopped run can still reach.
+
+All that is summed is whole numbers of pixels and the pictures come in one order, so a run that was
+stopped and resumed gives the very figures of one that was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from uniformer.dataset import pair_annotations, read_annotation
+from uniformer.evaluation import Evaluation
+from uniformer.journal import Journal, State, digest_files, digest_weights
+from uniformer.metrics import Counts, count
+from uniformer.pictures import open_picture
+from uniformer.predict import segment
+from uniformer.segmenter import Segmenter
+
+SAVE_EVERY = 20
+"""Pictures between two writes of the resume file."""
+
+
+def evaluate(
+    model: Segmenter,
+    images: str | Path,
+    annotations: str | Path,
+    *,
+    zero_is_other: bool = False,
+    mode: Literal["whole", "slide"] = "whole",
+    flip: bool = False,
+    scales: Sequence[float] = (1.0,),
+    short_side: int | None = None,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    resume: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Return the scores of ``model`` on the pictures in ``images``.
+
+    ``annotations`` holds, for each picture ``name.jpg``, class ids per pixel in ``name.png``: 0 to
+    classes - 1 and 255 for "not annotated", or, with ``zero_is_other``, 1 to classes with 0 for
+    "other", which is not scored (ADE20K as downloaded). Labels are predicted at the annotation's
+    size. ``mode``, ``flip``, ``scales``, ``short_side`` and ``precision`` are those of
+    :func:`uniformer.segment`. ``progress`` is called with pictures done and pictures in all.
+
+    ``resume`` names a file that keeps the sums so far: written every few pictures and whenever the
+    run ends, read when it exists. It only continues the same evaluation: same weights, settings and
+    files.
+
+    Raises :class:`uniformer.dataset.DatasetError` for folders, annotations or a resume file that
+    cannot be used and :class:`uniformer.pictures.PictureError` for a broken picture: a score that
+    silently left pictures out would not be one.
+    """
+    pairs = pair_annotations(Path(images), Path(annotations))
+    options = {
+        "mode": mode,
+        "flip": flip,
+        "scales": tuple(scales),
+        "short_side": short_side,
+        "precision": precision,
+    }
+    settings = {
+        "reach": model.reach,
+        "window_size": model.window_size,
+        "zero_is_other": zero_is_other,
+        **options,
+    }
+    journal = None if resume is None else _open_journal(Path(resume), model, settings, pairs)
+    counts = _count_pairs(model, pairs, zero_is_other, options, journal, progress)
+    return Evaluation.of(
+        counts,
+        model.classes.names,
+        model=model.config.name,
+        weights=model.weights,
+        settings=settings,
+        images=str(images),
+        annotations=str(annotations),
+        pictures=len(pairs),
+    )
+
+
+def _open_journal(
+    file: Path, model: Segmenter, settings: dict[str, Any], pairs: Sequence[tuple[Path, Path]]
+) -> Journal:
+    """Return the journal of the evaluation of these weights on these files."""
+    identity = {
+        "model": model.config.name,
+        "weights": digest_weights(model),
+        "settings": settings,
+        "files": digest_files([file for pair in pairs for file in pair]),
+    }
+    return Journal(file, identity)
+
+
+def _count_pairs(
+    model: Segmenter,
+    pairs: Sequence[tuple[Path, Path]],
+    zero_is_other: bool,
+    options: dict[str, Any],
+    journal: Journal | None,
+    progress: Callable[[int, int], None] | None,
+) -> Counts:
+    """Return the counts of all pairs, continuing from the journal and keeping it up to date."""
+    state = State.empty(len(model.classes))
+    if journal is not None:
+        state = journal.open(state)
+    try:
+        for picture_file, annotation_file in pairs[state.done :]:
+            counts = _count_pair(model, picture_file, annotation_file, zero_is_other, options)
+            state = State(state.done + 1, state.counts + counts)
+            if journal is not None and state.done % SAVE_EVERY == 0:
+                journal.write(state)
+            if progress is not None:
+                progress(state.done, len(pairs))
+    finally:
+        if journal is not None:
+            journal.write(state)
+    return state.counts
+
+
+def _count_pair(
+    model: Segmenter,
+    picture_file: Path,
+    annotation_file: Path,
+    zero_is_other: bool,
+    options: dict[str, Any],
+) -> Counts:
+    """Return the counts of one picture; both files are checked before the network runs."""
+    classes = len(model.classes)
+    picture = open_picture(picture_file)
+    truth = read_annotation(annotation_file, picture.shape[:2], classes, zero_is_other)
+    return count(segment(picture, model, **options).labels, truth, classes)
