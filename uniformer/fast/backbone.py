@@ -18,7 +18,7 @@ from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.fast.folding import frozen, linear, norm_then_conv, recast
 from uniformer.layers import MapNorm, PatchEmbed
 
-HIDDEN_BYTES = 4 << 20
+HIDDEN_BYTES = 8 << 20
 """Hidden activations of a feed-forward network held at once."""
 
 
@@ -71,7 +71,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> None:
         weight = self.fc1.weight
-        for part in x.split(max(256, HIDDEN_BYTES // (len(weight) * weight.element_size()))):
+        hidden_bytes = len(x) * len(weight) * weight.element_size()
+        for part in x.chunk(-(-hidden_bytes // HIDDEN_BYTES)):
             part += self.fc2(F.gelu(self.fc1(self.norm(part).to(weight.dtype))))
 
 

@@ -39,9 +39,9 @@ def conv3x3(weight: Tensor, bias: Tensor, dtype: torch.dtype, stride: int) -> nn
     """Return the better of the two 3x3 convolutions for maps of this stride.
 
     Winograd needs float32 (bfloat16 has too few digits for its transforms), pays on CPUs, and its
-    weights take four times the memory, which coarse maps do not earn back.
+    weights take four times the memory, which the coarsest maps do not earn back.
     """
-    pays = dtype == torch.float32 and weight.device.type == "cpu" and stride <= 8
+    pays = dtype == torch.float32 and weight.device.type == "cpu" and stride <= 16
     return WinogradConv3x3(weight, bias) if pays else DirectConv3x3(weight, bias, dtype)
 
 
