@@ -1,0 +1,213 @@
+// The picture under its labels. Everything is drawn from one payload (ui/payload.py): moving the
+// probe, sliding the opacity and isolating a class send no request.
+// Gradio provides `element`, `props`, `trigger` and `watch`.
+
+const part = (name) => element.querySelector(`[data-part="${name}"]`);
+const stage = part("stage");
+const canvas = part("paint");
+const pen = canvas.getContext("2d");
+const slider = part("opacity");
+
+const VEIL = [16, 18, 17, 200]; // covers what is not isolated
+const LINE = [255, 255, 255]; // between neighbouring classes
+
+let view = null; // the payload with `labels` and `percent` decoded and `byIndex` added
+let isolated = null; // class index, or null
+let probe = null; // pixel [x, y] of the picture as sent, or null
+
+async function unpack(packed) {
+  const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+// 1 where a pixel's class differs from that of its right or lower neighbour; with a class `alone`,
+// only along the outline of that class.
+function findBorders({ labels, width, height }, alone) {
+  const differ = (a, b) => a !== b && (alone === null || a === alone || b === alone);
+  const borders = new Uint8Array(labels.length);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const right = x + 1 < width && differ(labels[i], labels[i + 1]);
+      const below = y + 1 < height && differ(labels[i], labels[i + width]);
+      if (right || below) borders[i] = 1;
+    }
+  }
+  return borders;
+}
+
+async function show(payload) {
+  if (!payload) return;
+  const [labels, percent] = await Promise.all([unpack(payload.labels), unpack(payload.percent)]);
+  if (payload !== props.value && payload.key !== props.value.key) return; // a newer one came
+  const samePicture = view?.title === payload.title;
+  view = { ...payload, labels, percent };
+  view.byIndex = new Map(payload.rows.map((row) => [row.index, row]));
+  canvas.width = view.width;
+  canvas.height = view.height;
+  stage.style.setProperty("--ratio", view.width / view.height);
+  part("picture").src = view.picture;
+  part("picture").alt = view.alt;
+  part("title").textContent = view.title;
+  part("facts").textContent = view.facts;
+  part("credit").textContent = view.credit && `${props.text.credit} ${view.credit}`;
+  part("notice").textContent = view.notice;
+  part("notice").hidden = !view.notice;
+  hideTip();
+  listClasses();
+  isolate(samePicture && view.byIndex.has(isolated) ? isolated : null);
+  element.dataset.shown = view.key;
+}
+
+// ---- drawing
+
+const toPixel = (color, alpha) => {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+  return packPixel(red, green, blue, alpha);
+};
+const packPixel = (red, green, blue, alpha) =>
+  ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0; // canvas bytes are R, G, B, A
+
+function paint() {
+  const opacity = slider.value / 100;
+  const colors = new Uint32Array(256);
+  for (const row of view.rows) {
+    const alone = isolated === null || row.index === isolated;
+    colors[row.index] = alone
+      ? toPixel(row.color, Math.round(255 * opacity))
+      : packPixel(...VEIL);
+  }
+  const line = packPixel(...LINE, Math.round(255 * Math.min(1, 1.3 * opacity)));
+  const image = pen.createImageData(view.width, view.height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const { labels, borders } = view;
+  for (let i = 0; i < pixels.length; i++) pixels[i] = borders[i] ? line : colors[labels[i]];
+  pen.putImageData(image, 0, 0);
+}
+
+let painting = 0;
+function paintSoon() {
+  cancelAnimationFrame(painting);
+  painting = requestAnimationFrame(paint);
+}
+
+// ---- legend
+
+const inPercent = (share) => (share < 0.0005 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
+
+function node(tag, className, content) {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.append(content);
+  return made;
+}
+
+function listClasses() {
+  part("rows").replaceChildren(
+    ...view.rows.map((row) => {
+      const button = node("button", "class-row", "");
+      button.type = "button";
+      button.dataset.index = row.index;
+      button.style.setProperty("--color", row.color);
+      button.style.setProperty("--share", row.share);
+      const confidence = `${Math.round(100 * row.mean_confidence)} %`;
+      button.append(
+        node("i", "swatch", ""),
+        node("span", "name", row.name),
+        node("span", "share", inPercent(row.share)),
+        node("span", "detail", `${props.text.class_number} ${row.index} · ${row.color}`),
+        node("span", "sure", `${confidence} ${props.text.sure}`),
+        node("span", "bar", ""),
+      );
+      return node("li", "", button);
+    }),
+  );
+}
+
+function isolate(index) {
+  isolated = index;
+  view.borders = findBorders(view, index);
+  for (const row of part("rows").querySelectorAll("button")) {
+    row.setAttribute("aria-pressed", Number(row.dataset.index) === index);
+  }
+  part("all").hidden = index === null;
+  paint();
+}
+
+part("rows").addEventListener("click", (event) => {
+  const row = event.target.closest("button");
+  if (row) isolate(row.getAttribute("aria-pressed") === "true" ? null : Number(row.dataset.index));
+});
+part("all").addEventListener("click", () => isolate(null));
+
+// ---- probe
+
+function hideTip() {
+  probe = null;
+  part("tip").hidden = part("probe").hidden = true;
+  for (const row of element.querySelectorAll(".class-row.under")) row.classList.remove("under");
+}
+
+function point(x, y) {
+  if (!view) return;
+  x = Math.min(view.width - 1, Math.max(0, x));
+  y = Math.min(view.height - 1, Math.max(0, y));
+  probe = [x, y];
+  const at = y * view.width + x;
+  const row = view.byIndex.get(view.labels[at]);
+  part("tip-swatch").style.background = row.color;
+  part("tip-name").textContent = row.name;
+  part("tip-percent").textContent = `${view.percent[at]} %`;
+  part("tip").hidden = part("probe").hidden = false;
+  const left = (x + 0.5) / view.width;
+  const top = (y + 0.5) / view.height;
+  for (const name of ["tip", "probe"]) {
+    part(name).style.left = `${100 * left}%`;
+    part(name).style.top = `${100 * top}%`;
+  }
+  part("tip").classList.toggle("to-left", left > 0.6);
+  part("tip").classList.toggle("below", top < 0.15);
+  for (const button of part("rows").querySelectorAll("button")) {
+    button.classList.toggle("under", Number(button.dataset.index) === row.index);
+  }
+}
+
+function pointAt(event) {
+  if (!view) return;
+  const box = stage.getBoundingClientRect();
+  point(
+    Math.floor(((event.clientX - box.left) / box.width) * view.width),
+    Math.floor(((event.clientY - box.top) / box.height) * view.height),
+  );
+}
+
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+stage.addEventListener("pointermove", pointAt);
+stage.addEventListener("pointerdown", pointAt);
+stage.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hideTip());
+stage.addEventListener("blur", hideTip);
+stage.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") hideTip();
+  if (!view || !(event.key in STEPS)) return;
+  event.preventDefault();
+  const [right, down] = STEPS[event.key];
+  const stride = event.shiftKey ? 10 : 1;
+  const [x, y] = probe ?? [view.width >> 1, view.height >> 1];
+  point(x + stride * right, y + stride * down);
+});
+
+// ---- controls
+
+slider.addEventListener("input", () => {
+  part("opacity-value").textContent = `${slider.value} %`;
+  if (view) paintSoon();
+});
+
+element.addEventListener("click", (event) => {
+  const kind = event.target.closest("[data-kind]")?.dataset.kind;
+  if (kind) trigger("take_away", { kind, opacity: slider.value / 100 });
+});
+
+watch("value", () => show(props.value));
+show(props.value);

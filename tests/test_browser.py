@@ -1,0 +1,274 @@
+"""The page in a real browser: what a visitor sees and what goes over the wire."""
+
+import base64
+import io
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+import ui
+from ui import text
+from ui.examples import EXAMPLES, FOLDER
+from uniformer import create_model, segment
+from uniformer.fast import optimize_for_inference
+
+pytestmark = pytest.mark.browser
+
+PHOTO = FOLDER / "chelsea_cat.jpg"
+
+READ_CANVAS = """() => document.querySelector('[data-part="paint"]').toDataURL("image/png")"""
+
+
+def untrained():
+    """The same random network every time."""
+    torch.manual_seed(0)
+    return create_model("nano", weights=None)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    torch.manual_seed(0)
+    page = ui.build(ui.Settings(weights=None))
+    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield url
+    page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    assert chromium, "The browser tests need Chromium: apt-get install chromium."
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open the page in a fresh context; every request it sends is in ``page.sent``."""
+    contexts = []
+
+    def open_page(**options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.sent = []
+        page.on("request", lambda request: page.sent.append(request.url))
+        page.goto(address)
+        page.wait_for_selector("[data-shown]", state="attached")
+        page.wait_for_selector("#photo input[type=file]", state="attached")
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def direct():
+    """What the library says about the photo, without the page."""
+    return segment(PHOTO, optimize_for_inference(untrained()))
+
+
+def settle(page):
+    """Wait until the page sends nothing more; one request, Gradio's, stays open."""
+    before = -1
+    while len(page.sent) != before:
+        before = len(page.sent)
+        page.wait_for_timeout(400)
+
+
+def key_of(page):
+    return page.get_attribute("[data-shown]", "data-shown")
+
+
+def upload(page, file):
+    before = key_of(page)
+    page.set_input_files("#photo input[type=file]", file)
+    page.wait_for_selector(f'[data-shown]:not([data-shown="{before}"])', state="attached")
+
+
+def canvas_of(page):
+    """Return what is painted over the picture, uint8 RGBA."""
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    data = page.evaluate(READ_CANVAS).split(",")[1]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        return np.array(image.convert("RGBA"))
+
+
+def legend_of(page):
+    rows = page.locator(".class-row")
+    return [
+        {name: row.locator(f".{name}").inner_text() for name in ("name", "share", "sure", "detail")}
+        for row in rows.all()
+    ]
+
+
+def test_page_opens_labelled_and_warns_of_untrained_weights(visit):
+    page = visit()
+    first = next(iter(EXAMPLES.values()))
+    expect(page.locator(".viewer figcaption")).to_contain_text(first.title)
+    expect(page.get_by_alt_text(first.alt)).to_have_count(2)  # its thumbnail and the picture
+    expect(page.locator(".notice")).to_contain_text("untrained")
+    assert page.title() == text.TITLE
+    assert canvas_of(page)[..., 3].max() > 0
+
+
+def test_uploaded_photo_has_the_legend_of_the_library(visit, direct):
+    page = visit()
+    upload(page, PHOTO)
+    expected = [
+        {
+            "name": row.name,
+            "share": f"{100 * row.share:.1f} %" if row.share >= 0.0005 else "< 0.1 %",
+            "sure": f"{100 * row.mean_confidence:.0f} % {text.VIEWER['sure']}",
+            "detail": f"{text.VIEWER['class_number']} {row.index} · {row.color}",
+        }
+        for row in direct.table()
+    ]
+    assert legend_of(page) == expected
+
+
+def test_opacity_repaints_at_once_without_a_request(visit):
+    page = visit()
+    before = canvas_of(page)
+    page.sent.clear()
+    slider = page.locator('[data-part="opacity"]')
+    slider.focus()
+    slider.press("End")
+    expect(page.locator('[data-part="opacity-value"]')).to_have_text("100 %")
+    after = canvas_of(page)
+    assert (before[..., 3] == 255).mean() < 0.01
+    assert (after[..., 3] == 255).all()
+    slider.press("Home")
+    assert (canvas_of(page)[..., 3] == 0).all()
+    assert page.sent == []
+
+
+def test_probe_names_the_class_under_the_cursor_without_a_request(visit, direct):
+    page = visit()
+    upload(page, PHOTO)
+    page.sent.clear()
+    box = page.locator('[data-part="stage"]').bounding_box()
+    height, width = direct.labels.shape
+    for x, y in ((10, 10), (width // 2, height // 2), (width - 5, height - 5)):
+        page.mouse.move(
+            box["x"] + (x + 0.5) * box["width"] / width,
+            box["y"] + (y + 0.5) * box["height"] / height,
+        )
+        expect(page.locator('[data-part="tip-name"]')).to_have_text(
+            direct.classes.names[direct.labels[y, x]]
+        )
+        expect(page.locator('[data-part="tip-percent"]')).to_have_text(
+            f"{np.rint(100 * direct.confidence[y, x]):.0f} %"
+        )
+    assert page.sent == []
+
+
+def test_arrow_keys_move_the_probe(visit, direct):
+    page = visit()
+    upload(page, PHOTO)
+    stage = page.locator('[data-part="stage"]')
+    stage.focus()
+    for key in ("ArrowRight", "Shift+ArrowDown"):
+        stage.press(key)
+    height, width = direct.labels.shape
+    label = direct.labels[height // 2 + 10, width // 2 + 1]
+    expect(page.locator('[data-part="tip-name"]')).to_have_text(direct.classes.names[label])
+    stage.press("Escape")
+    expect(page.locator('[data-part="tip"]')).to_be_hidden()
+
+
+def test_enter_on_a_legend_row_isolates_its_class(visit, direct):
+    page = visit()
+    upload(page, PHOTO)
+    row = page.locator(".class-row").nth(1)
+    row.focus()
+    row.press("Enter")
+    expect(row).to_have_attribute("aria-pressed", "true")
+    colors = canvas_of(page)[..., :3]
+    index = direct.table()[1].index
+    own = direct.labels == index
+    inside = own & np.roll(own, -1, 0) & np.roll(own, -1, 1)
+    inside[-1], inside[:, -1] = False, False
+    # Colours under partial opacity come back rounded by the canvas.
+    distance = np.abs(colors.astype(int) - direct.classes.palette[index]).max(axis=-1)
+    assert distance[inside].max() <= 2
+    elsewhere = ~own & ~np.roll(own, -1, 0) & ~np.roll(own, -1, 1)
+    assert colors[elsewhere].max() < 30
+    row.press("Enter")
+    expect(row).to_have_attribute("aria-pressed", "false")
+
+
+def test_broken_file_is_one_sentence_and_the_result_stays(visit):
+    page = visit()
+    legend, key = legend_of(page), key_of(page)
+    page.set_input_files(
+        "#photo input[type=file]",
+        {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": PHOTO.read_bytes()[:2000]},
+    )
+    alert = page.get_by_role("alert")
+    expect(alert).to_have_text("broken.jpg is damaged or cut short and cannot be read.")
+    assert (legend_of(page), key_of(page)) == (legend, key)
+    upload(page, PHOTO)
+    expect(alert).to_have_count(0)
+
+
+def test_class_ids_are_downloaded_exactly(visit, direct):
+    page = visit()
+    upload(page, PHOTO)
+    with page.expect_download() as download:
+        page.locator('[data-kind="labels"]').click()
+    assert download.value.suggested_filename == "chelsea_cat.labels.png"
+    with Image.open(io.BytesIO(download.value.path().read_bytes())) as image:
+        np.testing.assert_array_equal(image, direct.labels)
+
+
+def test_example_and_reach_are_changed_on_the_same_page(visit):
+    page = visit()
+    key = key_of(page)
+    example = EXAMPLES["china_summer_palace.jpg"]
+    page.get_by_title(example.title).click()
+    page.wait_for_selector(f'[data-shown]:not([data-shown="{key}"])', state="attached")
+    expect(page.locator('[data-part="credit"]')).to_contain_text(example.credit)
+    expect(page.get_by_title(example.title)).to_have_attribute("aria-pressed", "true")
+    key = key_of(page)
+    page.get_by_label(text.REACH_NAMES["window"], exact=True).check(force=True)
+    page.wait_for_selector(f'[data-shown]:not([data-shown="{key}"])', state="attached")
+    expect(page.locator('[data-part="facts"]')).to_contain_text("window reach, window 32")
+    expect(page.locator('[data-part="title"]')).to_have_text(example.title)
+
+
+def test_model_without_weights_is_one_sentence_and_the_result_stays(visit):
+    page = visit()
+    key = key_of(page)
+    choice = page.get_by_role("combobox")
+    shown = choice.input_value()
+    choice.click()
+    page.get_by_role("option").filter(has_text="small-fpn-h14").click()
+    expect(page.get_by_role("alert")).to_contain_text("small-fpn-h14")
+    expect(choice).to_have_value(shown)
+    assert key_of(page) == key
+
+
+def test_phone_has_no_sideways_scroll(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    picture = page.locator('[data-part="stage"]').bounding_box()
+    assert picture["width"] > 340
+    assert picture["y"] + picture["height"] < 844
+
+
+def test_no_request_leaves_this_machine(visit, address):
+    page = visit()
+    upload(page, PHOTO)
+    assert page.sent
+    local = (address, "data:", "blob:")
+    assert [url for url in page.sent if not url.startswith(local)] == []

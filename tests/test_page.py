@@ -1,0 +1,286 @@
+"""The functions behind the page, without a browser."""
+
+import ast
+import base64
+import json
+import threading
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import app
+from ui import text
+from ui.examples import EXAMPLES, FOLDER
+from ui.handlers import Handlers
+from ui.payload import MAX_VIEW_SIDE
+from ui.settings import Settings
+from ui.shelf import ModelShelf
+from ui.store import ResultGone, ResultStore, Subject
+from ui.tabs.segment import _try
+from ui.take_away import file_stem
+from uniformer.classes import class_set
+from uniformer.config import MODELS
+from uniformer.pictures import PictureError
+from uniformer.segmentation import Segmentation
+from uniformer.segmenter import UNTRAINED
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def handlers():
+    return Handlers(Settings(weights=None))
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "my photo.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def held(handlers, answer):
+    return handlers._store.get(answer.selection.key)
+
+
+def unpack(view, name):
+    values = np.frombuffer(zlib.decompress(base64.b64decode(view[name])), dtype=np.uint8)
+    return values.reshape(view["height"], view["width"])
+
+
+def small_result(side=10):
+    zeros = np.zeros((side, side), dtype=np.float32)
+    return Segmentation(
+        picture=np.zeros((side, side, 3), dtype=np.uint8),
+        labels=np.zeros((side, side), dtype=np.uint8),
+        confidence=zeros,
+        entropy=zeros,
+        margin=zeros,
+        classes=class_set("everyday22"),
+        model="nano",
+        weights=UNTRAINED,
+        settings={"reach": "global", "window_size": 32},
+    )
+
+
+def test_page_opens_with_the_first_example_labelled(handlers):
+    first = handlers.first
+    assert first.example == next(iter(EXAMPLES))
+    assert first.view["rows"]
+    assert first.view["credit"] in text.EXAMPLES[first.example]
+
+
+def test_view_holds_exact_labels_and_confidence_in_percent(handlers, photo):
+    answer = handlers.open_photo(handlers.first.selection, str(photo), photo.name)
+    result = held(handlers, answer).result
+    np.testing.assert_array_equal(unpack(answer.view, "labels"), result.labels)
+    percent = unpack(answer.view, "percent")
+    assert np.abs(percent / 100 - result.confidence).max() <= 0.00501
+    assert answer.view["rows"] == [vars(row) for row in result.table()]
+    json.dumps(answer.view)
+
+
+def test_large_picture_is_sent_small_with_labels_picked_not_mixed(handlers, tmp_path):
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (3 * MAX_VIEW_SIDE, 90), "teal").save(path)
+    answer = handlers.open_photo(handlers.first.selection, str(path), path.name)
+    labels = held(handlers, answer).result.labels
+    assert (answer.view["width"], answer.view["height"]) == (MAX_VIEW_SIDE, 30)
+    np.testing.assert_array_equal(unpack(answer.view, "labels"), labels[1::3, 1::3])
+
+
+def test_untrained_weights_are_announced(handlers):
+    assert handlers.first.view["notice"] == UNTRAINED.note
+
+
+def test_broken_photo_is_one_sentence_and_loses_nothing(handlers, tmp_path):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(b"\xff\xd8\xff\xe0 not a picture")
+    before = handlers.first.selection
+    with pytest.raises(PictureError, match=r"^broken\.jpg .*\.$"):
+        handlers.open_photo(before, str(path), path.name)
+    assert handlers._store.get(before.key).result.labels.size
+
+
+def test_photo_beyond_the_page_is_refused(handlers, photo, monkeypatch):
+    monkeypatch.setattr("ui.handlers.MAX_MEGAPIXELS", 0.001)
+    with pytest.raises(ValueError, match="make it smaller"):
+        handlers.open_photo(handlers.first.selection, str(photo), photo.name)
+
+
+def test_unknown_example_is_refused(handlers):
+    with pytest.raises(ValueError, match="no such example"):
+        handlers.open_example(handlers.first.selection, "../CREDITS.md")
+
+
+def test_changed_reach_is_that_of_the_new_result_only(handlers, photo):
+    first = handlers.open_photo(handlers.first.selection, str(photo), photo.name)
+    second = handlers.change_reach(first.selection, "window", 4)
+    assert (second.selection.reach, second.selection.window_size) == ("window", 4)
+    settings = [held(handlers, answer).result.settings for answer in (first, second)]
+    assert [entry["reach"] for entry in settings] == ["global", "window"]
+    assert settings[1]["window_size"] == 4
+    pictures = [held(handlers, answer).result.picture for answer in (first, second)]
+    np.testing.assert_array_equal(*pictures)
+
+
+def test_changed_model_starts_in_the_reach_it_was_trained_with(handlers, monkeypatch):
+    asked = []
+    monkeypatch.setattr(handlers, "_again", asked.append)
+    handlers.change_model(handlers.first.selection, "small-upernet-h14")
+    assert (asked[0].reach, asked[0].window_size) == ("hybrid", 14)
+
+
+def test_model_without_weights_is_refused_and_the_loaded_one_stays(handlers):
+    place = handlers._shelf._places["nano"]
+    with pytest.raises(ValueError, match="small-fpn-h14 are not on the Hugging Face Hub"):
+        handlers.change_model(handlers.first.selection, "small-fpn-h14")
+    assert handlers._shelf._places["nano"] is place
+    assert place.model is not None
+
+
+@pytest.mark.parametrize(("reach", "window_size"), [("everywhere", 8), ("window", 0)])
+def test_impossible_reach_is_refused(handlers, reach, window_size):
+    with pytest.raises(ValueError, match=r"\.$"):
+        handlers.change_reach(handlers.first.selection, reach, window_size)
+
+
+def test_shelf_lends_a_model_to_one_visitor_at_a_time():
+    shelf = ModelShelf({"nano": None}, capacity=2)
+    seen = []
+
+    def visit():
+        with shelf.borrow("nano", "window", 4) as model:
+            seen.append(model.reach)
+
+    with shelf.borrow("nano", "global", 32) as model:
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        visitor.join(0.2)
+        assert (seen, model.reach) == ([], "global")
+    visitor.join()
+    assert seen == ["window"]
+
+
+def test_shelf_keeps_the_most_recent_models_only(monkeypatch):
+    monkeypatch.setitem(MODELS, "other", replace(MODELS["nano"], name="other"))
+    shelf = ModelShelf({"nano": None, "other": None}, capacity=1)
+    for name in ("nano", "other"):
+        with shelf.borrow(name, "global", 32):
+            pass
+    assert list(shelf._places) == ["other"]
+
+
+def test_store_forgets_the_least_recently_used_beyond_its_bytes():
+    store = ResultStore(max_bytes=2 * 1600, max_seconds=60)
+    pinned, first, second, third = (
+        store.put(Subject("a", "a"), small_result(), 0.1, pinned=number == 0) for number in range(4)
+    )
+    assert store.get(pinned)
+    assert store.get(third)
+    folder = Path(store._root.name)
+    assert {path.name for path in folder.iterdir()} == {pinned, third}
+    for key in (first, second):
+        with pytest.raises(ResultGone):
+            store.get(key)
+
+
+def test_store_keeps_a_newest_result_larger_than_its_bytes():
+    store = ResultStore(max_bytes=10, max_seconds=60)
+    key = store.put(Subject("a", "a"), small_result(), 0.1)
+    assert store._held[key].bytes == 1600
+
+
+def test_store_forgets_what_nobody_used_in_time(monkeypatch):
+    store = ResultStore(max_bytes=10**6, max_seconds=60)
+    key = store.put(Subject("a", "a"), small_result(), 0.1)
+    now = store._held[key].last_used
+    monkeypatch.setattr("ui.store.time.monotonic", lambda: now + 61)
+    with pytest.raises(ResultGone, match="again"):
+        store.get(key)
+
+
+def test_files_taken_away_are_exact(handlers, photo):
+    answer = handlers.open_photo(handlers.first.selection, str(photo), photo.name)
+    result = held(handlers, answer).result
+    files = {kind: handlers.take_away(answer.selection, kind, 0.3) for kind in text.DOWNLOADS}
+    assert files["labels"].name == "my_photo.labels.png"
+    with Image.open(files["labels"]) as image:
+        assert image.mode == "L"
+        np.testing.assert_array_equal(image, result.labels)
+    with Image.open(files["colors"]) as image:
+        np.testing.assert_array_equal(image, result.classes.palette[result.labels])
+    with Image.open(files["overlay"]) as image:
+        np.testing.assert_array_equal(image, result.overlay(0.3))
+    np.testing.assert_array_equal(np.load(files["npz"])["confidence"], result.confidence)
+    assert json.loads(files["json"].read_text())["table"][0]["name"]
+
+
+def test_unknown_file_is_refused(handlers):
+    with pytest.raises(ValueError, match="no such file"):
+        handlers.take_away(handlers.first.selection, "../../etc/passwd", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("title", "stem"),
+    [("a/../b c", "a_b_c"), ("...", "picture"), ("沙滩", "沙滩"), ("x" * 99, "x" * 60)],
+)
+def test_any_title_becomes_a_plain_file_name(title, stem):
+    assert file_stem(title) == stem
+
+
+def test_refusal_is_shown_as_text_not_markup():
+    def refuse():
+        raise ValueError("<img src=x> is not a picture.")
+
+    assert _try(refuse)[1] == '<p role="alert">&lt;img src=x&gt; is not a picture.</p>'
+
+
+def test_failure_of_the_server_is_one_sentence_without_detail(caplog):
+    def fail():
+        raise RuntimeError("secret detail")
+
+    answer, sentence = _try(fail)
+    assert answer is None
+    assert text.SERVER_FAILED in sentence
+    assert "secret detail" in caplog.text
+    assert "secret detail" not in sentence
+
+
+def test_every_example_has_a_file_a_description_and_its_credit():
+    photos = {path.name for path in FOLDER.glob("*.jpg")}
+    assert photos == set(EXAMPLES)
+    credits = (FOLDER / "CREDITS.md").read_text(encoding="utf-8")
+    for example in EXAMPLES.values():
+        assert len(example.alt) > len(example.title) // 2
+        assert example.name in credits or example.name.startswith("kodim")
+        owner = example.credit.split(",")[0].split(" Company")[0]
+        assert owner in credits
+        assert len(example.thumbnail()) < 12_000
+
+
+@pytest.mark.parametrize(
+    "name", ["handlers", "shelf", "store", "payload", "take_away", "examples", "settings", "text"]
+)
+def test_what_is_behind_the_page_knows_nothing_of_gradio(name):
+    tree = ast.parse((ROOT / "ui" / f"{name}.py").read_text())
+    imported = {
+        alias.name if isinstance(node, ast.Import) else node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert not any(module.split(".")[0] == "gradio" for module in imported)
+
+
+def test_app_refuses_an_unknown_model_in_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["app.py", "--model", "huge"])
+    assert app.main() == 1
+    written = capsys.readouterr().err
+    assert written.startswith("app.py: There is no model called 'huge'")
+    assert len(written.splitlines()) == 1
