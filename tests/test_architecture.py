@@ -1,0 +1,50 @@
+"""Imports point one way: the model knows nothing of the page, the page holds no science."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {
+    "uniformer": {"ui", "analysis", "training", "gradio", "matplotlib", "captum", "timm"},
+    "ui": {"torch", "training", "captum", "pytorch_grad_cam"},
+    "training": {"ui", "analysis", "gradio"},
+    "benchmarks": {"ui", "training", "gradio"},
+}
+
+
+def imported_roots(file: Path) -> set[str]:
+    roots = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            roots.add(node.module.split(".")[0])
+    return roots
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_no_package_imports_what_it_must_not_know(package):
+    files = list((ROOT / package).rglob("*.py"))
+    assert files
+    for file in files:
+        assert not imported_roots(file) & FORBIDDEN[package], file
+
+
+def test_the_entry_stays_thin():
+    source = (ROOT / "app.py").read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 40
+    assert imported_roots(ROOT / "app.py") <= {"__future__", "argparse", "sys", "ui"}
+
+
+def test_the_pinned_gradio_is_the_one_the_space_asks_for():
+    front_matter = (ROOT / "README.md").read_text(encoding="utf-8").split("---")[1]
+    version = next(
+        line.split(":")[1].strip()
+        for line in front_matter.splitlines()
+        if line.startswith("sdk_version")
+    )
+    assert f"gradio=={version}" in (ROOT / "requirements.lock").read_text().splitlines()
