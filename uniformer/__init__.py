@@ -1,8 +1,16 @@
 """UniFormer semantic segmentation: every official model, exact, without mmcv."""
 
 from uniformer.factory import create_model, list_models
+from uniformer.fast import optimize_for_inference
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
 from uniformer.segmentation import Segmentation
 
-__all__ = ["Segmentation", "create_model", "list_models", "open_picture", "segment"]
+__all__ = [
+    "Segmentation",
+    "create_model",
+    "list_models",
+    "open_picture",
+    "optimize_for_inference",
+    "segment",
+]
