@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +18,9 @@ from PIL import Image
 from uniformer.classes import ClassSet
 from uniformer.files import replace_file
 from uniformer.segmenter import WeightsRecord
+
+FILES = ("labels.png", "colors.png", "overlay.png", "npz", "json")
+"""What a segmentation can be saved as."""
 
 
 @dataclass(frozen=True)
@@ -114,27 +117,29 @@ class Segmentation:
             },
         }
 
-    def save(self, folder: str | Path, stem: str) -> list[Path]:
-        """Write the labels, class colours, overlay, maps and description; return the five files.
+    def save(
+        self, folder: str | Path, stem: str, files: Sequence[str] = FILES, opacity: float = 0.6
+    ) -> list[Path]:
+        """Write ``{stem}.{file}`` for each of ``files`` into ``folder``; return their paths.
 
-        ``{stem}.labels.png`` holds class indices, ``{stem}.colors.png`` class colours,
-        ``{stem}.overlay.png`` the overlay, ``{stem}.npz`` labels, the float maps and class names,
-        ``{stem}.json`` :meth:`describe`. Existing files are replaced, each only once it is
-        complete. Raises ``ValueError`` if ``stem`` is not a plain file name, and ``OSError`` if the
-        folder cannot be written to.
+        ``labels.png`` holds class indices, ``colors.png`` class colours, ``overlay.png`` the
+        overlay at ``opacity``, ``npz`` labels, the float maps and class names, ``json``
+        :meth:`describe`. Existing files are replaced, each only once it is complete. Raises
+        ``ValueError`` if ``stem`` is not a plain file name, and ``OSError`` if the folder cannot be
+        written to.
         """
         if not stem or Path(stem).name != stem:
             raise ValueError(f"{stem!r} cannot be used as the name of a file.")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         writers = {
-            "labels.png": partial(self.label_image().save, format="PNG"),
-            "colors.png": partial(self.color_image().save, format="PNG"),
-            "overlay.png": partial(self.overlay().save, format="PNG"),
+            "labels.png": lambda file: self.label_image().save(file, format="PNG"),
+            "colors.png": lambda file: self.color_image().save(file, format="PNG"),
+            "overlay.png": lambda file: self.overlay(opacity).save(file, format="PNG"),
             "npz": self._write_maps,
             "json": self._write_description,
         }
-        return [replace_file(folder / f"{stem}.{kind}", write) for kind, write in writers.items()]
+        return [replace_file(folder / f"{stem}.{name}", writers[name]) for name in files]
 
     def _write_maps(self, file: BinaryIO) -> None:
         np.savez_compressed(
