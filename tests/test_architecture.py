@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
     "uniformer": {"ui", "analysis", "training", "gradio", "matplotlib", "captum", "timm"},
+    "analysis": {"ui", "training", "gradio", "matplotlib"},
     "ui": {"torch", "training", "captum", "pytorch_grad_cam"},
     "training": {"ui", "analysis", "gradio"},
     "benchmarks": {"ui", "training", "gradio"},

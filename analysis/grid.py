@@ -1,0 +1,121 @@
+"""Where tokens lie: pixel of the picture, token of a stage, and the window a token attends to.
+
+Patch embeddings have no padding and their kernel equals their stride, so a token of a stage with
+stride r sees the network's input from r * index to r * (index + 1); rows and columns that do not
+fill a token are dropped. The picture was resized to the network's input, so along each axis one
+factor maps one to the other. Pixel i spans i to i + 1 and is taken at its centre, i + 0.5, as in
+the resizing itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from analysis.errors import AnalysisError
+
+Token = tuple[int, int]
+"""Row and column of a token in the map of its stage."""
+
+
+class Box(NamedTuple):
+    """A rectangle of the picture in pixels, edges included: a pixel spans i to i + 1."""
+
+    left_px: float
+    top_px: float
+    right_px: float
+    bottom_px: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """The keys of one query: ``rows`` x ``columns`` tokens of the map from ``top``, ``left`` on.
+
+    ``padding_tokens`` counts the zero tokens that fill the window beyond the map's right and bottom
+    border; they take part in the softmax (see :func:`uniformer.attention.to_windows`).
+    """
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+    padding_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """Length of the softmax, padding included."""
+        return self.real_tokens + self.padding_tokens
+
+    @property
+    def real_tokens(self) -> int:
+        """Keys that are tokens of the map."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The tokens of one stage over a picture; sizes are (height, width) in pixels.
+
+    ``stride`` counts pixels of the network's input per token, the same along both axes.
+    """
+
+    picture_size_px: tuple[int, int]
+    network_size_px: tuple[int, int]
+    stride: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of tokens."""
+        height, width = self.network_size_px
+        return height // self.stride, width // self.stride
+
+    def token_at(self, x: int, y: int) -> Token:
+        """Return the token that sees the pixel in column ``x`` and row ``y`` of the picture.
+
+        Pixels of the strip that no token sees, right and bottom, go to the nearest token. Raises
+        :class:`AnalysisError` for a pixel outside the picture.
+        """
+        height, width = self.picture_size_px
+        if not (0 <= x < width and 0 <= y < height):
+            raise AnalysisError(
+                f"Pixel x={x}, y={y} is outside the picture: x runs from 0 to {width - 1}, "
+                f"y from 0 to {height - 1}."
+            )
+        (down, across), (rows, columns) = self._token_size_px, self.shape
+        return min(int((y + 0.5) / down), rows - 1), min(int((x + 0.5) / across), columns - 1)
+
+    def box(self, token: Token, rows: int = 1, columns: int = 1) -> Box:
+        """Return what ``rows`` x ``columns`` tokens from ``token`` on cover of the picture."""
+        row, column = self.check(token)
+        down, across = self._token_size_px
+        return Box(column * across, row * down, (column + columns) * across, (row + rows) * down)
+
+    def window(self, token: Token, size: int | None) -> Window:
+        """Return the window of ``size`` x ``size`` tokens that ``token`` is in (None: the map).
+
+        Windows start at multiples of ``size`` from the first row and column.
+        """
+        row, column = self.check(token)
+        height, width = self.shape
+        if size is None:
+            return Window(0, 0, height, width, 0)
+        top, left = row // size * size, column // size * size
+        rows, columns = min(size, height - top), min(size, width - left)
+        return Window(top, left, rows, columns, size * size - rows * columns)
+
+    def check(self, token: Token) -> Token:
+        """Return ``token``, or raise :class:`AnalysisError` if the map does not have it."""
+        row, column = token
+        rows, columns = self.shape
+        if not (0 <= row < rows and 0 <= column < columns):
+            raise AnalysisError(
+                f"There is no token in row {row}, column {column}: this stage has "
+                f"{rows} x {columns} tokens, counted from 0."
+            )
+        return token
+
+    @property
+    def _token_size_px(self) -> tuple[float, float]:
+        """Height and width of a token in pixels of the picture."""
+        picture, network = self.picture_size_px, self.network_size_px
+        return self.stride * picture[0] / network[0], self.stride * picture[1] / network[1]

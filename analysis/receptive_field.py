@@ -1,0 +1,220 @@
+"""Theoretical receptive fields: the input pixels that can change a token, whatever the weights.
+
+Every operator of these networks reads a box, one interval per axis, so an interval carried from a
+token down to the pixels is exact, at borders and across windows too. Cf. Araujo, Norris, Sim,
+"Computing Receptive Fields of Convolutional Neural Networks", Distill 2019, whose single number
+per layer (:func:`receptive_field_size`) holds away from borders and windows only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import nn
+
+from uniformer.backbone import MIN_SIDE, UniFormer
+from uniformer.config import STRIDES
+from uniformer.segmenter import Segmenter
+
+
+class Step(Protocol):
+    """One operator along one axis; a network is a sequence of them, first operator first."""
+
+    def reads(self, first: float, last: float) -> tuple[float, float]:
+        """Return first and last input position that outputs ``first`` to ``last`` depend on.
+
+        Positions may lie outside the map; the caller clips them.
+        """
+
+    def outputs(self, side: int) -> int:
+        """Return how many outputs an input of ``side`` positions has."""
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """A convolution or pooling without dilation; ``padding`` is that before the first position."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+
+    def reads(self, first: float, last: float) -> tuple[float, float]:  # noqa: D102
+        return (
+            first * self.stride - self.padding,
+            last * self.stride - self.padding + self.kernel - 1,
+        )
+
+    def outputs(self, side: int) -> int:  # noqa: D102
+        return (side + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Attention within windows of ``size`` tokens, counted from the first row or column."""
+
+    size: int
+
+    def reads(self, first: float, last: float) -> tuple[float, float]:  # noqa: D102
+        return first // self.size * self.size, last // self.size * self.size + self.size - 1
+
+    def outputs(self, side: int) -> int:  # noqa: D102
+        return side
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Global attention: every output depends on every input."""
+
+    def reads(self, first: float, last: float) -> tuple[float, float]:  # noqa: D102
+        return -math.inf, math.inf
+
+    def outputs(self, side: int) -> int:  # noqa: D102
+        return side
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """A box of input pixels; ``bottom_px`` and ``right_px`` are the first ones outside it."""
+
+    top_px: int
+    bottom_px: int
+    left_px: int
+    right_px: int
+
+    @property
+    def height_px(self) -> int:
+        """Rows of pixels in the box."""
+        return self.bottom_px - self.top_px
+
+    @property
+    def width_px(self) -> int:
+        """Columns of pixels in the box."""
+        return self.right_px - self.left_px
+
+
+def input_interval(steps: Sequence[Step], side: int, index: int) -> tuple[int, int]:
+    """Return (first, one past the last) of the ``side`` input positions that output ``index`` sees.
+
+    Raises ``ValueError`` if ``index`` is not an output.
+    """
+    sides = [side]
+    for step in steps:
+        sides.append(step.outputs(sides[-1]))
+    if not 0 <= index < sides[-1]:
+        raise ValueError(f"There is no token {index}: the map has {sides[-1]} along this axis.")
+    first = last = index
+    for step, size in zip(reversed(steps), reversed(sides[:-1]), strict=True):
+        first, last = step.reads(first, last)
+        first, last = max(first, 0), min(last, size - 1)
+    return first, last + 1
+
+
+def check_stage(stage: int) -> None:
+    """Raise ``ValueError`` unless ``stage`` is one of the four stages."""
+    if stage not in range(1, len(STRIDES) + 1):
+        raise ValueError(f"There is no stage {stage!r}: choose one of 1 to {len(STRIDES)}.")
+
+
+def uniformer_steps(
+    backbone: UniFormer, stage: int, block: int | None = None, position_encoding: bool = True
+) -> list[Step]:
+    """Return what lies between the pixels and the tokens of ``stage``, per axis.
+
+    ``block`` counts the blocks of the stage that have run: 0 stands for its patch embedding, None
+    for its normed output (the norm reads its own token only). ``position_encoding`` False leaves
+    the DPE of all blocks out. Raises ``ValueError`` for a stage or block that does not exist.
+    """
+    check_stage(stage)
+    depth = len(backbone.stage(stage)[1])
+    if block is not None and not 0 <= block <= depth:
+        raise ValueError(f"Stage {stage} has no block {block}: choose 0 to {depth}.")
+    steps: list[Step] = []
+    for number in range(1, stage + 1):
+        embed, blocks, _ = backbone.stage(number)
+        steps.append(_convolution(embed.proj))
+        for each in blocks[:block] if number == stage else blocks:
+            if position_encoding:
+                steps.append(_convolution(each.pos_embed))
+            if isinstance(each.attn, nn.Conv2d):
+                steps.append(_convolution(each.attn))
+            else:
+                steps.append(Windows(each.window_size) if each.window_size else Whole())
+    return steps
+
+
+def receptive_field(
+    model: Segmenter,
+    size_px: tuple[int, int],
+    stage: int,
+    token: tuple[int, int],
+    block: int | None = None,
+    position_encoding: bool = True,
+) -> ReceptiveField:
+    """Return the pixels that ``token`` = (row, column) of ``stage`` can see, in the present reach.
+
+    ``size_px`` is (height, width) of the network's input. ``block`` and ``position_encoding`` are
+    those of :func:`uniformer_steps`. Raises ``ValueError`` for an optimized model, a picture the
+    network refuses, and a stage, block or token that does not exist.
+    """
+    check_not_optimized(model)
+    if min(size_px) < MIN_SIDE:
+        raise ValueError(f"The network needs sides of {MIN_SIDE} pixels, not {min(size_px)}.")
+    steps = uniformer_steps(model.backbone, stage, block, position_encoding)
+    rows, columns = (
+        input_interval(steps, side, index) for side, index in zip(size_px, token, strict=True)
+    )
+    return ReceptiveField(*rows, *columns)
+
+
+def receptive_field_size(
+    model: Segmenter, stage: int, block: int | None = None, position_encoding: bool = True
+) -> int | None:
+    """Return the side in pixels of a token's receptive field in a picture without borders.
+
+    None means the whole picture. With windows the side depends on the token; this is the largest.
+    Arguments and errors are those of :func:`receptive_field`.
+    """
+    check_not_optimized(model)
+    steps = uniformer_steps(model.backbone, stage, block, position_encoding)
+    if Whole() in steps:
+        return None
+    tokens = range(max((step.size for step in steps if isinstance(step, Windows)), default=1))
+    return max(_unbounded_side(steps, token) for token in tokens)
+
+
+def tokens_at(row_px: int, column_px: int) -> dict[int, tuple[int, int]]:
+    """Return the token (row, column) of each stage, 1 to 4, whose patch holds an input pixel."""
+    return {
+        stage: (row_px // stride, column_px // stride)
+        for stage, stride in enumerate(STRIDES, start=1)
+    }
+
+
+def token_center_px(stage: int, token: tuple[int, int]) -> tuple[float, float]:
+    """Return (row, column) of a token's centre, where 0 is the middle of the first pixel.
+
+    Patches have even sides, so centres lie between pixels: 1.5 for the first token of stage 1.
+    """
+    check_stage(stage)
+    row, column = ((index + 0.5) * STRIDES[stage - 1] - 0.5 for index in token)
+    return row, column
+
+
+def check_not_optimized(model: Segmenter) -> None:
+    """Raise ``ValueError`` for a model that has been rewritten for prediction."""
+    if model.optimized:
+        raise ValueError("This model is optimized for prediction: use the one it was made from.")
+
+
+def _convolution(conv: nn.Conv2d) -> Sliding:
+    return Sliding(conv.kernel_size[0], conv.stride[0], conv.padding[0])
+
+
+def _unbounded_side(steps: Sequence[Step], token: int) -> int:
+    first = last = token
+    for step in reversed(steps):
+        first, last = step.reads(first, last)
+    return last - first + 1

@@ -1,0 +1,133 @@
+"""The units of a UniFormer whose effective receptive field can be measured: tokens and logits.
+
+Each function returns a readout for :func:`analysis.effective_rf.effective_fields`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from analysis.effective_rf import Readout
+from analysis.receptive_field import check_not_optimized, check_stage, receptive_field
+from uniformer.config import STRIDES
+from uniformer.segmenter import Segmenter
+
+LOCAL_STAGES = (1, 2)
+"""Stages whose tokens see part of the picture only, in every reach."""
+
+
+def stage_units(model: Segmenter, tokens: Mapping[int, tuple[int, int]]) -> Readout[int]:
+    """Return a readout of the normed output of one token per stage, keyed by stage.
+
+    ``tokens`` maps stages, 1 to 4, to (row, column). Raises ``ValueError`` for an unknown stage or
+    a model that is optimized or in training mode, and, once it sees a picture, for a token outside
+    the map.
+    """
+    _check_differentiable(model)
+    if not tokens:
+        raise ValueError("Name at least one stage and its token.")
+    for stage in tokens:
+        check_stage(stage)
+    local = [stage for stage in tokens if stage in LOCAL_STAGES]
+    deep = [stage for stage in tokens if stage not in LOCAL_STAGES]
+
+    def read(x: Tensor) -> dict[int, Tensor]:
+        units = {}
+        for stage in local:
+            crop, (row, column) = _crop(model, x, stage, tokens[stage])
+            units[stage] = _outputs(model, crop, [stage])[stage][:, :, row, column]
+        for stage, out in _outputs(model, x, deep).items():
+            row, column = tokens[stage]
+            _check_inside(f"Token of stage {stage}", row, column, out.shape[-2:])
+            units[stage] = out[:, :, row, column]
+        return units
+
+    return read
+
+
+def logit_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout[str]:
+    """Return a readout of the logit of class ``label`` at an input pixel (row, column).
+
+    Logits are taken at the size of the network's input, bilinearly, as for a prediction. Raises
+    ``ValueError`` for an unknown class or a model that is optimized or in training mode, and, once
+    it sees a picture, for a pixel outside it.
+    """
+    _check_label(model, label)
+    return lambda x: {"logit": _logits_at(model, x, pixel)[:, label, None]}
+
+
+def margin_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout[str]:
+    """Return a readout of the margin z_label - logsumexp of the other logits z at an input pixel.
+
+    It does not change when the same function is added to all logits, as the prediction does not.
+    Arguments and errors are those of :func:`logit_unit`.
+    """
+    _check_label(model, label)
+
+    def read(x: Tensor) -> dict[str, Tensor]:
+        logits = _logits_at(model, x, pixel)
+        others = torch.cat([logits[:, :label], logits[:, label + 1 :]], dim=1)
+        return {"margin": logits[:, label, None] - others.logsumexp(dim=1, keepdim=True)}
+
+    return read
+
+
+def _outputs(model: Segmenter, x: Tensor, stages: Sequence[int]) -> dict[int, Tensor]:
+    """Return the normed outputs of ``stages``, and run no stage above them."""
+    outputs = {}
+    for stage in range(1, max(stages, default=0) + 1):
+        embed, blocks, norm = model.backbone.stage(stage)
+        x = embed(x)
+        for block in blocks:
+            x = block(x)
+        if stage in stages:
+            outputs[stage] = norm(x)
+    return outputs
+
+
+def _crop(
+    model: Segmenter, x: Tensor, stage: int, token: tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    """Cut pictures to a token's theoretical field; return them and where the token is now.
+
+    The cut starts at a multiple of the stride, so patches stay what they are, and all that the
+    token depends on lies inside: its output is the same, and much cheaper.
+    """
+    field = receptive_field(model, tuple(x.shape[-2:]), stage, token)
+    stride = STRIDES[stage - 1]
+    top, left = field.top_px // stride, field.left_px // stride
+    crop = x[:, :, top * stride : field.bottom_px, left * stride : field.right_px]
+    return crop, (token[0] - top, token[1] - left)
+
+
+def _logits_at(model: Segmenter, x: Tensor, pixel: tuple[int, int]) -> Tensor:
+    """Return logits (B, classes) at one input pixel: the bilinear resizing, in this point only."""
+    size = x.shape[-2:]
+    _check_inside("Pixel", *pixel, size)
+    row, column = ((2 * index + 1) / side - 1 for index, side in zip(pixel, size, strict=True))
+    point = x.new_tensor([column, row]).expand(len(x), 1, 1, 2)
+    logits = F.grid_sample(model(x), point, padding_mode="border", align_corners=False)
+    return logits[:, :, 0, 0]
+
+
+def _check_differentiable(model: Segmenter) -> None:
+    check_not_optimized(model)
+    if any(module.training for module in model.modules()):
+        raise ValueError("Call model.eval() first: pictures must not mix and layers not drop out.")
+
+
+def _check_label(model: Segmenter, label: int) -> None:
+    _check_differentiable(model)
+    if not 0 <= label < len(model.classes):
+        raise ValueError(f"There is no class {label}: choose 0 to {len(model.classes) - 1}.")
+
+
+def _check_inside(what: str, row: int, column: int, size: Sequence[int]) -> None:
+    if not (0 <= row < size[0] and 0 <= column < size[1]):
+        raise ValueError(
+            f"{what} ({row}, {column}) lies outside the {size[0]} x {size[1]} there are."
+        )

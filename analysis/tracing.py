@@ -1,0 +1,179 @@
+"""One forward pass whose block inputs are kept, so that any affinity can be recomputed from them.
+
+No hooks and no switches are set on the model: the pass walks its layers. Threads can therefore
+trace and analyse one model at the same time, and a model is always left as it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from analysis.errors import AnalysisError
+from analysis.grid import Grid
+from uniformer.attention import Attention, from_windows, to_windows
+from uniformer.blocks import GlobalBlock, LocalBlock
+from uniformer.config import STRIDES, Reach
+from uniformer.layers import to_map, to_tokens
+from uniformer.pictures import PictureSource, open_picture
+from uniformer.predict import SHORT_SIDES
+from uniformer.preprocess import preprocess
+from uniformer.segmenter import Segmenter, WeightsRecord
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one picture left in a model; every analysis starts from it.
+
+    ``block_inputs[stage - 1][block]`` (1, C, rows, columns) is what the block received, before its
+    position encoding; ``stage_outputs[stage - 1]`` the normed map of the stage; ``logits``
+    (1, classes, H/4, W/4). Sizes are (height, width). ``windows[stage - 1][block]`` is the side of
+    the block's windows in tokens, None where it has none. ``reach``, ``windows`` and ``weights``
+    are those of the moment of tracing: changing the reach of ``model`` later changes no answer.
+    """
+
+    model: Segmenter
+    picture_size_px: tuple[int, int]
+    network_size_px: tuple[int, int]
+    reach: Reach
+    windows: tuple[tuple[int | None, ...], ...]
+    weights: WeightsRecord
+    block_inputs: tuple[tuple[Tensor, ...], ...]
+    stage_outputs: tuple[Tensor, ...]
+    logits: Tensor
+
+    @property
+    def bytes(self) -> int:
+        """Memory of all maps kept, in bytes."""
+        return sum(kept.numel() * kept.element_size() for kept in self._kept())
+
+    def grid(self, stage: int) -> Grid:
+        """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
+        _check_stage(stage)
+        return Grid(self.picture_size_px, self.network_size_px, STRIDES[stage - 1])
+
+    def block(self, stage: int, block: int) -> LocalBlock | GlobalBlock:
+        """Return block number ``block`` of ``stage``, counted from 0; else AnalysisError."""
+        _check_stage(stage)
+        blocks = self.model.backbone.stage(stage)[1]
+        if not 0 <= block < len(blocks):
+            raise AnalysisError(
+                f"There is no block {block} in stage {stage}: its blocks are 0 to "
+                f"{len(blocks) - 1}."
+            )
+        return blocks[block]
+
+    def _kept(self) -> Iterator[Tensor]:
+        for inputs in self.block_inputs:
+            yield from inputs
+        yield from self.stage_outputs
+        yield self.logits
+
+
+def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = None) -> Trace:
+    """Run ``model`` once on ``image``, anything :func:`uniformer.open_picture` takes.
+
+    The picture is resized as for prediction, short side ``short_side`` (None: the model's own).
+    Only maps are kept, never an affinity matrix: UniFormer-S needs 33 MB at 512 x 512 for
+    the inputs of its blocks, 51 MB in all with 150 classes.
+
+    Raises :class:`uniformer.pictures.PictureError` for a picture that cannot be used and
+    :class:`AnalysisError` for a model that is optimized, in training mode, in half precision, or
+    whose output is not finite, and for a short side out of range.
+    """
+    short_side = model.config.short_side if short_side is None else short_side
+    _check_model(model)
+    low, high = SHORT_SIDES
+    if not isinstance(short_side, int) or not low <= short_side <= high:
+        raise AnalysisError(
+            f"The short side must be a whole number of pixels from {low} to {high}, "
+            f"not {short_side!r}."
+        )
+    # Read first: another thread may change the reach during the pass.
+    reach, weights, windows = model.reach, model.weights, _windows(model)
+    picture = open_picture(image)
+    x = preprocess(picture, short_side, model.config.size_divisor)
+    with torch.no_grad():
+        inputs, outputs = _walk(model, x.to(model.device, model.dtype), windows)
+        logits = model.decode(outputs)
+    if not logits.isfinite().all():
+        raise AnalysisError(
+            "The model's output is not finite: its weights are damaged or do not fit."
+        )
+    return Trace(
+        model=model,
+        picture_size_px=picture.shape[:2],
+        network_size_px=tuple(x.shape[-2:]),
+        reach=reach,
+        windows=windows,
+        weights=weights,
+        block_inputs=inputs,
+        stage_outputs=outputs,
+        logits=logits,
+    )
+
+
+def _walk(
+    model: Segmenter, x: Tensor, windows: tuple[tuple[int | None, ...], ...]
+) -> tuple[tuple[tuple[Tensor, ...], ...], tuple[Tensor, ...]]:
+    """Return the inputs of all blocks and the normed outputs of all stages."""
+    inputs, outputs = [], []
+    for number, sizes in enumerate(windows, start=1):
+        embed, blocks, norm = model.backbone.stage(number)
+        x = embed(x)
+        received = []
+        for block, size in zip(blocks, sizes, strict=True):
+            received.append(x)
+            x = block(x) if isinstance(block, LocalBlock) else _global_forward(block, x, size)
+        inputs.append(tuple(received))
+        outputs.append(norm(x))
+    return tuple(inputs), tuple(outputs)
+
+
+def _global_forward(block: GlobalBlock, x: Tensor, size: int | None) -> Tensor:
+    """Return ``block(x)`` with windows of ``size``, whatever the block is set to by now."""
+    height, width = x.shape[-2:]
+    tokens = to_tokens(x + block.pos_embed(x))
+    normed = block.norm1(tokens)
+    if size is None:
+        attended = _attend(block.attn, normed)
+    else:
+        windows, padded = to_windows(normed.unflatten(1, (height, width)), size)
+        attended = _attend(block.attn, windows)
+        attended = from_windows(attended, size, padded, (height, width)).flatten(1, 2)
+    tokens = tokens + attended
+    return to_map(tokens + block.mlp(block.norm2(tokens)), height, width)
+
+
+def _attend(attention: Attention, tokens: Tensor) -> Tensor:
+    """Return ``attention(tokens)`` without ever holding its matrix."""
+    heads = F.scaled_dot_product_attention(*attention.project(tokens), scale=attention.scale)
+    return attention.merge(heads)
+
+
+def _windows(model: Segmenter) -> tuple[tuple[int | None, ...], ...]:
+    """Return the side of the windows of every block, stage by stage."""
+    stages = (model.backbone.stage(number)[1] for number in range(1, 5))
+    return tuple(
+        tuple(getattr(block, "window_size", None) for block in blocks) for blocks in stages
+    )
+
+
+def _check_model(model: Segmenter) -> None:
+    if model.optimized:
+        raise AnalysisError(
+            "An optimized model can only predict: analyse the model it was made from."
+        )
+    if model.training:
+        raise AnalysisError("The model is in training mode: call model.eval() before tracing.")
+    if model.dtype not in (torch.float32, torch.float64):
+        raise AnalysisError("The model is in half precision: call model.float() before tracing.")
+
+
+def _check_stage(stage: int) -> None:
+    if not 1 <= stage <= 4:
+        raise AnalysisError(f"There is no stage {stage}: the stages are 1 to 4.")
