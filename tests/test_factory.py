@@ -40,7 +40,7 @@ def test_every_official_name_is_listed():
 def test_model_has_the_reach_and_classes_it_was_trained_with(name):
     with torch.device("meta"):
         model = create_model(name, weights=None)
-    trained = ("hybrid", 14) if name.endswith("-h14") else ("global", 32)
+    trained = ("hybrid", 14) if name.endswith("-h14") else ("global", 8 if name == "nano" else 32)
     assert (model.reach, model.window_size) == trained
     assert len(model.classes) == (22 if name == "nano" else 150)
     assert not model.training

@@ -153,6 +153,7 @@ MODELS: dict[str, ModelConfig] = {
             window_size=8,
             size_divisor=32,
             short_side=256,
+            bundled="nano.safetensors",
         ),
         _SMALL_FPN,
         _BASE_FPN,

@@ -1,0 +1,133 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from training.augment import LABEL_STRIDE, random_crop
+from training.batches import Batches
+from training.config import RunConfig
+from training.data import Example
+from training.losses import partial_cross_entropy
+from training.prior import prior_shift
+from training.sampling import Sampler, class_weights
+from uniformer.classes import class_set
+
+PLAIN = RunConfig(scale=(1.0, 1.0), aspect=1.0, rotation=0.0, color=0.0)
+
+
+def loss(logits, labels, negative, weights=None, negative_weight=0.5, smoothing=0.0):
+    classes = logits.shape[1]
+    return partial_cross_entropy(
+        logits,
+        torch.tensor(labels, dtype=torch.uint8),
+        torch.tensor([negative]),
+        torch.ones(classes) if weights is None else torch.tensor(weights),
+        negative_weight,
+        smoothing,
+    ).item()
+
+
+def test_known_pixels_give_weighted_cross_entropy_and_unknown_ones_nothing():
+    logits = torch.log(torch.tensor([[0.5, 0.2], [0.25, 0.7], [0.25, 0.1]])).reshape(1, 3, 1, 2)
+    wanted = (1 * -math.log(0.5) + 3 * -math.log(0.7)) / 4
+    assert loss(logits, [[[0, 1]]], -1, [1.0, 3.0, 1.0]) == pytest.approx(wanted, rel=1e-6)
+    assert loss(logits, [[[0, 255]]], -1) == pytest.approx(-math.log(0.5), rel=1e-6)
+    assert loss(logits, [[[255, 255]]], -1) == 0
+
+
+def test_unknown_pixels_push_their_negative_class_down_by_its_closed_form():
+    logits = torch.log(torch.tensor([[0.5, 0.2], [0.25, 0.7], [0.25, 0.1]])).reshape(1, 3, 1, 2)
+    wanted = (-math.log(0.5) + 0.5 * -math.log(1 - 0.7)) / 1.5
+    assert loss(logits, [[[0, 255]]], 1) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_smoothing_spreads_a_share_of_the_target_over_all_classes():
+    logits = torch.randn(1, 4, 2, 2, generator=torch.Generator().manual_seed(0))
+    labels = [[[0, 1], [2, 3]]]
+    wanted = torch.nn.functional.cross_entropy(
+        logits, torch.tensor(labels), label_smoothing=0.1
+    ).item()
+    assert loss(logits, labels, -1, smoothing=0.1) == pytest.approx(wanted, rel=1e-6)
+
+
+def example(name, label, height=30, width=40):
+    labels = np.full((height, width), label, dtype=np.uint8)
+    return Example(name, np.zeros((height, width, 3), dtype=np.uint8), labels)
+
+
+def test_sampler_draws_classes_alike_and_sources_by_the_root_of_their_size():
+    examples = [example(f"many_{i}", 0) for i in range(81)] + [
+        example(f"few_{i}", 1) for i in range(9)
+    ]
+    sampler = Sampler(examples, 3)
+    rng = np.random.default_rng(0)
+    by_class = np.mean([sampler.draw(True, rng)[1] == 1 for _ in range(4000)])
+    by_source = np.mean([sampler.draw(False, rng)[0] >= 81 for _ in range(4000)])
+    assert by_class == pytest.approx(1 / 2, abs=0.03)
+    assert by_source == pytest.approx(3 / 12, abs=0.03)
+
+
+def test_rare_classes_weigh_more_within_bounds_and_1_on_average():
+    weights = class_weights(np.array([[10_000, 100, 1, 0]]))
+    assert weights[0] < weights[1] < weights[2]
+    assert weights[2] / weights[0] <= 9 + 1e-5
+    assert weights[:3].mean() == pytest.approx(1)
+    assert weights[3] == 1
+
+
+def test_labels_of_a_crop_lie_where_its_picture_has_them():
+    rows, columns = np.mgrid[:80, :96]
+    labels = ((rows // 16 + columns // 16) % 2).astype(np.uint8)
+    picture = np.repeat(labels[:, :, None] * 200, 3, axis=2)
+    rng = np.random.default_rng(1)
+    config = replace(PLAIN, scale=(0.8, 1.5), rotation=8.0, aspect=1.3)
+    for _ in range(20):
+        crop, found = random_crop(Example("x", picture, labels), 64, None, config, rng)
+        small = crop.reshape(32, LABEL_STRIDE, 32, LABEL_STRIDE, 3).mean((1, 3, 4))
+        sure = (found != 255) & ((small < 20) | (small > 180))
+        assert sure.mean() > 0.5
+        assert ((small > 100) == found)[sure].mean() > 0.98
+
+
+def test_focused_crop_shows_its_class_and_all_crops_stay_on_the_picture():
+    labels = np.zeros((200, 260), dtype=np.uint8)
+    labels[150:154, 200:204] = 7
+    rng = np.random.default_rng(0)
+    picture = np.zeros((200, 260, 3), dtype=np.uint8)
+    found = [random_crop(Example("x", picture, labels), 64, 7, PLAIN, rng)[1] for _ in range(30)]
+    assert all((crop == 7).any() for crop in found)
+    assert all((crop != 255).all() for crop in found)
+
+
+def test_batch_depends_on_its_step_alone():
+    rng = np.random.default_rng(0)
+    shape = (60, 70)
+    examples = [
+        Example(
+            f"s_{i}",
+            rng.integers(0, 256, (*shape, 3), np.uint8),
+            rng.integers(0, 4, shape, np.uint8),
+        )
+        for i in range(6)
+    ]
+    config = RunConfig(crops=(32, 64), batch_pixels=4 * 64 * 64, negatives={"s": "animal"})
+    first, second = (Batches(examples, class_set("everyday22"), config) for _ in range(2))
+    for step in (3, 0):
+        one, other = first[step], second[step]
+        assert torch.equal(one.pictures, other.pictures)
+        assert torch.equal(one.labels, other.labels)
+        assert one.negatives.tolist() == [9] * len(one.pictures)
+    assert not torch.equal(first[5].pictures[:1, :, :9, :9], first[6].pictures[:1, :, :9, :9])
+
+
+def test_prior_shift_is_the_log_ratio_of_natural_and_trained_shares():
+    examples = [example(f"s_{i}", 0) for i in range(3)] + [example("s_3", 1)]
+    by_chance = prior_shift(examples, 3, class_share=0.0)
+    weights = class_weights(np.array([[3, 1, 0]]))
+    wanted = np.log((3 * weights[0] + weights[1]) / (4 * weights))
+    np.testing.assert_allclose(by_chance[:2], wanted[:2], rtol=1e-6)
+    by_class = prior_shift(examples, 3, class_share=1.0)
+    assert by_class[0] - by_class[1] == pytest.approx(np.log(3) - np.log(weights[0] / weights[1]))
+    assert by_class[2] == 0

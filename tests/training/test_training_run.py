@@ -1,0 +1,217 @@
+import json
+import re
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from training.__main__ import main
+from training.config import RecipeError, RunConfig, parse_recipe
+from training.data import load_split, read_classes
+from training.export import export
+from training.parallel import run_in_parallel
+from training.trainer import CHECKPOINT, Trainer, learning_rate, read_checkpoint
+from uniformer.checkpoint import read_state_dict, sha256_of
+from uniformer.classes import class_set, numbered_classes
+
+CLASSES = class_set("everyday22")
+TINY = RunConfig(
+    steps=4,
+    warmup=2,
+    crops=(32, 64),
+    batch_pixels=4 * 32 * 32,
+    drop_path_rate=0.1,
+    negatives={"b": "person"},
+    log_every=1,
+    checkpoint_every=2,
+    validate_every=4,
+)
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "data"
+    for split, count in (("train", 5), ("val", 2)):
+        for kind in ("images", "masks"):
+            (folder / kind / split).mkdir(parents=True)
+        for index in range(count):
+            name = f"{'ab'[index % 2]}_{index}.png"
+            picture = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+            labels = rng.choice(np.uint8([0, 3, 8, 255]), (40, 48))
+            cv2.imwrite(str(folder / "images" / split / name), picture)
+            cv2.imwrite(str(folder / "masks" / split / name), labels)
+    rows = [
+        {"id": index, "name": name, "color": color.tolist()}
+        for index, (name, color) in enumerate(zip(CLASSES.names, CLASSES.palette, strict=True))
+    ]
+    (folder / "classes.json").write_text(json.dumps({"classes": rows}))
+    return folder
+
+
+def trainer(data, folder, config=TINY):
+    folder.mkdir(exist_ok=True)
+    splits = (load_split(data, split, len(CLASSES), 320) for split in ("train", "val"))
+    return Trainer(config, CLASSES, *splits, folder)
+
+
+def losses(folder):
+    rows = (folder / "log.csv").read_text().splitlines()
+    return [row.split(",")[:6] for row in rows[1:]]
+
+
+def test_resumed_run_has_the_losses_and_weights_of_an_undisturbed_one(data, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    trainer(data, whole).run()
+
+    broken = trainer(data, cut)
+    take_step = broken.step
+
+    def stop_after_3_steps(batch):
+        if broken.done == 3:
+            raise KeyboardInterrupt
+        return take_step(batch)
+
+    broken.step = stop_after_3_steps
+    with pytest.raises(KeyboardInterrupt):
+        broken.run()
+    assert read_checkpoint(cut)["done"] == 2
+    trainer(data, cut).run()
+
+    assert len(losses(whole)) == TINY.steps
+    assert losses(cut) == losses(whole)
+    wanted, found = read_checkpoint(whole), read_checkpoint(cut)
+    for part in ("model", "averaged"):
+        for name, value in wanted[part].items():
+            assert torch.equal(value, found[part][name]), name
+
+
+def test_two_processes_train_on_the_pictures_of_one(data, tmp_path):
+    run_in_parallel(lambda: trainer(data, tmp_path / "two").run(), processes=2)
+    trainer(data, tmp_path / "one").run()
+    one, two = (read_checkpoint(tmp_path / name) for name in ("one", "two"))
+    assert one["pictures"] == two["pictures"]
+    assert (tmp_path / "two" / "curve.png").stat().st_size > 0
+    assert [row[:2] for row in losses(tmp_path / "two")] == [
+        row[:2] for row in losses(tmp_path / "one")
+    ]
+
+
+def test_half_written_checkpoint_never_replaces_a_whole_one(data, tmp_path, monkeypatch):
+    run = trainer(data, tmp_path / "run")
+    run.save()
+    before = (tmp_path / "run" / CHECKPOINT).read_bytes()
+
+    def break_off(_, file):
+        file.write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", break_off)
+    with pytest.raises(OSError, match="No space left"):
+        run.save()
+    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
+    assert [file.name for file in (tmp_path / "run").iterdir()] == [CHECKPOINT]
+
+
+def test_run_of_another_recipe_is_not_continued(data, tmp_path):
+    trainer(data, tmp_path / "run").save()
+    trainer(data, tmp_path / "run", replace(TINY, steps=8))
+    with pytest.raises(RecipeError, match="another weight_decay"):
+        trainer(data, tmp_path / "run", replace(TINY, weight_decay=0.0))
+
+
+def test_exported_file_is_fp16_and_its_card_has_its_sha256(data, tmp_path):
+    run = trainer(data, tmp_path / "run")
+    run.save()
+    weights, card = export(tmp_path / "run", data, tmp_path / "out.safetensors")
+    values = json.loads(card.read_text())
+    assert values["sha256"] == sha256_of(weights)
+    assert [row["name"] for row in values["classes"]] == list(CLASSES.names)
+    state = read_state_dict(weights)
+    averaged = run.averaged.model.state_dict()
+    assert state.keys() == averaged.keys()
+    assert all(
+        v.dtype == torch.float16 for k, v in state.items() if averaged[k].is_floating_point()
+    )
+    for init in (weights, tmp_path / "run"):
+        following = trainer(data, tmp_path / "next", replace(TINY, init=str(init)))
+        for name, value in following.model.state_dict().items():
+            torch.testing.assert_close(value, averaged[name], rtol=1e-3, atol=1e-6)
+
+
+def test_weights_for_other_classes_give_all_but_their_classifier(data, tmp_path):
+    run = trainer(data, tmp_path / "run")
+    run.save()
+    own = Trainer(
+        replace(TINY, init=str(tmp_path / "run"), negatives={}),
+        numbered_classes(9),
+        load_split(data, "train", 9, 320),
+        [],
+        tmp_path / "own",
+    )
+    before, after = run.averaged.model.state_dict(), own.model.state_dict()
+    changed = [name for name in after if not torch.equal(after[name], before[name])]
+    assert changed == ["decode_head.conv_seg.weight", "decode_head.conv_seg.bias"]
+    assert after["decode_head.conv_seg.weight"].shape[0] == 9
+
+
+def test_card_takes_scores_of_its_own_weights_only(data, tmp_path):
+    trainer(data, tmp_path / "run").save()
+    weights, card = export(tmp_path / "run", data, tmp_path / "out.safetensors")
+    evaluation = tmp_path / "val.json"
+    found = {
+        "weights": {"sha256": sha256_of(weights)},
+        "classes": [{"name": "sky", "iou": 0.5}],
+        **dict.fromkeys(("pictures", "pixels", "miou", "macc", "aacc", "boundary_iou"), 1),
+        "settings": {"flip": False},
+    }
+    evaluation.write_text(json.dumps(found))
+    export(tmp_path / "run", data, weights, evaluations=[evaluation])
+    assert json.loads(card.read_text())["scores"]["val"]["iou"] == {"sky": 0.5}
+    evaluation.write_text(json.dumps(found | {"weights": {"sha256": "0"}}))
+    with pytest.raises(ValueError, match="other weights"):
+        export(tmp_path / "run", data, weights, evaluations=[evaluation])
+
+
+def test_learning_rate_warms_up_and_falls_to_nothing():
+    config = replace(TINY, steps=1000, warmup=10)
+    rates = [learning_rate(step, config) for step in range(1000)]
+    assert rates[0] == pytest.approx(config.learning_rate / 10, rel=1e-3)
+    assert max(rates) == pytest.approx(config.learning_rate, rel=1e-3)
+    assert rates[-1] < 1e-5 * config.learning_rate
+    assert rates[500] == pytest.approx(config.learning_rate / 2, rel=1e-2)
+
+
+def test_recipe_with_unknown_field_or_uneven_crop_is_refused():
+    with pytest.raises(RecipeError, match="no field 'learning_rat'"):
+        parse_recipe({"learning_rat": 1})
+    with pytest.raises(RecipeError, match="multiples of 32"):
+        parse_recipe({"crops": [100]})
+
+
+def test_classes_json_with_the_known_names_gives_the_known_set(data):
+    assert read_classes(data, "everyday22") is CLASSES
+
+
+@pytest.mark.parametrize(
+    ("break_data", "sentence"),
+    [
+        (lambda masks: cv2.imwrite(str(masks / "a_0.png"), np.zeros((9, 9))), r"a_0\.png has 9x9"),
+        (lambda masks: cv2.imwrite(str(masks / "a_0.png"), np.full((40, 48), 22)), "the id 22"),
+        (lambda masks: (masks / "a_0.png").write_bytes(b"no"), r"a_0\.png cannot be read"),
+        (lambda masks: (masks / "a_0.png").unlink(), r"the first that is missing is .*a_0\.png"),
+    ],
+)
+def test_broken_label_map_gives_one_sentence_that_names_it(
+    data, tmp_path, capsys, break_data, sentence
+):
+    break_data(data / "masks" / "train")
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text("{}")
+    code = main(["run", str(recipe), "--data", str(data), "--run", str(tmp_path / "run")])
+    message = capsys.readouterr().err.strip()
+    assert code == 1
+    assert "\n" not in message
+    assert re.search(sentence, message)

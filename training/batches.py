@@ -1,0 +1,68 @@
+"""Batches by number: batch ``step`` is the same in every run and needs none of those before it.
+
+Making a batch takes about 1 % of a step on a CPU, so no worker processes are kept for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.augment import random_crop
+from training.config import RunConfig
+from training.data import Example
+from training.parallel import rank, world_size
+from training.sampling import Sampler
+from uniformer.classes import ClassSet
+from uniformer.dataset import DatasetError
+
+NO_NEGATIVE = -1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``pictures`` uint8 (B, 3, S, S), ``labels`` uint8 (B, S/2, S/2) with 255 for unknown.
+
+    ``negatives`` int64 (B,) is the class that unknown pixels certainly do not show, or -1.
+    """
+
+    pictures: Tensor
+    labels: Tensor
+    negatives: Tensor
+
+
+class Batches:
+    """This process's part of the augmented batch of every step; all chance is in the seed."""
+
+    def __init__(self, examples: Sequence[Example], classes: ClassSet, config: RunConfig) -> None:
+        unknown = set(config.negatives.values()) - set(classes.names)
+        if unknown:
+            raise DatasetError(f"The recipe's negatives name {unknown.pop()!r}, which is no class.")
+        self.examples = examples
+        self.config = config
+        self.sampler = Sampler(examples, len(classes))
+        self.negatives = {
+            source: classes.names.index(name) for source, name in config.negatives.items()
+        }
+
+    def __getitem__(self, step: int) -> Batch:
+        side = int(np.random.default_rng((self.config.seed, step)).choice(self.config.crops))
+        pictures, labels, negatives = [], [], []
+        for number in range(rank(), self.config.batch_size(side), world_size()):
+            rng = np.random.default_rng((self.config.seed, step, number))
+            index, focus = self.sampler.draw(rng.random() < self.config.class_share, rng)
+            example = self.examples[index]
+            picture, label = random_crop(example, side, focus, self.config, rng)
+            pictures.append(picture)
+            labels.append(label)
+            negatives.append(self.negatives.get(example.source, NO_NEGATIVE))
+        # Permuted, not copied: the memory stays channels_last, as the network wants it.
+        return Batch(
+            torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
+            torch.from_numpy(np.stack(labels)),
+            torch.tensor(negatives),
+        )

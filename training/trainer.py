@@ -1,0 +1,238 @@
+"""The loop: batches in, averaged weights out, with a checkpoint to go on from at any time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.batches import Batch, Batches
+from training.config import RecipeError, RunConfig
+from training.data import Example
+from training.distill import FeatureLoss, Teacher
+from training.ema import Averaged
+from training.journal import Journal
+from training.losses import partial_cross_entropy, resize_logits
+from training.parallel import average_gradients, rank
+from training.sampling import class_weights
+from training.validate import validate
+from uniformer.checkpoint import read_state_dict
+from uniformer.classes import ClassSet
+from uniformer.factory import create_model, find_config
+from uniformer.files import replace_file
+from uniformer.preprocess import MEAN, STD
+from uniformer.segmenter import Segmenter
+from uniformer.weights import load_state
+
+CHECKPOINT = "checkpoint.pt"
+CLASSIFIER = "decode_head.conv_seg."
+LOSSES = ("loss", "segment", "distil", "cosine")
+REACH = 1_000_000
+"""Keeps the draw of a step's reach apart from that of its examples."""
+
+
+class Trainer:
+    """A run in ``folder``, which goes on from ``folder/checkpoint.pt`` when there is one.
+
+    Raises :class:`~training.config.RecipeError` when that belongs to another recipe; ``steps``
+    alone may differ, which bends the rest of the learning rate's curve.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        classes: ClassSet,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        folder: Path,
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.folder = folder
+        self.validation = validation
+        self.batches = Batches(train, classes, config)
+        self.class_weights = torch.from_numpy(class_weights(self.batches.sampler.pixels))
+        model_config = replace(find_config(config.model), drop_path_rate=config.drop_path_rate)
+        self.model = Segmenter(model_config, classes).to(memory_format=torch.channels_last)
+        self.feature_loss = FeatureLoss(model_config.backbone.dims)
+        if config.init is not None:
+            self._start_from(config.init)
+        self.teacher = Teacher() if config.distil_weight > 0 else None
+        self.averaged = Averaged(self.model, config.ema_decay)
+        self.optimizer = make_optimizer([self.model, self.feature_loss], config)
+        self.done = 0
+        self.pictures = 0
+        if (folder / CHECKPOINT).exists():
+            self._resume()
+
+    def _start_from(self, init: str) -> None:
+        """Fill the model from ``init``; a classifier for other classes is left out."""
+        if init == "default":
+            state = create_model(self.config.model).state_dict()
+        elif Path(init).is_dir():
+            run = read_checkpoint(Path(init))
+            state = run["averaged"]
+            self.feature_loss.load_state_dict(run["feature_loss"])
+        else:
+            state = read_state_dict(init)
+        own = self.model.state_dict()
+        for name in state.keys() & {CLASSIFIER + "weight", CLASSIFIER + "bias"}:
+            if state[name].shape != own[name].shape:
+                state[name] = own[name]
+        load_state(self.model, state, init)
+
+    def run(self) -> None:
+        """Take the steps that are left; the process of rank 0 keeps the log and checkpoints."""
+        journal = Journal(self.folder, self.done)
+        sums, start, pictures = torch.zeros(len(LOSSES)), time.monotonic(), self.pictures
+        while self.done < self.config.steps:
+            sums += self.step(self.batches[self.done])
+            if rank() > 0 or not self._is_due(self.config.log_every):
+                continue
+            speed = (self.pictures - pictures) / (time.monotonic() - start)
+            steps = self.done % self.config.log_every or self.config.log_every
+            self._report(journal, sums / steps, speed)
+            sums, start, pictures = torch.zeros(len(LOSSES)), time.monotonic(), self.pictures
+
+    def _report(self, journal: Journal, losses: Tensor, speed: float) -> None:
+        """Log an interval, and validate and save when that is due."""
+        config = self.config
+        row = {
+            "step": self.done,
+            "pictures": self.pictures,
+            "learning_rate": learning_rate(self.done - 1, config),
+            "pictures_per_second": speed,
+            **dict(zip(LOSSES, losses.tolist(), strict=True)),
+        }
+        if config.segment_weight > 0 and self._is_due(config.validate_every):
+            limit = None if self.done == config.steps else config.validation_pictures
+            scores = validate(self.averaged.model, self.validation, limit)
+            row |= {"val_miou": scores.miou, "val_accuracy": scores.aacc}
+        journal.add(**row)
+        print(", ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+        if self._is_due(config.checkpoint_every):
+            self.save()
+        if self._is_due(config.validate_every):
+            journal.draw()
+
+    def step(self, batch: Batch) -> Tensor:
+        """Take one step and return its ``LOSSES``.
+
+        What is random in it follows from the seed and the number of the step alone.
+        """
+        config = self.config
+        torch.manual_seed(hash((config.seed, self.done, rank())))
+        self._draw_reach()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.done, config)
+        self.model.train()
+        loss, segment, distil, cosine = self._losses(batch)
+        if not loss.isfinite():
+            raise FloatingPointError(f"The loss is {loss.item()} at step {self.done}.")
+        self.optimizer.zero_grad()
+        loss.backward()
+        average_gradients([*self.model.parameters(), *self.feature_loss.parameters()])
+        nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+        self.optimizer.step()
+        self.averaged.update(self.model, self.done)
+        self.done += 1
+        self.pictures += self.config.batch_size(batch.pictures.shape[-1])
+        return torch.stack([loss, segment, distil, cosine]).detach()
+
+    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        config = self.config
+        segment = distil = cosine = torch.zeros(())
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            maps = self.model.backbone(normalise(batch.pictures))
+            logits = self.model.decode(maps) if config.segment_weight > 0 else None
+            if self.teacher is not None:
+                distil, cosine = self.feature_loss(maps, self.teacher(batch.pictures))
+        if logits is not None:
+            segment = partial_cross_entropy(
+                resize_logits(logits, batch.labels),
+                batch.labels,
+                batch.negatives,
+                self.class_weights,
+                config.negative_weight,
+                config.label_smoothing,
+            )
+        loss = config.segment_weight * segment + config.distil_weight * distil
+        return loss, segment, distil, cosine
+
+    def _draw_reach(self) -> None:
+        """Show stage 3 the reach of this step, so that every reach works on the weights."""
+        config = self.config
+        rng = np.random.default_rng((config.seed, self.done, REACH))
+        draw, size = rng.random(), int(rng.choice(config.window_sizes))
+        if draw < config.window_share:
+            self.model.set_reach("window", size)
+        elif draw < config.window_share + config.hybrid_share:
+            self.model.set_reach("hybrid", size)
+        else:
+            self.model.set_reach("global")
+
+    def _is_due(self, every: int) -> bool:
+        return self.done % every == 0 or self.done == self.config.steps
+
+    def save(self) -> None:
+        """Write the checkpoint; a whole one is never replaced by half of one."""
+        state = {
+            "recipe": asdict(self.config),
+            "done": self.done,
+            "pictures": self.pictures,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.model.state_dict(),
+            "feature_loss": self.feature_loss.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        replace_file(self.folder / CHECKPOINT, lambda file: torch.save(state, file))
+
+    def _resume(self) -> None:
+        state = read_checkpoint(self.folder)
+        mine = asdict(self.config)
+        changed = [
+            name
+            for name, value in state["recipe"].items()
+            if name != "steps" and mine.get(name) != value
+        ]
+        if changed:
+            raise RecipeError(
+                f"{self.folder} holds a run with another {changed[0]}: choose another folder."
+            )
+        self.done, self.pictures = state["done"], state["pictures"]
+        self.model.load_state_dict(state["model"])
+        self.averaged.model.load_state_dict(state["averaged"])
+        self.feature_loss.load_state_dict(state["feature_loss"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def read_checkpoint(folder: Path) -> dict:
+    """Return what :meth:`Trainer.save` wrote to ``folder``, on the CPU."""
+    return torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+
+
+def normalise(pictures: Tensor) -> Tensor:
+    """Return uint8 RGB (B, 3, H, W) as the network's input, float32."""
+    return (pictures - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+
+
+def learning_rate(step: int, config: RunConfig) -> float:
+    """Return the rate of ``step``, counted from 0: linear warm-up times half a cosine."""
+    warm = min(1.0, (step + 1) / config.warmup)
+    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+def make_optimizer(modules: Sequence[nn.Module], config: RunConfig) -> torch.optim.AdamW:
+    """Return AdamW; biases and the parameters of norms do not decay."""
+    parameters = [p for module in modules for p in module.parameters()]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
