@@ -14,6 +14,7 @@ import ui
 from ui import text
 from ui.examples import EXAMPLES, FOLDER
 from uniformer import create_model, segment
+from uniformer.factory import find_config
 from uniformer.fast import optimize_for_inference
 
 pytestmark = pytest.mark.browser
@@ -242,7 +243,8 @@ def test_example_and_reach_are_changed_on_the_same_page(visit):
     key = key_of(page)
     page.get_by_label(text.REACH_NAMES["window"], exact=True).check(force=True)
     page.wait_for_selector(f'[data-shown]:not([data-shown="{key}"])', state="attached")
-    expect(page.locator('[data-part="facts"]')).to_contain_text("window reach, window 32")
+    facts = f"window reach, window {find_config('nano').window_size}"
+    expect(page.locator('[data-part="facts"]')).to_contain_text(facts)
     expect(page.locator('[data-part="title"]')).to_have_text(example.title)
 
 
