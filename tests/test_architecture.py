@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
     "uniformer": {"ui", "analysis", "training", "gradio", "matplotlib", "captum", "timm"},
-    "analysis": {"ui", "training", "gradio", "matplotlib"},
+    "analysis": {"ui", "training", "gradio"},
     "ui": {"torch", "training", "captum", "pytorch_grad_cam"},
     "training": {"ui", "analysis", "gradio"},
     "benchmarks": {"ui", "training", "gradio"},
@@ -33,6 +33,12 @@ def test_no_package_imports_what_it_must_not_know(package):
     assert files
     for file in files:
         assert not imported_roots(file) & FORBIDDEN[package], file
+
+
+def test_only_figures_draw():
+    for file in (ROOT / "analysis").rglob("*.py"):
+        if file.parent.name != "figures":
+            assert "matplotlib" not in imported_roots(file), file
 
 
 def test_the_entry_stays_thin():

@@ -20,6 +20,7 @@ from training.ema import Averaged
 from training.journal import Journal
 from training.losses import partial_cross_entropy, resize_logits
 from training.parallel import average_gradients, rank
+from training.precision import keep_depthwise_in_float32
 from training.sampling import class_weights
 from training.validate import validate
 from uniformer.checkpoint import read_state_dict
@@ -65,6 +66,7 @@ class Trainer:
             self._start_from(config.init)
         self.teacher = Teacher() if config.distil_weight > 0 else None
         self.averaged = Averaged(self.model, config.ema_decay)
+        keep_depthwise_in_float32(self.model)
         self.optimizer = make_optimizer([self.model, self.feature_loss], config)
         self.done = 0
         self.pictures = 0

@@ -1,0 +1,1 @@
+"""Results as figures: functions from one result to one ``matplotlib.figure.Figure``."""
