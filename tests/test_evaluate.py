@@ -41,7 +41,8 @@ def seer(monkeypatch):
     """Stands in for the network: the class of a pixel is what its red channel says."""
 
     def see(picture, model, **options):
-        return SimpleNamespace(labels=picture[..., 0].copy())
+        labels = picture[..., 0].copy()
+        return SimpleNamespace(labels=labels, confidence=np.full(labels.shape, 0.75))
 
     monkeypatch.setattr(MODULE, "segment", see)
 
@@ -82,6 +83,7 @@ def test_ade20k_as_downloaded_counts_from_one_and_leaves_zero_out(model, folders
     write(folders, "ADE_val_00000001", np.where(truth == 0, 5, truth - 1), truth)
     result = evaluate(model, *folders, zero_is_other=True)
     assert result.miou == result.macc == result.aacc == result.boundary_iou == 1.0
+    assert result.calibration_error == pytest.approx(0.25)  # sure at 75 %, always right
     assert result.pixels == 64
 
 

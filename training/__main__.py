@@ -7,11 +7,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from training.config import read_recipe
+from training.compare import compare_runs, tables
+from training.config import parse_recipe, read_recipe
 from training.data import load_split, read_classes
 from training.export import export
 from training.parallel import run_in_parallel
-from training.trainer import Trainer
+from training.trainer import Trainer, read_checkpoint
 from uniformer.factory import find_config
 from uniformer.files import replace_file
 
@@ -43,6 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--evaluations", type=Path, nargs="*", default=[], help="scores for the card, as JSON"
     )
     release.set_defaults(command=_export)
+
+    compare = commands.add_parser("compare", help="score runs on val, and say what they cost")
+    compare.add_argument("runs", type=Path, nargs="+", help="folders of runs")
+    compare.add_argument("--data", type=Path, required=True)
+    compare.set_defaults(command=_compare)
 
     options = parser.parse_args(arguments)
     try:
@@ -77,6 +83,13 @@ def _run(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     for file in export(options.run, options.data, options.out, options.prior, options.evaluations):
         print(file)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    recipe = parse_recipe(read_checkpoint(options.runs[0])["recipe"])
+    classes = read_classes(options.data, find_config(recipe.model).class_set)
+    examples = load_split(options.data, "val", len(classes), recipe.longest_side)
+    print(tables(list(compare_runs(options.runs, classes, examples)), classes))
 
 
 if __name__ == "__main__":

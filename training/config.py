@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import get_args
 
+from training.forms import Form
 from uniformer.config import REACHES, check_reach
 from uniformer.factory import find_config
 
@@ -18,10 +20,11 @@ class RecipeError(ValueError):
 class RunConfig:
     """One run. Together with the data and the version of the code it decides every weight.
 
-    Model: ``model`` is a name of :func:`uniformer.list_models`; ``drop_path_rate`` replaces the
-    model's own; ``init`` is what to start from: a file with weights of this model, for
-    these classes or others, or of an ImageNet backbone; the folder of an earlier run; or "default"
-    for the weights this model comes with.
+    Model: ``model`` is a name of :func:`uniformer.list_models`, ``form`` one of
+    :mod:`training.forms`, to compare it with; ``drop_path_rate`` replaces the model's own; ``init``
+    is what to start from: a file with weights of this model, for these classes or others, or of an
+    ImageNet backbone; the folder of an earlier run; or "default" for the weights this model comes
+    with.
 
     Data: pictures are reduced to ``longest_side`` pixels when they are read. A batch has square
     crops of one of the ``crops`` sides (multiples of 32), as many as ``batch_pixels`` allow, so
@@ -41,6 +44,7 @@ class RunConfig:
     """
 
     model: str = "nano"
+    form: Form = "uniformer"
     drop_path_rate: float = 0.0
     init: str | None = None
     seed: int = 0
@@ -82,6 +86,10 @@ class RunConfig:
             check_reach(REACHES[-1], size)
         if any(side % 32 or side < 32 for side in self.crops) or not self.crops:
             raise RecipeError(f"The crops must be multiples of 32 pixels, not {self.crops}.")
+        if self.form not in get_args(Form):
+            raise RecipeError(f"The form must be one of {', '.join(get_args(Form))}.")
+        if self.form != "uniformer" and (self.init or self.distil_weight > 0):
+            raise RecipeError(f"The form {self.form} is trained from scratch, without a teacher.")
         if self.segment_weight <= 0 and self.distil_weight <= 0:
             raise RecipeError("One of segment_weight and distil_weight must be above 0.")
         if self.checkpoint_every % self.log_every or self.validate_every % self.checkpoint_every:

@@ -33,10 +33,13 @@ def export(
     ``evaluations``, which are what ``python -m uniformer evaluate --weights OUT -o FILE`` wrote, by
     the name of the file.
 
-    Raises ``ValueError`` for an evaluation of other weights than these.
+    Raises ``ValueError`` for an evaluation of other weights than these and for a run of a form that
+    is there to be compared with.
     """
     state = read_checkpoint(run)
     config = parse_recipe(state["recipe"])
+    if config.form != "uniformer":
+        raise ValueError(f"The run in {run} is of the form {config.form}, which is not released.")
     model = find_config(config.model)
     classes = read_classes(data, model.class_set)
     weights = dict(state["averaged"])

@@ -17,9 +17,10 @@ from training.config import RecipeError, RunConfig
 from training.data import Example
 from training.distill import FeatureLoss, Teacher
 from training.ema import Averaged
+from training.forms import build_form
 from training.journal import Journal
 from training.losses import partial_cross_entropy, resize_logits
-from training.parallel import average_gradients, rank
+from training.parallel import average_gradients, rank, world_size
 from training.precision import keep_depthwise_in_float32
 from training.sampling import class_weights
 from training.validate import validate
@@ -27,8 +28,8 @@ from uniformer.checkpoint import read_state_dict
 from uniformer.classes import ClassSet
 from uniformer.factory import create_model, find_config
 from uniformer.files import replace_file
+from uniformer.metrics import score
 from uniformer.preprocess import MEAN, STD
-from uniformer.segmenter import Segmenter
 from uniformer.weights import load_state
 
 CHECKPOINT = "checkpoint.pt"
@@ -60,7 +61,8 @@ class Trainer:
         self.batches = Batches(train, classes, config)
         self.class_weights = torch.from_numpy(class_weights(self.batches.sampler.pixels))
         model_config = replace(find_config(config.model), drop_path_rate=config.drop_path_rate)
-        self.model = Segmenter(model_config, classes).to(memory_format=torch.channels_last)
+        self.model = build_form(config.form, model_config, classes)
+        self.model.to(memory_format=torch.channels_last)
         self.feature_loss = FeatureLoss(model_config.backbone.dims)
         if config.init is not None:
             self._start_from(config.init)
@@ -70,6 +72,7 @@ class Trainer:
         self.optimizer = make_optimizer([self.model, self.feature_loss], config)
         self.done = 0
         self.pictures = 0
+        self.cpu_seconds = 0.0
         if (folder / CHECKPOINT).exists():
             self._resume()
 
@@ -114,7 +117,7 @@ class Trainer:
         }
         if config.segment_weight > 0 and self._is_due(config.validate_every):
             limit = None if self.done == config.steps else config.validation_pictures
-            scores = validate(self.averaged.model, self.validation, limit)
+            scores = score(validate(self.averaged.model, self.validation, limit))
             row |= {"val_miou": scores.miou, "val_accuracy": scores.aacc}
         journal.add(**row)
         print(", ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
@@ -128,7 +131,7 @@ class Trainer:
 
         What is random in it follows from the seed and the number of the step alone.
         """
-        config = self.config
+        config, begin = self.config, time.process_time()
         torch.manual_seed(hash((config.seed, self.done, rank())))
         self._draw_reach()
         for group in self.optimizer.param_groups:
@@ -144,6 +147,8 @@ class Trainer:
         self.optimizer.step()
         self.averaged.update(self.model, self.done)
         self.done += 1
+        # Time on a processor, not on the clock: what else the machine does shall not count.
+        self.cpu_seconds += (time.process_time() - begin) * world_size()
         self.pictures += self.config.batch_size(batch.pictures.shape[-1])
         return torch.stack([loss, segment, distil, cosine]).detach()
 
@@ -188,6 +193,7 @@ class Trainer:
             "recipe": asdict(self.config),
             "done": self.done,
             "pictures": self.pictures,
+            "cpu_seconds": self.cpu_seconds,
             "model": self.model.state_dict(),
             "averaged": self.averaged.model.state_dict(),
             "feature_loss": self.feature_loss.state_dict(),
@@ -208,6 +214,7 @@ class Trainer:
                 f"{self.folder} holds a run with another {changed[0]}: choose another folder."
             )
         self.done, self.pictures = state["done"], state["pictures"]
+        self.cpu_seconds = state["cpu_seconds"]
         self.model.load_state_dict(state["model"])
         self.averaged.model.load_state_dict(state["averaged"])
         self.feature_loss.load_state_dict(state["feature_loss"])

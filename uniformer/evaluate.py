@@ -130,4 +130,5 @@ def _count_pair(
     classes = len(model.classes)
     picture = open_picture(picture_file)
     truth = read_annotation(annotation_file, picture.shape[:2], classes, zero_is_other)
-    return count(segment(picture, model, **options).labels, truth, classes)
+    result = segment(picture, model, **options)
+    return count(result.labels, truth, classes, result.confidence)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from uniformer.calibration import Reliability, reliability
 from uniformer.metrics import Counts, score
 from uniformer.segmenter import WeightsRecord
 
@@ -35,7 +36,9 @@ class Evaluation:
 
     ``miou`` and ``boundary_iou`` are means over the classes that are annotated or predicted
     somewhere, ``macc`` over those that are annotated; ``aacc`` is the share of annotated pixels
-    labelled right. All are None when no pixel is annotated. ``classes`` has a row per class of the
+    labelled right; ``calibration_error`` is the expected gap between the probability of a label and
+    how often such labels are right, and ``reliability`` that gap bin by bin. All are None when no
+    pixel is annotated. ``classes`` has a row per class of the
     model. ``confusion`` (classes, classes) counts pixels, a row per annotated class. ``images`` and
     ``annotations`` are the folders as they were named.
     """
@@ -50,7 +53,9 @@ class Evaluation:
     macc: float | None
     aacc: float | None
     boundary_iou: float | None
+    calibration_error: float | None
     classes: tuple[ClassScore, ...]
+    reliability: Reliability = field(repr=False, compare=False)
     confusion: np.ndarray = field(repr=False, compare=False)
 
     @classmethod
@@ -59,7 +64,7 @@ class Evaluation:
 
         ``about`` are the fields that say what was evaluated, ``model`` to ``pictures``.
         """
-        scores = score(counts)
+        scores, bins = score(counts), reliability(counts.bins)
         rows = zip(
             names,
             counts.confusion.sum(axis=1).tolist(),
@@ -74,6 +79,8 @@ class Evaluation:
             macc=_known(scores.macc),
             aacc=_known(scores.aacc),
             boundary_iou=_known(scores.mean_boundary_iou),
+            calibration_error=_known(bins.error),
+            reliability=bins,
             classes=tuple(
                 ClassScore(index, name, pixels, *map(_known, values))
                 for index, (name, pixels, *values) in enumerate(rows)
@@ -88,8 +95,22 @@ class Evaluation:
 
     def to_json(self) -> str:
         """Return everything as one JSON object; its names are those of the fields."""
+        bins = (
+            {"pixels": pixels, "confidence": _known(confidence), "accuracy": _known(accuracy)}
+            for pixels, confidence, accuracy in zip(
+                self.reliability.pixels.tolist(),
+                self.reliability.confidence.tolist(),
+                self.reliability.accuracy.tolist(),
+                strict=True,
+            )
+        )
         return json.dumps(
-            asdict(self) | {"pixels": self.pixels, "confusion": self.confusion.tolist()}
+            asdict(self)
+            | {
+                "pixels": self.pixels,
+                "confusion": self.confusion.tolist(),
+                "reliability": list(bins),
+            }
         )
 
     def table(self) -> str:
@@ -100,7 +121,8 @@ class Evaluation:
         lines = [
             f"{self.model}: {self.pictures} pictures, {self.pixels:,} annotated pixels",
             f"mIoU {_percent(self.miou)} %   mAcc {_percent(self.macc)} %   "
-            f"aAcc {_percent(self.aacc)} %   boundary IoU {_percent(self.boundary_iou)} %",
+            f"aAcc {_percent(self.aacc)} %   boundary IoU {_percent(self.boundary_iou)} %   "
+            f"calibration error {_percent(self.calibration_error)} %",
             "",
             f"{'class':<{width}}  {'IoU %':>7}  {'acc %':>7}  {'boundary %':>10}  {'pixels':>13}",
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,7 @@ class Journal:
 
     def write(self, state: State) -> None:
         """Replace the file by ``state``, at once, so that it is never half-written."""
-        counts = state.counts
-        sums = (counts.confusion, counts.boundary_intersection, counts.boundary_union)
+        sums = (getattr(state.counts, part.name) for part in fields(state.counts))
         content = {
             "identity": self.identity,
             "done": state.done,

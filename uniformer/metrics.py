@@ -13,13 +13,14 @@ edge of the picture included. The distance is 2 % of the picture's diagonal, at 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
 import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
+from uniformer.calibration import BINS, count_bins
 from uniformer.classes import IGNORE_INDEX
 
 BOUNDARY_SHARE = 0.02
@@ -35,11 +36,14 @@ class Counts:
 
     ``confusion`` (classes, classes) has a row per annotated and a column per predicted class.
     ``boundary_intersection`` and ``boundary_union`` (classes,) compare the boundaries of a class.
+    ``bins`` (3, 15) are those of :func:`uniformer.calibration.count_bins`, 0 where pictures were
+    counted without their confidence.
     """
 
     confusion: np.ndarray
     boundary_intersection: np.ndarray
     boundary_union: np.ndarray
+    bins: np.ndarray
 
     @classmethod
     def zero(cls, classes: int) -> Counts:
@@ -48,13 +52,12 @@ class Counts:
             np.zeros((classes, classes), dtype=np.int64),
             np.zeros(classes, dtype=np.int64),
             np.zeros(classes, dtype=np.int64),
+            np.zeros((3, BINS), dtype=np.int64),
         )
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
-            self.confusion + other.confusion,
-            self.boundary_intersection + other.boundary_intersection,
-            self.boundary_union + other.boundary_union,
+            *(getattr(self, part.name) + getattr(other, part.name) for part in fields(self))
         )
 
 
@@ -94,8 +97,15 @@ def boundaries(labels: np.ndarray, distance: int) -> np.ndarray:
     return np.where(lowest == highest, np.uint8(IGNORE_INDEX), labels)
 
 
-def count(prediction: np.ndarray, truth: np.ndarray, classes: int) -> Counts:
+def count(
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    classes: int,
+    confidence: np.ndarray | None = None,
+) -> Counts:
     """Return the counts of one picture from two uint8 (H, W) maps of labels below ``classes``.
+
+    ``confidence`` (H, W), 0 to 1, is the probability of each predicted label.
 
     Pixels where ``truth`` is 255 belong to no class in either map, so that they bound what is
     annotated in both alike.
@@ -106,10 +116,13 @@ def count(prediction: np.ndarray, truth: np.ndarray, classes: int) -> Counts:
     maps = prediction, truth, boundaries(prediction, distance), boundaries(truth, distance)
     rows = max(1, BAND_PIXELS // width)
     bands = (slice(top, top + rows) for top in range(0, height, rows))
-    return sum(
+    counts = sum(
         (_count_band(*(labels[band] for labels in maps), classes) for band in bands),
         Counts.zero(classes),
     )
+    if confidence is None:
+        return counts
+    return replace(counts, bins=count_bins(confidence, prediction, truth))
 
 
 def score(counts: Counts) -> Scores:
@@ -147,7 +160,12 @@ def _count_band(
     )
     intersection = _histogram(found[found == wanted], classes)
     union = _histogram(found, classes) + _histogram(wanted, classes) - intersection
-    return Counts(confusion.numpy(), intersection, union)
+    return replace(
+        Counts.zero(classes),
+        confusion=confusion.numpy(),
+        boundary_intersection=intersection,
+        boundary_union=union,
+    )
 
 
 def _histogram(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -6,55 +6,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tiny_run import CLASSES, TINY, trainer
 
 from training.__main__ import main
-from training.config import RecipeError, RunConfig, parse_recipe
+from training.config import RecipeError, parse_recipe
 from training.data import load_split, read_classes
 from training.export import export
 from training.parallel import run_in_parallel
 from training.trainer import CHECKPOINT, Trainer, learning_rate, read_checkpoint
 from uniformer.checkpoint import read_state_dict, sha256_of
-from uniformer.classes import class_set, numbered_classes
-
-CLASSES = class_set("everyday22")
-TINY = RunConfig(
-    steps=4,
-    warmup=2,
-    crops=(32, 64),
-    batch_pixels=4 * 32 * 32,
-    drop_path_rate=0.1,
-    negatives={"b": "person"},
-    log_every=1,
-    checkpoint_every=2,
-    validate_every=4,
-)
-
-
-@pytest.fixture
-def data(tmp_path):
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "data"
-    for split, count in (("train", 5), ("val", 2)):
-        for kind in ("images", "masks"):
-            (folder / kind / split).mkdir(parents=True)
-        for index in range(count):
-            name = f"{'ab'[index % 2]}_{index}.png"
-            picture = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
-            labels = rng.choice(np.uint8([0, 3, 8, 255]), (40, 48))
-            cv2.imwrite(str(folder / "images" / split / name), picture)
-            cv2.imwrite(str(folder / "masks" / split / name), labels)
-    rows = [
-        {"id": index, "name": name, "color": color.tolist()}
-        for index, (name, color) in enumerate(zip(CLASSES.names, CLASSES.palette, strict=True))
-    ]
-    (folder / "classes.json").write_text(json.dumps({"classes": rows}))
-    return folder
-
-
-def trainer(data, folder, config=TINY):
-    folder.mkdir(exist_ok=True)
-    splits = (load_split(data, split, len(CLASSES), 320) for split in ("train", "val"))
-    return Trainer(config, CLASSES, *splits, folder)
+from uniformer.classes import numbered_classes
 
 
 def losses(folder):
