@@ -5,21 +5,16 @@ Figures are objects of their own, never pyplot's global state: servers draw in m
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-Grade = Literal["exact", "statistic", "causal", "heuristic"]
-
-GRADES: dict[Grade, str] = {
-    "exact": "E · exact",
-    "statistic": "S · statistic of exact quantities",
-    "causal": "C · causal, by intervention",
-    "heuristic": "H · heuristic: check it against an intervention",
-}
+from analysis.evidence import GRADES, Grade
 
 SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
 """Perceptually uniform and colour-blind safe; diverging for signed quantities, white at 0."""
@@ -35,6 +30,11 @@ class Limits(NamedTuple):
 
     low: float
     high: float
+
+
+def color_steps(count: int) -> list[str]:
+    """Return ``count`` colours (#rrggbb) of the sequential scale, for what draws in a browser."""
+    return [to_hex(colormaps[SEQUENTIAL](step / (count - 1))) for step in range(count)]
 
 
 def new_figure(width: float, height: float, title: str, grade: Grade, caption: str) -> Figure:
