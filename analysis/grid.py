@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from analysis.checks import check_pixel
 from analysis.errors import AnalysisError
 
 Token = tuple[int, int]
@@ -75,12 +76,7 @@ class Grid:
         Pixels of the strip that no token sees, right and bottom, go to the nearest token. Raises
         :class:`AnalysisError` for a pixel outside the picture.
         """
-        height, width = self.picture_size_px
-        if not (0 <= x < width and 0 <= y < height):
-            raise AnalysisError(
-                f"Pixel x={x}, y={y} is outside the picture: x runs from 0 to {width - 1}, "
-                f"y from 0 to {height - 1}."
-            )
+        check_pixel(self.picture_size_px, x, y)
         (down, across), (rows, columns) = self._token_size_px, self.shape
         return min(int((y + 0.5) / down), rows - 1), min(int((x + 0.5) / across), columns - 1)
 
@@ -89,6 +85,15 @@ class Grid:
         row, column = self.check(token)
         down, across = self._token_size_px
         return Box(column * across, row * down, (column + columns) * across, (row + rows) * down)
+
+    def center_px(self, token: Token) -> tuple[float, float]:
+        """Return (row, column) of a token's centre, where 0 is the middle of the first pixel.
+
+        Patches have even sides, so where nothing was resized centres lie between pixels: 1.5 for
+        the first token of stage 1.
+        """
+        box = self.box(token)
+        return (box.top_px + box.bottom_px - 1) / 2, (box.left_px + box.right_px - 1) / 2
 
     def window(self, token: Token, size: int | None) -> Window:
         """Return the window of ``size`` x ``size`` tokens that ``token`` is in (None: the map).

@@ -1,8 +1,7 @@
 """Numbers that say how far and how evenly one row of an affinity reaches.
 
-Mean attention distance: Dosovitskiy et al., arXiv 2010.11929, appendix D.7. It is bounded by map or
-window and differs twofold between corner and centre, so every number stands beside that of uniform
-weights for the very same query and window.
+Distances are bounded by map or window and differ twofold between corner and centre, so every number
+stands beside that of uniform weights for the very same query and window.
 """
 
 from __future__ import annotations
@@ -10,27 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from analysis.affinity_global import GlobalAffinity
 from analysis.affinity_local import LocalAffinity
-from uniformer.config import STRIDES
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How far and how evenly rows (rows,) of weights spread over their keys.
-
-    ``distance_px`` is the mean distance from query to key, weighted, between the centres of tokens,
-    in pixels of the network's input. ``entropy`` is a share of its maximum, log(keys): 0 where one
-    key has all the weight, 1 where all have the same. ``mass_3x3``, ``mass_5x5`` and ``mass_7x7``,
-    0 to 1, is the weight on the square of tokens around the query.
-    """
-
-    distance_px: np.ndarray
-    entropy: np.ndarray
-    mass_3x3: np.ndarray
-    mass_5x5: np.ndarray
-    mass_7x7: np.ndarray
+from analysis.spread import Spread, spread_of
 
 
 @dataclass(frozen=True)
@@ -92,12 +75,8 @@ def _statistics(
 
 def _spread(weight: np.ndarray, offsets: np.ndarray, stage: int) -> Spread:
     """Return the spread of rows (rows, keys), which are scaled to sum 1 first."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weight = weight / weight.sum(1, keepdims=True)
-        entropy = -np.where(weight > 0, weight * np.log(weight), 0 * weight).sum(1)
-        entropy = entropy / np.log(len(offsets))
-    distance_px = np.linalg.norm(offsets, axis=1) * STRIDES[stage - 1]
-    rings = np.abs(offsets).max(1)
-    return Spread(
-        weight @ distance_px, entropy, *(weight[:, rings <= ring].sum(1) for ring in (1, 2, 3))
-    )
+    with np.errstate(invalid="ignore"):
+        share = torch.from_numpy(weight / weight.sum(1, keepdims=True))
+    keys = torch.tensor([len(offsets)])
+    values = spread_of(share[:, None], torch.from_numpy(offsets)[None], keys, stage)
+    return Spread(*values[:, 0].T.numpy())

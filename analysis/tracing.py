@@ -1,7 +1,8 @@
 """One forward pass whose block inputs are kept, so that any affinity can be recomputed from them.
 
-No hooks and no switches are set on the model: the pass walks its layers. Threads can therefore
-trace and analyse one model at the same time, and a model is always left as it was found.
+No hooks and no switches are set on the model: the pass walks its layers (``analysis.walk``).
+Threads can therefore trace and analyse one model at the same time, and a model is always left as
+it was found.
 """
 
 from __future__ import annotations
@@ -10,15 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from analysis.checks import check_evaluating, check_stage
 from analysis.errors import AnalysisError
 from analysis.grid import Grid
-from uniformer.attention import Attention, from_windows, to_windows
+from analysis.walk import Windows, walk
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import STRIDES, Reach
-from uniformer.layers import to_map, to_tokens
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.preprocess import preprocess
@@ -31,16 +31,18 @@ class Trace:
 
     ``block_inputs[stage - 1][block]`` (1, C, rows, columns) is what the block received, before its
     position encoding; ``stage_outputs[stage - 1]`` the normed map of the stage; ``logits``
-    (1, classes, H/4, W/4). Sizes are (height, width). ``windows[stage - 1][block]`` is the side of
-    the block's windows in tokens, None where it has none. ``reach``, ``windows`` and ``weights``
-    are those of the moment of tracing: changing the reach of ``model`` later changes no answer.
+    (1, classes, H/4, W/4). Sizes are (height, width), ``short_side`` the one asked for, in pixels.
+    ``windows[stage - 1][block]`` is the side of the block's windows in tokens, None where it has
+    none. ``reach``, ``windows`` and ``weights`` are those of the moment of tracing: changing the
+    reach of ``model`` later changes no answer.
     """
 
     model: Segmenter
     picture_size_px: tuple[int, int]
     network_size_px: tuple[int, int]
+    short_side: int
     reach: Reach
-    windows: tuple[tuple[int | None, ...], ...]
+    windows: Windows
     weights: WeightsRecord
     block_inputs: tuple[tuple[Tensor, ...], ...]
     stage_outputs: tuple[Tensor, ...]
@@ -53,13 +55,11 @@ class Trace:
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
-        _check_stage(stage)
-        return Grid(self.picture_size_px, self.network_size_px, STRIDES[stage - 1])
+        return Grid(self.picture_size_px, self.network_size_px, STRIDES[check_stage(stage) - 1])
 
     def block(self, stage: int, block: int) -> LocalBlock | GlobalBlock:
         """Return block number ``block`` of ``stage``, counted from 0; else AnalysisError."""
-        _check_stage(stage)
-        blocks = self.model.backbone.stage(stage)[1]
+        blocks = self.model.backbone.stage(check_stage(stage))[1]
         if not 0 <= block < len(blocks):
             raise AnalysisError(
                 f"There is no block {block} in stage {stage}: its blocks are 0 to "
@@ -98,7 +98,8 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     picture = open_picture(image)
     x = preprocess(picture, short_side, model.config.size_divisor)
     with torch.no_grad():
-        inputs, outputs = _walk(model, x.to(model.device, model.dtype), windows)
+        embedded = model.backbone.patch_embed1(x.to(model.device, model.dtype))
+        inputs, outputs = walk(model, embedded, windows)
         logits = model.decode(outputs)
     if not logits.isfinite().all():
         raise AnalysisError(
@@ -108,6 +109,7 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
         model=model,
         picture_size_px=picture.shape[:2],
         network_size_px=tuple(x.shape[-2:]),
+        short_side=short_side,
         reach=reach,
         windows=windows,
         weights=weights,
@@ -117,45 +119,7 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     )
 
 
-def _walk(
-    model: Segmenter, x: Tensor, windows: tuple[tuple[int | None, ...], ...]
-) -> tuple[tuple[tuple[Tensor, ...], ...], tuple[Tensor, ...]]:
-    """Return the inputs of all blocks and the normed outputs of all stages."""
-    inputs, outputs = [], []
-    for number, sizes in enumerate(windows, start=1):
-        embed, blocks, norm = model.backbone.stage(number)
-        x = embed(x)
-        received = []
-        for block, size in zip(blocks, sizes, strict=True):
-            received.append(x)
-            x = block(x) if isinstance(block, LocalBlock) else _global_forward(block, x, size)
-        inputs.append(tuple(received))
-        outputs.append(norm(x))
-    return tuple(inputs), tuple(outputs)
-
-
-def _global_forward(block: GlobalBlock, x: Tensor, size: int | None) -> Tensor:
-    """Return ``block(x)`` with windows of ``size``, whatever the block is set to by now."""
-    height, width = x.shape[-2:]
-    tokens = to_tokens(x + block.pos_embed(x))
-    normed = block.norm1(tokens)
-    if size is None:
-        attended = _attend(block.attn, normed)
-    else:
-        windows, padded = to_windows(normed.unflatten(1, (height, width)), size)
-        attended = _attend(block.attn, windows)
-        attended = from_windows(attended, size, padded, (height, width)).flatten(1, 2)
-    tokens = tokens + attended
-    return to_map(tokens + block.mlp(block.norm2(tokens)), height, width)
-
-
-def _attend(attention: Attention, tokens: Tensor) -> Tensor:
-    """Return ``attention(tokens)`` without ever holding its matrix."""
-    heads = F.scaled_dot_product_attention(*attention.project(tokens), scale=attention.scale)
-    return attention.merge(heads)
-
-
-def _windows(model: Segmenter) -> tuple[tuple[int | None, ...], ...]:
+def _windows(model: Segmenter) -> Windows:
     """Return the side of the windows of every block, stage by stage."""
     stages = (model.backbone.stage(number)[1] for number in range(1, 5))
     return tuple(
@@ -164,16 +128,6 @@ def _windows(model: Segmenter) -> tuple[tuple[int | None, ...], ...]:
 
 
 def _check_model(model: Segmenter) -> None:
-    if model.optimized:
-        raise AnalysisError(
-            "An optimized model can only predict: analyse the model it was made from."
-        )
-    if model.training:
-        raise AnalysisError("The model is in training mode: call model.eval() before tracing.")
+    check_evaluating(model)
     if model.dtype not in (torch.float32, torch.float64):
         raise AnalysisError("The model is in half precision: call model.float() before tracing.")
-
-
-def _check_stage(stage: int) -> None:
-    if not 1 <= stage <= 4:
-        raise AnalysisError(f"There is no stage {stage}: the stages are 1 to 4.")

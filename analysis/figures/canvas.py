@@ -43,7 +43,7 @@ def new_figure(width: float, height: float, title: str, grade: Grade, caption: s
     ``caption`` is one or two sentences on what the figure shows and what it does not.
     """
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    figure.suptitle(title, fontsize=12, color=INK, fontweight="semibold")
+    figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
     figure.supxlabel(f"[{GRADES[grade]}]  {caption}", fontsize=8, color=QUIET, wrap=True)
     return figure
 
@@ -101,7 +101,8 @@ def heat(
 
 def color_bar(figure: Figure, image: AxesImage, axes: Axes | list[Axes], unit: str) -> None:
     """Add the colour bar of ``image`` beside ``axes``; ``unit`` says what its numbers count."""
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
+    # A pad of its own would let the titles of neighbouring axes overlap.
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label(unit, fontsize=8, color=QUIET)
     bar.ax.tick_params(labelsize=7, colors=QUIET)
     bar.outline.set_visible(False)

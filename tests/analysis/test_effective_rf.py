@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.effective_rf import effective_fields
-from analysis.receptive_field import receptive_field, tokens_at
-from analysis.rf_units import logit_unit, margin_unit, stage_units
+from analysis.grid import Grid
+from analysis.receptive.effective import effective_fields
+from analysis.receptive.theoretical import receptive_field
+from analysis.receptive.units import logit_unit, margin_unit, stage_units
 from uniformer.classes import numbered_classes
-from uniformer.config import BackboneConfig, FPNConfig, ModelConfig, UPerConfig
+from uniformer.config import STRIDES, BackboneConfig, FPNConfig, ModelConfig, UPerConfig
 from uniformer.fast import optimize_for_inference
 from uniformer.heads import resize_bilinear
 from uniformer.segmenter import Segmenter
@@ -20,6 +21,13 @@ from uniformer.segmenter import Segmenter
 TINY = BackboneConfig(depths=(1, 1, 4, 1), dims=(4, 6, 8, 8), head_dim=4, mlp_ratio=2)
 HEADS = {"fpn": FPNConfig(4, 4), "upernet": UPerConfig(4, auxiliary_channels=4)}
 SIZE = (140, 198)
+
+
+def tokens_at(row, column):
+    return {
+        stage: Grid(SIZE, SIZE, stride).token_at(column, row)
+        for stage, stride in enumerate(STRIDES, start=1)
+    }
 
 
 def make_tiny(head="fpn"):
@@ -243,11 +251,11 @@ def test_a_picture_that_asks_for_gradients_gets_none(erf_model, pictures):
         (lambda model: stage_units(model, {}), "at least one stage"),
         (
             lambda model: stage_units(model, {3: (8, 0)}),
-            r"stage 3 \(8, 0\) lies outside the 8 x 12",
+            "no token in row 8, column 0: this stage has 8 x 12",
         ),
-        (lambda model: stage_units(model, {3: (0, -1)}), r"\(0, -1\) lies outside"),
-        (lambda model: logit_unit(model, (140, 0), 0), r"Pixel \(140, 0\) lies outside"),
-        (lambda model: margin_unit(model, (0, -1), 0), r"Pixel \(0, -1\) lies outside"),
+        (lambda model: stage_units(model, {3: (0, -1)}), "no token in row 0, column -1"),
+        (lambda model: logit_unit(model, (140, 0), 0), "Pixel x=0, y=140 is outside"),
+        (lambda model: margin_unit(model, (0, -1), 0), "Pixel x=-1, y=0 is outside"),
         (lambda model: logit_unit(model, (0, 0), 5), "no class 5: choose 0 to 4"),
         (lambda model: margin_unit(model, (0, 0), -1), "no class -1"),
     ],
@@ -281,5 +289,5 @@ def test_models_whose_pictures_mix_or_without_gradients_are_refused(erf_model, u
     training.backbone.blocks1.train()
     with pytest.raises(ValueError, match="eval"):
         unit(training)
-    with pytest.raises(ValueError, match="optimized for prediction"):
+    with pytest.raises(ValueError, match="optimized model can only predict"):
         unit(optimize_for_inference(copy.deepcopy(erf_model).float()))

@@ -22,6 +22,16 @@ def test_center_of_a_token_leads_back_to_it(picture, divisor):
             assert grid.token_at(int(x), int(y)) == token
 
 
+def test_pixels_lie_around_the_center_of_their_token():
+    for x, y in ((0, 0), (122, 37), (64, 63)):
+        for stride in STRIDES:
+            grid = Grid((128, 160), (128, 160), stride)
+            row, column = grid.center_px(grid.token_at(x, y))
+            assert max(abs(y - row), abs(x - column)) <= (stride - 1) / 2
+    assert Grid((64, 64), (64, 64), 4).center_px((0, 1)) == (1.5, 5.5)
+    assert Grid((128, 128), (64, 64), 4).center_px((0, 0)) == (3.5, 3.5)
+
+
 @pytest.mark.parametrize("size", [(64, 96), (70, 66)])
 def test_a_pixel_changes_the_token_it_belongs_to_and_no_other(tiny, picture, size):
     model, image = tiny(), picture(*size)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis.receptive_field import (
+from analysis.grid import Grid
+from analysis.receptive.theoretical import (
     ReceptiveField,
     Sliding,
     Whole,
@@ -16,12 +17,10 @@ from analysis.receptive_field import (
     input_interval,
     receptive_field,
     receptive_field_size,
-    token_center_px,
-    tokens_at,
     uniformer_steps,
 )
 from uniformer.classes import numbered_classes
-from uniformer.config import MODELS, BackboneConfig, FPNConfig, ModelConfig
+from uniformer.config import MODELS, STRIDES, BackboneConfig, FPNConfig, ModelConfig
 from uniformer.fast import optimize_for_inference
 from uniformer.segmenter import Segmenter
 
@@ -57,6 +56,10 @@ def rf_model_without_encoding(rf_model):
 def on_meta(name, **changes):
     with torch.device("meta"):
         return Segmenter(replace(MODELS[name], **changes), numbered_classes(5))
+
+
+def token_at(size, stage, row, column):
+    return Grid(size, size, STRIDES[stage - 1]).token_at(column, row)
 
 
 def gradient_support(model, size, stage, token, block):
@@ -118,7 +121,9 @@ def test_published_sizes_see_these_pixels_and_everything_from_stage_3_on(name, s
     model = on_meta(name)
     assert [receptive_field_size(model, stage) for stage in (1, 2, 3, 4)] == sides
     for stage, side in ((1, sides[0]), (2, sides[1])):
-        field = receptive_field(model, (2048, 1536), stage, tokens_at(1024, 768)[stage])
+        field = receptive_field(
+            model, (2048, 1536), stage, token_at((2048, 1536), stage, 1024, 768)
+        )
         assert (field.height_px, field.width_px) == (side, side)
 
 
@@ -177,25 +182,15 @@ def test_steps_of_other_networks_fit_behind_the_same_protocol():
     assert input_interval([*stem, Whole(), Windows(7)], 224, 8) == (0, 224)
 
 
-def test_pixels_belong_to_the_token_around_whose_center_they_lie():
-    for row, column in ((0, 0), (37, 122), (63, 64)):
-        for stage, token in tokens_at(row, column).items():
-            half = (2 ** (stage + 1) - 1) / 2
-            center = token_center_px(stage, token)
-            assert abs(row - center[0]) <= half
-            assert abs(column - center[1]) <= half
-    assert token_center_px(1, (0, 1)) == (1.5, 5.5)
-
-
 def test_fields_are_centered_on_the_center_of_the_token(rf_model):
     for stage in (1, 2):
-        token = tokens_at(120, 168)[stage]
+        token = token_at(ODD_SIZE, stage, 120, 168)
         field = receptive_field(rf_model, ODD_SIZE, stage, token)
         middle = (
             (field.top_px + field.bottom_px - 1) / 2,
             (field.left_px + field.right_px - 1) / 2,
         )
-        assert middle == token_center_px(stage, token)
+        assert middle == Grid(ODD_SIZE, ODD_SIZE, STRIDES[stage - 1]).center_px(token)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +212,7 @@ def test_what_does_not_exist_is_refused_in_one_sentence(rf_model, arguments, sen
 
 def test_optimized_models_are_refused_in_one_sentence(rf_model):
     fast = optimize_for_inference(copy.deepcopy(rf_model).float())
-    with pytest.raises(ValueError, match="optimized for prediction"):
+    with pytest.raises(ValueError, match="optimized model can only predict"):
         receptive_field(fast, ODD_SIZE, 1, (0, 0))
-    with pytest.raises(ValueError, match="optimized for prediction"):
+    with pytest.raises(ValueError, match="optimized model can only predict"):
         receptive_field_size(fast, 1)

@@ -9,8 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from analysis.effective_rf import SHARES, effective_fields, summarize
-from analysis.receptive_field import token_center_px
+from analysis.grid import Grid
+from analysis.receptive.effective import SHARES, effective_fields, summarize
 
 
 @pytest.mark.parametrize("layers", [4, 10, 30])
@@ -80,7 +80,7 @@ def test_the_center_of_mass_of_a_patch_is_the_center_of_its_token():
         lambda x: {3: F.conv2d(x, kernel, stride=16)[:, :, 2, 1]},
         [torch.zeros(1, 3, 64, 64).double()],
     )[3]
-    center = token_center_px(3, (2, 1))
+    center = Grid((64, 64), (64, 64), 16).center_px((2, 1))
     summary = summarize(field.energy, center)
     assert summary.mass_center_px == pytest.approx(center)
     assert summary.squares[-1].side_px == 16

@@ -15,8 +15,9 @@ from typing import Protocol
 
 from torch import nn
 
+from analysis.checks import check_not_optimized, check_stage
+from analysis.errors import AnalysisError
 from uniformer.backbone import MIN_SIDE, UniFormer
-from uniformer.config import STRIDES
 from uniformer.segmenter import Segmenter
 
 
@@ -41,13 +42,15 @@ class Sliding:
     stride: int = 1
     padding: int = 0
 
-    def reads(self, first: float, last: float) -> tuple[float, float]:  # noqa: D102
+    def reads(self, first: float, last: float) -> tuple[float, float]:
+        """Return the reach of the kernels of the outermost two outputs."""
         return (
             first * self.stride - self.padding,
             last * self.stride - self.padding + self.kernel - 1,
         )
 
-    def outputs(self, side: int) -> int:  # noqa: D102
+    def outputs(self, side: int) -> int:
+        """Return how often the kernel fits into the padded map."""
         return (side + 2 * self.padding - self.kernel) // self.stride + 1
 
 
@@ -57,10 +60,12 @@ class Windows:
 
     size: int
 
-    def reads(self, first: float, last: float) -> tuple[float, float]:  # noqa: D102
+    def reads(self, first: float, last: float) -> tuple[float, float]:
+        """Return the borders of the windows that the outputs are in."""
         return first // self.size * self.size, last // self.size * self.size + self.size - 1
 
-    def outputs(self, side: int) -> int:  # noqa: D102
+    def outputs(self, side: int) -> int:
+        """Return ``side``: every token stays a token."""
         return side
 
 
@@ -68,10 +73,12 @@ class Windows:
 class Whole:
     """Global attention: every output depends on every input."""
 
-    def reads(self, first: float, last: float) -> tuple[float, float]:  # noqa: D102
+    def reads(self, first: float, last: float) -> tuple[float, float]:
+        """Return everything there is."""
         return -math.inf, math.inf
 
-    def outputs(self, side: int) -> int:  # noqa: D102
+    def outputs(self, side: int) -> int:
+        """Return ``side``: every token stays a token."""
         return side
 
 
@@ -98,24 +105,18 @@ class ReceptiveField:
 def input_interval(steps: Sequence[Step], side: int, index: int) -> tuple[int, int]:
     """Return (first, one past the last) of the ``side`` input positions that output ``index`` sees.
 
-    Raises ``ValueError`` if ``index`` is not an output.
+    Raises :class:`AnalysisError` if ``index`` is not an output.
     """
     sides = [side]
     for step in steps:
         sides.append(step.outputs(sides[-1]))
     if not 0 <= index < sides[-1]:
-        raise ValueError(f"There is no token {index}: the map has {sides[-1]} along this axis.")
+        raise AnalysisError(f"There is no token {index}: the map has {sides[-1]} along this axis.")
     first = last = index
     for step, size in zip(reversed(steps), reversed(sides[:-1]), strict=True):
         first, last = step.reads(first, last)
         first, last = max(first, 0), min(last, size - 1)
     return first, last + 1
-
-
-def check_stage(stage: int) -> None:
-    """Raise ``ValueError`` unless ``stage`` is one of the four stages."""
-    if stage not in range(1, len(STRIDES) + 1):
-        raise ValueError(f"There is no stage {stage!r}: choose one of 1 to {len(STRIDES)}.")
 
 
 def uniformer_steps(
@@ -125,12 +126,12 @@ def uniformer_steps(
 
     ``block`` counts the blocks of the stage that have run: 0 stands for its patch embedding, None
     for its normed output (the norm reads its own token only). ``position_encoding`` False leaves
-    the DPE of all blocks out. Raises ``ValueError`` for a stage or block that does not exist.
+    the DPE of all blocks out. Raises :class:`AnalysisError` for a stage or block that does not
+    exist.
     """
-    check_stage(stage)
-    depth = len(backbone.stage(stage)[1])
+    depth = len(backbone.stage(check_stage(stage))[1])
     if block is not None and not 0 <= block <= depth:
-        raise ValueError(f"Stage {stage} has no block {block}: choose 0 to {depth}.")
+        raise AnalysisError(f"Stage {stage} has no block {block}: choose 0 to {depth}.")
     steps: list[Step] = []
     for number in range(1, stage + 1):
         embed, blocks, _ = backbone.stage(number)
@@ -156,12 +157,12 @@ def receptive_field(
     """Return the pixels that ``token`` = (row, column) of ``stage`` can see, in the present reach.
 
     ``size_px`` is (height, width) of the network's input. ``block`` and ``position_encoding`` are
-    those of :func:`uniformer_steps`. Raises ``ValueError`` for an optimized model, a picture the
-    network refuses, and a stage, block or token that does not exist.
+    those of :func:`uniformer_steps`. Raises :class:`AnalysisError` for an optimized model, a
+    picture the network refuses, and a stage, block or token that does not exist.
     """
     check_not_optimized(model)
     if min(size_px) < MIN_SIDE:
-        raise ValueError(f"The network needs sides of {MIN_SIDE} pixels, not {min(size_px)}.")
+        raise AnalysisError(f"The network needs sides of {MIN_SIDE} pixels, not {min(size_px)}.")
     steps = uniformer_steps(model.backbone, stage, block, position_encoding)
     rows, columns = (
         input_interval(steps, side, index) for side, index in zip(size_px, token, strict=True)
@@ -178,42 +179,26 @@ def receptive_field_size(
     Arguments and errors are those of :func:`receptive_field`.
     """
     check_not_optimized(model)
-    steps = uniformer_steps(model.backbone, stage, block, position_encoding)
-    if Whole() in steps:
+    return unbounded_side(uniformer_steps(model.backbone, stage, block, position_encoding))
+
+
+def unbounded_side(steps: Sequence[Step]) -> int | None:
+    """Return the side of what a token sees through ``steps`` in a map without borders.
+
+    With windows it is the largest over tokens. None if that is the whole map, or if the steps are
+    made for a map of one size.
+    """
+    if not all(isinstance(step, Sliding | Windows) for step in steps):
         return None
     tokens = range(max((step.size for step in steps if isinstance(step, Windows)), default=1))
-    return max(_unbounded_side(steps, token) for token in tokens)
-
-
-def tokens_at(row_px: int, column_px: int) -> dict[int, tuple[int, int]]:
-    """Return the token (row, column) of each stage, 1 to 4, whose patch holds an input pixel."""
-    return {
-        stage: (row_px // stride, column_px // stride)
-        for stage, stride in enumerate(STRIDES, start=1)
-    }
-
-
-def token_center_px(stage: int, token: tuple[int, int]) -> tuple[float, float]:
-    """Return (row, column) of a token's centre, where 0 is the middle of the first pixel.
-
-    Patches have even sides, so centres lie between pixels: 1.5 for the first token of stage 1.
-    """
-    check_stage(stage)
-    row, column = ((index + 0.5) * STRIDES[stage - 1] - 0.5 for index in token)
-    return row, column
-
-
-def check_not_optimized(model: Segmenter) -> None:
-    """Raise ``ValueError`` for a model that has been rewritten for prediction."""
-    if model.optimized:
-        raise ValueError("This model is optimized for prediction: use the one it was made from.")
+    return max(_side_from(steps, token) for token in tokens)
 
 
 def _convolution(conv: nn.Conv2d) -> Sliding:
     return Sliding(conv.kernel_size[0], conv.stride[0], conv.padding[0])
 
 
-def _unbounded_side(steps: Sequence[Step], token: int) -> int:
+def _side_from(steps: Sequence[Step], token: int) -> int:
     first = last = token
     for step in reversed(steps):
         first, last = step.reads(first, last)

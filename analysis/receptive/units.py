@@ -1,6 +1,6 @@
 """The units of a UniFormer whose effective receptive field can be measured: tokens and logits.
 
-Each function returns a readout for :func:`analysis.effective_rf.effective_fields`.
+Each function returns a readout for :func:`analysis.receptive.effective.effective_fields`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from analysis.effective_rf import Readout
-from analysis.receptive_field import check_not_optimized, check_stage, receptive_field
+from analysis.checks import check_evaluating, check_pixel, check_stage
+from analysis.errors import AnalysisError
+from analysis.grid import Grid, Token
+from analysis.receptive.effective import Readout
+from analysis.receptive.theoretical import receptive_field
+from analysis.regions import check_label
 from uniformer.config import STRIDES
 from uniformer.segmenter import Segmenter
 
@@ -20,16 +24,16 @@ LOCAL_STAGES = (1, 2)
 """Stages whose tokens see part of the picture only, in every reach."""
 
 
-def stage_units(model: Segmenter, tokens: Mapping[int, tuple[int, int]]) -> Readout[int]:
+def stage_units(model: Segmenter, tokens: Mapping[int, Token]) -> Readout[int]:
     """Return a readout of the normed output of one token per stage, keyed by stage.
 
-    ``tokens`` maps stages, 1 to 4, to (row, column). Raises ``ValueError`` for an unknown stage or
-    a model that is optimized or in training mode, and, once it sees a picture, for a token outside
-    the map.
+    ``tokens`` maps stages, 1 to 4, to (row, column). Raises :class:`AnalysisError` for an unknown
+    stage or a model that is optimized or in training mode, and, once it sees a picture, for a token
+    outside the map.
     """
-    _check_differentiable(model)
+    check_evaluating(model)
     if not tokens:
-        raise ValueError("Name at least one stage and its token.")
+        raise AnalysisError("Name at least one stage and its token.")
     for stage in tokens:
         check_stage(stage)
     local = [stage for stage in tokens if stage in LOCAL_STAGES]
@@ -37,12 +41,14 @@ def stage_units(model: Segmenter, tokens: Mapping[int, tuple[int, int]]) -> Read
 
     def read(x: Tensor) -> dict[int, Tensor]:
         units = {}
+        size = tuple(x.shape[-2:])
+        for stage, token in tokens.items():
+            Grid(size, size, STRIDES[stage - 1]).check(token)
         for stage in local:
             crop, (row, column) = _crop(model, x, stage, tokens[stage])
             units[stage] = _outputs(model, crop, [stage])[stage][:, :, row, column]
         for stage, out in _outputs(model, x, deep).items():
             row, column = tokens[stage]
-            _check_inside(f"Token of stage {stage}", row, column, out.shape[-2:])
             units[stage] = out[:, :, row, column]
         return units
 
@@ -53,10 +59,11 @@ def logit_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout[
     """Return a readout of the logit of class ``label`` at an input pixel (row, column).
 
     Logits are taken at the size of the network's input, bilinearly, as for a prediction. Raises
-    ``ValueError`` for an unknown class or a model that is optimized or in training mode, and, once
-    it sees a picture, for a pixel outside it.
+    :class:`AnalysisError` for an unknown class or a model that is optimized or in training mode,
+    and, once it sees a picture, for a pixel outside it.
     """
-    _check_label(model, label)
+    check_evaluating(model)
+    check_label(label, model.classes)
     return lambda x: {"logit": _logits_at(model, x, pixel)[:, label, None]}
 
 
@@ -66,7 +73,8 @@ def margin_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout
     It does not change when the same function is added to all logits, as the prediction does not.
     Arguments and errors are those of :func:`logit_unit`.
     """
-    _check_label(model, label)
+    check_evaluating(model)
+    check_label(label, model.classes)
 
     def read(x: Tensor) -> dict[str, Tensor]:
         logits = _logits_at(model, x, pixel)
@@ -89,9 +97,7 @@ def _outputs(model: Segmenter, x: Tensor, stages: Sequence[int]) -> dict[int, Te
     return outputs
 
 
-def _crop(
-    model: Segmenter, x: Tensor, stage: int, token: tuple[int, int]
-) -> tuple[Tensor, tuple[int, int]]:
+def _crop(model: Segmenter, x: Tensor, stage: int, token: Token) -> tuple[Tensor, Token]:
     """Cut pictures to a token's theoretical field; return them and where the token is now.
 
     The cut starts at a multiple of the stride, so patches stay what they are, and all that the
@@ -106,28 +112,9 @@ def _crop(
 
 def _logits_at(model: Segmenter, x: Tensor, pixel: tuple[int, int]) -> Tensor:
     """Return logits (B, classes) at one input pixel: the bilinear resizing, in this point only."""
-    size = x.shape[-2:]
-    _check_inside("Pixel", *pixel, size)
+    size = tuple(x.shape[-2:])
+    check_pixel(size, x=pixel[1], y=pixel[0])
     row, column = ((2 * index + 1) / side - 1 for index, side in zip(pixel, size, strict=True))
     point = x.new_tensor([column, row]).expand(len(x), 1, 1, 2)
     logits = F.grid_sample(model(x), point, padding_mode="border", align_corners=False)
     return logits[:, :, 0, 0]
-
-
-def _check_differentiable(model: Segmenter) -> None:
-    check_not_optimized(model)
-    if any(module.training for module in model.modules()):
-        raise ValueError("Call model.eval() first: pictures must not mix and layers not drop out.")
-
-
-def _check_label(model: Segmenter, label: int) -> None:
-    _check_differentiable(model)
-    if not 0 <= label < len(model.classes):
-        raise ValueError(f"There is no class {label}: choose 0 to {len(model.classes) - 1}.")
-
-
-def _check_inside(what: str, row: int, column: int, size: Sequence[int]) -> None:
-    if not (0 <= row < size[0] and 0 <= column < size[1]):
-        raise ValueError(
-            f"{what} ({row}, {column}) lies outside the {size[0]} x {size[1]} there are."
-        )

@@ -19,12 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from analysis.errors import AnalysisError
+
 Key = TypeVar("Key", bound=Hashable)
 Readout = Callable[[Tensor], Mapping[Key, Tensor]]
 """Maps pictures (B, 3, H, W) to named units, each a channel vector (B, C) per picture.
 
 Any network fits behind one, provided that its pictures do not mix (BatchNorm in eval mode).
-:mod:`analysis.rf_units` has those of a UniFormer.
+:mod:`analysis.receptive.units` has those of a UniFormer.
 """
 
 SHARES = (0.2, 0.3, 0.5, 0.95, 0.99)
@@ -85,14 +87,32 @@ def effective_fields(
     ``pictures`` are network inputs (1, 3, H, W) of one size, read one batch at a time. ``probes``
     are drawn per picture and unit; their error falls as 1 / sqrt(pictures * probes), and a unit
     with one channel needs none: it is exact after one backward pass. ``batch_size`` changes speed
-    and memory only; 1 is the fastest on a CPU. The model, its gradients and the global random
+    and memory only; 1 or 2 is the fastest on a CPU. The model, its gradients and the global random
     state are left as they are.
 
-    Raises ``ValueError`` without pictures, for pictures of different sizes, counts below 1, and
-    gradients that are not finite.
+    Raises :class:`AnalysisError` without pictures, for pictures of different sizes, counts below 1,
+    and gradients that are not finite.
+    """
+    *_, fields = effective_field_steps(
+        readout, pictures, probes=probes, batch_size=batch_size, seed=seed
+    )
+    return fields
+
+
+def effective_field_steps(
+    readout: Readout[Key],
+    pictures: Iterable[Tensor],
+    *,
+    probes: int = 2,
+    batch_size: int = 1,
+    seed: int = 0,
+) -> Iterator[int | dict[Key, EffectiveField]]:
+    """Yield how many pictures are done after every batch, and last what they all give.
+
+    Arguments, result and errors are those of :func:`effective_fields`.
     """
     if probes < 1 or batch_size < 1:
-        raise ValueError("The numbers of probes and of pictures per batch must be at least 1.")
+        raise AnalysisError("The numbers of probes and of pictures per batch must be at least 1.")
     generator = torch.Generator().manual_seed(seed)
     totals: dict[Key, Tensor] = {}
     used: dict[Key, int] = {}
@@ -101,11 +121,12 @@ def effective_fields(
         for key, (energy, used[key]) in _energies(readout, batch, probes, generator).items():
             totals[key] = totals.get(key, 0) + energy
         count += len(batch)
+        yield count
     if not count:
-        raise ValueError("There are no pictures to measure a receptive field on.")
+        raise AnalysisError("There are no pictures to measure a receptive field on.")
     if not all(total.isfinite().all() for total in totals.values()):
-        raise ValueError("The gradients are not finite: check the weights and pictures for NaN.")
-    return {
+        raise AnalysisError("The gradients are not finite: check the weights and pictures for NaN.")
+    yield {
         key: EffectiveField((total / count).cpu().numpy(), count, used[key], seed)
         for key, total in totals.items()
     }
@@ -116,15 +137,15 @@ def summarize(
 ) -> FieldSummary:
     """Return the extent of an energy map (H, W) around the unit's own centre (row, column).
 
-    ``center_px`` is :func:`analysis.receptive_field.token_center_px` for a token, or the pixel
-    itself. ``shares`` lie above 0 and up to 1. Raises ``ValueError`` for other shares and for a
-    map that is negative, not finite or zero everywhere.
+    ``center_px`` is :meth:`analysis.grid.Grid.center_px` for a token, or the pixel itself.
+    ``shares`` lie above 0 and up to 1. Raises :class:`AnalysisError` for other shares and for a map
+    that is negative, not finite or zero everywhere.
     """
     energy = np.asarray(energy, dtype=np.float64)
     if not (np.isfinite(energy).all() and (energy >= 0).all() and energy.any()):
-        raise ValueError("A receptive field needs finite energies, none negative, not all zero.")
+        raise AnalysisError("A receptive field needs finite energies, none negative, not all zero.")
     if not all(0 < share <= 1 for share in shares):
-        raise ValueError(f"Shares of the energy lie above 0 and up to 1, not {tuple(shares)}.")
+        raise AnalysisError(f"Shares of the energy lie above 0 and up to 1, not {tuple(shares)}.")
     total = float(energy.sum())
     rows, columns = np.ogrid[: energy.shape[0], : energy.shape[1]]
     centers, sigmas = [], []
@@ -132,26 +153,47 @@ def summarize(
         mean = float((energy * position).sum() / total)
         centers.append(mean)
         sigmas.append(float(np.sqrt((energy * (position - mean) ** 2).sum() / total)))
-    distance = np.maximum(abs(rows - center_px[0]), abs(columns - center_px[1]))
     return FieldSummary(
         total_energy=total,
-        squares=_squares(energy, distance, shares),
+        squares=_squares(energy, center_px, shares),
         mass_center_px=(centers[0], centers[1]),
         sigma_px=(sigmas[0], sigmas[1]),
         radius_px=float(np.sqrt(sigmas[0] * sigmas[1])),
     )
 
 
-def _squares(
-    energy: np.ndarray, distance: np.ndarray, shares: Sequence[float]
-) -> tuple[Square, ...]:
-    """A square of side s holds the pixels whose Chebyshev ``distance`` is up to (s - 1) / 2."""
+def energy_within(
+    energy: np.ndarray, center_px: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sides in pixels of all centred squares, and the share of the energy in each.
+
+    Both are float64 and grow; arguments are those of :func:`summarize`.
+    """
+    sides, energies, _ = _rings(energy, center_px)
+    return sides, energies / energies[-1]
+
+
+def _rings(
+    energy: np.ndarray, center_px: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return side, energy and number of pixels of every square about the centre.
+
+    A square of side s holds the pixels whose Chebyshev distance is up to (s - 1) / 2.
+    """
+    rows, columns = np.ogrid[: energy.shape[0], : energy.shape[1]]
+    distance = np.maximum(abs(rows - center_px[0]), abs(columns - center_px[1]))
     distances, ring = np.unique(distance, return_inverse=True)
-    inside = np.bincount(ring.ravel(), energy.ravel()).cumsum()
-    pixels = np.bincount(ring.ravel()).cumsum()
-    reached = [int(np.searchsorted(inside, share * inside[-1])) for share in shares]
+    energies = np.bincount(ring.ravel(), energy.ravel()).cumsum()
+    return 2 * distances + 1, energies, np.bincount(ring.ravel()).cumsum()
+
+
+def _squares(
+    energy: np.ndarray, center_px: tuple[float, float], shares: Sequence[float]
+) -> tuple[Square, ...]:
+    sides, energies, pixels = _rings(energy, center_px)
+    reached = [int(np.searchsorted(energies, share * energies[-1])) for share in shares]
     return tuple(
-        Square(share, float(2 * distances[i] + 1), float(pixels[i] / energy.size))
+        Square(share, float(sides[i]), float(pixels[i] / energy.size))
         for share, i in zip(shares, reached, strict=True)
     )
 
@@ -193,7 +235,7 @@ def _batches(pictures: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:
         for picture in batch:
             shape = shape or picture.shape
             if picture.ndim != 4 or len(picture) != 1 or picture.shape != shape:
-                raise ValueError(
+                raise AnalysisError(
                     "Pictures must be (1, 3, H, W) and of one size to be averaged: "
                     f"found {tuple(picture.shape)} beside {tuple(shape)}."
                 )

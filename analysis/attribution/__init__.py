@@ -1,0 +1,1 @@
+"""Why this class: attributions of a frozen region's score, by grad-cam and captum."""

@@ -1,0 +1,180 @@
+"""Why this class here: one way to ask every attribution method, with what to know about its map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.attribution.finding import Finding
+from analysis.attribution.methods import METHODS, Question, Settings
+from analysis.attribution.twin import private_twin
+from analysis.checks import check_evaluating, check_stage
+from analysis.errors import AnalysisError
+from analysis.evidence import Grade
+from analysis.progress import Progress
+from analysis.regions import check_region
+from analysis.targets import RegionScore, Score
+from analysis.tracing import Trace, trace
+from uniformer.pictures import PictureSource, open_picture
+from uniformer.preprocess import preprocess
+from uniformer.segmenter import Segmenter
+
+SCORE_UNITS: dict[Score, str] = {"margin": "nats", "logit": "logits", "probability": "probability"}
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A map (rows, columns) of what made ``region`` (H, W) class ``label``, float64.
+
+    The map has the method's own resolution: tokens of ``stage``, or pixels of the network's input
+    (``stage`` is None); it covers the whole picture and is never stretched to 0..1. ``unit`` says
+    what a value counts. ``signed`` maps have values for (> 0) and against (< 0). ``against`` is the
+    class compared with, None for all others. ``score_value`` is the score of the picture,
+    ``baseline_score`` that of the picture the method compares with. ``completeness_gap`` is the
+    part of their difference that the map's sum misses, 0 at best (integrated gradients only).
+    ``note`` is a sentence to show with the map. ``seconds`` is computing time.
+    """
+
+    map: np.ndarray
+    unit: str
+    signed: bool
+    grade: Grade
+    method: str
+    stage: int | None
+    region: np.ndarray
+    label: int
+    against: int | None
+    score: Score
+    score_value: float
+    baseline_score: float | None
+    completeness_gap: float | None
+    note: str | None
+    settings: Settings
+    seconds: float
+
+
+def attribute(
+    model: Segmenter,
+    image: PictureSource,
+    region: np.ndarray,
+    label: int,
+    *,
+    method: str = "integrated_gradients",
+    stage: int = 4,
+    score: Score = "margin",
+    against: int | None = None,
+    settings: Settings | None = None,
+    short_side: int | None = None,
+    traced: Trace | None = None,
+) -> Iterator[Progress | Attribution]:
+    """Ask one of :data:`METHODS` why ``region`` (H, W) of ``image`` is class ``label``.
+
+    Yields :class:`Progress` and, last, the :class:`Attribution`; close it to stop between two
+    steps. The region is fixed. What is explained is :class:`RegionScore`, with ``against`` "A
+    rather than B". ``stage`` is the one whose map is looked at, by methods that look at one.
+    ``traced`` is a trace of the same model, picture and short side: it spares a pass, methods on a
+    stage then run the decoder only, and the answer is for the reach it was traced with.
+
+    The model is left as it is: libraries get a private copy that shares its weights. A heuristic
+    map should be checked by hiding what it marks.
+
+    Raises :class:`AnalysisError` for an unknown method, stage, class or score, an empty or foreign
+    region, a trace of something else, what the method refuses and a map that is not finite, and
+    whatever :func:`trace` raises.
+    """
+    picture = open_picture(image)
+    check_region(region, picture.shape[:2])
+    if traced is None:
+        traced = trace(model, picture, short_side=short_side)
+    short_side = model.config.short_side if short_side is None else short_side
+    x = preprocess(picture, short_side, model.config.size_divisor).to(model.device, model.dtype)
+    if traced.model is not model or traced.network_size_px != tuple(x.shape[-2:]):
+        raise AnalysisError(
+            "The trace is of another model, picture or short side: trace this one again."
+        )
+    return attribute_input(
+        model, x, region, label, method=method, stage=stage, score=score, against=against,
+        settings=settings, traced=traced,
+    )  # fmt: skip
+
+
+def attribute_input(
+    model: Segmenter,
+    x: Tensor,
+    region: np.ndarray,
+    label: int,
+    *,
+    method: str = "integrated_gradients",
+    stage: int = 4,
+    score: Score = "margin",
+    against: int | None = None,
+    settings: Settings | None = None,
+    traced: Trace | None = None,
+) -> Iterator[Progress | Attribution]:
+    """Do what :func:`attribute` does for a network input ``x`` (1, 3, h, w), perhaps a changed one.
+
+    ``region`` stays that of the picture (H, W). Without ``traced`` the model keeps the reach it has
+    now. Raises the same, but for what concerns the picture.
+    """
+    if method not in METHODS:
+        raise AnalysisError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
+    check_stage(stage)
+    check_evaluating(model)
+    # Tensors made in inference mode could not be differentiated: everything is made outside of it.
+    with torch.inference_mode(False), torch.no_grad():
+        twin = private_twin(model, None if traced is None else traced.windows)
+        target = RegionScore(twin, region, label, score=score, against=against)
+        x = x.clone()
+        maps = twin.backbone(x) if traced is None else traced.stage_outputs
+        maps = tuple(kept.clone() for kept in maps)
+        logits = twin.decode(maps)
+    return _answer(Question(target, x, maps, logits, stage, settings or Settings()), method)
+
+
+def _answer(question: Question, name: str) -> Iterator[Progress | Attribution]:
+    steps, seconds = METHODS[name].run(question), 0.0
+    while True:
+        started = perf_counter()
+        with torch.inference_mode(False), torch.enable_grad():
+            step = next(steps)
+        seconds += perf_counter() - started
+        if isinstance(step, Finding):
+            yield _attribution(question, name, step, seconds)
+            return
+        yield step
+
+
+def _attribution(question: Question, name: str, found: Finding, seconds: float) -> Attribution:
+    if not np.isfinite(found.map).all():
+        raise AnalysisError(
+            "The map is not finite: the model's weights are damaged, or the method fails on them."
+        )
+    note = found.note
+    if note is None and not found.map.any():
+        note = "The map is zero everywhere: the score does not depend on what this method changes."
+    method, target = METHODS[name], question.score
+    with torch.no_grad():
+        value = target.of_logits(question.logits).item()
+    return Attribution(
+        map=found.map,
+        unit=method.unit.format(score=SCORE_UNITS[target.score]),
+        signed=method.signed,
+        grade=method.grade,
+        method=name,
+        stage=question.stage if method.uses_stage else None,
+        region=target.region,
+        label=target.label,
+        against=target.against,
+        score=target.score,
+        score_value=value,
+        baseline_score=found.baseline_score,
+        completeness_gap=found.completeness_gap,
+        note=note,
+        settings=question.settings,
+        seconds=seconds,
+    )

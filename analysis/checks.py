@@ -1,0 +1,42 @@
+"""What every analysis refuses, in one place: each check raises one sentence for the user."""
+
+from __future__ import annotations
+
+from analysis.errors import AnalysisError
+from uniformer.config import STRIDES
+from uniformer.segmenter import Segmenter
+
+
+def check_stage(stage: int) -> int:
+    """Return ``stage``, or raise :class:`AnalysisError` unless it is one of the four stages."""
+    if stage not in range(1, len(STRIDES) + 1):
+        raise AnalysisError(f"There is no stage {stage}: the stages are 1 to {len(STRIDES)}.")
+    return stage
+
+
+def check_not_optimized(model: Segmenter) -> None:
+    """Raise :class:`AnalysisError` for a model that has been rewritten for prediction."""
+    if model.optimized:
+        raise AnalysisError(
+            "An optimized model can only predict: analyse the model it was made from."
+        )
+
+
+def check_evaluating(model: Segmenter) -> None:
+    """Raise :class:`AnalysisError` for a model with a part in training mode, or an optimized one.
+
+    In training mode BatchNorm mixes pictures and layers drop out.
+    """
+    check_not_optimized(model)
+    if any(module.training for module in model.modules()):
+        raise AnalysisError("The model is in training mode: call model.eval() first.")
+
+
+def check_pixel(size_px: tuple[int, int], x: int, y: int) -> None:
+    """Raise :class:`AnalysisError` unless column ``x`` and row ``y`` are in (height, width)."""
+    height, width = size_px
+    if not (0 <= x < width and 0 <= y < height):
+        raise AnalysisError(
+            f"Pixel x={x}, y={y} is outside the picture: x runs from 0 to {width - 1}, "
+            f"y from 0 to {height - 1}."
+        )

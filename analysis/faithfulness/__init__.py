@@ -1,0 +1,1 @@
+"""Does a map point at what matters? Deletion, infidelity, sensitivity, randomised weights."""

@@ -1,0 +1,223 @@
+"""Which of several maps says best what a region's class rests on: a ranking by intervention.
+
+Three curves per map of the region's probability: deletion of what the map calls important,
+insertion of it into the replaced picture, and deletion outside the region only. The region and
+class are fixed before, as in :class:`analysis.targets.RegionScore`.
+
+It can mislead: replacing the region itself lowers its probability whatever the model does, so a
+map that only outlines the region does well in the first two. The distance order shows how well,
+and the context curve leaves the region alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from analysis.errors import AnalysisError
+from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
+from analysis.faithfulness.removal import (
+    Curve,
+    Replacement,
+    exchange_curve,
+    removal_order,
+    replacement_of,
+)
+from analysis.progress import Progress
+from analysis.targets import RegionScore
+
+
+@dataclass(frozen=True)
+class Removal:
+    """How pixels are exchanged; :func:`analysis.faithfulness.removal.removal_order` has the order.
+
+    ``cell_px`` counts pixels of the network's input; 16 is a token of stage 3, 1 is RISE's choice,
+    with which single replaced pixels make a texture of their own. Each curve takes ``steps`` + 1
+    forward passes. ``repeats`` random orders, drawn from ``seed``, are the first baseline.
+    """
+
+    replacement: Replacement = "blur"
+    cell_px: int = 16
+    steps: int = 20
+    repeats: int = 3
+    seed: int = 0
+    batch_size: int = 4
+
+    def __post_init__(self) -> None:
+        if min(self.cell_px, self.steps, self.repeats, self.batch_size) < 1:
+            raise AnalysisError(
+                "The size of a square and the numbers of steps, random orders and pictures per "
+                "batch must be at least 1."
+            )
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Probability, 0 to 1, as pixels are exchanged in one order.
+
+    ``context`` is deletion of pixels outside the region; None if nothing is outside.
+    """
+
+    deletion: Curve
+    insertion: Curve
+    context: Curve | None
+
+
+@dataclass(frozen=True)
+class RankedMap:
+    """One row of the table; areas lie in 0 to 1, ``context_auc`` is NaN if nothing is outside.
+
+    ``against_random`` and ``against_distance`` say by how much the map's deletion area is smaller
+    than that of the baseline, ``context_against_random`` and ``context_against_distance`` the same
+    of the context: above 0 is better than the baseline. ``infidelity`` is None where not given.
+    """
+
+    method: str
+    deletion_auc: float
+    insertion_auc: float
+    context_auc: float
+    against_random: float
+    against_distance: float
+    context_against_random: float
+    context_against_distance: float
+    infidelity: float | None
+
+    @property
+    def separation(self) -> float:
+        """Insertion less deletion area, -1 to 1; 0 is a random order. The table's order."""
+        return self.insertion_auc - self.deletion_auc
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The maps of one picture and region, best first, with their curves and baselines.
+
+    ``curves`` holds every map by name. ``distance`` goes outwards from the region; ``random`` has
+    one entry per random order. ``region_share`` of the picture, 0 to 1, is the region.
+    """
+
+    rows: tuple[RankedMap, ...]
+    curves: Mapping[str, Curves]
+    random: tuple[Curves, ...]
+    distance: Curves
+    region_share: float
+    removal: Removal
+
+
+def rank_maps(
+    score: RegionScore,
+    x: Tensor,
+    maps: Mapping[str, np.ndarray],
+    *,
+    removal: Removal | None = None,
+    infidelities: Mapping[str, float] | None = None,
+) -> Iterator[Progress | Ranking]:
+    """Compare named ``maps`` (rows, columns) of importance, higher = more in favour of the class.
+
+    ``score`` is a region's probability, ``x`` the network's input (1, 3, h, w). Yields progress in
+    forward passes, then the ranking; ``infidelities`` of :mod:`analysis.faithfulness.infidelity`
+    only fill their column. Source: RISE, arXiv 1806.07421; baselines are ours.
+
+    Raises :class:`AnalysisError` without maps, for a score that is no probability, and for a map
+    that is not finite or the same everywhere, which puts no pixel before another.
+    """
+    removal, given = removal or Removal(), infidelities or {}
+    _check(score, maps)
+    size = tuple(x.shape[-2:])
+    inside = region_on_grid(score.region, size)
+    importance = {name: _importance(values, size, name) for name, values in maps.items()}
+    orders = [*importance.values(), -np.maximum(signed_distance(inside), 0)]
+    orders += [None] * removal.repeats
+    curves_each = 2 if inside.all() else 3
+    total = (len(orders) * curves_each - removal.repeats) * (removal.steps + 1)
+    done, results = 0, []
+    for seed, order in enumerate(orders, start=removal.seed):
+        for item in _curves(score, x, inside, order, removal, seed):
+            if isinstance(item, Curves):
+                results.append(item)
+            else:
+                done += item
+                yield Progress(done, total)
+    curves = dict(zip(maps, results, strict=False))
+    distance, random = results[len(maps)], tuple(results[len(maps) + 1 :])
+    rows = [_row(name, curves[name], random, distance, given.get(name)) for name in maps]
+    rows.sort(key=lambda row: row.separation, reverse=True)
+    yield Ranking(tuple(rows), curves, random, distance, float(inside.mean()), removal)
+
+
+def _check(score: RegionScore, maps: Mapping[str, np.ndarray]) -> None:
+    if score.score != "probability":
+        raise AnalysisError("Deletion and insertion need a score from 0 to 1: use probability.")
+    if not maps:
+        raise AnalysisError("There is nothing to rank: give at least one map.")
+
+
+def _curves(
+    score: RegionScore,
+    x: Tensor,
+    inside: np.ndarray,
+    importance: np.ndarray | None,
+    removal: Removal,
+    seed: int,
+) -> Iterator[Curves | int]:
+    """Yield forward passes done, then the curves of one order; None is a random one."""
+    settings = {"steps": removal.steps, "batch_size": removal.batch_size}
+    pixels = {"cell_px": removal.cell_px, "seed": seed}
+    values = np.zeros(inside.shape) if importance is None else importance
+    everywhere = removal_order(values, np.ones_like(inside), **pixels)
+    replaced = replacement_of(x, removal.replacement)
+    runs = {"deletion": (x, replaced, everywhere)}
+    if importance is not None:
+        runs["insertion"] = replaced, x, everywhere
+    if not inside.all():
+        runs["context"] = x, replaced, removal_order(values, ~inside, **pixels)
+    found: dict[str, Curve | None] = {"context": None}
+    for name, run in runs.items():
+        for item in exchange_curve(score, *run, **settings):
+            if isinstance(item, Curve):
+                found[name] = item
+            else:
+                yield item
+    if importance is None:
+        # A random order reversed is as random, and inserting in it is this deletion backwards.
+        deletion = found["deletion"]
+        found["insertion"] = Curve(deletion.share, deletion.score[::-1])
+    yield Curves(**found)
+
+
+def _row(
+    name: str,
+    curves: Curves,
+    random: tuple[Curves, ...],
+    distance: Curves,
+    infidelity: float | None,
+) -> RankedMap:
+    deletion, context = curves.deletion.auc, _context_auc(curves)
+    return RankedMap(
+        method=name,
+        deletion_auc=deletion,
+        insertion_auc=curves.insertion.auc,
+        context_auc=context,
+        against_random=float(np.mean([one.deletion.auc for one in random])) - deletion,
+        against_distance=distance.deletion.auc - deletion,
+        context_against_random=float(np.mean([_context_auc(one) for one in random])) - context,
+        context_against_distance=_context_auc(distance) - context,
+        infidelity=infidelity,
+    )
+
+
+def _context_auc(curves: Curves) -> float:
+    return float("nan") if curves.context is None else curves.context.auc
+
+
+def _importance(values: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
+    importance = map_on_input(values, size, f"map {name}")
+    if np.ptp(importance) == 0:
+        raise AnalysisError(
+            f"The map {name} is the same everywhere, so it puts no pixel before another: leave it "
+            "out."
+        )
+    return importance

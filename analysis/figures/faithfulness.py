@@ -1,0 +1,144 @@
+"""Figures of how far maps can be trusted: removal curves, their ranking, the scrambled weights."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.faithfulness.ranking import Ranking
+from analysis.faithfulness.removal import Curve
+from analysis.faithfulness.weight_check import WeightCheck
+from analysis.figures.canvas import INK, QUIET, SERIES, new_figure, plot_axes
+
+PANELS = {
+    "deletion": ("Deletion: lower is better", "pixels replaced, %"),
+    "insertion": ("Insertion: higher is better", "pixels shown, %"),
+    "context": ("Deletion outside the region", "pixels outside replaced, %"),
+}
+MAX_LINES = len(SERIES) - 1
+"""Maps drawn, best first; black is left to the baseline."""
+
+
+def curves_figure(ranking: Ranking) -> Figure:
+    """Draw the curves of the best maps with both baselines; legends give the areas (AUC).
+
+    The grey band spans the random orders.
+    """
+    drawn = ranking.rows[:MAX_LINES]
+    figure = new_figure(
+        12,
+        4.6 + 0.15 * len(drawn),
+        "Does the region's probability rest on what the maps say?",
+        "causal",
+        "Replacing the region itself lowers its probability whatever the model does: compare with "
+        "the distance order, and read the right panel, which leaves the region alone. Pixels go in "
+        f"squares of {ranking.removal.cell_px} px, replaced by {_replacement(ranking)}.",
+    )
+    for axes, (name, (title, x_label)) in zip(
+        figure.subplots(1, 3, sharey=True), PANELS.items(), strict=True
+    ):
+        axes.set_title(title, fontsize=9, color=INK)
+        plot_axes(axes, x_label, "probability of the class in the region")
+        axes.set_ylim(0, 1)
+        if getattr(ranking.distance, name) is None:
+            _no_context(axes)
+            continue
+        _baselines(axes, ranking, name)
+        for row, color in zip(drawn, SERIES, strict=False):
+            _line(axes, getattr(ranking.curves[row.method], name), row.method, color, "-")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), fontsize=7, frameon=False)
+    return figure
+
+
+def ranking_figure(ranking: Ranking) -> Figure:
+    """Draw the areas of all maps in three columns, best first, beside those of the baselines."""
+    names = [row.method for row in ranking.rows]
+    figure = new_figure(
+        10,
+        1.8 + 0.3 * len(names),
+        "Which map says best what the class rests on",
+        "causal",
+        "Areas under the curves, best separation of insertion and deletion first. Grey: range of "
+        "the random orders; dashed: outwards from the region.",
+    )
+    for axes, (name, (title, _)) in zip(
+        figure.subplots(1, 3, sharey=True), PANELS.items(), strict=True
+    ):
+        axes.set_title(title, fontsize=9, color=INK)
+        plot_axes(axes, "area under the curve (AUC)", "")
+        axes.set_xlim(0, 1)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        if getattr(ranking.distance, name) is None:
+            _no_context(axes)
+            continue
+        random = [getattr(one, name).auc for one in ranking.random]
+        axes.axvspan(min(random), max(random), color=QUIET, alpha=0.3, linewidth=1)
+        axes.axvline(getattr(ranking.distance, name).auc, color=INK, linestyle="--", linewidth=1)
+        areas = [getattr(ranking.curves[method], name).auc for method in names]
+        axes.plot(areas, range(len(names)), "o", color=SERIES[0], ms=6)
+    return figure
+
+
+def weight_check_figure(check: WeightCheck) -> Figure:
+    """Draw how the map changes as weights are scrambled from the decoder downwards.
+
+    The nulls: the correlation that the shared envelope alone gives (dotted), and that of the
+    original with a map that knows only how near the region is (dashed).
+    """
+    figure = new_figure(
+        7.5,
+        4.4,
+        "Does the map depend on what the model learned?",
+        "statistic",
+        "A faithful map falls towards the nulls as weights are shuffled within their tensors. "
+        "One that stays near 1 shows the picture, not the model. "
+        f"{check.region_cells} cells of the map touch the region.",
+    )
+    axes = figure.subplots()
+    plot_axes(axes, "scrambled, with all before it", "rank correlation with the original map")
+    pictures = [level.picture for level in check.levels]
+    regions = [level.region for level in check.levels]
+    lines = {
+        "picture": [one.spearman for one in pictures],
+        "picture, envelope taken out": [one.corrected for one in pictures],
+        "inside the region, envelope taken out": [one.corrected for one in regions],
+    }
+    for (label, values), color in zip(lines.items(), SERIES, strict=False):
+        axes.plot([1.0, *values], "o-", color=color, label=label, ms=4)
+    envelope = [one.envelope for one in pictures]
+    positions = range(1, len(envelope) + 1)
+    axes.plot(positions, envelope, ":", color=INK, label="null: shared envelope alone")
+    null = {"color": QUIET, "linestyle": "--", "linewidth": 1}
+    axes.axhline(check.distance_spearman, label="null: nearness to the region", **null)
+    axes.axhline(0, color=QUIET, linewidth=0.6)
+    axes.set_xticks(range(len(pictures) + 1), ["nothing", *(one.name for one in check.levels)])
+    axes.set_ylim(min(-0.2, *axes.get_ylim()), 1.05)
+    axes.legend(fontsize=7, edgecolor="none")
+    return figure
+
+
+def _baselines(axes: Axes, ranking: Ranking, name: str) -> None:
+    random = [getattr(one, name) for one in ranking.random]
+    scores = np.stack([one.score for one in random])
+    share = 100 * random[0].share
+    axes.fill_between(share, scores.min(axis=0), scores.max(axis=0), color=QUIET, alpha=0.2, lw=0)
+    mean = Curve(random[0].share, scores.mean(axis=0))
+    _line(axes, mean, f"random order, mean of {len(random)}", QUIET, ":")
+    _line(axes, getattr(ranking.distance, name), "outwards from the region", INK, "--")
+
+
+def _no_context(axes: Axes) -> None:
+    words = "The region is the whole picture."
+    axes.text(0.5, 0.5, words, ha="center", fontsize=8, color=QUIET, transform=axes.transAxes)
+
+
+def _line(axes: Axes, curve: Curve, label: str, color: str, style: str) -> None:
+    label = f"{label} · AUC {curve.auc:.3f}"
+    axes.plot(100 * curve.share, curve.score, style, color=color, label=label, lw=1.5)
+
+
+def _replacement(ranking: Ranking) -> str:
+    blurred = ranking.removal.replacement == "blur"
+    return "the blurred picture" if blurred else "the picture's mean colour"

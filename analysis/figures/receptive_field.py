@@ -1,0 +1,201 @@
+"""Figures of a comparison of receptive fields: maps, energy curves and the table."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import StrMethodFormatter
+
+from analysis.figures.canvas import (
+    INK,
+    QUIET,
+    SERIES,
+    Limits,
+    color_bar,
+    heat,
+    new_figure,
+    plot_axes,
+)
+from analysis.receptive.comparison import FieldComparison, NetworkField
+from analysis.receptive.effective import Square, energy_within
+
+DECADES = 8
+"""Powers of ten below a map's own maximum that are told apart."""
+
+HALF, MOST = 0.5, 0.99
+STYLES = {True: ("-", "-."), False: ("--", ":")}
+"""Lines of trained and random networks, the second once all colours have been used."""
+
+THEORY, INNER, OUTER = "white", SERIES[4], SERIES[1]
+
+
+def field_maps(comparison: FieldComparison) -> Figure:
+    """Draw every energy map on a logarithmic scale: a column per network, a row per level.
+
+    White: the theoretical field. Orange: the centred squares with 50 % and 99 % of the energy.
+    Pixels without energy are grey: those outside the theoretical field, and where products of many
+    small weights leave the range of float32.
+    """
+    columns = _by_network(comparison)
+    rows = max(map(len, columns.values()))
+    figure = new_figure(
+        2.5 * len(columns) + 1,
+        2.7 * rows + 1.2,
+        "Receptive fields",
+        "statistic",
+        f"Energy of the Jacobian per pixel, mean of {_counts(comparison)}. White: theoretical "
+        f"field; light and dark orange: centred squares with {HALF:.0%} and {MOST:.0%} of the "
+        f"energy; grey: none. Each map is scaled to its own maximum; {DECADES} decades are shown.",
+    )
+    grid = figure.subplots(rows, len(columns), squeeze=False)
+    image = None
+    for column, fields in enumerate(columns.values()):
+        for row in range(rows):
+            axes = grid[row][column]
+            if row < len(fields):
+                image = _map(axes, fields[row], comparison.size_px)
+                axes.set_title(_heading(fields[row], full=row == 0), fontsize=8, color=INK)
+            else:
+                axes.axis("off")
+    color_bar(figure, image, list(grid.flat), "log10 of energy / maximum of the map")
+    return figure
+
+
+def energy_curves(comparison: FieldComparison) -> Figure:
+    """Draw the share of energy within a centred square against its side, a panel per level.
+
+    Levels are paired by their order. Thin grey: energy spread evenly over the picture.
+    """
+    columns = _by_network(comparison)
+    rows = max(map(len, columns.values()))
+    figure = new_figure(
+        3.4 * rows,
+        4.2,
+        "Energy within a square",
+        "statistic",
+        f"Mean of {_counts(comparison)}. Dashed: random weights. Thin grey: energy spread evenly "
+        "over the picture. A curve further left sees less far.",
+    )
+    panels = figure.subplots(1, rows, squeeze=False, sharey=True)[0]
+    for row, axes in enumerate(panels):
+        for number, (network, fields) in enumerate(columns.items()):
+            if row < len(fields):
+                _curve(axes, fields[row], network, number)
+        _even_curve(axes, comparison)
+        levels = dict.fromkeys(each[row].level for each in columns.values() if row < len(each))
+        axes.set_title(" / ".join(levels), fontsize=9, color=INK)
+        plot_axes(axes, "side of the square, pixels", "share of energy" if row == 0 else "")
+        axes.set_ylim(0, 1.02)
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
+    return figure
+
+
+def field_table(comparison: FieldComparison) -> Figure:
+    """Draw the comparison as a table; :meth:`FieldComparison.csv` has all columns."""
+    shares = [square.energy_share for square in comparison.fields[0].summary.squares]
+    header = ["network", "level", "stride", "weights", "theory"]
+    header += [f"{share:.0%}" for share in shares] + ["radius", "sigma down", "sigma across"]
+    cells = [_cells(field) for field in comparison.fields]
+    figure = new_figure(
+        13,
+        1.4 + 0.26 * len(cells),
+        "Extent of receptive fields, in pixels",
+        "statistic",
+        f"Mean of {_counts(comparison)}. Percentages: side of the centred square that holds that "
+        "share of the energy, and its share of the picture's area. Theory: the side without "
+        "borders, else what the unit sees of this picture.",
+    )
+    axes = figure.subplots()
+    axes.axis("off")
+    table = axes.table(
+        cells, colLabels=header, bbox=(0, 0, 1, 1), cellLoc="right", edges="horizontal"
+    )
+    table.auto_set_font_size(False)
+    table.set_fontsize(8)
+    table.auto_set_column_width(range(len(header)))
+    for (row, column), cell in table.get_celld().items():
+        cell.set_edgecolor("#e4e7e5")
+        cell.set_text_props(
+            color=QUIET if row == 0 else INK, ha="left" if column in (0, 1, 3) else "right"
+        )
+    return figure
+
+
+def _map(axes: Axes, field: NetworkField, size_px: tuple[int, int]) -> AxesImage:
+    with np.errstate(divide="ignore"):
+        decades = np.log10(field.energy / field.energy.max())
+    axes.set_facecolor("#d9dcda")
+    shown = np.where(np.isfinite(decades), decades, np.nan)
+    image = heat(axes, shown, Limits(-DECADES, 0.0), size_px)
+    box = field.theoretical
+    axes.add_patch(
+        Rectangle(
+            (box.left_px, box.top_px), box.width_px, box.height_px, fill=False, ec=THEORY, lw=1.4
+        )
+    )
+    for square in field.summary.squares:
+        if square.energy_share in (HALF, MOST):
+            _square(axes, field, square, INNER if square.energy_share == HALF else OUTER)
+    return image
+
+
+def _heading(field: NetworkField, full: bool) -> str:
+    if not full:
+        return field.level
+    return f"{field.network}\n{_weights(field)} weights\n{field.level}"
+
+
+def _weights(field: NetworkField) -> str:
+    return "trained" if field.trained else "random"
+
+
+def _square(axes: Axes, field: NetworkField, square: Square, color: str) -> None:
+    row, column = (center + 0.5 - square.side_px / 2 for center in field.center_px)
+    axes.add_patch(
+        Rectangle((column, row), square.side_px, square.side_px, fill=False, ec=color, lw=1.4)
+    )
+
+
+def _curve(axes: Axes, field: NetworkField, label: str, number: int) -> None:
+    sides, shares = energy_within(field.energy, field.center_px)
+    again, color = divmod(number, len(SERIES))
+    style = STYLES[field.trained][again % 2]
+    axes.plot(sides, shares, style, color=SERIES[color], lw=1.5, label=label)
+
+
+def _even_curve(axes: Axes, comparison: FieldComparison) -> None:
+    center = tuple((side - 1) / 2 for side in comparison.size_px)
+    sides, shares = energy_within(np.ones(comparison.size_px), center)
+    axes.plot(sides, shares, color=QUIET, lw=1, label="even")
+
+
+def _cells(field: NetworkField) -> list[str]:
+    box = field.theoretical
+    theory = field.theoretical_px or f"{box.height_px} x {box.width_px}"
+    sides = [f"{square.side_px:.0f} ({square.area_share:.1%})" for square in field.summary.squares]
+    spread = (field.summary.radius_px, *field.summary.sigma_px)
+    name = [field.network, field.level, str(field.stride_px), _weights(field), str(theory)]
+    return [*name, *sides, *(f"{value:.1f}" for value in spread)]
+
+
+def _by_network(comparison: FieldComparison) -> dict[str, list[NetworkField]]:
+    """Return the fields of each network, told apart by weights where names are equal."""
+    columns: dict[tuple[str, str], list[NetworkField]] = {}
+    for field in comparison.fields:
+        columns.setdefault((field.network, field.weights), []).append(field)
+    names = [network for network, _ in columns]
+    return {
+        network if names.count(network) == 1 else f"{network}, {weights.partition(':')[0]}": fields
+        for (network, weights), fields in columns.items()
+    }
+
+
+def _counts(comparison: FieldComparison) -> str:
+    pictures = f"{comparison.pictures} picture{'s' if comparison.pictures > 1 else ''}"
+    return f"{pictures} and {comparison.probes} probe{'s' if comparison.probes > 1 else ''} each"

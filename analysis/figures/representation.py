@@ -1,0 +1,233 @@
+"""Figures of what the maps of a model hold: CKA, redundancy, rank and frequencies by depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.canvas import (
+    INK,
+    QUIET,
+    SERIES,
+    Limits,
+    color_bar,
+    heat,
+    new_figure,
+    plot_axes,
+    shared_limits,
+)
+from analysis.representation.block_cka import BlockCka
+from analysis.representation.spectrum import NYQUIST, Spectrum
+from analysis.representation.survey import PARTS, BlockSurvey, Survey
+
+Value = Callable[[BlockSurvey], float]
+
+PART_NAMES = dict(
+    zip(PARTS[1:], ("position encoding", "affinity", "feed-forward network"), strict=True)
+)
+NULL = {"color": QUIET, "ls": ":", "lw": 1.2}
+SHADE = "#eef1ef"
+
+
+def representation_figure(found: Survey, null: Survey, across: BlockCka) -> Figure:
+    """Draw CKA between blocks, and redundancy, rank and frequencies by depth.
+
+    ``null`` is the survey of the same picture with random weights, drawn dotted, and ``across`` the
+    CKA of the blocks with those of it.
+    """
+    figure = new_figure(
+        13,
+        8.4,
+        "What the blocks hold, from first to last",
+        "statistic",
+        f"Outputs of the blocks for one picture, before any norm. CKA is unbiased, over "
+        f"{found.cka.samples} cells of one common grid: the same spatial layout, not the same "
+        "meaning. Dotted: the same network with random weights. One picture is an anecdote.",
+    )
+    (own, other, alike), (gap, rank, smooth) = figure.subplots(2, 3)
+    limits = shared_limits(found.cka.cka, across.cka, np.array([0.0, 1.0]))
+    _cka(own, found.cka, limits, "CKA, block by block")
+    image = _cka(other, across, limits, "CKA with random weights")
+    color_bar(figure, image, other, "unbiased linear CKA")
+    _lines(alike, found, null, {
+        "any two tokens": lambda block: block.raw.all_pairs,
+        "neighbours": lambda block: float(block.raw.neighbours.mean()),
+        "neighbours, mean off": lambda block: float(block.centered.neighbours.mean()),
+    })  # fmt: skip
+    plot_axes(alike, "block", "mean cosine")
+    _lines(gap, found, null, {
+        "tokens": lambda block: block.raw.gap,
+        "tokens, mean off": lambda block: block.centered.gap,
+        "rows of attention": _query_gap,
+    })  # fmt: skip
+    plot_axes(gap, "block", "neighbours minus any two, cosine")
+    _lines(rank, found, null, {
+        "effective rank": lambda block: block.rank / block.rank_limit,
+        "effective rank, mean off": lambda block: block.rank_centered / block.rank_limit,
+    })  # fmt: skip
+    rank.set_ylim(0, 1)
+    plot_axes(rank, "block", "effective rank / largest possible")
+    _changes(smooth, found)
+    return figure
+
+
+def cka_figure(cka: BlockCka, first: str = "blocks", second: str = "blocks") -> Figure:
+    """Draw the CKA of the blocks of one model, or of two that are called ``first``, ``second``."""
+    question = {
+        "tokens": "cells of one grid over one picture: the same spatial layout?",
+        "pictures": "pictures, each map averaged: the same pictures alike?",
+    }[cka.samples_are]
+    figure = new_figure(
+        7, 6.4, "How alike are the blocks?", "statistic",
+        f"Unbiased linear CKA of the blocks' outputs over {cka.samples} {question} Unrelated "
+        "blocks have about 0.",
+    )  # fmt: skip
+    axes = figure.subplots()
+    limits = shared_limits(cka.cka, np.array([0.0, 1.0]))
+    color_bar(figure, _cka(axes, cka, limits, ""), axes, "unbiased linear CKA")
+    axes.set_ylabel(first, fontsize=9, color=QUIET)
+    axes.set_xlabel(second, fontsize=9, color=QUIET)
+    return figure
+
+
+def spectrum_figure(found: Survey) -> Figure:
+    """Draw the spectra after each part of every block, a panel per stage; later blocks darker."""
+    figure = new_figure(
+        13,
+        4.6,
+        "Which spatial frequencies does each part keep?",
+        "statistic",
+        "Log amplitude of the residual stream after each part of a block, relative to the lowest "
+        "frequency; white noise is flat. Above each panel the same frequencies in the network's "
+        "input: the finest of stage 4 is coarse there. Later blocks are drawn darker.",
+    )
+    stages = [list(blocks) for _, blocks in groupby(found.blocks, lambda block: block.stage)]
+    panels = figure.subplots(1, len(stages), sharey=True)
+    for axes, blocks in zip(panels, stages, strict=True):
+        for place, block in enumerate(blocks, start=1):
+            last = place == len(blocks)
+            for (part, name), color in zip(PART_NAMES.items(), SERIES, strict=False):
+                shown = block.spectra[part]
+                axes.plot(
+                    shown.cycles_per_token / NYQUIST, shown.log_amplitude, color=color, lw=1.3,
+                    alpha=place / len(blocks), label=f"after {name}" if last else "",
+                )  # fmt: skip
+        axes.axvline(1, color=INK, lw=0.6, ls=":")
+        _pixel_axis(axes, blocks[0].spectra["produced"], f"stage {blocks[0].stage}")
+        plot_axes(axes, "frequency / Nyquist", "log amplitude" if axes is panels[0] else "")
+    panels[0].legend(fontsize=7, frameon=False)
+    return figure
+
+
+def correlogram_figure(found: Survey) -> Figure:
+    """Draw the mean cosine of tokens against their distance, for the last block of each stage.
+
+    Up to half of the longer side: beyond, few pairs are left.
+    """
+    figure = new_figure(
+        10,
+        4.4,
+        "How far apart are tokens still alike?",
+        "statistic",
+        "Output of the last block of each stage. Raw, a mean vector that all tokens share lifts "
+        "every cosine; with it taken off, 0 is as alike as any two.",
+    )
+    panels = figure.subplots(1, 2, sharex=True)
+    for axes, name, title in zip(
+        panels, ("raw", "centered"), ("raw", "mean token taken off"), strict=True
+    ):
+        for block, color in zip(_last_of_stages(found), SERIES, strict=False):
+            shown = getattr(block, name)
+            half = max(1, len(shown.pairs) // 2)
+            axes.plot(
+                shown.distance_px[:half], shown.by_distance[:half], "o-", ms=3, lw=1.2,
+                color=color, label=f"stage {block.stage}",
+            )  # fmt: skip
+        axes.set_title(title, fontsize=9, color=INK)
+        plot_axes(axes, "distance, pixels of the network's input", "mean cosine")
+    panels[0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def gap_figure(found: Survey, picture: np.ndarray) -> Figure:
+    """Draw where tokens resemble their neighbours more than any two, last block of each stage."""
+    blocks = _last_of_stages(found)
+    height, width = picture.shape[:2]
+    figure = new_figure(
+        3.1 * len(blocks) + 1,
+        1.7 + 3 * height / width,
+        "Where is a map redundant?",
+        "statistic",
+        "Cosine of each token with its neighbours, minus the mean of any two tokens, mean token "
+        "taken off: high where a neighbourhood says one thing many times, low at edges.",
+    )
+    maps = [block.centered.gap_map for block in blocks]
+    limits = shared_limits(*maps, signed=True)
+    panels = list(figure.subplots(1, len(blocks), squeeze=False)[0])
+    for axes, block, values in zip(panels, blocks, maps, strict=True):
+        image = heat(axes, values, limits, (height, width), signed=True)
+        axes.set_title(f"stage {block.stage}", fontsize=9, color=INK)
+    color_bar(figure, image, panels, "cosine above any two")
+    return figure
+
+
+def _cka(axes: Axes, cka: BlockCka, limits: Limits, title: str):
+    rows, columns = cka.cka.shape
+    image = heat(axes, cka.cka, limits, (rows, columns))
+    axes.set_xticks(np.arange(columns) + 0.5, cka.second, rotation=90, fontsize=7)
+    axes.set_yticks(np.arange(rows) + 0.5, cka.first, fontsize=7)
+    axes.set_title(title, fontsize=9, color=INK)
+    return image
+
+
+def _lines(axes: Axes, found: Survey, null: Survey, values: dict[str, Value]) -> None:
+    """Draw each value by block, and that of the null dotted in the same colour."""
+    for (name, value), color in zip(values.items(), SERIES, strict=False):
+        axes.plot([value(block) for block in found.blocks], "o-", ms=3.5, lw=1.3, color=color,
+                  label=name)  # fmt: skip
+        axes.plot([value(block) for block in null.blocks], **(NULL | {"color": color}))
+    axes.plot([], [], label="random weights", **NULL)
+    axes.legend(fontsize=7, frameon=False)
+    _stages(axes, found.blocks)
+
+
+def _changes(axes: Axes, found: Survey) -> None:
+    """Draw how each part changes high frequencies, block by block."""
+    for (part, name), color in zip(PART_NAMES.items(), SERIES, strict=False):
+        axes.plot(
+            [block.change(part) for block in found.blocks], "o", ms=4, color=color, label=name
+        )
+    axes.axhline(0, color=INK, lw=0.8)
+    axes.legend(fontsize=7, frameon=False)
+    _stages(axes, found.blocks)
+    plot_axes(axes, "block", "change of log(high / low frequencies)")
+
+
+def _stages(axes: Axes, blocks: Sequence[BlockSurvey]) -> None:
+    """Shade stages 2 and 4 and name the blocks."""
+    for place, block in enumerate(blocks):
+        if block.stage % 2 == 0:
+            axes.axvspan(place - 0.5, place + 0.5, color=SHADE, zorder=0, lw=0)
+    axes.set_xticks(range(len(blocks)), [block.name for block in blocks], rotation=90)
+
+
+def _pixel_axis(axes: Axes, shown: Spectrum, title: str) -> None:
+    """Add an axis above with the same frequencies in the network's input."""
+    scale = NYQUIST / shown.stride_px
+    above = axes.secondary_xaxis("top", functions=(lambda x: x * scale, lambda x: x / scale))
+    above.set_xlabel(f"{title} · cycles per pixel", fontsize=8, color=QUIET)
+    above.tick_params(labelsize=7, colors=QUIET)
+
+
+def _query_gap(block: BlockSurvey) -> float:
+    if block.queries is None:
+        return float("nan")
+    return float((block.queries.neighbours - block.queries.all_pairs).mean())
+
+
+def _last_of_stages(found: Survey) -> list[BlockSurvey]:
+    return [list(blocks)[-1] for _, blocks in groupby(found.blocks, lambda block: block.stage)]

@@ -1,0 +1,206 @@
+"""Interventions in global affinity: who may attend to whom, and which heads are heard.
+
+Cutting edges follows Geva et al., "Dissecting Recall of Factual Associations", arXiv 2304.14767
+(attention knockout); gating heads follows Michel et al., "Are Sixteen Heads Really Better than
+One?", arXiv 1905.10650. The softmax runs over the keys that are left. A token left without any key
+gathers nothing: the branch gives it the projection's bias.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.errors import AnalysisError
+from analysis.interventions.base import BlockIntervention, another, moved_elsewhere
+from analysis.interventions.tokens import check_tokens
+from analysis.tracing import Trace
+from analysis.walk import Edges
+from uniformer.blocks import GlobalBlock
+from uniformer.config import MAX_WINDOW_SIZE
+
+
+@dataclass(frozen=True)
+class SetWindow(BlockIntervention):
+    """Attend within windows of ``size`` x ``size`` tokens, or to the whole map if that is None.
+
+    ``padded`` windows are those that were published: where a window reaches beyond the map, zero
+    tokens fill it and take part in the softmax. Windows that are not ``padded`` are masked: nothing
+    but the tokens of the map is attended to. Both are equal where ``size`` divides the map.
+    ``offset`` rows and columns move masked windows; beyond a border they go on at the opposite one.
+    """
+
+    kinds: ClassVar[tuple[type, ...]] = (GlobalBlock,)
+
+    size: int | None
+    padded: bool = False
+    offset: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not 1 <= self.size <= MAX_WINDOW_SIZE:
+            raise AnalysisError(
+                f"A window must be 1 to {MAX_WINDOW_SIZE} tokens wide, not {self.size}."
+            )
+        if self.padded and any(self.offset):
+            raise AnalysisError("Only masked windows can be moved: choose padded or an offset.")
+
+    @property
+    def action(self) -> str:  # noqa: D102
+        if self.size is None:
+            return "attends to the whole map"
+        kind = "padded" if self.padded else "masked"
+        moved = " at a random offset" if any(self.offset) else ""
+        return f"{kind} windows of {self.size} tokens{moved}"
+
+    def window(self, size: int | None) -> int | None:  # noqa: D102
+        return self.size if self.padded else None
+
+    def edges(self) -> tuple[Edges, ...]:  # noqa: D102
+        return () if self.size is None or self.padded else (self._same_window,)
+
+    def control(self, trace: Trace, rng: np.random.Generator) -> SetWindow | None:
+        """Return masked windows of the same sizes at a random offset; None for the other kinds."""
+        if self.size in (None, 1) or self.padded:
+            return None
+        shift = rng.integers(1, self.size, 2)
+        return replace(self, offset=tuple(int(side) for side in shift))
+
+    def _same_window(self, query: Tensor, key: Tensor) -> Tensor:
+        here, there = (_moved(at, key, self.offset) // self.size for at in (query, key))
+        return (here[:, None] == there).all(-1)
+
+
+@dataclass(frozen=True)
+class Neighbourhood(BlockIntervention):
+    """Attend only to the tokens at most ``radius`` rows and columns away; 0 is to oneself only.
+
+    Where blocks have windows, their borders stay. ``offset`` rows and columns move the centre of
+    every neighbourhood, beyond a border to the opposite one.
+    """
+
+    kinds: ClassVar[tuple[type, ...]] = (GlobalBlock,)
+
+    radius: int
+    offset: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if self.radius < 0:
+            raise AnalysisError(f"The radius must be 0 tokens or more, not {self.radius}.")
+
+    @property
+    def action(self) -> str:  # noqa: D102
+        side = 2 * self.radius + 1
+        where = "moved elsewhere" if any(self.offset) else "around each"
+        return f"attends to {side} x {side} tokens {where}"
+
+    def edges(self) -> tuple[Edges, ...]:  # noqa: D102
+        return (self._near,)
+
+    def control(self, trace: Trace, rng: np.random.Generator) -> Neighbourhood | None:
+        """Return neighbourhoods of equal size around other tokens, all moved by the same step."""
+        rows, columns = trace.grid(self.stage).shape
+        step = 1 + rng.integers(rows * columns - 1) if rows * columns > 1 else 0
+        return replace(self, offset=(int(step // columns), int(step % columns)))
+
+    def _near(self, query: Tensor, key: Tensor) -> Tensor:
+        center = _moved(query, key, self.offset)
+        return (center[:, None] - key).abs().amax(-1) <= self.radius
+
+
+@dataclass(frozen=True)
+class WithoutKeys(BlockIntervention):
+    """Nobody attends to ``tokens`` (rows, columns) of the stage; they still attend to the others.
+
+    See :func:`region_tokens` for the tokens of a region of the picture.
+    """
+
+    kinds: ClassVar[tuple[type, ...]] = (GlobalBlock,)
+
+    tokens: np.ndarray
+
+    def check(self, trace: Trace) -> None:  # noqa: D102
+        check_tokens(self.tokens, trace, self.stage)
+
+    @property
+    def action(self) -> str:  # noqa: D102
+        return f"{np.count_nonzero(self.tokens)} tokens cannot be attended to"
+
+    def edges(self) -> tuple[Edges, ...]:  # noqa: D102
+        return (self._visible,)
+
+    def control(self, trace: Trace, rng: np.random.Generator) -> WithoutKeys:
+        """Return the same number of tokens elsewhere."""
+        return replace(self, tokens=moved_elsewhere(self.tokens, rng))
+
+    def _visible(self, query: Tensor, key: Tensor) -> Tensor:
+        last = key.new_tensor(self.tokens.shape) - 1
+        row, column = torch.minimum(key, last).unbind(-1)
+        hidden = torch.from_numpy(self.tokens).to(key.device)[row, column]
+        padding = (key > last).any(-1)
+        return (~hidden | padding).expand(len(query), -1)
+
+
+@dataclass(frozen=True)
+class HeadGate(BlockIntervention):
+    """Multiply what ``head`` gathers by ``gate``, 0 to 1, before it is projected; None: all heads.
+
+    The rest, 1 - ``gate``, is filled with nothing or, for ``fill`` "mean", with the head's own mean
+    over all tokens: that takes away only what differs from place to place, and leaves the next
+    layers closer to what they are used to.
+    """
+
+    kinds: ClassVar[tuple[type, ...]] = (GlobalBlock,)
+
+    head: int | None
+    gate: float = 0.0
+    fill: Literal["zero", "mean"] = "zero"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gate <= 1:
+            raise AnalysisError(f"A gate must be from 0 to 1, not {self.gate}.")
+        if self.fill not in ("zero", "mean"):
+            raise AnalysisError(f"A head is filled with zero or mean, not {self.fill!r}.")
+
+    def check(self, trace: Trace) -> None:  # noqa: D102
+        count = self._count(trace)
+        if self.head is not None and not 0 <= self.head < count:
+            raise AnalysisError(
+                f"There is no head {self.head} in stage {self.stage}: its heads are 0 to "
+                f"{count - 1}."
+            )
+
+    @property
+    def action(self) -> str:  # noqa: D102
+        which = "all heads" if self.head is None else f"head {self.head}"
+        return f"{which} x {self.gate:g}" + (", filled with the mean" * (self.fill == "mean"))
+
+    def heads(self, heads: Tensor) -> Tensor:  # noqa: D102
+        chosen = slice(None) if self.head is None else slice(self.head, self.head + 1)
+        heads = heads.clone()
+        kept = heads[:, chosen] * self.gate
+        if self.fill == "mean":
+            kept = kept + (1 - self.gate) * heads[:, chosen].mean(dim=2, keepdim=True)
+        heads[:, chosen] = kept
+        return heads
+
+    def control(self, trace: Trace, rng: np.random.Generator) -> HeadGate | None:
+        """Return the same for a random other head of the stage, or block if all heads are gated."""
+        depth = len(trace.windows[self.stage - 1])
+        blocks = [None] if self.block is None else range(depth)
+        heads = [None] if self.head is None else range(self._count(trace))
+        options = [(block, head) for block in blocks for head in heads]
+        chosen = another((self.block, self.head), options, rng)
+        return chosen and replace(self, block=chosen[0], head=chosen[1])
+
+    def _count(self, trace: Trace) -> int:
+        return trace.block(self.stage, 0).attn.heads
+
+
+def _moved(at: Tensor, keys: Tensor, offset: tuple[int, int]) -> Tensor:
+    """Return ``at`` (N, 2) moved by ``offset``, round the borders of the map that ``keys`` fill."""
+    first = keys.amin(0)
+    return (at - first + at.new_tensor(offset)) % (keys.amax(0) + 1 - first) + first

@@ -1,0 +1,66 @@
+"""How near is near enough: the effect of attending to a neighbourhood only, by its radius.
+
+The causal form of the question whether global attention is redundant (arXiv 2201.09450, section 1):
+if cutting all edges beyond a radius changes little, they were not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.interventions import Neighbourhood, controls
+from analysis.interventions.effect import Effect, check_target, effect_of
+from analysis.interventions.head_sweep import GLOBAL_STAGES
+from analysis.progress import Progress
+from analysis.targets import RegionScore
+from analysis.tracing import Trace
+
+
+@dataclass(frozen=True)
+class RadiusCurve:
+    """Effects of attending to a neighbourhood only in all blocks of ``stages``, by its radius.
+
+    ``radius_tokens`` (runs,) ascends from 0, oneself only, to one that covers the map, where no
+    edge is cut. ``effects`` has one effect for each, and so has ``controls``: neighbourhoods of
+    equal size around other tokens, all moved by one random step.
+    """
+
+    stages: tuple[int, ...]
+    radius_tokens: np.ndarray
+    effects: tuple[Effect, ...]
+    controls: tuple[Effect, ...]
+
+
+def radius_curve(
+    trace: Trace,
+    stages: Sequence[int] = GLOBAL_STAGES,
+    *,
+    target: RegionScore | None = None,
+    seed: int = 0,
+) -> Iterator[Progress | RadiusCurve]:
+    """Let ``stages`` attend to growing neighbourhoods; yields progress and, last, the curve.
+
+    Radii double from one token on. The caller may stop between two runs. Raises
+    :class:`AnalysisError` for a target that is no margin or of another picture, and for stages
+    that do not attend.
+    """
+    check_target(trace, target)
+    if not stages or not set(stages) <= set(GLOBAL_STAGES):
+        raise AnalysisError("Only the blocks of stages 3 and 4 attend: choose one or both of them.")
+    radii = _radii(max(side for stage in stages for side in trace.grid(stage).shape) - 1)
+    effects, matched = [], []
+    for done, radius in enumerate(radii, start=1):
+        cuts = [Neighbourhood(stage, None, radius) for stage in stages]
+        effects.append(effect_of(trace, cuts, target))
+        matched.append(effect_of(trace, controls(trace, cuts, seed), target))
+        yield Progress(done, len(radii))
+    yield RadiusCurve(tuple(stages), np.array(radii), tuple(effects), tuple(matched))
+
+
+def _radii(largest: int) -> list[int]:
+    doubling = (2**power for power in range(largest.bit_length()))
+    return sorted({0, largest, *(radius for radius in doubling if radius < largest)})

@@ -1,0 +1,88 @@
+"""What a shorter reach costs: stage 3 in windows, with and without padding, beside full sight.
+
+UniFormer's weights do not depend on the reach, and the authors test one checkpoint in several
+(Sense-X/UniFormer, ``semantic_segmentation/README.md``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from analysis.errors import AnalysisError
+from analysis.interventions import SetWindow
+from analysis.interventions.effect import Effect, check_target, effect_of
+from analysis.progress import Progress
+from analysis.targets import RegionScore
+from analysis.tracing import Trace
+from uniformer.config import HYBRID_PERIOD
+
+
+@dataclass(frozen=True)
+class ReachRun:
+    """One reach of stage 3 and what it changes.
+
+    ``window_tokens`` is the side of the windows, None for the whole map; ``keys_per_query`` the
+    mean length of the softmax in stage 3, padding included: what the reach spares.
+    """
+
+    name: str
+    window_tokens: int | None
+    keys_per_query: float
+    effect: Effect
+
+
+@dataclass(frozen=True)
+class ReachCost:
+    """The effects of all reaches tried, against the reach that was traced."""
+
+    runs: tuple[ReachRun, ...]
+
+
+def reach_cost(
+    trace: Trace, window_sizes: Sequence[int], *, target: RegionScore | None = None
+) -> Iterator[Progress | ReachCost]:
+    """Give stage 3 each reach in turn; yields progress and, last, :class:`ReachCost`.
+
+    Global first; for every size the hybrid and the window reach as published, and masked windows,
+    which tell the loss of sight from the harm of padding; then every token on its own. The weights
+    stay: a model trained in a reach may do better in it. The caller may stop between two runs.
+    Raises :class:`AnalysisError` for no window or one that cannot be, and for a target that is no
+    margin or of another picture.
+    """
+    check_target(trace, target)
+    if not window_sizes:
+        raise AnalysisError("Choose at least one window size.")
+    blocks = range(len(trace.windows[2]))
+    reaches = [("global", [SetWindow(3, block, None) for block in blocks])]
+    for size in window_sizes:
+        padded = [SetWindow(3, block, size, padded=True) for block in blocks]
+        hybrid = [
+            SetWindow(3, block, None) if (block + 1) % HYBRID_PERIOD == 0 else padded[block]
+            for block in blocks
+        ]
+        masked = [SetWindow(3, block, size) for block in blocks]
+        reaches += [("hybrid", hybrid), ("padded window", padded), ("masked window", masked)]
+    reaches.append(("self only", [SetWindow(3, block, 1) for block in blocks]))
+    runs = []
+    for done, (name, settings) in enumerate(reaches, start=1):
+        keys = sum(_keys_per_query(trace, setting) for setting in settings) / len(settings)
+        effect = effect_of(trace, settings, target)
+        runs.append(ReachRun(name, settings[0].size, keys, effect))
+        yield Progress(done, len(reaches))
+    yield ReachCost(tuple(runs))
+
+
+def _keys_per_query(trace: Trace, setting: SetWindow) -> float:
+    rows, columns = trace.grid(3).shape
+    if setting.size is None:
+        return rows * columns
+    if setting.padded:
+        return setting.size**2
+    return _mean_side(rows, setting.size) * _mean_side(columns, setting.size)
+
+
+def _mean_side(length: int, size: int) -> float:
+    """Return how many of ``length`` tokens in a row are in the window of one, on average."""
+    sides = (min(size, length - start) for start in range(0, length, size))
+    return sum(side * side for side in sides) / length

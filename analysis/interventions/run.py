@@ -1,0 +1,121 @@
+"""Run a traced pass again with interventions made, from the earliest block that they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.checks import check_evaluating
+from analysis.errors import AnalysisError
+from analysis.interventions.base import BlockIntervention
+from analysis.interventions.picture import HideRegion
+from analysis.tracing import Trace
+from analysis.walk import FIRST, Change, Edges, Place, walk
+from uniformer.pictures import PictureSource, open_picture
+from uniformer.preprocess import preprocess
+
+Intervention = BlockIntervention | HideRegion
+
+
+@dataclass(frozen=True)
+class Several(Change):
+    """Several changes in one block, made in their order."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def drops(self) -> bool:  # noqa: D102
+        return any(change.drops for change in self.changes)
+
+    def received(self, x: Tensor) -> Tensor:  # noqa: D102
+        return reduce(lambda x, change: change.received(x), self.changes, x)
+
+    def position(self, encoding: Tensor) -> Tensor:  # noqa: D102
+        return reduce(lambda x, change: change.position(x), self.changes, encoding)
+
+    def kernel(self, kernel: Tensor) -> Tensor:  # noqa: D102
+        return reduce(lambda x, change: change.kernel(x), self.changes, kernel)
+
+    def window(self, size: int | None) -> int | None:  # noqa: D102
+        return reduce(lambda x, change: change.window(x), self.changes, size)
+
+    def edges(self) -> tuple[Edges, ...]:  # noqa: D102
+        return tuple(edge for change in self.changes for edge in change.edges())
+
+    def heads(self, heads: Tensor) -> Tensor:  # noqa: D102
+        return reduce(lambda x, change: change.heads(x), self.changes, heads)
+
+
+def intervene(
+    trace: Trace, interventions: Sequence[Intervention], picture: PictureSource | None = None
+) -> Tensor:
+    """Return the logits (1, classes, H/4, W/4) of the traced pass with ``interventions`` made.
+
+    They are made together, in their order, and nothing is set on the model. The pass starts at the
+    earliest block that changes, from what it received; only :class:`HideRegion` starts from the
+    ``picture``, which must be the one that was traced.
+
+    Raises :class:`AnalysisError` for no intervention, for one that does not fit the model or the
+    trace, and for a missing or another picture.
+    """
+    if not interventions:
+        raise AnalysisError("Choose at least one intervention.")
+    model = trace.model
+    check_evaluating(model)
+    changes = _by_place(trace, [i for i in interventions if isinstance(i, BlockIntervention)])
+    hidden = [i for i in interventions if isinstance(i, HideRegion)]
+    with torch.no_grad():
+        if hidden:
+            start, x = FIRST, _without(trace, hidden, picture)
+        else:
+            start = min(changes)
+            x = trace.block_inputs[start.stage - 1][start.block]
+        _, outputs = walk(model, x, trace.windows, start, changes)
+        return model.decode((*trace.stage_outputs[: start.stage - 1], *outputs))
+
+
+def controls(
+    trace: Trace, interventions: Sequence[Intervention], seed: int
+) -> tuple[Intervention, ...] | None:
+    """Return a random intervention as large as each of ``interventions``; None if one has none."""
+    rng = np.random.default_rng(seed)
+    found = tuple(intervention.control(trace, rng) for intervention in interventions)
+    return None if any(control is None for control in found) else found
+
+
+def _by_place(trace: Trace, interventions: Sequence[BlockIntervention]) -> dict[Place, Change]:
+    found: dict[Place, tuple[Change, ...]] = {}
+    for intervention in interventions:
+        for place in intervention.places(trace):
+            found[place] = (*found.get(place, ()), intervention.at(place))
+    return {place: Several(changes) for place, changes in found.items()}
+
+
+def _without(trace: Trace, hidden: Sequence[HideRegion], picture: PictureSource | None) -> Tensor:
+    """Return what the first block receives of the picture with regions hidden."""
+    if picture is None:
+        raise AnalysisError("To hide a region, give the picture that was traced as well.")
+    picture = open_picture(picture)
+    if not _was_traced(trace, picture):
+        raise AnalysisError("This is not the picture that was traced.")
+    for intervention in hidden:
+        picture = intervention.hide(picture)
+    return _embedded(trace, picture)
+
+
+def _was_traced(trace: Trace, picture: np.ndarray) -> bool:
+    # Not equal bit for bit: the number of threads may have changed since.
+    return picture.shape[:2] == trace.picture_size_px and torch.allclose(
+        _embedded(trace, picture), trace.block_inputs[0][0], atol=1e-4
+    )
+
+
+def _embedded(trace: Trace, picture: np.ndarray) -> Tensor:
+    model = trace.model
+    x = preprocess(picture, trace.short_side, model.config.size_divisor)
+    return model.backbone.patch_embed1(x.to(model.device, model.dtype))

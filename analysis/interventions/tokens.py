@@ -1,0 +1,98 @@
+"""Interventions on whole tokens: leave a block out, or bring in what another picture left there.
+
+Activation patching: Vig et al., "Causal Mediation Analysis", arXiv 2004.12265; on its pitfalls
+Zhang and Nanda, arXiv 2309.16042.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.errors import AnalysisError
+from analysis.interventions.base import BlockIntervention, another, moved_elsewhere
+from analysis.regions import check_region
+from analysis.tracing import Trace
+
+
+@dataclass(frozen=True)
+class DropBlock(BlockIntervention):
+    """Leave the block out: its output is its input. None drops all blocks of the stage."""
+
+    drops = True
+
+    @property
+    def action(self) -> str:  # noqa: D102
+        return "left out"
+
+    def control(self, trace: Trace, rng: np.random.Generator) -> DropBlock | None:
+        """Return a random other block of the stage left out."""
+        if self.block is None:
+            return None
+        block = another(self.block, range(len(trace.windows[self.stage - 1])), rng)
+        return None if block is None else replace(self, block=block)
+
+
+@dataclass(frozen=True)
+class PatchTokens(BlockIntervention):
+    """Replace ``tokens`` (rows, columns) of the block's input by those of the trace ``source``.
+
+    ``source`` is another picture seen by the same model at the same size. See
+    :func:`region_tokens` for the tokens of a region of the picture.
+    """
+
+    tokens: np.ndarray
+    source: Trace
+
+    def check(self, trace: Trace) -> None:  # noqa: D102
+        check_tokens(self.tokens, trace, self.stage)
+        if self.source.model is not trace.model:
+            raise AnalysisError("The other picture must be traced with the same model.")
+        if self.source.network_size_px != trace.network_size_px:
+            here, there = (
+                " x ".join(map(str, side.network_size_px)) for side in (trace, self.source)
+            )
+            raise AnalysisError(
+                f"The network sees this picture as {here} pixels and the other one as {there}: "
+                "crop one to the proportions of the other."
+            )
+
+    @property
+    def action(self) -> str:  # noqa: D102
+        return f"{np.count_nonzero(self.tokens)} tokens taken from another picture"
+
+    def received(self, x: Tensor) -> Tensor:  # noqa: D102
+        there = self.source.block_inputs[self.stage - 1][self.block]
+        return torch.where(torch.from_numpy(self.tokens).to(x.device), there, x)
+
+    def control(self, trace: Trace, rng: np.random.Generator) -> PatchTokens:
+        """Return the same number of tokens elsewhere, from the same source."""
+        return replace(self, tokens=moved_elsewhere(self.tokens, rng))
+
+
+def region_tokens(trace: Trace, stage: int, region: np.ndarray) -> np.ndarray:
+    """Return the tokens of ``stage`` that see any pixel of ``region`` (H, W), bool (rows, columns).
+
+    Tokens of late stages are large: they also see pixels outside the region. Raises
+    :class:`AnalysisError` for an empty region, one of another size, or an unknown stage.
+    """
+    grid = trace.grid(stage)
+    rows, columns = np.nonzero(check_region(region, trace.picture_size_px))
+    row_of = np.array([grid.token_at(0, y)[0] for y in range(region.shape[0])])
+    column_of = np.array([grid.token_at(x, 0)[1] for x in range(region.shape[1])])
+    tokens = np.zeros(grid.shape, dtype=bool)
+    tokens[row_of[rows], column_of[columns]] = True
+    return tokens
+
+
+def check_tokens(tokens: np.ndarray, trace: Trace, stage: int) -> None:
+    """Raise :class:`AnalysisError` unless ``tokens`` are some of those of ``stage``."""
+    shape = trace.grid(stage).shape
+    if np.shape(tokens) != shape or tokens.dtype != bool or not tokens.any():
+        raise AnalysisError(
+            f"Choose tokens of stage {stage} by a boolean array of {shape[0]} x {shape[1]}, "
+            "at least one of them True."
+        )

@@ -1,0 +1,1 @@
+"""How far and how evenly every block and head reaches, over all queries, beside nulls."""

@@ -1,0 +1,119 @@
+"""What statistics of affinity come to when nothing was learned, or when there is nothing to see.
+
+A number means little alone: beside it stand uniform weights (in closed form, in every result), the
+same architecture with random weights, and the same weights on the picture's pixels in random order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from analysis.errors import AnalysisError
+from analysis.profile.depth_profile import DepthProfile, depth_profile
+from analysis.progress import Progress
+from analysis.tracing import Trace
+from analysis.walk import walk
+from uniformer.pictures import PictureSource, open_picture
+from uniformer.preprocess import preprocess
+from uniformer.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class ProfileWithNulls:
+    """The profile of a trace, and the same with random weights and with shuffled pixels."""
+
+    traced: DepthProfile
+    random_weights: DepthProfile
+    shuffled_picture: DepthProfile
+
+    @property
+    def nulls(self) -> dict[str, DepthProfile]:
+        """The two nulls by the name they have in a legend."""
+        return {
+            "random weights": self.random_weights,
+            "shuffled pixels": self.shuffled_picture,
+        }
+
+
+def profile_with_nulls(
+    trace: Trace, picture: PictureSource, *, seed: int = 0
+) -> Iterator[Progress | ProfileWithNulls]:
+    """Yield progress block by block, and last the profile of ``trace`` beside its two nulls.
+
+    ``picture`` is the one that was traced, else :class:`AnalysisError` where its size tells.
+    """
+    profiles: list[DepthProfile] = []
+    makers = (
+        lambda: trace,
+        lambda: random_weights_trace(trace, picture, seed=seed),
+        lambda: shuffled_trace(trace, picture, seed=seed),
+    )
+    for number, make in enumerate(makers):
+        for step in depth_profile(make()):
+            if isinstance(step, Progress):
+                yield Progress(number * step.total + step.done, len(makers) * step.total)
+            else:
+                profiles.append(step)
+    yield ProfileWithNulls(*profiles)
+
+
+def random_weights_trace(trace: Trace, picture: PictureSource, *, seed: int = 0) -> Trace:
+    """Return the trace that untrained weights leave for the same picture and windows."""
+    return _traced(trace, random_model(trace.model, seed=seed), _network_input(trace, picture))
+
+
+def shuffled_trace(trace: Trace, picture: PictureSource, *, seed: int = 0) -> Trace:
+    """Return the trace of the network's input with its pixels, colours kept, in random order."""
+    x = _network_input(trace, picture)
+    order = torch.randperm(x[0, 0].numel(), generator=torch.Generator().manual_seed(seed))
+    return _traced(trace, trace.model, x.flatten(2)[..., order].view_as(x))
+
+
+def random_model(model: Segmenter, *, seed: int = 0) -> Segmenter:
+    """Return a model like ``model``, in eval mode, with the weights that PyTorch starts from.
+
+    Linear and convolution layers are uniform within +-1 / sqrt(fan in), norms do nothing yet. What
+    an untrained model attends to depends on this choice. The same ``seed`` gives the same weights,
+    whatever else draws random numbers: PyTorch's global generator is left alone.
+    """
+    with torch.device("meta"):
+        fresh = Segmenter(model.config, model.classes)
+    fresh = fresh.to(model.dtype).to_empty(device=model.device).eval()
+    generator = torch.Generator().manual_seed(seed)
+    for layer in fresh.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            for values in layer.parameters():
+                drawn = torch.empty(values.shape).uniform_(-bound, bound, generator=generator)
+                values.data.copy_(drawn)
+        elif hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()  # Norms: ones and zeros.
+    return fresh
+
+
+def _network_input(trace: Trace, picture: PictureSource) -> Tensor:
+    divisor = trace.model.config.size_divisor
+    x = preprocess(open_picture(picture), trace.short_side, divisor)
+    if tuple(x.shape[-2:]) != tuple(trace.network_size_px):
+        raise AnalysisError("This is not the picture that was traced: its proportions differ.")
+    return x.to(trace.model.device, trace.model.dtype)
+
+
+def _traced(trace: Trace, model: Segmenter, x: Tensor) -> Trace:
+    """Return what ``x`` leaves in ``model`` with the windows of ``trace``."""
+    with torch.no_grad():
+        inputs, outputs = walk(model, model.backbone.patch_embed1(x), trace.windows)
+        logits = model.decode(outputs)
+    return replace(
+        trace,
+        model=model,
+        weights=model.weights,
+        block_inputs=inputs,
+        stage_outputs=outputs,
+        logits=logits,
+    )

@@ -1,0 +1,1 @@
+"""Receptive fields, theoretical and effective, and their comparison across networks."""

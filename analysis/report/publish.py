@@ -1,0 +1,94 @@
+"""A folder that any static host serves: an index with thumbnails and a report per picture."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from urllib.parse import quote
+
+from PIL import Image, ImageOps
+
+from analysis.progress import Progress
+from analysis.report.page import Caption, asset, report_html
+from analysis.report.words import REPORT
+from analysis.tracing import trace
+from uniformer.commands import file_names
+from uniformer.files import replace_file
+from uniformer.pictures import open_picture
+from uniformer.predict import segment
+from uniformer.segmentation import Segmentation
+from uniformer.segmenter import Segmenter
+
+THUMBNAIL_SIZE = (480, 320)
+NAMED_CLASSES = 3
+
+
+@dataclass(frozen=True)
+class Site:
+    """The files of a site, ``index`` to be opened first."""
+
+    index: Path
+    pages: tuple[Path, ...]
+
+
+def publish(
+    model: Segmenter, photos: Sequence[Path], folder: Path, *, short_side: int | None = None
+) -> Iterator[Progress | Site]:
+    """Write ``folder``/index.html with a page per photo; yield progress, and last the site.
+
+    Pages are named after the photos and link to nothing outside the folder. Files of the same name
+    are replaced, each only when it is complete, the index last. Raises
+    :class:`uniformer.pictures.PictureError` for a photo that cannot be used and ``OSError``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # A photo called index would overwrite the index.
+    names = file_names([Path("index"), *photos])[1:]
+    pages, cards = [], []
+    for done, (photo, name) in enumerate(zip(photos, names, strict=True)):
+        yield Progress(done, len(photos))
+        picture = open_picture(photo)
+        result = segment(picture, model, short_side=short_side)
+        traced = trace(model, picture, short_side=short_side)
+        page = report_html(result, traced, Caption(_title(photo)), home="index.html")
+        pages.append(_write(folder / f"{name}.html", page.encode()))
+        _write(folder / f"{name}.jpg", _thumbnail(result))
+        cards.append(_card(name, _title(photo), result))
+    yield Progress(len(photos), len(photos))
+    index = Template(asset("site.html")).substitute(
+        title=REPORT["site"],
+        says=REPORT["site_says"],
+        styles=asset("report.css"),
+        cards="\n".join(cards),
+        facts=html.escape(f"{model.config.name} · {model.weights.note}"),
+    )
+    yield Site(_write(folder / "index.html", index.encode()), tuple(pages))
+
+
+def _title(photo: Path) -> str:
+    return photo.stem.replace("_", " ")
+
+
+def _card(name: str, title: str, result: Segmentation) -> str:
+    """Return an entry of the index: thumbnail, title and the largest classes."""
+    classes = ", ".join(
+        f"{row.name} {100 * row.share:.0f} %" for row in result.table()[:NAMED_CLASSES]
+    )
+    return (
+        f'<li><a href="{quote(name)}.html"><img src="{quote(name)}.jpg" alt="" loading="lazy">'
+        f"<b>{html.escape(title)}</b><span>{html.escape(classes)}</span></a></li>"
+    )
+
+
+def _thumbnail(result: Segmentation) -> bytes:
+    file = io.BytesIO()
+    small = ImageOps.fit(result.overlay(0.45), THUMBNAIL_SIZE, Image.Resampling.LANCZOS)
+    small.save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+def _write(target: Path, content: bytes) -> Path:
+    return replace_file(target, lambda file: file.write(content))

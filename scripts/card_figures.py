@@ -1,0 +1,78 @@
+"""Draw the figures of docs/model_card.md from evaluations of the released weights.
+
+    python scripts/card_figures.py val.json test.json -o docs/figures
+
+takes what ``python -m uniformer evaluate ... -o FILE`` wrote, and labels the example photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from uniformer import create_model, segment
+
+EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
+SERIES = ("#0072B2", "#D55E00")
+SIDE = 384
+COLUMNS = 5
+
+
+def reliability(files: list[Path]) -> Figure:
+    """Return accuracy over confidence, bin by bin, for each evaluation."""
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="#9aa19d", lw=1, ls="--", label="perfectly calibrated")
+    for file, color in zip(files, SERIES, strict=False):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        bins = [row for row in found["reliability"] if row["pixels"]]
+        axes.plot(
+            [row["confidence"] for row in bins],
+            [row["accuracy"] for row in bins],
+            "o-",
+            color=color,
+            label=f"{file.stem}: calibration error {100 * found['calibration_error']:.1f} %",
+        )
+    axes.set(xlabel="probability of the label", ylabel="share labelled right")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def examples() -> Figure:
+    """Return all example photos with their labels over them and the largest classes named."""
+    model = create_model("nano")
+    photos = sorted(EXAMPLES.glob("*.jpg"))
+    rows = -(-len(photos) // COLUMNS)
+    figure = Figure(figsize=(3 * COLUMNS, 2.7 * rows), layout="constrained")
+    for index, photo in enumerate(photos, start=1):
+        result = segment(photo, model)
+        image = result.overlay(0.55)
+        image.thumbnail((SIDE, SIDE))
+        axes = figure.add_subplot(rows, COLUMNS, index)
+        axes.imshow(image)
+        axes.set_axis_off()
+        shares = ", ".join(f"{row.name} {row.share:.0%}" for row in result.table()[:4])
+        axes.set_title(f"{photo.stem}\n{shares}", fontsize=7.5)
+    return figure
+
+
+def main() -> None:
+    """Read the evaluations and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("evaluations", type=Path, nargs="+")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    reliability(options.evaluations).savefig(options.output / "nano-reliability.png", dpi=110)
+    examples().savefig(
+        options.output / "nano-examples.jpg", dpi=80, pil_kwargs={"quality": 82, "optimize": True}
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis import trace
+from analysis.figures.profile import profile_figure
+from analysis.profile.depth_profile import depth_profile
+from analysis.profile.nulls import profile_with_nulls
+
+
+@pytest.fixture
+def found(tiny, picture):
+    image = picture()
+    *_, found = profile_with_nulls(trace(tiny("window", 5), image), image)
+    return found
+
+
+def points(axes) -> np.ndarray:
+    """All dots of axes in the order of the blocks."""
+    lines = [line for line in axes.lines if line.get_linestyle() == "None"]
+    return np.concatenate([line.get_ydata() for line in lines])
+
+
+def test_every_head_has_its_dot_and_every_null_its_line(found):
+    figure = profile_figure(found.traced, found.nulls)
+    distance, ratio, _, entropy = figure.axes
+    for axes, name in ((distance, "distance_px"), (entropy, "entropy")):
+        wanted = [getattr(block.heads, name) for block in found.traced.blocks]
+        np.testing.assert_array_equal(points(axes), np.concatenate(wanted))
+    wanted = [block.distance_over_uniform for block in found.traced.blocks]
+    np.testing.assert_array_equal(points(ratio), np.concatenate(wanted))
+    lines = {line.get_label(): line.get_ydata() for line in ratio.lines}
+    for name, null in found.nulls.items():
+        means = [block.distance_over_uniform.mean() for block in null.blocks]
+        np.testing.assert_array_equal(lines[name], means)
+
+
+def test_masses_stand_beside_those_of_uniform_weights(found):
+    mass = profile_figure(found.traced).axes[2]
+    lines = {line.get_label(): line.get_ydata() for line in mass.lines}
+    blocks = found.traced.blocks
+    wanted = [block.heads.mass_3x3.mean() for block in blocks]
+    np.testing.assert_array_equal(lines["3 x 3 tokens"], wanted)
+    wanted = [block.uniform.mass_7x7[0] for block in blocks]
+    np.testing.assert_array_equal(lines["7 x 7, uniform"], wanted)
+
+
+def test_stages_blocks_padding_and_grade_are_named(found, tiny, picture):
+    figure = profile_figure(found.traced)
+    labels = [label.get_text() for label in figure.axes[3].get_xticklabels()]
+    assert labels == [block.name for block in found.traced.blocks]
+    assert [text.get_text() for text in figure.axes[0].texts] == [f"stage {n}" for n in range(1, 5)]
+    caption = figure.get_supxlabel()
+    assert caption.startswith("[S · statistic")
+    worst = max(block.padding_mass.mean() for block in found.traced.blocks)
+    assert f"{worst:.0%} of all weight" in caption
+    *_, plain = depth_profile(trace(tiny(), picture()))
+    assert "No weight is on padding" in profile_figure(plain).get_supxlabel()

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import AnalysisError, trace
+from analysis.profile.depth_profile import DepthProfile, depth_profile
+from analysis.profile.nulls import (
+    profile_with_nulls,
+    random_model,
+    random_weights_trace,
+    shuffled_trace,
+)
+from analysis.progress import Progress
+from uniformer.preprocess import preprocess
+from uniformer.segmenter import Segmenter
+
+
+def test_random_model_is_one_that_was_just_made(tiny):
+    model = tiny("window", 5)
+    found, fresh = random_model(model), Segmenter(model.config, model.classes)
+    assert not found.training
+    assert not found.weights.trained
+    assert found.dtype == model.dtype
+    wanted = fresh.state_dict()
+    assert found.state_dict().keys() == wanted.keys()
+    for name, values in found.state_dict().items():
+        assert values.shape == wanted[name].shape, name
+        if values.numel() < 500:
+            continue
+        assert values.double().std() == pytest.approx(wanted[name].double().std().item(), rel=0.1)
+        assert values.abs().max() == pytest.approx(wanted[name].abs().max().item(), rel=0.02)
+    for module, other in zip(found.modules(), fresh.modules(), strict=True):
+        if "Norm" in type(module).__name__:
+            for name, values in module.state_dict().items():
+                assert torch.equal(values, other.state_dict()[name].to(values.dtype)), name
+
+
+def test_random_weights_follow_from_the_seed_alone(tiny):
+    model = tiny()
+    state = torch.get_rng_state()
+    first = random_model(model, seed=1).state_dict()
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(3)
+    again, other = (random_model(model, seed=seed).state_dict() for seed in (1, 2))
+    name = "backbone.blocks3.0.attn.qkv.weight"
+    assert torch.equal(first[name], again[name])
+    assert not torch.equal(first[name], other[name])
+
+
+def test_shuffled_trace_sees_the_same_pixels_in_another_order(tiny, picture):
+    model, image = tiny("window", 5), picture(50, 80)
+    traced = trace(model, image)
+    shuffled = shuffled_trace(traced, image, seed=3)
+    assert shuffled.windows == traced.windows
+    assert shuffled.model is model
+    # The patch embedding of a constant picture does not depend on the order.
+    plain = np.full((50, 80, 3), 90, dtype=np.uint8)
+    flat = trace(model, plain)
+    np.testing.assert_array_equal(
+        shuffled_trace(flat, plain).block_inputs[0][0], flat.block_inputs[0][0]
+    )
+    assert not torch.equal(shuffled.block_inputs[0][0], traced.block_inputs[0][0])
+    again = shuffled_trace(traced, image, seed=3)
+    assert torch.equal(again.logits, shuffled.logits)
+
+
+def test_shuffling_keeps_every_pixel_with_its_colours(tiny, picture, monkeypatch):
+    from analysis.profile import nulls
+
+    seen = []
+    monkeypatch.setattr(nulls, "_traced", lambda trace, model, x: seen.append(x))
+    image = picture()
+    shuffled_trace(trace(tiny(), image), image)
+    wanted = preprocess(image, 64, 1)[0].flatten(1).T.double()
+    found = seen[0][0].flatten(1).T
+    assert not torch.equal(found, wanted)
+    assert sorted(map(tuple, found.tolist())) == sorted(map(tuple, wanted.tolist()))
+
+
+def test_null_with_random_weights_has_nearly_uniform_attention(tiny, picture):
+    image = picture()
+    traced = trace(tiny("hybrid", 3), image)
+    null = random_weights_trace(traced, image)
+    assert null.windows == traced.windows
+    assert null.model is not traced.model
+    *_, profile = depth_profile(null)
+    for block in profile.blocks[2:]:
+        assert block.heads.entropy.min() > 0.95
+        np.testing.assert_allclose(block.distance_over_uniform, 1, atol=0.1)
+
+
+def test_profile_comes_with_its_nulls_as_the_same_kind_of_result(tiny, picture):
+    image = picture()
+    traced = trace(tiny(), image)
+    *steps, found = profile_with_nulls(traced, image)
+    assert steps == [Progress(done, 21) for done in range(1, 22)]
+    *_, alone = depth_profile(traced)
+    assert found.traced.rows()[-1] == alone.rows()[-1]
+    for null in (found.random_weights, found.shuffled_picture):
+        assert isinstance(null, DepthProfile)
+        assert len(null.rows()) == len(alone.rows())
+        assert null.rows()[-1] != alone.rows()[-1]
+        # What depends on the map alone is the same.
+        assert null.rows()[-1]["uniform_distance_px"] == alone.rows()[-1]["uniform_distance_px"]
+
+
+def test_a_picture_that_was_not_traced_is_refused(tiny, picture):
+    traced = trace(tiny(), picture())
+    with pytest.raises(AnalysisError, match="not the picture that was traced"):
+        shuffled_trace(traced, picture(64, 64))

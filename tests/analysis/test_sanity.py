@@ -1,0 +1,216 @@
+"""Scrambled weights and the likeness of maps beyond their envelope."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+from analysis import AnalysisError
+from analysis.faithfulness.rank_likeness import rank_likeness
+from analysis.faithfulness.region_grid import signed_distance
+from analysis.faithfulness.weight_check import WeightCheck, weight_check
+from analysis.progress import Progress
+from analysis.targets import RegionScore
+from uniformer.preprocess import preprocess
+
+NAMES = ("decoder", "stage 4", "stage 3", "stage 2", "stage 1")
+
+
+def last(generator):
+    *_, result = generator
+    return result
+
+
+def region_of(size):
+    region = np.zeros(size, dtype=bool)
+    region[20:44, 30:70] = True
+    return region
+
+
+def gradient(model, x):
+    x = x.clone().requires_grad_()
+    score = RegionScore(model, region_of((64, 96)), 1)
+    return torch.autograd.grad(score(x).sum(), x)[0][0].abs().sum(0).numpy()
+
+
+def edges(model, x):
+    return np.hypot(*np.gradient(x[0].mean(0).numpy()))
+
+
+@pytest.fixture
+def x(picture):
+    return preprocess(picture(), 64).double()
+
+
+def faded(seed, distance):
+    """Noise under an envelope that falls with the distance, as the maps for one region."""
+    noise = np.random.default_rng(seed).random(distance.shape)
+    return noise * np.exp(-distance / 20)
+
+
+def test_likeness_is_spearman_and_splits_into_envelope_and_rest():
+    distance = signed_distance(region_of((64, 96)))
+    a, b = faded(0, distance), faded(1, distance) + 0.3 * faded(0, distance)
+    found = rank_likeness(a, b, distance)
+    assert found.spearman == pytest.approx(spearmanr(a.ravel(), b.ravel()).statistic)
+    assert found.envelope < found.spearman < 1
+    assert 0 < found.corrected < 1
+
+
+def test_a_shared_envelope_looks_alike_until_it_is_taken_out():
+    distance = signed_distance(region_of((64, 96)))
+    found = [rank_likeness(faded(2 * i, distance), faded(2 * i + 1, distance), distance)
+             for i in range(5)]  # fmt: skip
+    assert min(one.spearman for one in found) > 0.25
+    assert max(abs(one.spearman - one.envelope) for one in found) < 0.03
+    assert max(abs(one.corrected) for one in found) < 0.05
+
+
+def test_envelope_is_what_is_left_after_shuffling_within_rings():
+    # Four distances make four rings, so a shuffle within rings can be done by hand.
+    distance = np.repeat([-1.0, 1.0, 2.0, 3.0], 250).reshape(40, 25)
+    a, b = faded(0, 10 * distance), faded(0, 10 * distance) + faded(1, 10 * distance)
+    rng = np.random.default_rng(0)
+    shuffled = [
+        spearmanr(a.ravel(), rng.permuted(b.reshape(4, 250), axis=1).ravel()).statistic
+        for _ in range(40)
+    ]
+    found = rank_likeness(a, b, distance)
+    assert found.spearman > found.envelope + 0.05
+    assert np.mean(shuffled) == pytest.approx(found.envelope, abs=0.01)
+
+
+def test_a_map_that_is_only_nearness_has_no_likeness_besides():
+    distance = signed_distance(region_of((64, 96)))
+    found = rank_likeness(faded(0, distance), -distance, distance)
+    assert found.spearman > 0.5
+    assert abs(found.corrected) < 0.15
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_map_and_itself_are_alike_in_every_respect(sign):
+    distance = signed_distance(region_of((64, 96)))
+    found = rank_likeness(faded(0, distance), sign * faded(0, distance), distance)
+    assert found.spearman == pytest.approx(sign)
+    assert found.corrected == pytest.approx(sign)
+
+
+def test_likeness_of_too_little_is_not_a_number():
+    few = np.array([1.0, 2.0])
+    assert np.isnan(rank_likeness(few, few, few).spearman)
+    blank, ramp = np.ones(50), np.arange(50.0)
+    assert np.isnan(rank_likeness(blank, ramp, ramp).corrected)
+    assert np.isnan(rank_likeness(ramp * np.nan, ramp, ramp).spearman)
+
+
+def test_an_edge_detector_fails(tiny, x):
+    check = last(weight_check(tiny(), x, region_of((64, 96)), edges))
+    assert tuple(level.name for level in check.levels) == NAMES
+    for level in check.levels:
+        assert level.picture.spearman == pytest.approx(1)
+        assert level.region.corrected == pytest.approx(1)
+    assert not check.depends_on_weights
+
+
+def test_a_gradient_changes_with_the_weights(tiny, x):
+    check = last(weight_check(tiny(), x, region_of((64, 96)), gradient))
+    assert check.depends_on_weights
+    assert check.levels[-1].picture.corrected < 0.5
+    assert check.region_cells == 24 * 40
+
+
+def test_a_map_of_the_distance_is_unmasked_by_the_null(tiny, x):
+    """Nothing but nearness keeps a correlation of 1, and the null says that nearness is all."""
+    nearness = -signed_distance(region_of((64, 96)))
+    check = last(weight_check(tiny(), x, region_of((64, 96)), lambda model, x: nearness))
+    assert check.distance_spearman == pytest.approx(1)
+    assert check.levels[-1].picture.envelope > 0.95
+    assert not check.depends_on_weights
+
+
+def test_scrambling_is_cumulative_from_the_output_down_and_keeps_the_values(tiny, x):
+    seen = []
+
+    def explain(model, x):
+        seen.append({name: p.detach().clone() for name, p in model.named_parameters()})
+        return np.random.default_rng(len(seen)).random((4, 6))
+
+    list(weight_check(tiny(), x, region_of((64, 96)), explain))
+    original, *scrambled = seen
+    parts = {
+        "stage 1": "1.", "stage 2": "2.", "stage 3": "3.", "stage 4": "4.",
+    }  # fmt: skip
+
+    def level_of(name):
+        if not name.startswith("backbone."):
+            return 0
+        digit = int(name.split(".")[1][-1])
+        return NAMES.index(next(key for key, end in parts.items() if end == f"{digit}."))
+
+    for reached, weights in enumerate(scrambled):
+        for name, values in weights.items():
+            assert torch.equal(values.flatten().sort()[0], original[name].flatten().sort()[0])
+            if level_of(name) > reached:
+                assert torch.equal(values, original[name]), name
+            elif values.unique().numel() > 10:
+                assert not torch.equal(values, original[name]), name
+
+
+def test_the_seed_decides_and_the_global_random_state_is_left_alone(tiny, x):
+    model, region = tiny(), region_of((64, 96))
+    before = torch.get_rng_state()
+    runs = [last(weight_check(model, x, region, gradient, seed=seed)) for seed in (1, 1, 2)]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert runs[0] == runs[1]
+    assert runs[0].levels != runs[2].levels
+
+
+def test_a_copy_without_a_map_has_no_likeness_and_counts_as_changed(tiny, x):
+    model = tiny()
+
+    def explain(asked, x):
+        if asked is not model:
+            raise AnalysisError("The class map is blank.")
+        return np.random.default_rng(0).random((4, 6))
+
+    check = last(weight_check(model, x, region_of((64, 96)), explain))
+    assert np.isnan(check.levels[-1].picture.corrected)
+    assert check.depends_on_weights
+
+
+def test_every_explanation_is_counted_and_closing_stops(tiny, x):
+    calls = []
+
+    def explain(model, x):
+        calls.append(model)
+        return np.random.default_rng(0).random((4, 6))
+
+    items = list(weight_check(tiny(), x, region_of((64, 96)), explain))
+    assert items[:-1] == [Progress(done, 6) for done in range(1, 7)]
+    assert isinstance(items[-1], WeightCheck)
+    assert len(calls) == 6
+    run = weight_check(tiny(), x, region_of((64, 96)), explain)
+    next(run)
+    run.close()
+    assert len(calls) == 7
+
+
+@pytest.mark.parametrize(
+    ("region", "explain", "words"),
+    [
+        (np.zeros((64, 96), dtype=bool), edges, "empty"),
+        (np.ones((64, 96)), edges, "boolean"),
+        (np.ones((64, 96), dtype=bool), lambda model, x: np.ones((4, 6)), "not all the same"),
+        (np.ones((64, 96), dtype=bool), lambda model, x: np.full((4, 6), np.nan), "finite"),
+    ],
+)
+def test_a_check_of_nothing_is_refused_in_one_sentence(tiny, x, region, explain, words):
+    with pytest.raises(AnalysisError, match=words) as error:
+        list(weight_check(tiny(), x, region, explain))
+    assert str(error.value).count(".") <= 2
+
+
+def test_a_model_in_training_mode_is_refused(tiny, x):
+    model = tiny(edit=lambda model: model.train())
+    with pytest.raises(AnalysisError, match=r"model\.eval"):
+        list(weight_check(model, x, region_of((64, 96)), edges))
