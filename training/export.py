@@ -89,7 +89,16 @@ def _scores(evaluation: Path, sha256: str) -> dict[str, Any]:
     found = json.loads(evaluation.read_text(encoding="utf-8"))
     if found["weights"]["sha256"] != sha256:
         raise ValueError(f"{evaluation} is about other weights than those of this run.")
-    kept = ("pictures", "pixels", "miou", "macc", "aacc", "boundary_iou", "settings")
+    kept = (
+        "pictures",
+        "pixels",
+        "miou",
+        "macc",
+        "aacc",
+        "boundary_iou",
+        "calibration_error",
+        "settings",
+    )
     return {name: found[name] for name in kept} | {
         "iou": {row["name"]: row["iou"] for row in found["classes"]}
     }

@@ -125,7 +125,9 @@ def test_card_takes_scores_of_its_own_weights_only(data, tmp_path):
     found = {
         "weights": {"sha256": sha256_of(weights)},
         "classes": [{"name": "sky", "iou": 0.5}],
-        **dict.fromkeys(("pictures", "pixels", "miou", "macc", "aacc", "boundary_iou"), 1),
+        **dict.fromkeys(
+            ("pictures", "pixels", "miou", "macc", "aacc", "boundary_iou", "calibration_error"), 1
+        ),
         "settings": {"flip": False},
     }
     evaluation.write_text(json.dumps(found))
