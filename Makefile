@@ -5,13 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?=
 
-.PHONY: demo test test-slow lint format bench screenshots train evaluate-bundled space lock clean
+.PHONY: demo test test-slow lint format bench soak screenshots train evaluate-bundled claims space lock clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
 
 test: $(VENV)/development
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--nbmake notebooks tests)
 
 test-slow: $(VENV)/development
 	$(BIN)/python -m pytest -m "slow or not slow" $(TESTS)
@@ -26,6 +26,11 @@ format: $(VENV)/development
 
 bench: $(VENV)/runtime
 	$(BIN)/python -m benchmarks
+
+# Visitors at once, against a server of its own on the loopback; see docs/reliability.md.
+MINUTES ?= 10
+soak: $(VENV)/development
+	$(BIN)/python scripts/soak.py --minutes $(MINUTES)
 
 screenshots: $(VENV)/development
 	$(BIN)/python scripts/screenshots.py
@@ -54,6 +59,15 @@ evaluate-bundled: $(VENV)/runtime
 	@test -n "$(DATA)" || { echo "Usage: make evaluate-bundled DATA=path/to/data"; exit 2; }
 	$(BIN)/python -m uniformer evaluate --model nano --images "$(DATA)/images/test" \
 		--annotations "$(DATA)/masks/test"
+
+# Tests the paper's claims and writes docs/claims.md; RUNS keeps what is measured, so that it resumes.
+claims: $(VENV)/runtime
+	@test -n "$(DATA)" || { echo "Usage: make claims DATA=path/to/data"; exit 2; }
+	$(BIN)/python -m analysis claims --data "$(DATA)/images/val" --annotations "$(DATA)/masks/val" \
+		-o "$(RUNS)/claims"
+	mkdir -p docs/figures
+	cp "$(RUNS)/claims/claims.md" docs/claims.md
+	cp "$(RUNS)/claims/figures/"*.png docs/figures/
 
 # Puts the app on a Hugging Face Space; DRY=--dry-run only lists what would go.
 space: $(VENV)/runtime

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 import ui
 
 
 def main() -> int:
-    """Read the command line, build the page and serve it until interrupted."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
-    parser.add_argument("--model", default="nano", help="model the page opens with")
-    parser.add_argument(
-        "--weights",
-        default="default",
-        help="its weights: a .pth or .safetensors file, a hub id owner/repo/file, or default",
-    )
-    options = parser.parse_args()
+    """Read the flags and the environment, build the page and serve it until told to stop."""
     try:
-        page = ui.build(ui.Settings(model=options.model, weights=options.weights))
-        ui.launch(page, server_name=options.host, server_port=options.port)
-    except (ValueError, OSError) as error:  # a name or weights that cannot be used, a port in use
+        ui.serve(ui.read_settings(sys.argv[1:]))
+    except (ValueError, OSError) as error:  # a value, a model or weights unusable, a port in use
         print(f"app.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before there was a page to close
+        return 130
     return 0
 
 

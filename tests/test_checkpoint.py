@@ -1,8 +1,11 @@
 """Reading, matching, inspecting and converting checkpoint files."""
 
+import contextlib
 import json
 import os
 import pickle
+import random
+import struct
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -277,6 +280,62 @@ def test_compressed_archive_is_refused(tmp_path):
             packed.writestr(name, plain.read(name))
     with pytest.raises(WeightsError, match="is compressed"):
         read_state_dict(tmp_path / "b.pth")
+
+
+def lying(header: object, body: bytes = bytes(24), length: int | None = None) -> bytes:
+    """A safetensors file with any header, which may say it is ``length`` bytes long."""
+    words = json.dumps(header).encode()
+    return struct.pack("<Q", len(words) if length is None else length) + words + body
+
+
+def entry(dtype: str = "F32", shape: tuple[int, ...] = (2, 3), start: int = 0, end: int = 24):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lying({"a": entry()}, length=2**63),
+        lying({"a": entry()}, length=3),
+        lying({"a": entry(end=2**40)}),
+        lying({"a": entry(start=24, end=0)}),
+        lying({"a": entry(start=-8, end=16)}),
+        lying({"a": entry(shape=(2**40, 2**40))}),
+        lying({"a": entry(shape=(2, -3))}),
+        lying({"a": entry(shape=(3, 3))}),
+        lying({"a": entry(dtype="F64")}),
+        lying({"a": entry(dtype="object")}),
+        lying({"a": entry(), "b": entry()}),
+        lying({"a": entry(end=24), "b": entry(start=32, end=56)}, bytes(56)),
+        lying({"a": 1}),
+        lying({"a": entry()}, bytes(23)),
+        lying({"a": entry()}, bytes(25)),
+        lying({"__metadata__": {"a": 1}, "a": entry()}),
+    ],
+)
+def test_header_that_lies_is_refused(tmp_path, content):
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(WeightsError, match="damaged, cut short or no checkpoint"):
+        read_state_dict(tmp_path / "a.safetensors")
+
+
+def test_header_that_tells_the_truth_is_read(tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(lying({"a": entry()}))
+    assert read_state_dict(tmp_path / "a.safetensors")["a"].shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.legacy.pth", "a.safetensors"])
+def test_flipped_bits_give_tensors_or_a_refusal(tmp_path, name):
+    tensors = {f"layer{i}.weight": torch.ones(20, 10) for i in range(3)}
+    content = write(tmp_path / name, tensors).read_bytes()
+    flips = random.Random(0)
+    for _ in range(60):
+        broken = bytearray(content)
+        for _ in range(flips.randint(1, 6)):
+            broken[flips.randrange(len(broken))] ^= 1 << flips.randrange(8)
+        (tmp_path / name).write_bytes(broken)
+        with contextlib.suppress(WeightsError):
+            read_state_dict(tmp_path / name)
 
 
 # Inspecting and converting

@@ -1,9 +1,14 @@
 """Where weights come from, and what a model says of them."""
 
+import contextlib
 import json
+import os
+import signal
 import threading
+import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
@@ -217,6 +222,8 @@ class FakeHub:
         self.files: dict[str, bytes] = {}
         self.errors: dict[str, tuple[int, str]] = {}
         self.downloads: list[str] = []
+        self.stalls = threading.Event()
+        self.over = threading.Event()
         self.revisions: list[str] = []
 
 
@@ -242,6 +249,10 @@ def hub(tmp_path, monkeypatch):
             self.end_headers()
             if found and self.command == "GET":
                 fake.downloads.append(f"{repo}/{name}")
+                if fake.stalls.is_set():
+                    self.wfile.write(found[: len(found) // 2])
+                    fake.over.wait(60)
+                    return
                 self.wfile.write(found)
 
         do_GET = do_HEAD
@@ -376,3 +387,60 @@ def test_without_a_network_the_hub_is_asked_once_and_then_the_cache(tmp_path, mo
     with pytest.raises(WeightsError, match="a/a and b/b: the Hub cannot be reached"):
         load_weights(make(on_hub(HubFile("a/a", "w"), HubFile("b/b", "w"))), "default")
     assert asked == [("a/a", False), ("b/b", True)]
+
+
+# Faults
+
+
+def test_killed_during_a_download_leaves_nothing_that_is_taken_for_weights(hub, tmp_path):
+    state = snapshot(make(seed=1))
+    hub.files["a/a/w.safetensors"] = save(state)
+    hub.stalls.set()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            load_weights(make(), "a/a/w.safetensors")
+        os._exit(0)
+    give_up = time.monotonic() + 60
+    while not (hub.downloads and list(tmp_path.rglob("*.incomplete"))):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    hub.stalls.clear()
+    hub.over.set()
+    assert not list(tmp_path.rglob("w.safetensors"))
+    model = make()
+    load_weights(model, "a/a/w.safetensors")
+    assert same(state, model.state_dict())
+
+
+def test_damaged_copy_in_the_cache_is_told_with_the_cure(hub):
+    hub.files["a/a/w.safetensors"] = content = save(snapshot(make(seed=1)))
+    load_weights(make(), "a/a/w.safetensors")
+    cached = Path(weights.hf_hub_download("a/a", "w.safetensors"))
+    cached.resolve().write_bytes(content[:100])
+    model = make()
+    before = snapshot(model)
+    with pytest.raises(WeightsError, match=r"damaged, .*; to download it again, delete") as caught:
+        load_weights(model, "a/a/w.safetensors")
+    assert same(before, model.state_dict())
+    Path(str(caught.value).rpartition("delete ")[2].rstrip(".")).unlink()
+    load_weights(model, "a/a/w.safetensors")
+    assert model.weights.trained
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+@pytest.mark.parametrize("fault", ["deleted", "emptied"])
+def test_loaded_model_outlives_its_file(tmp_path, name, fault):
+    state, file = snapshot(make(seed=1)), tmp_path / name
+    torch.save(state, file) if name.endswith(".pth") else save_file(state, file)
+    model = make()
+    load_weights(model, str(file))
+    if fault == "deleted":
+        file.unlink()
+    else:
+        os.truncate(file, 0)
+    assert same(state, model.state_dict())
+    with pytest.raises(WeightsError, match=r"There is no file|is empty"):
+        load_weights(make(), str(file))

@@ -84,7 +84,8 @@ def _decode(image: Image.Image, name: str) -> np.ndarray:
     """Return the first frame of an opened image as upright RGB."""
     _check_size(*image.size, name)
     try:
-        image = ImageOps.exif_transpose(image)
+        image.load()
+        image = _turned_upright(image)
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             image = Image.fromarray(_to_8_bits(np.asarray(image), name))
         if image.mode == "LAB":
@@ -97,6 +98,13 @@ def _decode(image: Image.Image, name: str) -> np.ndarray:
         raise
     except Exception as error:  # a decoder met bytes its authors did not expect
         raise PictureError(_damaged(name)) from error
+
+
+def _turned_upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # EXIF that cannot be read turns nothing, and hides no sound picture
+        return image
 
 
 def _to_8_bits(values: np.ndarray, name: str) -> np.ndarray:

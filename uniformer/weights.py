@@ -58,6 +58,7 @@ class _Found:
     source: str
     note: str
     sha256: str | None = None
+    cached: bool = False
 
 
 def load_weights(model: Segmenter, source: str, progress: Progress | None = None) -> None:
@@ -76,7 +77,7 @@ def load_weights(model: Segmenter, source: str, progress: Progress | None = None
     found = _find(model.config, os.fspath(source), progress)
     if found is None:
         return
-    state = read_state_dict(found.path)
+    state = _read(found)
     digest = sha256_of(found.path)
     if found.sha256 not in (None, digest):
         raise WeightsError(
@@ -193,7 +194,20 @@ def _download(file: HubFile, progress: Progress | None, cache_only: bool = False
         source=f"{file.repo_id}/{file.filename}@{file.revision}",
         note=f"Downloaded from the Hugging Face Hub; {checked}",
         sha256=file.sha256,
+        cached=True,
     )
+
+
+def _read(found: _Found) -> dict[str, Tensor]:
+    try:
+        return read_state_dict(found.path)
+    except WeightsError as error:
+        if not found.cached:
+            raise
+        cause = str(error).rstrip(".")
+        raise WeightsError(
+            f"{cause}; to download it again, delete {found.path.resolve()}."
+        ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,106 @@
+"""What a host can decide, and how a value that cannot be is refused."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import app
+from ui.settings import Settings, flag_name, read_settings, settings_table, variable_name
+
+ROOT = Path(__file__).parent.parent
+
+# For each setting: a value as text, what it means, and one outside of what is accepted.
+VALUES = {
+    "model": ("small-upernet", "small-upernet", "two words"),
+    "weights": ("none", None, None),
+    "device": ("cuda:1", "cuda:1", "tpu"),
+    "models_in_memory": ("3", 3, "0"),
+    "host": ("0.0.0.0", "0.0.0.0", "a b"),
+    "port": ("8080", 8080, "65536"),
+    "root_path": ("/lens", "/lens", "lens"),
+    "upload_bytes": ("4096", 4096, "99999999999"),
+    "picture_pixels": ("1000000", 10**6, "-1"),
+    "store_bytes": ("1048576", 2**20, "1"),
+    "store_seconds": ("0.5e2", 50.0, "nan"),
+    "queue_size": ("8", 8, "0"),
+    "concurrency": ("4", 4, "2.5"),
+    "threads": ("1", 1, "many"),
+    "auth": ("ann:s3:cret", "ann:s3:cret", "no-colon"),
+    "offline": ("on", True, "maybe"),
+    "log_level": ("INFO", "info", "loud"),
+    "mcp": ("off", False, "2"),
+}
+REFUSED = [name for name, (_, _, bad) in VALUES.items() if bad is not None]
+
+
+def test_every_setting_is_tried_here():
+    assert list(VALUES) == [entry.name for entry in fields(Settings)]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_flag_and_variable_mean_the_same(name):
+    text, value, _ = VALUES[name]
+    by_flag = read_settings([flag_name(name), text], {})
+    by_variable = read_settings([], {variable_name(name): text})
+    assert by_flag == by_variable == Settings(**{name: value})
+
+
+def test_flag_wins_over_variable_and_variable_over_the_host():
+    environment = {"SPACE_ID": "ann/lens", "UNIFORMER_LENS_PORT": "9000"}
+    assert read_settings([], environment).port == 9000
+    assert read_settings(["--port", "9001"], environment).port == 9001
+
+
+def test_empty_variable_counts_as_absent():
+    assert read_settings([], {"UNIFORMER_LENS_PORT": ""}) == Settings()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("given_as", [flag_name, variable_name])
+def test_value_out_of_range_is_refused_with_the_range(name, given_as):
+    bad, given = VALUES[name][2], given_as(name)
+    flags, environment = ([given, bad], {}) if given_as is flag_name else ([], {given: bad})
+    words = Settings.__dataclass_fields__[name].metadata["accepted"].words
+    with pytest.raises(ValueError, match=r"\.$") as caught:
+        read_settings(flags, environment)
+    assert str(caught.value).startswith(f"{given} is ")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("port", "80"), ("mcp", 1), ("queue_size", True), ("model", None)]
+)
+def test_settings_made_in_python_are_checked_too(name, value):
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        Settings(**{name: value})
+
+
+def test_password_is_neither_shown_nor_repeated():
+    assert "s3cret" not in repr(Settings(auth="ann:s3cret"))
+    with pytest.raises(ValueError, match="refused") as caught:
+        read_settings(["--auth", "s3cret"], {})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_space_listens_to_visitors_and_logs_requests():
+    settings = read_settings([], {"SPACE_ID": "ann/lens"})
+    assert (settings.host, settings.port, settings.log_level) == ("0.0.0.0", 7860, "info")
+    assert read_settings([], {}) == Settings()
+    assert Settings().host is None
+
+
+def test_switch_needs_no_value():
+    assert read_settings(["--offline"], {}).offline
+
+
+def test_the_documented_table_is_the_one_that_holds():
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert settings_table() in page
+
+
+def test_app_refuses_a_value_out_of_range_before_it_starts(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["app.py", "--queue-size", "0"])
+    assert app.main() == 1
+    written = capsys.readouterr().err
+    assert written == "app.py: --queue-size is 0: it must be a whole number from 1 to 10000.\n"
