@@ -1,13 +1,23 @@
 """What every stage of UniFormer looked at: exact answers from one forward pass.
 
-Start with :func:`trace`; every other function takes the :class:`Trace` it returns. Results are
-frozen dataclasses of NumPy arrays.
+Start with :func:`trace`; most functions take the :class:`Trace` it returns. Results are frozen
+dataclasses of NumPy arrays. The questions of :data:`QUESTIONS` bundle them into :class:`Answer`\ s.
+What follows a region back is in :mod:`analysis.rollout`, whose function has the package's name.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 from analysis.affinity_global import GlobalAffinity, global_affinity
 from analysis.affinity_local import LocalAffinity, local_affinity, position_affinity
+from analysis.attended_classes import AttendedClasses, attended_classes
+from analysis.composition import TokenClasses, token_classes
 from analysis.errors import AnalysisError
 from analysis.grid import Box, Grid, Token, Window
+from analysis.jacobian import TokenJacobian, token_jacobian
+from analysis.progress import Progress
 from analysis.row_statistics import (
     RowStatistics,
     Spread,
@@ -18,24 +28,77 @@ from analysis.sinks import InDegree, in_degree
 from analysis.tracing import Trace, trace
 from analysis.untrained import untrained_note
 
+_LATER = {
+    "analysis.answer": ("Answer", "finish"),
+    "analysis.attribution": ("Attribution", "attribute"),
+    "analysis.faithfulness": ("infidelities", "max_sensitivity", "rank_maps", "weight_check"),
+    "analysis.interventions": (
+        "DropBlock",
+        "HeadGate",
+        "HideRegion",
+        "LocalKernel",
+        "Neighbourhood",
+        "PatchTokens",
+        "PositionEncoding",
+        "SetWindow",
+        "WithoutKeys",
+        "effect_report",
+        "head_sweep",
+        "intervene",
+        "radius_curve",
+        "reach_cost",
+        "region_tokens",
+    ),
+    "analysis.profile": ("DepthProfile", "depth_profile", "profile_with_nulls"),
+    "analysis.questions": ("QUESTIONS",),
+    "analysis.receptive.comparison": ("FieldComparison", "compare_fields"),
+    "analysis.regions": ("predicted_labels",),
+    "analysis.rollout": ("agreement", "relevance"),
+    "analysis.targets": ("RegionScore",),
+}
+"""What is imported when it is first used: captum and other libraries take seconds to load."""
+
+_HOMES = {name: (module, name) for module, names in _LATER.items() for name in names}
+_HOMES["ATTRIBUTION_METHODS"] = ("analysis.attribution", "METHODS")
+
 __all__ = [
     "AnalysisError",
+    "AttendedClasses",
     "Box",
     "GlobalAffinity",
     "Grid",
     "InDegree",
     "LocalAffinity",
+    "Progress",
     "RowStatistics",
     "Spread",
     "Token",
+    "TokenClasses",
+    "TokenJacobian",
     "Trace",
     "Window",
+    "attended_classes",
     "global_affinity",
     "global_row_statistics",
     "in_degree",
     "local_affinity",
     "local_row_statistics",
     "position_affinity",
+    "token_classes",
+    "token_jacobian",
     "trace",
     "untrained_note",
+    *_HOMES,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import and return a public name that is not loaded yet."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, there = _HOMES[name]
+    return getattr(import_module(module), there)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

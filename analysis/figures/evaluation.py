@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from analysis.error_map import BORDER_MISS, HIT, MISS, UNKNOWN, ErrorMap, top_confusions
@@ -12,11 +14,11 @@ from analysis.figures.canvas import (
     INK,
     QUIET,
     SERIES,
+    Limits,
     color_bar,
     heat,
     new_figure,
     plot_axes,
-    shared_limits,
 )
 from uniformer.evaluation import ClassScore, Evaluation
 
@@ -105,33 +107,26 @@ def confusion_figure(evaluation: Evaluation, count: int = 12) -> Figure:
     """
     found = top_confusions(evaluation.confusion, [row.name for row in evaluation.classes], count)
     names = {name for one in found for name in (one.truth, one.predicted)}
-    chosen = [row.index for row in evaluation.classes if row.name in names]
+    chosen = [row for row in evaluation.classes if row.name in names]
     figure = new_figure(
         13,
-        2.6 + 0.32 * max(len(chosen), len(found) / 2, 4),
+        2.6 + 0.32 * max(len(chosen), len(found), 4),
         "What is taken for what?",
         "statistic",
         f"Classes of the {len(found)} most frequent confusions in {evaluation.pictures} pictures. "
-        "A row adds up to 1 over all classes, of which those without such a confusion are left out.",
+        "A row adds up to 1 over all classes; those without such a confusion are left out.",
     )
     matrix, bars = figure.subplots(1, 2, width_ratios=(1.3, 1))
-    annotated = evaluation.confusion.sum(1, keepdims=True)
-    share = np.divide(
-        evaluation.confusion, annotated, out=np.full(annotated.shape[:1] * 2, np.nan),
-        where=annotated > 0,
-    )[np.ix_(chosen, chosen)]  # fmt: skip
-    image = heat(matrix, share, shared_limits(np.array([0.0, 1.0])), (len(chosen), len(chosen)))
-    labels = [evaluation.classes[index].name for index in chosen]
-    middles = np.arange(len(chosen)) + 0.5
-    matrix.set_xticks(middles, labels, rotation=90, fontsize=8)
-    matrix.set_yticks(middles, labels, fontsize=8)
-    matrix.set_xlabel("predicted", color=QUIET, fontsize=9)
-    matrix.set_ylabel("annotated", color=QUIET, fontsize=9)
-    color_bar(figure, image, matrix, "share of the annotated class")
-    bars.barh(range(len(found)), [100 * one.pixels / evaluation.pixels for one in found],
-              color=SERIES[1])  # fmt: skip
+    if not found:
+        for axes in (matrix, bars):
+            axes.set_axis_off()
+        matrix.text(0, 0.5, "No pixel was taken for another class.", color=INK)
+        return figure
+    color_bar(figure, _matrix(matrix, evaluation, chosen), matrix, "share of the annotated class")
+    shares = [100 * one.pixels / evaluation.pixels for one in found]
+    bars.barh(range(len(found)), shares, color=SERIES[1])
     words = [f"{one.truth} → {one.predicted} ({one.share:.0%})" for one in found]
-    bars.set_yticks(range(len(found)), words, fontsize=8)
+    bars.set_yticks(range(len(found)), words)
     bars.set_ylim(len(found) - 0.5, -0.5)
     plot_axes(bars, "% of annotated pixels; in brackets, of the class", "")
     return figure
@@ -154,7 +149,8 @@ def error_map_figure(errors: ErrorMap, picture: np.ndarray) -> Figure:
     mapped.imshow(picture)
     mapped.imshow(
         np.ma.masked_equal(errors.kind, UNKNOWN),
-        cmap=ListedColormap([color for _, color in KINDS.values()]), vmin=HIT, vmax=MISS, alpha=0.75, interpolation="nearest",
+        cmap=ListedColormap([color for _, color in KINDS.values()]),
+        vmin=HIT, vmax=MISS, alpha=0.75, interpolation="nearest",
     )  # fmt: skip
     mapped.set_axis_off()
     figure.legend(
@@ -165,6 +161,21 @@ def error_map_figure(errors: ErrorMap, picture: np.ndarray) -> Figure:
         loc="outside upper right", fontsize=8, frameon=False,
     )  # fmt: skip
     return figure
+
+
+def _matrix(axes: Axes, evaluation: Evaluation, chosen: list[ClassScore]) -> AxesImage:
+    """Draw what becomes of the ``chosen`` classes; NaN where one is not annotated at all."""
+    annotated = evaluation.confusion.sum(1, keepdims=True)
+    unknown = np.full(evaluation.confusion.shape, np.nan)
+    share = np.divide(evaluation.confusion, annotated, out=unknown, where=annotated > 0)
+    places, size = [row.index for row in chosen], (len(chosen), len(chosen))
+    image = heat(axes, share[np.ix_(places, places)], Limits(0, 1), size)
+    middles, names = np.arange(len(chosen)) + 0.5, [row.name for row in chosen]
+    axes.set_xticks(middles, names, rotation=90, fontsize=8)
+    axes.set_yticks(middles, names, fontsize=8)
+    axes.set_xlabel("predicted", color=QUIET, fontsize=9)
+    axes.set_ylabel("annotated", color=QUIET, fontsize=9)
+    return image
 
 
 def _pixel_share(row: ClassScore, evaluation: Evaluation) -> float:

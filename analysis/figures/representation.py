@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from analysis.figures.canvas import (
     INK,
@@ -166,16 +167,16 @@ def gap_figure(found: Survey, picture: np.ndarray) -> Figure:
         "taken off: high where a neighbourhood says one thing many times, low at edges.",
     )
     maps = [block.centered.gap_map for block in blocks]
-    limits = shared_limits(*maps, signed=True)
+    limits = shared_limits(*maps)
     panels = list(figure.subplots(1, len(blocks), squeeze=False)[0])
     for axes, block, values in zip(panels, blocks, maps, strict=True):
-        image = heat(axes, values, limits, (height, width), signed=True)
+        image = heat(axes, values, limits, (height, width))
         axes.set_title(f"stage {block.stage}", fontsize=9, color=INK)
     color_bar(figure, image, panels, "cosine above any two")
     return figure
 
 
-def _cka(axes: Axes, cka: BlockCka, limits: Limits, title: str):
+def _cka(axes: Axes, cka: BlockCka, limits: Limits, title: str) -> AxesImage:
     rows, columns = cka.cka.shape
     image = heat(axes, cka.cka, limits, (rows, columns))
     axes.set_xticks(np.arange(columns) + 0.5, cka.second, rotation=90, fontsize=7)

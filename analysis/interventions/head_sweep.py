@@ -12,8 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.interventions import HeadGate, intervene
+from analysis.interventions.attention import HeadGate
 from analysis.interventions.effect import check_target, kl_nats, margin_change_nats
+from analysis.interventions.run import intervene
 from analysis.progress import Progress
 from analysis.targets import RegionScore
 from analysis.tracing import Trace

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analysis.errors import AnalysisError
-from analysis.interventions import SetWindow
+from analysis.interventions.attention import SetWindow
 from analysis.interventions.effect import Effect, check_target, effect_of
 from analysis.progress import Progress
 from analysis.targets import RegionScore

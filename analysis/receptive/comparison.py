@@ -67,14 +67,17 @@ class FieldComparison:
     probes: int
     seed: int
 
-    def csv(self) -> str:
-        """Return a table with one row per network and level; units are in the column names.
+    def rows(self) -> list[dict[str, object]]:
+        """Return a row per network and level; units are in the names of the columns.
 
-        ``theoretical_px`` is empty where a unit sees the whole picture or where there is no single
+        ``theoretical_px`` is None where a unit sees the whole picture or where there is no single
         number; ``theoretical_height_px`` and ``theoretical_width_px`` are those in this picture.
         """
-        rows = [_table_row(field, self) for field in self.fields]
-        text = io.StringIO()
+        return [_table_row(field, self) for field in self.fields]
+
+    def csv(self) -> str:
+        """Return the :meth:`rows` as CSV, None left empty."""
+        rows, text = self.rows(), io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -105,7 +105,7 @@ REPORT = {
     ),
     "all": "All pictures",
     "site": "UniFormer Lens",
-    "site_says": "Pictures labelled by UniFormer. Open one and point at a pixel to see what looked.",
+    "site_says": "Pictures labelled by UniFormer: open one and point at a pixel to see why.",
 }
 
 # Where nobody can be asked for exact values, nor for what was left out.

@@ -1,0 +1,52 @@
+"""The figure of two predictions: labels side by side, where they differ, agreement by class."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.figures.canvas import (
+    INK,
+    color_bar,
+    heat,
+    new_figure,
+    outline,
+    plot_axes,
+    shared_limits,
+)
+from analysis.label_comparison import LabelComparison
+
+MAX_CLASSES = 10
+"""Classes drawn, those with the largest areas."""
+
+
+def comparison_figure(found: LabelComparison, names: tuple[str, str]) -> Figure:
+    """Draw the labels of A and B, KL(A || B) with changed labels outlined, and IoU by class."""
+    size = found.labels_a.shape
+    tall = min(max(4.2 * size[0] / size[1], 1.8), 6)
+    figure = new_figure(
+        11,
+        2 * tall + 1.6,
+        f"{names[0]} | {names[1]}: {100 * found.differing_share:.2f} % of pixels differ",
+        "exact",
+        "Where the two predictions differ, not which one is right. Outlined: another label. KL "
+        "also sees changes that flip no label.",
+    )
+    (a, b), (kl, bars) = figure.subplots(2, 2)
+    for axes, labels, name in ((a, found.labels_a, names[0]), (b, found.labels_b, names[1])):
+        axes.imshow(found.classes.palette[labels], interpolation="nearest")
+        axes.set_axis_off()
+        axes.set_title(name, fontsize=10, color=INK)
+    image = heat(kl, found.kl_map_nats, shared_limits(found.kl_map_nats), size)
+    if found.differs.any() and not found.differs.all():
+        outline(kl, found.differs)
+    color_bar(figure, image, kl, "KL(A || B), nats")
+    rows = found.rows()[:MAX_CLASSES]
+    at = np.arange(len(rows))
+    colors = [found.classes.colors[found.classes.names.index(row["class"])] for row in rows]
+    bars.barh(at, [row["iou"] for row in rows], color=colors, edgecolor=INK, linewidth=0.5)
+    bars.set_yticks(at, [row["class"] for row in rows])
+    bars.invert_yaxis()
+    bars.set_xlim(0, 1)
+    plot_axes(bars, "agreement (intersection over union)", "")
+    return figure

@@ -1,0 +1,40 @@
+"""The questions one can ask about a model and a picture, by name.
+
+Each is a function ``(model, image, *, ...) -> Iterator[Progress | Answer]``: it yields progress,
+and last its :class:`~analysis.answer.Answer`. Command line, REST, MCP and page are made from this
+table: a question added here can be asked everywhere, with the same names and the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from analysis.answer import Answer
+from analysis.progress import Progress
+from analysis.questions.affinity import affinity
+from analysis.questions.attribute import attribute
+from analysis.questions.attributions import attributions
+from analysis.questions.compare import compare
+from analysis.questions.faithfulness import faithfulness
+from analysis.questions.probe import probe
+from analysis.questions.profile import profile
+from analysis.questions.receptive_field import receptive_field
+from analysis.questions.representation import representation
+from analysis.questions.rollout import rollout
+from analysis.questions.what_if import what_if
+
+Steps = Iterator[Progress | Answer]
+
+QUESTIONS: dict[str, Callable[..., Steps]] = {
+    "probe": probe,
+    "affinity": affinity,
+    "profile": profile,
+    "rollout": rollout,
+    "receptive-field": receptive_field,
+    "representation": representation,
+    "attribute": attribute,
+    "attributions": attributions,
+    "faithfulness": faithfulness,
+    "what-if": what_if,
+    "compare": compare,
+}

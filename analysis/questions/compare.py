@@ -1,0 +1,138 @@
+"""What does another setting see? One picture, two models, weights or reaches, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from analysis.answer import Answer, provenance
+from analysis.attribution.twin import private_twin
+from analysis.errors import AnalysisError
+from analysis.figures.comparison import comparison_figure
+from analysis.label_comparison import LabelComparison, compare_labels
+from analysis.progress import Progress
+from analysis.questions.common import ShortSide
+from analysis.tracing import trace
+from uniformer.config import MODELS
+from uniformer.factory import create_model
+from uniformer.pictures import PictureSource, open_picture
+from uniformer.segmenter import Segmenter
+
+
+def compare(
+    model: Segmenter,
+    image: PictureSource,
+    *,
+    other_model: Annotated[
+        Literal[tuple(MODELS)] | None, "model to compare with; by default the same"
+    ] = None,
+    other_weights: Annotated[
+        Literal["same", "default", "none"],
+        "its weights: the same, the model's own, or none (untrained)",
+    ] = "same",
+    other_reach: Annotated[
+        Literal["global", "hybrid", "window"] | None, "its reach of stage 3; by default the same"
+    ] = None,
+    other_window_size: Annotated[
+        int | None, "side of its windows in stage-3 tokens; by default the same"
+    ] = None,
+    short_side: ShortSide = None,
+) -> Iterator[Progress | Answer]:
+    """What another setting makes of the picture: labels side by side, and where they differ.
+
+    Raises :class:`analysis.errors.AnalysisError` for models with other classes and for a setting
+    that is no other, and whatever making the other model raises.
+    """
+    picture = open_picture(image)
+    traced = trace(model, picture, short_side=short_side)
+    yield Progress(1, 3)
+    other = _other(model, other_model, other_weights, other_reach, other_window_size)
+    yield Progress(2, 3)
+    found = compare_labels(traced, trace(other, picture, short_side=traced.short_side))
+    yield Progress(3, 3)
+    names = _words(model, other), _words(other, model)
+    yield Answer(
+        question="compare",
+        title=f"{names[0]} | {names[1]}",
+        sentence=_sentence(found),
+        grade="exact",
+        numbers=_numbers(found, names, other),
+        arrays={
+            "labels_a": found.labels_a,
+            "labels_b": found.labels_b,
+            "differs": found.differs,
+            "kl_nats": found.kl_map_nats,
+        },
+        tables={"classes": found.rows()},
+        settings=provenance(
+            model, picture, other_model=other_model, other_weights=other_weights,
+            other_reach=other_reach, other_window_size=other_window_size,
+            short_side=traced.short_side,
+        ),
+        figure=lambda: comparison_figure(found, names),
+    )  # fmt: skip
+
+
+def _other(
+    model: Segmenter,
+    name: str | None,
+    weights: str,
+    reach: str | None,
+    window_size: int | None,
+) -> Segmenter:
+    """Return the model to compare with, never a changed ``model``."""
+    if name in (None, model.config.name) and weights == "same":
+        if reach is None and window_size is None:
+            raise AnalysisError("Choose another model, weights, reach or window size to compare.")
+        other = private_twin(model)
+    else:
+        chosen = None if weights == "none" else "default"
+        other = create_model(name or model.config.name, weights=chosen, device=model.device)
+        other = other.to(model.dtype)
+    other.set_reach(reach or model.reach, window_size or model.window_size)
+    if other.classes.names != model.classes.names:
+        raise AnalysisError(
+            f"{other.config.name} has other classes ({other.classes.title}) than "
+            f"{model.config.name} ({model.classes.title}): their labels cannot be compared."
+        )
+    return other
+
+
+def _words(one: Segmenter, other: Segmenter) -> str:
+    """Return how ``one`` is set, as far as it differs from ``other``; its name if it does not."""
+    parts = [one.config.name]
+    if one.weights != other.weights:
+        parts.append("trained" if one.weights.trained else "untrained")
+    reaches = [(each.reach, each.window_size) for each in (one, other)]
+    if reaches[0] != reaches[1]:
+        window = "" if one.reach == "global" else f" {one.window_size}"
+        parts.append(f"{one.reach}{window}")
+    return ", ".join(parts)
+
+
+def _sentence(found: LabelComparison) -> str:
+    if not found.differs.any():
+        return (
+            f"Nothing changed: both give every pixel the same label (KL {found.kl_nats:.3g} nats)."
+        )
+    return (
+        f"{100 * found.differing_share:.2f} % of the pixels have another label; KL of the second "
+        f"from the first is {found.kl_nats:.3g} nats. Neither is the truth: the map shows where "
+        "they differ, not which one is right."
+    )
+
+
+def _numbers(found: LabelComparison, names: tuple[str, str], other: Segmenter) -> dict[str, Any]:
+    return {
+        "a": names[0],
+        "b": names[1],
+        "differing_share": found.differing_share,
+        "mean_iou": found.mean_iou,
+        "kl_nats": found.kl_nats,
+        "confidence_a": found.confidence_a,
+        "confidence_b": found.confidence_b,
+        "other_reach": other.reach,
+        "other_window_tokens": other.window_size,
+        "other_weights": asdict(other.weights),
+    }

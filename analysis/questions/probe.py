@@ -1,0 +1,94 @@
+"""The question `probe`: what one pixel used, in all four stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.affinity_local import LocalAffinity
+from analysis.answer import Answer
+from analysis.checks import check_pixel
+from analysis.composition import token_classes
+from analysis.progress import Progress
+from analysis.questions.common import Asked, Head, Reach, ShortSide, X, Y, ask, in_reach
+from analysis.questions.rows import (
+    Affinity,
+    affinity_row,
+    class_rows,
+    row_arrays,
+    row_numbers,
+    term_rows,
+)
+from analysis.regions import predicted_labels
+from uniformer.pictures import PictureSource
+from uniformer.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def probe(
+    model: Segmenter,
+    image: PictureSource,
+    *,
+    x: X,
+    y: Y,
+    head: Head = None,
+    short_side: ShortSide = None,
+    reach: Reach = None,
+) -> Iterator[Progress | Answer]:
+    """What did this pixel use, in each of the four stages?
+
+    Exact shares of the terms of the convolutions of stages 1 and 2, attention weights of stages 3
+    and 4, and by predicted class what they fall on. Maps and classes are those of the last block of
+    each stage; the table of blocks has all of them. Weight alone is not importance: ask what-if.
+    """
+    asked = ask(in_reach(model, reach), image, short_side=short_side)
+    trace = asked.trace
+    check_pixel(trace.picture_size_px, x, y)
+    labels = predicted_labels(trace)
+    last, table = [], []
+    for stage, windows in enumerate(trace.windows, start=1):
+        tokens = token_classes(labels, trace.grid(stage))
+        rows = [affinity_row(trace, stage, block, x, y) for block in range(len(windows))]
+        table += [row_numbers(trace, row, tokens, head) for row in rows]
+        last.append((rows[-1], class_rows(trace, rows[-1], tokens, head)))
+        yield Progress(stage, len(trace.windows))
+    rows = [row for row, _ in last]
+    found = {one["name"]: one for one in table}
+    stages = [found[f"{row.stage}.{row.block + 1}"] for row in rows]
+    name = model.classes.names[int(labels[y, x])]
+    yield asked.answer(
+        "probe",
+        {"x": x, "y": y, "head": head, "short_side": short_side, "reach": reach},
+        title=f"What pixel ({x}, {y}), labelled {name}, used",
+        sentence=" ".join(_words(one) for one in stages),
+        grade="exact",
+        numbers={"x": x, "y": y, "label": name, "stages": stages},
+        arrays={"labels": labels, **row_arrays(rows)},
+        tables={
+            "blocks": table,
+            "classes": [one for _, classes in last for one in classes],
+            "terms": [
+                term for row in rows if isinstance(row, LocalAffinity) for term in term_rows(row)
+            ],
+        },
+        draw=lambda: _draw(asked, rows, head),
+    )
+
+
+def _words(row: dict) -> str:
+    """Return one sentence on what a block looked at."""
+    evenly = f"{row['entropy']:.0%}" if np.isfinite(row["entropy"]) else "none"
+    return (
+        f"Stage {row['stage']} ({row['kind']}): {row['attended']}, {row['distance_px']:.0f} px "
+        f"away on average (evenly: {row['uniform_distance_px']:.0f}), entropy {evenly}."
+    )
+
+
+def _draw(asked: Asked, rows: list[Affinity], head: int | None) -> Figure:
+    from analysis.figures.affinity import stages_figure
+
+    return stages_figure(asked.trace, asked.picture, rows, head)

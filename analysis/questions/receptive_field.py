@@ -1,0 +1,214 @@
+"""The question `receptive-field`: what a pixel's units can see, and what they do see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from torch import Tensor
+
+from analysis.answer import Answer
+from analysis.checks import check_pixel
+from analysis.errors import AnalysisError
+from analysis.profile.nulls import random_model
+from analysis.progress import Progress, part_of
+from analysis.questions.common import Label, Reach, Seed, ShortSide, X, Y, ask, in_reach
+from analysis.receptive.comparison import FieldComparison, NetworkField, compare_fields
+from analysis.receptive.effective import effective_fields, summarize
+from analysis.receptive.theoretical import ReceptiveField
+from analysis.receptive.units import margin_unit
+from analysis.regions import predicted_labels
+from analysis.subject import find_subject
+from analysis.zoo import PEERS, Network, peer_network, uniformer_network
+from analysis.zoo.network import SIDE_MULTIPLE
+from uniformer.config import REACHES
+from uniformer.pictures import PictureSource
+from uniformer.preprocess import preprocess
+from uniformer.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LOGITS = "logits"
+"""The level above the decoder: the margin of one class at the very pixel."""
+
+
+def receptive_field(
+    model: Segmenter,
+    image: PictureSource,
+    *,
+    x: X,
+    y: Y,
+    label: Label = None,
+    reaches: Annotated[bool, "also measure the other reaches, with the same weights"] = False,
+    untrained: Annotated[bool, "also measure random weights"] = False,
+    peers: Annotated[
+        str | None, f"other networks to measure, comma-separated: {', '.join(PEERS)}"
+    ] = None,
+    probes: Annotated[int, "random probes per unit; errors fall with their square root"] = 2,
+    seed: Seed = 0,
+    short_side: ShortSide = None,
+    reach: Reach = None,
+) -> Iterator[Progress | Answer]:
+    """What can the units at this pixel see, in every stage and the logits, and what do they see?
+
+    The theoretical field holds the pixels that can matter whatever the weights; the effective field
+    is how strongly each does move the unit, in this picture: the energy of the Jacobian. Networks
+    get the whole picture, its sides rounded up to multiples of 32 pixels. Energy is not importance
+    for a class, and a field reflects the weights as much as the architecture.
+    """
+    names = _peer_names(peers)
+    asked = ask(in_reach(model, reach), image, short_side=short_side)
+    trace = asked.trace
+    check_pixel(trace.picture_size_px, x, y)
+    labels = predicted_labels(trace)
+    subject = find_subject(labels, model.classes, x, y, extent="pixel", label=label)
+    pixels = preprocess(asked.picture, trace.short_side, SIDE_MULTIPLE)
+    pixels = pixels.to(trace.model.device, trace.model.dtype)
+    at = _scaled((y, x), trace.picture_size_px, tuple(pixels.shape[-2:]))
+    forms = _forms(trace.model, reaches, seed if untrained else None)
+    found = yield from _measured(forms, names, pixels, at, subject.label, probes, seed)
+    rows = found.rows()
+    yield asked.answer(
+        "receptive-field",
+        {
+            "x": x,
+            "y": y,
+            "label": label,
+            "reaches": reaches,
+            "untrained": untrained,
+            "peers": peers,
+            "probes": probes,
+            "seed": seed,
+            "short_side": short_side,
+            "reach": reach,
+        },
+        title=f"What the units at pixel ({x}, {y}) see",
+        sentence=_sentence(found),
+        grade="statistic",
+        numbers={
+            "x": x,
+            "y": y,
+            "label": model.classes.names[subject.label],
+            "network_pixel": {"row": at[0], "column": at[1]},
+            "network_size_px": list(found.size_px),
+            "fields": rows,
+        },
+        arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
+        tables={"fields": rows},
+        draw=lambda: _draw(found),
+    )
+
+
+def _peer_names(peers: str | None) -> list[str]:
+    names = [name.strip().lower().replace("_", "-") for name in (peers or "").split(",")]
+    names = [name for name in names if name]
+    for name in names:
+        if name not in PEERS:
+            raise AnalysisError(
+                f"There is no network {name!r} to compare with: choose from {', '.join(PEERS)}."
+            )
+    return names
+
+
+def _scaled(
+    pixel: tuple[int, int], picture_px: tuple[int, int], network_px: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the pixel (row, column) of the network's input at one of the picture."""
+    row, column = (
+        int((place + 0.5) * side / whole)
+        for place, side, whole in zip(pixel, network_px, picture_px, strict=True)
+    )
+    return row, column
+
+
+def _forms(model: Segmenter, reaches: bool, seed: int | None) -> list[Segmenter]:
+    """Return the model, then in its other reaches, then with weights drawn by ``seed``."""
+    others = [reach for reach in REACHES if reach != model.reach] if reaches else []
+    forms = [model, *(in_reach(model, reach) for reach in others)]
+    if seed is not None:
+        random = random_model(model, seed=seed)
+        random.set_reach(model.reach, model.window_size)
+        forms.append(random)
+    return forms
+
+
+def _measured(
+    forms: Sequence[Segmenter],
+    peers: Sequence[str],
+    pixels: Tensor,
+    at: tuple[int, int],
+    label: int,
+    probes: int,
+    seed: int,
+) -> Iterator[Progress]:
+    """Yield progress and return the fields of all levels of all networks."""
+    size_px = tuple(pixels.shape[-2:])
+    networks = [uniformer_network(form, size_px) for form in forms]
+    others = [peer_network(name, size_px) for name in peers]
+    found = yield from part_of(
+        compare_fields([*networks, *others], [pixels], at, probes=probes, seed=seed)
+    )
+    fields = list(found.fields)
+    for form, network in zip(forms, networks, strict=True):
+        # Below the same network's stages; those of peers, which have no decoder, stay last.
+        last = max(index for index, field in enumerate(fields) if _of(field, network))
+        fields.insert(last + 1, _logit_field(form, network, pixels, at, label))
+    return replace(found, fields=tuple(fields))
+
+
+def _of(field: NetworkField, network: Network) -> bool:
+    return (field.network, field.weights) == (network.name, network.weights)
+
+
+def _logit_field(
+    form: Segmenter, network: Network, pixels: Tensor, at: tuple[int, int], label: int
+) -> NetworkField:
+    """Return the field of the margin of a class; one output needs no probes, so it is exact.
+
+    In theory it is the whole picture: the decoder reads stage 4, which is global in every reach.
+    """
+    energy = effective_fields(margin_unit(form, at, label), [pixels])["margin"].energy
+    center = (float(at[0]), float(at[1]))
+    return NetworkField(
+        network=network.name,
+        level=LOGITS,
+        stride_px=1,
+        trained=network.trained,
+        weights=network.weights,
+        unit=at,
+        center_px=center,
+        theoretical_px=None,
+        theoretical=ReceptiveField(0, network.size_px[0], 0, network.size_px[1]),
+        energy=energy,
+        summary=summarize(energy, center),
+    )
+
+
+def _slug(field: NetworkField) -> str:
+    """Return network and level as a name for an array."""
+    words = f"{field.network} {field.level}".lower()
+    return "_".join("".join(c if c.isalnum() else " " for c in words).split())
+
+
+def _sentence(found: FieldComparison) -> str:
+    """Return what the first network's levels see, theory beside half and 95 % of the energy."""
+    first = found.fields[0]
+    parts = []
+    for field in found.fields:
+        if (field.network, field.weights) != (first.network, first.weights):
+            continue
+        sides = {square.energy_share: square.side_px for square in field.summary.squares}
+        theory = f"{field.theoretical.height_px} x {field.theoretical.width_px}"
+        parts.append(
+            f"{field.level} can see {theory} px, and has half of its energy within "
+            f"{sides[0.5]:.0f} px, 95 % within {sides[0.95]:.0f}"
+        )
+    return f"{first.network}: {'; '.join(parts)}."
+
+
+def _draw(found: FieldComparison) -> Figure:
+    from analysis.figures.receptive_field import field_maps
+
+    return field_maps(found)

@@ -1,0 +1,207 @@
+"""The question `rollout`: what a region flows from, or what speaks for a class in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+
+from analysis.answer import Answer, Row
+from analysis.composition import token_classes
+from analysis.progress import Progress, part_of
+from analysis.questions.common import (
+    Asked,
+    Label,
+    Reach,
+    Region,
+    ShortSide,
+    X,
+    Y,
+    ask,
+    in_reach,
+)
+from analysis.regions import predicted_labels
+from analysis.rollout.agreement import Agreement, agreement
+from analysis.rollout.relevance import Relevance, relevance
+from analysis.rollout.rollout import Rollout
+from analysis.rollout.rollout import rollout as flow_back
+from analysis.subject import Subject, find_subject
+from analysis.targets import RegionScore
+from uniformer.pictures import PictureSource
+from uniformer.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Rule = Literal["rollout", "relevance"]
+
+
+def rollout(
+    model: Segmenter,
+    image: PictureSource,
+    mask: np.ndarray | None = None,
+    *,
+    x: X,
+    y: Y,
+    region: Region = "segment",
+    rule: Annotated[Rule, "rollout knows no class; relevance is that for the class"] = "rollout",
+    label: Label = None,
+    stage: Annotated[int, "stage, 1 to 4, whose output a rollout follows"] = 4,
+    compare: Annotated[bool, "compare with the gradient and with hiding cells; slow"] = False,
+    short_side: ShortSide = None,
+    reach: Reach = None,
+) -> Iterator[Progress | Answer]:
+    """Where does what a region shows flow from, through all stages down to the pixels?
+
+    A rollout mixes tokens as affinities and the lengths of branches say; relevance also asks what
+    speaks for a class, by gradients. Both are heuristics: with compare, rank correlations with the
+    gradient of the class's score and with hiding parts of the picture say how far to trust them.
+    ``mask`` (H, W), bool, is the painted region where ``region`` is "mask".
+    """
+    asked = ask(in_reach(model, reach), image, short_side=short_side)
+    trace = asked.trace
+    labels = predicted_labels(trace)
+    subject = find_subject(labels, model.classes, x, y, extent=region, label=label, mask=mask)
+    target = RegionScore(trace.model, subject.region, subject.label)
+    found = (
+        relevance(trace, target) if rule == "relevance" else flow_back(trace, subject.region, stage)
+    )
+    compared = None
+    if compare:
+        compared = yield from part_of(agreement(trace, asked.picture, target, {rule: found.pixels}))
+    classes = _class_rows(asked, found, labels)
+    yield asked.answer(
+        "rollout",
+        {
+            "x": x,
+            "y": y,
+            "region": region,
+            "rule": rule,
+            "label": label,
+            "stage": stage,
+            "compare": compare,
+            "short_side": short_side,
+            "reach": reach,
+        },
+        title=_title(found, subject, model.classes.names[subject.label]),
+        sentence=_sentence(classes, compared, rule),
+        grade="heuristic",
+        numbers={
+            "x": x,
+            "y": y,
+            "label": model.classes.names[subject.label],
+            "region_pixels": int(subject.region.sum()),
+            **_numbers(found),
+        },
+        arrays=_arrays(found, subject),
+        tables={"blocks": _block_rows(found), "classes": classes, "agreement": _likeness(compared)},
+        draw=lambda: _draw(asked, found, subject, compared),
+    )
+
+
+def _title(found: Rollout | Relevance, subject: Subject, name: str) -> str:
+    if isinstance(found, Relevance):
+        return f"What speaks for {name} in {subject.words}"
+    return f"What the output of stage {found.stage} in {subject.words} flows from"
+
+
+def _numbers(found: Rollout | Relevance) -> dict[str, Any]:
+    if isinstance(found, Rollout):
+        return {
+            "stage": found.stage,
+            "lost_mass": found.total_lost_mass,
+            "conservation_error": found.conservation_error,
+        }
+    total = _total(found)
+    return {
+        "score_nats": found.score,
+        "seed_shares": [float(seed.sum()) / total for seed in found.seeds],
+        "lost_mass": found.lost_relevance / total,
+    }
+
+
+def _total(found: Relevance) -> float:
+    """Return all relevance there is, in units of the score."""
+    return sum(float(seed.sum()) for seed in found.seeds)
+
+
+def _class_rows(asked: Asked, found: Rollout | Relevance, labels: np.ndarray) -> list[Row]:
+    """Return the share of the flow in each predicted class, largest first, beside its area."""
+    tokens = token_classes(labels, asked.trace.grid(1))
+    received = found.maps[0][0] / found.maps[0][0].sum()
+    share = np.tensordot(received, tokens.share, axes=2)
+    area = tokens.share.mean((0, 1))
+    names = asked.trace.model.classes.names
+    return [
+        {
+            "class": names[tokens.classes[at]],
+            "share": float(share[at]),
+            "uniform_share": float(area[at]),
+        }
+        for at in np.argsort(-share, kind="stable")
+    ]
+
+
+def _block_rows(found: Rollout | Relevance) -> list[Row]:
+    """Return what is left of the region at every block: of a rollout also what branches weigh."""
+    rows = []
+    for stage, maps in enumerate(found.maps, start=1):
+        for block, received in enumerate(maps):
+            row = {"name": f"{stage}.{block + 1}", "stage": stage, "block": block}
+            if isinstance(found, Rollout):
+                row["affinity_share"] = found.affinity_share[stage - 1][block]
+                row["position_share"] = found.position_share[stage - 1][block]
+                row["lost_mass"] = found.lost_mass[stage - 1][block]
+                row["mass_received"] = float(received.sum())
+            else:
+                row["mass_received"] = float(received.sum()) / _total(found)
+            rows.append(row)
+    return rows
+
+
+def _likeness(compared: Agreement | None) -> list[Row]:
+    """Return the rank correlations of maps and references; none if nothing was compared."""
+    return [
+        {
+            "map": one.map,
+            "reference": one.reference,
+            "spearman": one.likeness.spearman,
+            "beyond_distance": one.likeness.corrected,
+            "chance": one.chance,
+        }
+        for one in (compared.comparisons if compared else ())
+    ]
+
+
+def _arrays(found: Rollout | Relevance, subject: Subject) -> dict[str, np.ndarray]:
+    """Return the map of the pixels and those of all blocks, named by stage and block from 0."""
+    maps = {
+        f"stage{stage}_block{block}": received
+        for stage, maps in enumerate(found.maps, start=1)
+        for block, received in enumerate(maps)
+    }
+    return {"pixels": found.pixels, "region": subject.region, **maps}
+
+
+def _sentence(classes: list[Row], compared: Agreement | None, rule: Rule) -> str:
+    shares = ", ".join(f"{row['share']:.0%} {row['class']}" for row in classes[:3])
+    text = f"By predicted class it comes from {shares}."
+    if compared is None:
+        return f"{text} Not compared with the gradient and with hiding: take it as a guess."
+    found = {one.reference: one.likeness for one in compared.comparisons if one.map == rule}
+    return (
+        f"{text} Its rank correlation with the change when cells are hidden is "
+        f"{found['change'].spearman:+.2f}, beyond distance {found['change'].corrected:+.2f}."
+    )
+
+
+def _draw(
+    asked: Asked, found: Rollout | Relevance, subject: Subject, compared: Agreement | None
+) -> Figure:
+    from analysis.figures.rollout import relevance_figure, rollout_figure
+
+    if isinstance(found, Rollout):
+        return rollout_figure(found, asked.picture, subject.region, agreement=compared)
+    name = asked.trace.model.classes.names[subject.label]
+    return relevance_figure(found, asked.picture, subject.region, name, agreement=compared)

@@ -1,0 +1,243 @@
+"""Answers from the effects of interventions: one effect with its control, or a series of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.answer import Answer, Row
+from analysis.figures.what_if import (
+    effect_figure,
+    head_sweep_figure,
+    radius_curve_figure,
+    reach_cost_figure,
+)
+from analysis.interventions import Intervention
+from analysis.interventions.effect import Effect, EffectReport, effect_report
+from analysis.interventions.head_sweep import head_sweep
+from analysis.interventions.radius_curve import radius_curve
+from analysis.interventions.reach_cost import reach_cost
+from analysis.progress import Progress, part_of
+from analysis.subject import Subject
+from analysis.targets import RegionScore
+from analysis.tracing import Trace
+
+NOTHING_NATS = 1e-6
+"""A divergence below it is the rounding of single precision."""
+
+Settings = dict[str, Any]
+Steps = Iterator[Progress | Answer]
+
+
+def effect_steps(
+    traced: Trace,
+    taken: Intervention,
+    target: RegionScore | None,
+    subject: Subject | None,
+    picture: np.ndarray,
+    settings: Settings,
+    seed: int,
+) -> Steps:
+    """Yield the answer about one intervention: numbers before and after, and of the control."""
+    report = effect_report(traced, [taken], target=target, picture=picture, seed=seed)
+    yield Progress(2, 2)
+    effect, names = report.effect, report.classes.names
+    numbers: dict[str, Any] = {"intervention": taken.describe(), **_measured(effect)}
+    if subject is not None:
+        numbers["class_before"] = names[report.labels_before[subject.y, subject.x]]
+        numbers["class_after"] = names[effect.labels_after[subject.y, subject.x]]
+        numbers["watched_region"] = subject.words
+        numbers["watched_class"] = names[subject.label]
+    if report.control is not None:
+        numbers["control"] = report.control.interventions[0]
+        numbers |= {f"control_{name}": value for name, value in _measured(report.control).items()}
+    yield Answer(
+        question="what-if",
+        title=f"What if: {taken.describe()}",
+        sentence=effect_sentence(report),
+        grade="causal",
+        numbers=numbers,
+        arrays={
+            "labels_before": report.labels_before,
+            "labels_after": effect.labels_after,
+            "changed": effect.changed,
+        },
+        tables={"classes": _class_rows(report)},
+        settings=settings,
+        figure=lambda: effect_figure(report),
+    )
+
+
+def head_sweep_steps(
+    traced: Trace, target: RegionScore, subject: Subject, settings: Settings
+) -> Steps:
+    """Yield the answer about silencing every head in turn."""
+    sweep = yield from part_of(head_sweep(traced, target))
+    rows = [
+        {
+            "stage": stage,
+            "block": at[0],
+            "head": at[1],
+            "margin_change_nats": float(values[at]),
+            "kl_nats": float(sweep.kl_nats[stage][at]),
+        }
+        for stage, values in sweep.margin_change_nats.items()
+        for at in np.ndindex(values.shape)
+    ]
+    rows.sort(key=lambda row: row["margin_change_nats"])
+    most, name = rows[0], traced.model.classes.names[target.label]
+    fall = most["margin_change_nats"]
+    found = (
+        f"Without head {most['head']} of stage {most['stage']}, block {most['block']} the margin "
+        f"of {name} falls most, by {-fall:.3g} nats."
+        if fall < 0
+        else f"No head alone speaks for {name} here: silencing one never lowers the margin."
+    )
+    yield Answer(
+        question="what-if",
+        title=f"What each head does for {subject.words}",
+        sentence=f"{found} Heads can stand in for each other, so the effects do not add up.",
+        grade="causal",
+        numbers={
+            "heads": len(rows),
+            "strongest_stage": most["stage"],
+            "strongest_block": most["block"],
+            "strongest_head": most["head"],
+            "strongest_margin_change_nats": fall,
+            "seconds": sweep.seconds,
+        },
+        arrays={f"stage_{stage}": values for stage, values in sweep.margin_change_nats.items()},
+        tables={"heads": rows},
+        settings=settings,
+        figure=lambda: head_sweep_figure(sweep),
+    )
+
+
+def radius_curve_steps(
+    traced: Trace,
+    stages: Sequence[int],
+    target: RegionScore | None,
+    settings: Settings,
+    seed: int,
+) -> Steps:
+    """Yield the answer about how far attention must reach."""
+    curve = yield from part_of(radius_curve(traced, stages, target=target, seed=seed))
+    rows = [
+        {
+            "radius_tokens": int(radius),
+            **_measured(effect),
+            **{f"control_{name}": value for name, value in _measured(control).items()},
+        }
+        for radius, effect, control in zip(
+            curve.radius_tokens, curve.effects, curve.controls, strict=True
+        )
+    ]
+    own = rows[0]
+    words = " and ".join(map(str, curve.stages))
+    yield Answer(
+        question="what-if",
+        title=f"How far attention must reach in stage {words}",
+        sentence=(
+            f"With every token on its own {100 * own['flipped_share']:.2f} % of the pixels change "
+            f"label (KL {own['kl_nats']:.3g} nats). Where the curve meets zero, edges beyond that "
+            "radius were not needed; the control has neighbourhoods of equal size elsewhere."
+        ),
+        grade="causal",
+        numbers={"stages": list(curve.stages), "self_only_kl_nats": own["kl_nats"]},
+        arrays={
+            "radius_tokens": curve.radius_tokens,
+            "kl_nats": np.array([row["kl_nats"] for row in rows]),
+            "control_kl_nats": np.array([row["control_kl_nats"] for row in rows]),
+        },
+        tables={"radii": rows},
+        settings=settings,
+        figure=lambda: radius_curve_figure(curve),
+    )
+
+
+def reach_cost_steps(
+    traced: Trace, sizes: Sequence[int], target: RegionScore | None, settings: Settings
+) -> Steps:
+    """Yield the answer about what windows in stage 3 cost."""
+    cost = yield from part_of(reach_cost(traced, sizes, target=target))
+    rows: list[Row] = [
+        {
+            "reach": run.name,
+            "window_tokens": run.window_tokens,
+            "keys_per_query": run.keys_per_query,
+            **_measured(run.effect),
+        }
+        for run in cost.runs
+    ]
+    worst = max(rows, key=lambda row: row["kl_nats"])
+    yield Answer(
+        question="what-if",
+        title="What reach costs in stage 3",
+        sentence=(
+            f"The largest change is that of {_reach_words(worst)}: "
+            f"{100 * worst['flipped_share']:.2f} % of the pixels change label. Compared with the "
+            f"reach that was traced ({traced.reach}), on the same weights: a model trained in a "
+            "reach may do better in it."
+        ),
+        grade="causal",
+        numbers={"traced_reach": traced.reach, "runs": len(rows)},
+        arrays={"kl_nats": np.array([row["kl_nats"] for row in rows])},
+        tables={"reaches": rows},
+        settings=settings,
+        figure=lambda: reach_cost_figure(cost),
+    )
+
+
+def effect_sentence(report: EffectReport) -> str:
+    """Return what changed, and whether that is more than the control changed."""
+    effect, control = report.effect, report.control
+    if not effect.changed.any() and effect.kl_nats < NOTHING_NATS:
+        return (
+            "Nothing changed: the prediction is the same, so what was taken away was not needed "
+            "here, or there was nothing to take away."
+        )
+    flipped = f"{100 * effect.flipped_share:.2f} % of the pixels change label"
+    found = f"{flipped} (KL {effect.kl_nats:.3g} nats)."
+    if effect.margin_change_nats is not None:
+        found += f" The margin of the region changes by {effect.margin_change_nats:+.3g} nats."
+    if control is None:
+        return f"{found} No random change is as large, so there is no control."
+    more = "more than" if effect.kl_nats > control.kl_nats else "not more than"
+    return (
+        f"{found} By KL that is {more} the random control did ({control.kl_nats:.3g} nats), which "
+        "is one draw: repeat with other seeds before a small difference is believed."
+    )
+
+
+def _reach_words(row: Row) -> str:
+    size = row["window_tokens"]
+    return row["reach"] if size in (None, 1) else f"{row['reach']} with windows of {size} tokens"
+
+
+def _measured(effect: Effect) -> Row:
+    return {
+        "flipped_share": effect.flipped_share,
+        "kl_nats": effect.kl_nats,
+        "margin_change_nats": effect.margin_change_nats,
+        "seconds": effect.seconds,
+    }
+
+
+def _class_rows(report: EffectReport) -> list[Row]:
+    """Return a row per class that is there before or after."""
+    effect, count = report.effect, len(report.classes)
+    before, after = (
+        np.bincount(labels.ravel(), minlength=count) / labels.size
+        for labels in (report.labels_before, effect.labels_after)
+    )
+    return [
+        {
+            "class": report.classes.names[index],
+            "area_before_share": float(before[index]),
+            "area_after_share": float(after[index]),
+            "iou_with_before": float(effect.iou[index]),
+        }
+        for index in np.flatnonzero(before + after)
+    ]

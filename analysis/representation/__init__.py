@@ -1,0 +1,1 @@
+"""What the maps of a model hold: how alike they are, how redundant, of what rank and frequency."""

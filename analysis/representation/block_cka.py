@@ -1,0 +1,150 @@
+"""CKA between the blocks of one model, or of two: by the tokens of a picture, or by pictures.
+
+The two answer different questions and are never mixed. Tokens: do two blocks lay out this picture
+alike? Pictures: do two blocks find the same pictures alike?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from analysis.errors import AnalysisError
+from analysis.progress import Progress
+from analysis.representation.cka import MIN_SAMPLES, CkaSums, cka_sums
+from analysis.representation.streams import streams
+from analysis.tracing import Trace, trace
+from uniformer.layers import to_tokens
+from uniformer.pictures import PictureSource
+from uniformer.segmenter import Segmenter
+
+GRID = 16
+"""Tokens along each axis of the common grid, at most: 256 samples are enough and cheap."""
+
+BATCH = 16
+"""Pictures compared with each other at a time."""
+
+Features = dict[str, Tensor]
+"""Of every block by name, (samples, C)."""
+
+
+@dataclass(frozen=True)
+class BlockCka:
+    """Unbiased linear CKA (first, second) of the outputs of blocks, about 0 to 1, without units.
+
+    ``first`` and ``second`` name the blocks ("3.1": the first of stage 3). ``samples`` counts
+    ``samples_are``, in ``batches``. NaN where a block's output is the same for all samples.
+
+    With few samples values scatter: below some 50 a difference of 0.1 may be chance.
+    """
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    cka: np.ndarray
+    samples_are: Literal["tokens", "pictures"]
+    samples: int
+    batches: int
+
+    def rows(self) -> list[dict[str, str | float]]:
+        """Return one row per pair of blocks for a table."""
+        return [
+            {"first": first, "second": second, "cka": float(self.cka[row, column])}
+            for row, first in enumerate(self.first)
+            for column, second in enumerate(self.second)
+        ]
+
+
+def token_cka(first: Trace, second: Trace | None = None) -> BlockCka:
+    """Return the CKA of all blocks of ``first`` with those of ``second`` (None: with each other).
+
+    Samples are the cells of the coarsest grid of both, at most 16 x 16, to which all maps are
+    averaged by area. Raises :class:`AnalysisError` for traces of different pictures, as far as
+    their size tells, and for a grid of fewer than 4 cells.
+    """
+    traces = [first] if second is None else [first, second]
+    if len({tuple(one.picture_size_px) for one in traces}) > 1:
+        raise AnalysisError("Compare two models on one picture: these traces are of two.")
+    shape = common_grid(*traces)
+    sides = [block_features(one, shape) for one in traces]
+    return features_cka(*sides)
+
+
+def features_cka(first: Features, second: Features | None = None) -> BlockCka:
+    """Return the CKA of features whose samples are the cells of one grid over one picture.
+
+    They are those of :func:`block_features`; ``second`` (None: the first again) may have other
+    blocks. Raises :class:`AnalysisError` for unequal grids, and for one of fewer than 4 cells.
+    """
+    sides = [first] if second is None else [first, second]
+    return _of_sums(sides[0], sides[-1], cka_sums(*map(_features, sides)), "tokens")
+
+
+def picture_cka(
+    model: Segmenter,
+    pictures: Sequence[PictureSource],
+    other: Segmenter | None = None,
+    *,
+    short_side: int | None = None,
+) -> Iterator[Progress | BlockCka]:
+    """Yield progress picture by picture, and last the CKA of all blocks over the pictures.
+
+    Each block's output is averaged over its map; ``other`` (None: the same model) sees the same
+    pictures. HSIC is summed over batches of 16 to 31 pictures, so that memory does not grow with
+    their number. Raises :class:`AnalysisError` for fewer than 4 pictures and what
+    :func:`analysis.trace` raises.
+    """
+    if len(pictures) < MIN_SAMPLES:
+        raise AnalysisError(f"Give {MIN_SAMPLES} pictures or more, not {len(pictures)}.")
+    models = [model] if other is None else [model, other]
+    batches = np.array_split(np.arange(len(pictures)), max(1, len(pictures) // BATCH))
+    sums: list[CkaSums] = []
+    for batch in batches:
+        means: list[list[Features]] = [[] for _ in models]
+        for index in batch:
+            for side, one in zip(means, models, strict=True):
+                side.append(block_features(trace(one, pictures[index], short_side=short_side)))
+            yield Progress(index + 1, len(pictures))
+        sides = [
+            {name: torch.cat([picture[name] for picture in side]) for name in side[0]}
+            for side in means
+        ]
+        sums.append(cka_sums(*map(_features, sides)))
+    yield _of_sums(sides[0], sides[-1], reduce(add, sums), "pictures")
+
+
+def common_grid(*traces: Trace) -> tuple[int, int]:
+    """Return rows and columns of the coarsest grid of all traces, at most 16 x 16."""
+    sides = zip(*(one.stage_outputs[-1].shape[-2:] for one in traces), strict=True)
+    rows, columns = (min(GRID, *side) for side in sides)
+    return rows, columns
+
+
+def block_features(trace: Trace, shape: tuple[int, int] = (1, 1)) -> Features:
+    """Return the output of every block, by its name, as (cells, C) of a grid of ``shape``."""
+    return {stream.name: pooled(stream.produced, shape) for stream in streams(trace)}
+
+
+def pooled(x: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return a map (1, C, rows, columns) averaged by area to ``shape``, as (cells, C).
+
+    Where sides do not divide, neighbouring cells share a row or column of tokens.
+    """
+    return to_tokens(F.adaptive_avg_pool2d(x, shape))[0]
+
+
+def _features(side: Features) -> list[Tensor]:
+    return list(side.values())
+
+
+def _of_sums(
+    first: Features, second: Features, sums: CkaSums, samples_are: Literal["tokens", "pictures"]
+) -> BlockCka:
+    return BlockCka(tuple(first), tuple(second), sums.cka, samples_are, sums.samples, sums.batches)

@@ -1,0 +1,143 @@
+"""The command line answers about photos and folders, and tells every failure in one sentence."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analysis import cli
+from analysis.answer import Answer
+
+QUICK = ["--short-side", "64", "--formats", "csv,npz,json"]
+PIXEL = ["--pixel", "30,40"]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of three pictures of noise."""
+    folder, rng = tmp_path / "photos", np.random.default_rng(0)
+    folder.mkdir()
+    for name in "abc":
+        noise = rng.integers(0, 256, (64, 80, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{name}.png")
+    return folder
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+def test_one_photo_gets_figure_arrays_tables_and_json(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["affinity", str(photos / "a.png"), *PIXEL, "--stage", "1", "--short-side", "64"]
+    assert cli.main([*arguments, "-o", str(out)]) == 0
+    assert set(contents(out)) == {
+        f"a.affinity.{end}" for end in ("png", "npz", "json", "terms.csv", "classes.csv")
+    }
+    report = json.loads((out / "a.affinity.json").read_text())
+    assert report["settings"]["parameters"]["x"] == 30
+    assert report["settings"]["parameters"]["y"] == 40
+    assert report["numbers"]["attended"] in capsys.readouterr().out
+    assert cli.main([*arguments, "-o", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == report
+
+
+def test_a_folder_cut_short_and_begun_again_gives_the_same_files(
+    photos, tmp_path, monkeypatch, capsys
+):
+    ask = ["probe", str(photos), *PIXEL, *QUICK]
+    assert cli.main([*ask, "-o", str(tmp_path / "whole")]) == 0
+    save, saved = Answer.save, []
+
+    def interrupted(answer, folder, stem, formats):
+        saved.append(stem)
+        if len(saved) == 2:
+            save(answer, folder, stem, ("csv",))
+            raise KeyboardInterrupt
+        return save(answer, folder, stem, formats)
+
+    monkeypatch.setattr(Answer, "save", interrupted)
+    again = [*ask, "-o", str(tmp_path / "halves")]
+    assert cli.main(again) == 130
+    assert cli.main(again) == 0
+    assert saved == ["a.probe", "b.probe", "b.probe", "c.probe"]
+    assert contents(tmp_path / "halves") == contents(tmp_path / "whole")
+    lines = (tmp_path / "whole" / "probe.manifest.jsonl").read_text().splitlines()
+    assert [json.loads(line)["answer"] for line in lines] == [f"{n}.probe.json" for n in "abc"]
+    # Another pixel is another question.
+    assert cli.main([*again[:2], "--pixel", "1,1", *again[4:]]) == 0
+    assert len(saved) == 7
+
+
+def test_a_photo_that_cannot_be_answered_does_not_stop_the_others(photos, tmp_path, capsys):
+    (photos / "b.png").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    assert cli.main(["affinity", str(photos), *PIXEL, *QUICK, "-o", str(out)]) == 1
+    assert "b.png" in capsys.readouterr().err
+    lines = (out / "affinity.manifest.jsonl").read_text().splitlines()
+    assert ["error" in json.loads(line) for line in lines] == [False, True, False]
+    assert (out / "c.affinity.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["probe", "PHOTO"], "--pixel"),
+        (["probe", "PHOTO", "--pixel", "here"], "not a pixel like"),
+        (["probe", "PHOTO", *PIXEL, "--formats", "exe"], "'exe' is not one of"),
+        (["probe", "PHOTO", *PIXEL, "--colour", "red"], "--colour"),
+        (["rollout", "PHOTO", *PIXEL, "--rule", "magic"], "relevance"),
+        (["divine", "PHOTO"], "'divine'"),
+    ],
+)
+def test_wrong_usage_is_told_in_one_line(arguments, words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    said = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert words in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["probe", "--pixel", "80,0"], "outside the picture"),
+        (["rollout", *PIXEL, "--rule", "relevance", "--label", "unicorn"], "no class 'unicorn'"),
+        (["affinity", *PIXEL, "--stage", "5"], "no stage 5"),
+        (["affinity", *PIXEL, "--block", "77"], "no block 77"),
+        (["profile", "--short-side", "1"], "short side"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_in_one_line(arguments, words, photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    photo = str(photos / "a.png")
+    command = [arguments[0], photo, "--short-side", "64", *arguments[1:], "-o", str(out)]
+    assert cli.main(command) == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert not out.exists()
+
+
+def test_untrained_weights_are_said(photos, tmp_path, capsys):
+    ask = ["affinity", str(photos / "a.png"), *PIXEL, *QUICK, "--weights", "none"]
+    assert cli.main([*ask, "-o", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert "untrained" in said.err
+    assert "warning: These weights are random" in said.out
+
+
+def test_names_may_be_spelt_with_underscores_and_capitals():
+    ask = ["attribute", "photo.jpg", *PIXEL, "--method", "Integrated_Gradients"]
+    assert cli.build_parser().parse_args(ask).method == "integrated-gradients"
+
+
+def test_help_of_every_question_can_be_printed(capsys):
+    for question in cli.QUESTIONS:
+        with pytest.raises(SystemExit):
+            cli.main([question, "--help"])
+        assert "usage" in capsys.readouterr().out

@@ -1,0 +1,108 @@
+"""Attribution and faithfulness as questions: the numbers of the functions they stand for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis.answer import finish
+from analysis.attribution.attribute import attribute as attribution
+from analysis.attribution.methods import Settings
+from analysis.errors import AnalysisError
+from analysis.faithfulness.ranking import Removal, rank_maps
+from analysis.progress import Progress, part_of
+from analysis.questions import QUESTIONS
+from analysis.questions.parameters import parameters_of
+from analysis.targets import RegionScore
+from uniformer.preprocess import preprocess
+
+MASK = np.zeros((64, 96), dtype=bool)
+MASK[8:30, 20:60] = True
+PAINTED = {"x": 30, "y": 20, "region": "mask", "label": "1"}
+
+
+@pytest.mark.parametrize("method", ["integrated-gradients", "layer-cam"])
+def test_an_attribution_answer_has_the_map_and_numbers_of_the_method(tiny, picture, method):
+    model, photo = tiny(), picture()
+    answer = finish(
+        QUESTIONS["attribute"](model, photo, MASK, method=method, stage=3, steps=3, **PAINTED)
+    )
+    *_, found = attribution(
+        model, photo, MASK, 1, method=method.replace("-", "_"), stage=3, settings=Settings(steps=3)
+    )
+    np.testing.assert_allclose(answer.arrays["map"], found.map)
+    assert answer.numbers["score_value"] == pytest.approx(found.score_value)
+    assert answer.numbers["completeness_gap_share"] == found.completeness_gap
+    assert answer.numbers["class"] == "class 1"
+    assert answer.grade == found.grade
+    assert 0 <= answer.numbers["positive_share_in_region"] <= 1
+    answer.figure().draw_without_rendering()
+    assert answer.settings["parameters"]["method"] == method
+
+
+def test_every_method_can_be_chosen_by_its_name():
+    choices = {p.name: p.choices for p in parameters_of(QUESTIONS["attribute"])}["method"]
+    assert {"integrated-gradients", "occlusion", "grad-cam", "eigen-cam"} <= set(choices)
+
+
+def test_faithfulness_ranks_as_the_functions_do_and_tells_blank_maps(tiny, picture):
+    model, photo = tiny(), picture()
+    methods = "gradient-x-activation,eigen-cam"
+    answer = finish(
+        QUESTIONS["faithfulness"](
+            model, photo, MASK, methods=methods, steps=2, noisy=1, show="areas", **PAINTED
+        )
+    )
+    maps = {name: answer.arrays[name] for name in methods.split(",")}
+    score = RegionScore(model, MASK, 1, score="probability")
+    x = preprocess(photo, 64, 1).double()
+    *_, ranking = rank_maps(score, x, maps, removal=Removal(steps=2))
+    rows = answer.tables["methods"]
+    assert [row["method"] for row in rows] == [row.method for row in ranking.rows]
+    for row, wanted in zip(rows, ranking.rows, strict=True):
+        assert row["deletion_auc"] == pytest.approx(wanted.deletion_auc)
+        assert row["context_against_random"] == pytest.approx(wanted.context_against_random)
+        assert 0 <= row["infidelity_unexplained_share"] <= 1
+        assert row["max_sensitivity"] > 0
+    assert answer.numbers["best_method"] == ranking.rows[0].method
+    answer.figure().draw_without_rendering()
+    assert answer.to_json()
+
+
+def test_the_best_map_can_be_checked_against_scrambled_weights(tiny, picture):
+    answer = finish(
+        QUESTIONS["faithfulness"](
+            tiny(), picture(), MASK, methods="gradient-x-activation", steps=2, show="weights",
+            **PAINTED,
+        )
+    )  # fmt: skip
+    assert answer.tables["weights"][0]["scrambled"] == "decoder"
+    assert "scrambled" in answer.sentence
+    assert "best_depends_on_weights" in answer.numbers
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ({"methods": "magic"}, "no method 'magic'"),
+        ({"methods": " , "}, "name some"),
+        ({"methods": "grad-cam", "x": 999}, "outside the picture"),
+    ],
+)
+def test_faithfulness_refuses_what_makes_no_sense(tiny, picture, question, words):
+    with pytest.raises(AnalysisError, match=words):
+        finish(QUESTIONS["faithfulness"](tiny(), picture(), **{"x": 3, "y": 3} | question))
+
+
+def test_the_progress_of_parts_climbs_to_the_end():
+    def work():
+        yield Progress(1, 2)
+        yield Progress(2, 2)
+        yield "result"
+
+    def both():
+        for part in range(2):
+            assert (yield from part_of(work(), part, 2)) == "result"
+
+    shares = [step.done / step.total for step in both()]
+    assert shares == [0.25, 0.5, 0.75, 1]

@@ -1,0 +1,148 @@
+"""What-if and compare as questions: the numbers of the functions, and words for no change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis import AnalysisError, trace
+from analysis.answer import finish
+from analysis.attribution.twin import private_twin
+from analysis.interventions import DropBlock, HeadGate, HideRegion, Neighbourhood
+from analysis.interventions.effect import effect_report
+from analysis.interventions.head_sweep import head_sweep
+from analysis.questions import QUESTIONS
+from analysis.targets import RegionScore
+from uniformer import segment
+
+MASK = np.zeros((64, 96), dtype=bool)
+MASK[8:30, 20:60] = True
+PAINTED = {"x": 30, "y": 20, "region": "mask", "label": "1"}
+
+
+def ask(question, model, photo, mask=None, **parameters):
+    extra = () if mask is None else (mask,)
+    return finish(QUESTIONS[question](model, photo, *extra, **parameters))
+
+
+@pytest.fixture
+def lively():
+    """Return an edit after which the random model predicts several classes."""
+
+    def edit(model):
+        model.decode_head.conv_seg.weight.mul_(30)
+        model.decode_head.conv_seg.bias.zero_()
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("parameters", "taken"),
+    [
+        ({"kind": "silence-head", "stage": 3, "block": 1, "head": 2}, HeadGate(3, 1, 2)),
+        ({"kind": "mean-head", "block": 0}, HeadGate(3, 0, None, fill="mean")),
+        ({"kind": "neighbourhood", "size": 0, "stage": 4}, Neighbourhood(4, None, 0)),
+        ({"kind": "drop-block", "stage": 3, "block": 1}, DropBlock(3, 1)),
+    ],
+)
+def test_an_effect_answer_has_the_numbers_of_the_intervention(
+    tiny, picture, lively, parameters, taken
+):
+    model, photo = tiny(edit=lively), picture()
+    answer = ask("what-if", model, photo, MASK, **PAINTED, **parameters)
+    report = effect_report(trace(model, photo), [taken], target=RegionScore(model, MASK, 1))
+    assert answer.numbers["kl_nats"] == pytest.approx(report.effect.kl_nats)
+    assert answer.numbers["margin_change_nats"] == pytest.approx(report.effect.margin_change_nats)
+    np.testing.assert_array_equal(answer.arrays["changed"], report.effect.changed)
+    if report.control is not None:
+        assert answer.numbers["control_kl_nats"] == pytest.approx(report.control.kl_nats)
+    assert answer.numbers["intervention"] == taken.describe()
+    answer.figure().draw_without_rendering()
+    assert answer.to_json()
+
+
+def test_a_painted_area_is_what_is_hidden(tiny, picture, lively):
+    model, photo = tiny(edit=lively), picture()
+    answer = ask("what-if", model, photo, MASK, kind="hide-region", fill="mean")
+    report = effect_report(trace(model, photo), [HideRegion(MASK, "mean")], picture=photo)
+    assert answer.numbers["kl_nats"] == pytest.approx(report.effect.kl_nats)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"kind": "window", "size": 64},
+        {"kind": "neighbourhood", "size": 64},
+        {"kind": "neighbourhood", "size": 64, "stage": 4},
+    ],
+)
+def test_what_takes_nothing_away_says_so_in_words(tiny, picture, lively, parameters):
+    answer = ask("what-if", tiny(edit=lively), picture(), **parameters)
+    assert answer.sentence.startswith("Nothing changed")
+    assert answer.numbers["flipped_share"] == 0
+
+
+def test_the_series_have_the_numbers_of_their_functions(tiny, picture, lively):
+    model, photo = tiny(edit=lively), picture()
+    heads = ask("what-if", model, photo, MASK, kind="head-sweep", **PAINTED)
+    *_, sweep = head_sweep(trace(model, photo), RegionScore(model, MASK, 1))
+    for stage, values in sweep.margin_change_nats.items():
+        np.testing.assert_allclose(heads.arrays[f"stage_{stage}"], values)
+    assert heads.numbers["strongest_margin_change_nats"] == pytest.approx(
+        min(values.min() for values in sweep.margin_change_nats.values())
+    )
+    radii = ask("what-if", model, photo, kind="radius-curve", stage=4).tables["radii"]
+    assert radii[0]["radius_tokens"] == 0
+    assert radii[-1]["kl_nats"] == pytest.approx(0, abs=1e-9)
+    reaches = ask("what-if", model, photo, kind="reach-cost", size=2).tables["reaches"]
+    assert reaches[0]["reach"] == "global"
+    assert reaches[0]["kl_nats"] == pytest.approx(0, abs=1e-9)
+    assert reaches[0]["keys_per_query"] == 24
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"kind": "head-sweep"}, "Choose a pixel"),
+        ({"kind": "hide-region"}, "Choose the pixel to hide"),
+        ({"kind": "hide-region", "x": 3}, "both x and y"),
+        ({"kind": "hide-region", "hide_x": 3}, "both hide_x and hide_y"),
+        ({"kind": "hide-region", "x": 3, "y": 3, "size": 0}, "at least 1 pixel"),
+        ({"kind": "window", "size": 0}, "window must be"),
+        ({"kind": "silence-head", "stage": 1}, "stages 3 and 4"),
+        ({"kind": "nonsense"}, "no kind 'nonsense'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(tiny, picture, parameters, words):
+    with pytest.raises(AnalysisError, match=words):
+        ask("what-if", tiny(), picture(), **parameters)
+
+
+def test_a_comparison_of_reaches_is_that_of_the_two_predictions(tiny, picture, lively):
+    model, photo = tiny(edit=lively), picture()
+    other = private_twin(model)
+    other.set_reach("window", 2)
+    answer = ask("compare", model, photo, other_reach="window", other_window_size=2)
+    a, b = segment(photo, model).labels, segment(photo, other).labels
+    np.testing.assert_array_equal(answer.arrays["labels_a"], a)
+    np.testing.assert_array_equal(answer.arrays["labels_b"], b)
+    assert 0 < answer.numbers["differing_share"] == pytest.approx((a != b).mean())
+    assert answer.numbers["kl_nats"] == pytest.approx(answer.arrays["kl_nats"].mean())
+    for row in answer.tables["classes"]:
+        here, there = (labels == int(row["class"].split()[1]) for labels in (a, b))
+        assert row["iou"] == pytest.approx((here & there).sum() / (here | there).sum())
+        assert row["area_a_share"] == pytest.approx(here.mean())
+    answer.figure().draw_without_rendering()
+    assert answer.to_json()
+
+
+def test_equal_settings_differ_nowhere_and_none_other_is_refused(tiny, picture, lively):
+    model = tiny(edit=lively)
+    same = ask("compare", model, picture(), other_reach="global")
+    assert same.sentence.startswith("Nothing changed")
+    assert same.numbers["kl_nats"] == 0
+    assert same.numbers["mean_iou"] == 1
+    with pytest.raises(AnalysisError, match="Choose another"):
+        ask("compare", model, picture())
+    with pytest.raises(AnalysisError, match="other classes"):
+        ask("compare", model, picture(), other_model="nano", other_weights="none")

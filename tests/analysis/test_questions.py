@@ -1,0 +1,221 @@
+"""Questions say what the functions behind them say, and each draws what it talks about."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import analysis
+from analysis.affinity_global import global_affinity
+from analysis.affinity_local import local_affinity
+from analysis.answer import Answer, finish
+from analysis.attended_classes import attended_classes
+from analysis.composition import token_classes
+from analysis.errors import AnalysisError
+from analysis.profile import depth_profile
+from analysis.questions import QUESTIONS
+from analysis.questions.common import in_reach
+from analysis.questions.parameters import parameters_of
+from analysis.receptive.effective import effective_fields
+from analysis.receptive.theoretical import receptive_field
+from analysis.receptive.units import margin_unit, stage_units
+from analysis.regions import predicted_labels, segment_region
+from analysis.rollout import relevance, rollout
+from analysis.row_statistics import global_row_statistics, local_row_statistics
+from analysis.targets import RegionScore
+from analysis.tracing import trace
+from uniformer.preprocess import preprocess
+
+X, Y = 70, 20
+LOCATED = {"x": X, "y": Y, "short_side": 64}
+MINE = ("probe", "affinity", "profile", "rollout", "receptive-field")
+
+
+def asked(question: str, model, image, **parameters) -> Answer:
+    return finish(QUESTIONS[question](model, image, **parameters))
+
+
+def drawn_text(answer: Answer) -> str:
+    """Draw the figure and return its title, caption and the labels of its colour bars."""
+    figure = answer.figure()
+    return " ".join(
+        [figure.get_suptitle(), figure.get_supxlabel(), *(a.get_ylabel() for a in figure.axes)]
+    )
+
+
+def test_probe_gives_the_rows_of_every_block(tiny, picture):
+    model, image = tiny(), picture()
+    answer, traced = asked("probe", model, image, **LOCATED), trace(model, image, short_side=64)
+    labels = predicted_labels(traced)
+    assert [row["name"] for row in answer.numbers["stages"]] == ["1.1", "2.1", "3.4", "4.1"]
+    assert len(answer.tables["blocks"]) == 7
+    for found in answer.tables["blocks"]:
+        stage, block = found["stage"], found["block"]
+        grid = traced.grid(stage)
+        token = grid.token_at(X, Y)
+        if stage < 3:
+            row = local_affinity(traced, stage, block, token)
+            spread = local_row_statistics(row).heads
+        else:
+            row = global_affinity(traced, stage, block, token)
+            spread = global_row_statistics(row).heads
+        attended = attended_classes(row, token_classes(labels, grid))
+        assert found["distance_px"] == spread.distance_px.mean()
+        assert found["entropy"] == spread.entropy.mean()
+        assert found["attended"] == attended.in_words(model.classes)
+    assert sum(row["share"] for row in answer.tables["classes"]) == pytest.approx(4)
+    np.testing.assert_array_equal(answer.arrays["stage4_block0_weight"], row.weight)
+    text = drawn_text(answer)
+    assert "uniform" in text
+    assert "E · exact" in text
+
+
+def test_a_head_is_that_head_and_must_exist(tiny, picture):
+    model, image = tiny(), picture()
+    answer = asked("affinity", model, image, stage=3, block=1, head=2, **LOCATED)
+    traced = trace(model, image, short_side=64)
+    row = global_affinity(traced, 3, 1, traced.grid(3).token_at(X, Y))
+    spread = global_row_statistics(row).heads
+    assert answer.numbers["distance_px"] == spread.distance_px[2]
+    assert [one["entropy"] for one in answer.tables["heads"]] == list(spread.entropy)
+    assert sum(one["output_share"] for one in answer.tables["heads"]) == pytest.approx(1)
+    assert "uniform" in drawn_text(answer)
+    for question in ("affinity", "probe"):
+        with pytest.raises(AnalysisError, match="no head 9"):
+            asked(question, model, image, head=9, **LOCATED)
+
+
+def test_terms_of_a_convolution_are_its_exact_shares(tiny, picture):
+    model, image = tiny(), picture()
+    answer = asked("affinity", model, image, stage=1, **LOCATED)
+    traced = trace(model, image, short_side=64)
+    row = local_affinity(traced, 1, 0, traced.grid(1).token_at(X, Y))
+    shares = [term["signed_share"] for term in answer.tables["terms"]]
+    np.testing.assert_array_equal(np.reshape(shares, (5, 5)), row.signed_share)
+    assert "%" in drawn_text(answer)
+
+
+def test_profile_has_every_head_and_on_request_its_nulls(tiny, picture):
+    model, image = tiny(), picture()
+    answer = asked("profile", model, image, short_side=64, nulls=True)
+    (*_, direct) = depth_profile(trace(model, image, short_side=64))
+    table = [row for row in answer.tables["heads"] if row["of"] == "this picture"]
+    assert [row["distance_px"] for row in table] == [row["distance_px"] for row in direct.rows()]
+    assert {row["of"] for row in answer.tables["heads"]} == {
+        "this picture", "random weights", "shuffled pixels",
+    }  # fmt: skip
+    assert "S · statistic" in drawn_text(answer)
+
+
+def test_rollout_and_relevance_are_those_of_the_region(tiny, picture):
+    model, image = tiny(), picture()
+    traced = trace(model, image, short_side=64)
+    labels = predicted_labels(traced)
+    region = segment_region(labels, X, Y)
+    flow = asked("rollout", model, image, stage=3, **LOCATED)
+    np.testing.assert_array_equal(flow.arrays["pixels"], rollout(traced, region, 3).pixels)
+    assert sum(row["share"] for row in flow.tables["classes"]) == pytest.approx(1)
+    answer = asked("rollout", model, image, rule="relevance", **LOCATED)
+    direct = relevance(traced, RegionScore(model, region, int(labels[Y, X])))
+    np.testing.assert_array_equal(answer.arrays["pixels"], direct.pixels)
+    assert answer.numbers["score_nats"] == direct.score
+    text = drawn_text(answer)
+    assert "H · heuristic" in text
+    assert "times the even share" in text
+
+
+@pytest.mark.slow
+def test_a_rollout_can_be_compared_with_gradient_and_occlusion(tiny, picture):
+    answer = asked("rollout", tiny(), picture(), compare=True, **LOCATED)
+    rows = answer.tables["agreement"]
+    assert {row["map"] for row in rows} == {"rollout", "nearness to the region"}
+    found = {row["reference"]: row for row in rows if row["map"] == "rollout"}
+    assert f"{found['change']['spearman']:+.2f}" in answer.sentence
+
+
+def test_fields_are_those_of_the_tokens_and_the_margin_at_the_pixel(tiny, picture):
+    model, image = tiny(), picture()
+    answer = asked("receptive-field", model, image, **LOCATED)
+    x = preprocess(image, 64).double()
+    token = (5, 17)
+    direct = effective_fields(stage_units(model, {1: token}), [x])[1]
+    first = answer.arrays["field0_tiny_global_stage_1"]
+    assert (first > 0).sum() == (direct.energy > 0).sum()
+    rows = {row["level"]: row for row in answer.numbers["fields"]}
+    seen = receptive_field(model, (64, 96), 1, token)
+    assert rows["stage 1"]["theoretical_height_px"] == seen.height_px
+    labels = predicted_labels(trace(model, image, short_side=64))
+    margin = effective_fields(margin_unit(model, (Y, X), int(labels[Y, X])), [x])["margin"]
+    np.testing.assert_array_equal(answer.arrays["field4_tiny_global_logits"], margin.energy)
+    assert "log10 of energy" in drawn_text(answer)
+
+
+def test_fields_of_other_reaches_and_random_weights_stand_beside(tiny, picture):
+    answer = asked(
+        "receptive-field", tiny(), picture(), reaches=True, untrained=True, probes=1, **LOCATED
+    )
+    rows = answer.tables["fields"]
+    names = [row["network"] for row in rows]
+    assert len(rows) == 4 * 5
+    assert set(names) == {"tiny (global)", "tiny (hybrid 3)", "tiny (window 3)"}
+    with pytest.raises(AnalysisError, match="no network 'vgg'"):
+        asked("receptive-field", tiny(), picture(), peers="swin_t,vgg", **LOCATED)
+
+
+def test_another_reach_is_asked_of_a_twin(tiny, picture):
+    model, image = tiny(), picture()
+    answer = asked("probe", model, image, reach="window", **LOCATED)
+    windowed = tiny("window")
+    assert answer.numbers == asked("probe", windowed, image, **LOCATED).numbers
+    assert answer.settings["reach"] == "window"
+    twin = in_reach(model, "window")
+    assert next(twin.parameters()).data_ptr() == next(model.parameters()).data_ptr()
+    assert model.reach == "global"
+
+
+@pytest.mark.parametrize("question", MINE)
+def test_untrained_weights_are_said_in_numbers_sentence_and_figure(question, tiny, picture):
+    needed = LOCATED if question != "profile" else {"short_side": 64}
+    answer = asked(question, tiny(), picture(), **needed)
+    note = "random and untrained"
+    assert note in answer.numbers["warning"]
+    assert note in answer.sentence
+    assert note in drawn_text(answer)
+
+
+@pytest.mark.parametrize("question", MINE)
+def test_what_was_asked_is_in_the_answer_under_the_names_of_the_parameters(question, tiny, picture):
+    needed = LOCATED if question != "profile" else {"short_side": 64}
+    answer = asked(question, tiny(), picture(), **needed)
+    names = [parameter.name for parameter in parameters_of(QUESTIONS[question])]
+    assert list(answer.settings["parameters"]) == names
+    assert json.loads(answer.to_json())["question"] == question
+
+
+@pytest.mark.parametrize("question", [name for name in MINE if name != "profile"])
+def test_a_pixel_outside_the_picture_is_refused_in_one_sentence(question, tiny, picture):
+    with pytest.raises(AnalysisError, match="outside the picture"):
+        asked(question, tiny(), picture(), x=96, y=0, short_side=64)
+
+
+def test_weights_that_are_not_finite_are_refused(tiny, picture):
+    def break_(model):
+        model.backbone.norm4.weight[0] = float("nan")
+
+    with pytest.raises(AnalysisError, match="not finite"):
+        asked("probe", tiny(edit=break_), picture(), **LOCATED)
+
+
+def test_a_picture_smaller_than_a_window_says_what_padding_takes(tiny, picture):
+    answer = asked("probe", tiny("window", 12), picture(), **LOCATED)
+    third = answer.numbers["stages"][2]
+    assert third["padding_mass"] > 0.2
+    assert "padding" in third["attended"]
+
+
+def test_every_public_name_is_there():
+    assert all(hasattr(analysis, name) for name in analysis.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = analysis.nothing

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis import trace
+from analysis.answer import Answer
+from analysis.figures.representation import (
+    correlogram_figure,
+    gap_figure,
+    representation_figure,
+    spectrum_figure,
+)
+from analysis.progress import Progress
+from analysis.questions.parameters import parameters_of
+from analysis.questions.representation import representation
+from analysis.representation.block_cka import features_cka, token_cka
+from analysis.representation.survey import PARTS, survey
+
+
+@pytest.fixture
+def traced(tiny, picture):
+    return trace(tiny("window", 3), picture(64, 96))
+
+
+@pytest.fixture
+def found(traced):
+    *_, found = survey(traced)
+    return found
+
+
+def test_every_block_is_surveyed_in_order_and_nothing_changes(traced):
+    *steps, found = survey(traced)
+    assert steps == [Progress(done, 7) for done in range(1, 8)]
+    assert [block.name for block in found.blocks] == [
+        "1.1",
+        "2.1",
+        "3.1",
+        "3.2",
+        "3.3",
+        "3.4",
+        "4.1",
+    ]
+    np.testing.assert_allclose(found.cka.cka, token_cka(traced).cka, rtol=1e-12)
+    for block in found.blocks:
+        rows, columns = traced.grid(block.stage).shape
+        assert block.raw.neighbours.shape == (rows, columns)
+        assert 1 <= block.rank <= block.rank_limit
+        assert block.rank_limit == min(rows * columns, {1: 16, 2: 32}.get(block.stage, 64))
+        assert (block.queries is None) == block.local == (block.stage <= 2)
+        assert tuple(block.spectra) == PARTS
+
+
+def test_the_spectrum_of_a_block_goes_on_where_that_of_the_last_one_ended(found):
+    for before, after in zip(found.blocks[2:5], found.blocks[3:6], strict=True):
+        np.testing.assert_array_equal(
+            before.spectra["produced"].power, after.spectra["received"].power
+        )
+    block = found.blocks[0]
+    total = block.spectra["produced"].high_over_low - block.spectra["received"].high_over_low
+    assert sum(block.change(part) for part in PARTS[1:]) == pytest.approx(total)
+
+
+def test_a_part_that_does_nothing_changes_no_frequency(tiny, picture):
+    def silence(model):
+        model.backbone.blocks1[0].pos_embed.weight.zero_()
+        model.backbone.blocks1[0].pos_embed.bias.zero_()
+
+    *_, found = survey(trace(tiny(edit=silence), picture()))
+    assert found.blocks[0].change("encoded") == 0
+    assert found.blocks[0].change("gathered") != 0
+
+
+def test_the_figures_show_the_numbers(found, picture):
+    across = features_cka(found.features)
+    figure = representation_figure(found, found, across)
+    own, other, alike, gap, rank, smooth = figure.axes[:6]
+    np.testing.assert_array_equal(own.images[0].get_array(), found.cka.cka)
+    np.testing.assert_array_equal(other.images[0].get_array(), across.cka)
+    np.testing.assert_array_equal(
+        alike.lines[0].get_ydata(), [block.raw.all_pairs for block in found.blocks]
+    )
+    np.testing.assert_array_equal(
+        gap.lines[0].get_ydata(), [block.raw.gap for block in found.blocks]
+    )
+    assert rank.lines[0].get_ydata()[0] == found.blocks[0].rank / found.blocks[0].rank_limit
+    assert smooth.lines[1].get_ydata()[0] == found.blocks[0].change("gathered")
+    assert figure.get_supxlabel().startswith("[S · statistic")
+    maps = gap_figure(found, picture(64, 96)).axes
+    np.testing.assert_array_equal(maps[0].images[0].get_array(), found.blocks[0].centered.gap_map)
+    assert [axes.get_title() for axes in maps[:4]] == [f"stage {n}" for n in range(1, 5)]
+    raw, centered = correlogram_figure(found).axes
+    assert len(raw.lines) == len(centered.lines) == 4
+    assert len(raw.lines[0].get_ydata()) == len(found.blocks[0].raw.pairs) // 2
+    panels = spectrum_figure(found).axes
+    assert [len(axes.lines) for axes in panels] == [4, 4, 13, 4]
+    amplitude = found.blocks[0].spectra["encoded"].log_amplitude
+    np.testing.assert_array_equal(panels[0].lines[0].get_ydata(), amplitude)
+
+
+def test_the_question_answers_with_a_null_and_can_be_saved(tiny, picture, tmp_path):
+    model, image = tiny(), picture()
+    *steps, answer = representation(model, image, seed=1)
+    assert isinstance(answer, Answer)
+    assert steps[-1].done == steps[-1].total
+    assert answer.numbers["cka_first_last"] == answer.arrays["cka"][0, -1]
+    assert not np.allclose(answer.arrays["cka"], answer.arrays["cka_random_weights"])
+    assert len(answer.tables["blocks"]) == len(answer.tables["blocks_random_weights"]) == 7
+    assert len(answer.tables["cka"]) == 49
+    first = [row for row in answer.tables["frequency"] if row["block"] == "1.1"]
+    assert first[0]["log_amplitude_produced"] == 0
+    assert answer.settings["parameters"] == {"seed": 1, "short_side": 64}
+    files = answer.save(tmp_path, "photo", ("png", "npz", "csv", "json"))
+    assert {file.name for file in files} >= {"photo.blocks.csv", "photo.frequency.csv"}
+    assert [parameter.name for parameter in parameters_of(representation)] == ["seed", "short_side"]
