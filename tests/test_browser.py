@@ -2,13 +2,12 @@
 
 import base64
 import io
-import shutil
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 import ui
 from ui import text
@@ -40,50 +39,9 @@ def address(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    assert chromium, "The browser tests need Chromium: apt-get install chromium."
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=options)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser, address):
-    """Open the page in a fresh context; every request it sends is in ``page.sent``."""
-    contexts = []
-
-    def open_page(**options):
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}} | options)
-        contexts.append(context)
-        page = context.new_page()
-        page.sent = []
-        page.on("request", lambda request: page.sent.append(request.url))
-        page.goto(address)
-        page.wait_for_selector("[data-shown]", state="attached")
-        page.wait_for_selector("#photo input[type=file]", state="attached")
-        settle(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture(scope="module")
 def direct():
     """What the library says about the photo, without the page."""
     return segment(PHOTO, optimize_for_inference(untrained()))
-
-
-def settle(page):
-    """Wait until the page sends nothing more; one request, Gradio's, stays open."""
-    before = -1
-    while len(page.sent) != before:
-        before = len(page.sent)
-        page.wait_for_timeout(400)
 
 
 def key_of(page):

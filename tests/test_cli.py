@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+import uniformer.batch
 import uniformer.commands
 from uniformer import create_model, list_models
 from uniformer.cli import main
@@ -94,7 +95,7 @@ def test_a_folder_with_a_broken_file_finishes_the_others_and_names_it(tmp_path, 
     (folder / "b.jpg").write_bytes(b"not a picture")
     (folder / "notes.txt").write_text("not meant")
     assert run("segment", folder, "-o", out, *QUICK) == 1
-    assert {path.name.split(".")[0] for path in out.iterdir()} == {"a", "c"}
+    assert {path.name.split(".")[0] for path in out.iterdir()} == {"a", "c", "manifest"}
     (line,) = only_error(capsys)
     assert line.startswith(f"uniformer: error: {folder / 'b.jpg'} is not a picture")
 
@@ -170,7 +171,7 @@ def test_an_interrupt_is_one_line_and_exit_code_130(tmp_path, monkeypatch, capsy
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(uniformer.commands, "segment", interrupt)
+    monkeypatch.setattr(uniformer.batch, "segment", interrupt)
     assert run("segment", photo(tmp_path / "a.jpg"), *QUICK) == 130
     assert only_error(capsys) == ["uniformer: interrupted"]
 

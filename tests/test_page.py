@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 import app
+from analysis.report.view import MAX_VIEW_SIDE
 from ui import text
 from ui.examples import EXAMPLES, FOLDER
 from ui.handlers import Handlers
-from ui.payload import MAX_VIEW_SIDE
+from ui.session import attempt
 from ui.settings import Settings
 from ui.shelf import ModelShelf
 from ui.store import ResultGone, ResultStore, Subject
-from ui.tabs.segment import _try
 from ui.take_away import file_stem
 from uniformer.classes import class_set
 from uniformer.config import MODELS
@@ -71,18 +71,19 @@ def small_result(side=10):
 def test_page_opens_with_the_first_example_labelled(handlers):
     first = handlers.first
     assert first.example == next(iter(EXAMPLES))
-    assert first.view["rows"]
-    assert first.view["credit"] in text.EXAMPLES[first.example]
+    view = handlers.view(first.selection)
+    assert view["rows"]
+    assert view["credit"] in text.EXAMPLES[first.example]
 
 
 def test_view_holds_exact_labels_and_confidence_in_percent(handlers, photo):
     answer = handlers.open_photo(handlers.first.selection, str(photo), photo.name)
     result = held(handlers, answer).result
-    np.testing.assert_array_equal(unpack(answer.view, "labels"), result.labels)
-    percent = unpack(answer.view, "percent")
-    assert np.abs(percent / 100 - result.confidence).max() <= 0.00501
-    assert answer.view["rows"] == [vars(row) for row in result.table()]
-    json.dumps(answer.view)
+    view = handlers.view(answer.selection)
+    np.testing.assert_array_equal(unpack(view, "labels"), result.labels)
+    assert np.abs(unpack(view, "percent") / 100 - result.confidence).max() <= 0.00501
+    assert view["rows"] == [vars(row) for row in result.table()]
+    json.dumps(view)
 
 
 def test_large_picture_is_sent_small_with_labels_picked_not_mixed(handlers, tmp_path):
@@ -90,12 +91,13 @@ def test_large_picture_is_sent_small_with_labels_picked_not_mixed(handlers, tmp_
     Image.new("RGB", (3 * MAX_VIEW_SIDE, 90), "teal").save(path)
     answer = handlers.open_photo(handlers.first.selection, str(path), path.name)
     labels = held(handlers, answer).result.labels
-    assert (answer.view["width"], answer.view["height"]) == (MAX_VIEW_SIDE, 30)
-    np.testing.assert_array_equal(unpack(answer.view, "labels"), labels[1::3, 1::3])
+    view = handlers.view(answer.selection)
+    assert (view["width"], view["height"]) == (MAX_VIEW_SIDE, 30)
+    np.testing.assert_array_equal(unpack(view, "labels"), labels[1::3, 1::3])
 
 
 def test_untrained_weights_are_announced(handlers):
-    assert handlers.first.view["notice"] == UNTRAINED.note
+    assert handlers.view(handlers.first.selection)["notice"] == UNTRAINED.note
 
 
 def test_broken_photo_is_one_sentence_and_loses_nothing(handlers, tmp_path):
@@ -108,7 +110,7 @@ def test_broken_photo_is_one_sentence_and_loses_nothing(handlers, tmp_path):
 
 
 def test_photo_beyond_the_page_is_refused(handlers, photo, monkeypatch):
-    monkeypatch.setattr("ui.handlers.MAX_MEGAPIXELS", 0.001)
+    monkeypatch.setattr(handlers, "_max_pixels", 1000)
     with pytest.raises(ValueError, match="make it smaller"):
         handlers.open_photo(handlers.first.selection, str(photo), photo.name)
 
@@ -137,10 +139,10 @@ def test_changed_model_starts_in_the_reach_it_was_trained_with(handlers, monkeyp
 
 
 def test_model_without_weights_is_refused_and_the_loaded_one_stays(handlers):
-    place = handlers._shelf._places["nano"]
+    place = handlers.shelf._places["nano"]
     with pytest.raises(ValueError, match="small-fpn-h14 are not on the Hugging Face Hub"):
         handlers.change_model(handlers.first.selection, "small-fpn-h14")
-    assert handlers._shelf._places["nano"] is place
+    assert handlers.shelf._places["nano"] is place
     assert place.model is not None
 
 
@@ -238,14 +240,14 @@ def test_refusal_is_shown_as_text_not_markup():
     def refuse():
         raise ValueError("<img src=x> is not a picture.")
 
-    assert _try(refuse)[1] == '<p role="alert">&lt;img src=x&gt; is not a picture.</p>'
+    assert attempt(refuse)[1] == '<p role="alert">&lt;img src=x&gt; is not a picture.</p>'
 
 
 def test_failure_of_the_server_is_one_sentence_without_detail(caplog):
     def fail():
         raise RuntimeError("secret detail")
 
-    answer, sentence = _try(fail)
+    answer, sentence = attempt(fail)
     assert answer is None
     assert text.SERVER_FAILED in sentence
     assert "secret detail" in caplog.text
@@ -265,7 +267,11 @@ def test_every_example_has_a_file_a_description_and_its_credit():
 
 
 @pytest.mark.parametrize(
-    "name", ["handlers", "shelf", "store", "payload", "take_away", "examples", "settings", "text"]
+    "name",
+    [
+        *("handlers", "shelf", "store", "payload", "lens_payload", "take_away", "examples"),
+        *("selection", "settings", "text", "text_lens"),
+    ],
 )
 def test_what_is_behind_the_page_knows_nothing_of_gradio(name):
     tree = ast.parse((ROOT / "ui" / f"{name}.py").read_text())

@@ -156,6 +156,7 @@ def test_settings_record_how_the_labels_came_about():
         "short_side": 100,
         "network_sizes": [[100, 133]],
         "precision": "float32",
+        "optimized": False,
     }
 
 

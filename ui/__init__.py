@@ -1,6 +1,7 @@
 """The page: Gradio components and the plain functions behind them. There is no science in here."""
 
 from ui.page import build, launch
-from ui.settings import Settings
+from ui.server import serve
+from ui.settings import Settings, read_settings
 
-__all__ = ["Settings", "build", "launch"]
+__all__ = ["Settings", "build", "launch", "read_settings", "serve"]

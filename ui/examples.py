@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from ui import text
 
-FOLDER = Path(__file__).parent.parent / "assets" / "examples"
+ASSETS = Path(__file__).parent.parent / "assets"
+FOLDER = ASSETS / "examples"
 THUMBNAIL_SIZE = (152, 114)
 
 

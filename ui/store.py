@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis import Trace
 from ui import text
 from uniformer.segmentation import Segmentation
+from uniformer.segmenter import Segmenter
 
 
 class ResultGone(ValueError):
@@ -35,20 +37,25 @@ class Subject:
 
 @dataclass
 class Held:
-    """One result with its subject; ``seconds`` is what labelling took."""
+    """One result with its subject; ``seconds`` is what labelling took.
+
+    ``trace`` is what the picture left in the model, once somebody has asked for it.
+    """
 
     subject: Subject
     result: Segmentation
     seconds: float
     folder: Path
     pinned: bool
+    trace: Trace | None = None
     last_used: float = field(default_factory=time.monotonic)
 
     @property
     def bytes(self) -> int:
-        """Memory of the arrays."""
+        """Memory of the arrays and of the trace."""
         values = (getattr(self.result, entry.name) for entry in fields(self.result))
-        return sum(value.nbytes for value in values if isinstance(value, np.ndarray))
+        arrays = sum(value.nbytes for value in values if isinstance(value, np.ndarray))
+        return arrays + (0 if self.trace is None else self.trace.bytes)
 
 
 class ResultStore:
@@ -87,6 +94,25 @@ class ResultStore:
             held.last_used = time.monotonic()
             self._held.move_to_end(key)
             return held
+
+    def usage(self) -> tuple[int, int]:
+        """Return how many results are held, and their bytes."""
+        with self._lock:
+            return len(self._held), sum(held.bytes for held in self._held.values())
+
+    def keep_trace(self, key: str, trace: Trace) -> None:
+        """Keep ``trace`` with the result under ``key``, unless that was forgotten meanwhile."""
+        with self._lock:
+            if key in self._held:
+                self._held[key].trace = trace
+                self._forget(keep=key)
+
+    def drop_traces(self, model: Segmenter) -> None:
+        """Let go of every trace made with ``model``, so that its weights can be freed."""
+        with self._lock:
+            for held in self._held.values():
+                if held.trace is not None and held.trace.model is model:
+                    held.trace = None
 
     def _forget(self, keep: str | None) -> None:
         oldest = time.monotonic() - self._max_seconds

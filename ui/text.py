@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.report.words import VIEWER as VIEWER
 from uniformer.config import ModelConfig
 
 TITLE = "UniFormer Lens"
@@ -18,17 +19,7 @@ REACH_NAMES = {"global": "Global", "hybrid": "Hybrid", "window": "Window"}
 WINDOW = "Window size"
 WINDOW_INFO = "Tokens along a side; a token is 16 pixels of the network's input."
 
-VIEWER = {
-    "stage": "The picture under its labels. Arrow keys move the probe, with Shift ten pixels.",
-    "opacity": "Label opacity",
-    "legend": "Classes by area",
-    "isolate": "“Sure” is the mean confidence. Choose a class to see it alone.",
-    "show_all": "Show all",
-    "downloads": "Take away",
-    "sure": "sure",
-    "class_number": "class",
-    "credit": "Photo:",
-}
+SEGMENT_TAB = "Segment"
 
 DOWNLOADS = {
     "labels": ("Class ids", "PNG", "One grey value per pixel: the class index, from 0. Exact."),
@@ -40,6 +31,7 @@ DOWNLOADS = {
 
 RESULT_GONE = "The server no longer holds this result: give it the picture again."
 SERVER_FAILED = "Something went wrong on the server and nothing was changed: please try again."
+NO_ROOM = "The server has no room for this file now: please try a smaller one, or later."
 NO_SUCH_EXAMPLE = "There is no such example: choose one of those shown."
 NO_SUCH_FILE = "There is no such file to take away: choose one of those offered."
 
@@ -162,9 +154,9 @@ def no_weights(config: ModelConfig) -> str:
     )
 
 
-def too_large(megapixels: float, limit: int) -> str:
+def too_large(megapixels: float, limit: float) -> str:
     """Return the sentence for a picture that the page will not hold."""
     return (
-        f"This picture has {megapixels:.0f} million pixels and this page takes {limit}: make it "
-        "smaller, or use python -m uniformer segment."
+        f"This picture has {megapixels:.3g} million pixels and this page takes {limit:.3g}: "
+        "make it smaller, or use python -m uniformer segment."
     )

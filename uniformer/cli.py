@@ -27,7 +27,9 @@ EXAMPLES = """examples:
 SEGMENT = """Label photos. For each, five files are written: NAME.labels.png (class ids),
 NAME.colors.png, NAME.overlay.png, NAME.npz (labels, confidence, entropy, margin) and NAME.json
 (class table and settings). Photos of one name get -2, -3, ... appended. A photo that cannot be read
-is named at the end and does not stop the others; the exit code is then 1."""
+is named at the end and does not stop the others; the exit code is then 1. Several photos get a
+table, manifest.parquet and manifest.csv. What is done already is not done again: after an
+interruption, run the same command once more. torchrun shares the photos among its processes."""
 
 EVALUATE = """Score a model on annotated pictures: mIoU, mean and overall pixel accuracy, boundary
 IoU. The annotation of NAME.jpg is NAME.png, one class id per pixel, 255 for "not annotated"."""
@@ -78,6 +80,13 @@ def build_parser() -> Parser:
 
     segment = commands.add_parser("segment", help="label photos", description=SEGMENT)
     _add_photos(segment)
+    segment.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="label N photos at a time, one per process or GPU (default: %(default)s)",
+    )
     _add_model(segment)
     _add_prediction(segment)
 

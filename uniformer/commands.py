@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from uniformer.batch import Batch
 from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
 from uniformer.config import MODELS, ModelConfig
 from uniformer.cost import count_macs, count_parameters
@@ -20,10 +22,11 @@ from uniformer.dataset import list_pictures
 from uniformer.factory import create_model
 from uniformer.fast import optimize_for_inference
 from uniformer.files import replace_file
+from uniformer.manifest import write_manifest
 from uniformer.pictures import PictureError
-from uniformer.predict import segment
-from uniformer.segmentation import Segmentation
+from uniformer.runtime import find_device
 from uniformer.segmenter import Segmenter
+from uniformer.shares import run_shares
 
 NAMED_CLASSES = 3
 """Classes, largest first, on the line that tells of one photo."""
@@ -32,22 +35,15 @@ COUNTED_SIZE = 512
 
 
 def run_segment(args: argparse.Namespace) -> int:
-    """Label photos one by one; 1 when some could not be read."""
+    """Label photos one by one, in one process or several; 1 when some could not be read."""
     photos = list_photos(args.photos)
-    model = _open_model(args)
-    failures = []
     work = list(zip(photos, file_names(photos), strict=True))
-    for photo, name in tqdm(work, unit="photo", disable=None if len(work) > 1 else True):
-        try:
-            result = segment(photo, model, **_prediction(args))
-        except PictureError as error:
-            failures.append(str(error).replace(photo.name, str(photo), 1))
-            continue
-        result.save(args.output, name)
-        tqdm.write(f"{photo}: {_summary(result)} -> {args.output / name}.*")
-    for failure in failures:
-        print(f"uniformer: error: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    failed = run_shares(partial(_label_share, args, work), args.processes)
+    if failed is None:  # the first process of torchrun tells of all
+        return 0
+    if len(work) > 1:
+        write_manifest(_open_batch(args), work)
+    return 1 if failed else 0
 
 
 def run_models(args: argparse.Namespace) -> int:
@@ -88,6 +84,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if args.output is not None and not args.output.parent.is_dir():
         raise ValueError(f"There is no folder {args.output.parent} to write {args.output.name} to.")
     model = _open_model(args)
+    _warn_untrained(model)
     with tqdm(unit="picture", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -148,30 +145,49 @@ def file_names(photos: Sequence[Path]) -> list[str]:
     return names
 
 
-def _open_model(args: argparse.Namespace) -> Segmenter:
-    """Return the model asked for, ready to predict; warn when its labels mean nothing."""
+def _label_share(
+    args: argparse.Namespace, work: Sequence[tuple[Path, str]], rank: int, count: int
+) -> int:
+    """Label every ``count``-th photo from ``rank`` on and return how many could not be read."""
+    batch, failures = _open_batch(args, rank), []
+    if rank == 0:
+        _warn_untrained(batch.model)
+    share = work[rank::count]
+    for photo, name in tqdm(share, unit="photo", disable=None if len(share) > 1 else True):
+        try:
+            record = batch.label(photo, name)
+        except PictureError as error:
+            failures.append(str(error).replace(photo.name, str(photo), 1))
+            continue
+        tqdm.write(f"{photo}: {_summary(record)} -> {args.output / name}.*")
+    for failure in failures:
+        print(f"uniformer: error: {failure}", file=sys.stderr)
+    return len(failures)
+
+
+def _open_batch(args: argparse.Namespace, rank: int = 0) -> Batch:
+    return Batch(_open_model(args, rank), args.output, _prediction(args))
+
+
+def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:
+    """Return the model asked for, ready to predict; unless told, each rank has its own GPU."""
+    name = args.device
+    if name in (None, "cuda") and torch.cuda.device_count() > 1:
+        name = f"cuda:{rank % torch.cuda.device_count()}"
     model = create_model(
         args.model,
         weights=None if args.weights == "none" else args.weights,
         reach=args.reach,
         window_size=args.window_size,
-        device=_device(args.device),
+        device=find_device(name),
     )
-    if not model.weights.trained:
-        print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)
     return model if args.exact else optimize_for_inference(model, getattr(torch, args.precision))
 
 
-def _device(name: str | None) -> torch.device:
-    """Return the device called ``name``, by default the one that is there."""
-    cuda = torch.cuda.is_available()
-    try:
-        device = torch.device(name or ("cuda" if cuda else "cpu"))
-    except RuntimeError as error:
-        raise ValueError(f"There is no device {name!r}: try cpu or cuda.") from error
-    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not cuda):
-        raise ValueError(f"The device {name!r} cannot be used here: try cpu.")
-    return device
+def _warn_untrained(model: Segmenter) -> None:
+    """Say so when the labels mean nothing."""
+    if not model.weights.trained:
+        print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)
 
 
 def _prediction(args: argparse.Namespace) -> dict[str, Any]:
@@ -180,10 +196,10 @@ def _prediction(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names}
 
 
-def _summary(result: Segmentation) -> str:
+def _summary(record: dict[str, Any]) -> str:
     """Return the largest classes and their share of the picture."""
-    rows = result.table()[:NAMED_CLASSES]
-    return ", ".join(f"{row.name} {row.share:.0%}" for row in rows)
+    rows = record["table"][:NAMED_CLASSES]
+    return ", ".join(f"{row['name']} {row['share']:.0%}" for row in rows)
 
 
 def _model_row(config: ModelConfig, count: bool) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -53,8 +53,8 @@ def segment(
     ``ValueError`` for settings that cannot be, a model in training mode, or one whose output is not
     finite.
     """
-    short_side = model.config.short_side if short_side is None else short_side
-    _check(model, mode, scales, short_side, precision)
+    settings = prediction_settings(model, mode, flip, scales, short_side, precision)
+    short_side = settings["short_side"]
     picture = open_picture(image)
     size = picture.shape[:2]
     inputs = [preprocess(picture, short_side, model.config.size_divisor, s) for s in scales]
@@ -71,16 +71,7 @@ def segment(
             for mirror in flips
         ]
         maps = label_picture(passes, *size, step)
-    settings = {
-        "reach": model.reach,
-        "window_size": model.window_size,
-        "mode": mode,
-        "flip": flip,
-        "scales": list(scales),
-        "short_side": short_side,
-        "network_sizes": [list(x.shape[-2:]) for x in inputs],
-        "precision": str(dtype).removeprefix("torch."),
-    }
+    settings["network_sizes"] = [list(x.shape[-2:]) for x in inputs]
     return Segmentation(
         picture=picture,
         **vars(maps),
@@ -89,6 +80,34 @@ def segment(
         weights=model.weights,
         settings=settings,
     )
+
+
+def prediction_settings(
+    model: Segmenter,
+    mode: Mode,
+    flip: bool,
+    scales: Sequence[float],
+    short_side: int | None,
+    precision: Precision,
+) -> dict[str, Any]:
+    """Return what labels depend on besides picture and weights, as :func:`segment` records it.
+
+    All but ``network_sizes``, which follow from the picture. Raises ``ValueError`` for settings
+    that cannot be used.
+    """
+    short_side = model.config.short_side if short_side is None else short_side
+    _check(model, mode, scales, short_side, precision)
+    dtype = torch.bfloat16 if precision == "bfloat16" else model.dtype
+    return {
+        "reach": model.reach,
+        "window_size": model.window_size,
+        "mode": mode,
+        "flip": flip,
+        "scales": list(scales),
+        "short_side": short_side,
+        "precision": str(dtype).removeprefix("torch."),
+        "optimized": model.optimized,
+    }
 
 
 def window_spans(length: int, crop: int | None) -> list[Span]:

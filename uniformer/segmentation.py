@@ -97,24 +97,14 @@ class Segmentation:
 
         ``sha256`` is that of the picture's RGB bytes, row by row.
         """
-        height, width = self.labels.shape
         return {
-            "picture": {
-                "height": height,
-                "width": width,
-                "sha256": hashlib.sha256(self.picture.tobytes()).hexdigest(),
-            },
+            "picture": describe_picture(self.picture),
             "model": self.model,
             "weights": asdict(self.weights),
             "settings": self.settings,
             "classes": {"name": self.classes.name, "count": len(self.classes)},
             "table": [asdict(row) for row in self.table()],
-            "versions": {
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-                "opencv": cv2.__version__,
-                "pillow": PIL.__version__,
-            },
+            "versions": versions(),
         }
 
     def save(
@@ -154,3 +144,20 @@ class Segmentation:
 
     def _write_description(self, file: BinaryIO) -> None:
         file.write(json.dumps(self.describe(), indent=2, ensure_ascii=False).encode())
+
+
+def describe_picture(picture: np.ndarray) -> dict[str, Any]:
+    """Return the size of a picture and the sha256 of its RGB bytes, row by row."""
+    height, width = picture.shape[:2]
+    digest = hashlib.sha256(picture.tobytes()).hexdigest()
+    return {"height": height, "width": width, "sha256": digest}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that labels depend on."""
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "pillow": PIL.__version__,
+    }

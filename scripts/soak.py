@@ -1,0 +1,180 @@
+"""Many visitors at once, for minutes, against a server on this machine: python scripts/soak.py.
+
+Each answer is compared, bit for bit, with the answer to the same request when nobody else was
+there. Prints a table for docs/reliability.md and fails if any answer was wrong or absent, or if
+memory grew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gradio_client import Client, handle_file
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from serving import Server, serving  # noqa: E402
+
+PICTURES = ("coffee.jpg", "chelsea_cat.jpg")
+GROWTH = 0.05
+WARM_UPS = 2
+PATIENCE_SECONDS = 600
+QUEUE_FULL = "queue is full"
+
+Request = tuple[str, str, tuple[tuple[str, Any], ...]]
+"""Endpoint, picture, arguments."""
+
+
+@dataclass
+class Tally:
+    """What came of the requests; ``seconds`` by endpoint."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    failures: list[str] = field(default_factory=list)
+    refused_full: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def requests(short_side: int) -> list[Request]:
+    """Return the mix: every picture with every endpoint that answers in seconds."""
+    small = {"short_side": short_side}
+    asked = [
+        ("/segment", small),
+        ("/segment", small | {"reach": "window", "window_size": 4}),
+        ("/probe", small | {"x": 100, "y": 80}),
+        ("/probe", small | {"x": 20, "y": 150, "reach": "hybrid"}),
+        ("/profile", small),
+        ("/attribute", small | {"x": 100, "y": 80, "method": "grad-cam"}),
+        ("/what_if", small | {"kind": "hide-segment", "x": 100, "y": 80}),
+    ]
+    return [
+        (name, picture, tuple(given.items()))
+        for (name, given), picture in itertools.product(asked, PICTURES)
+    ]
+
+
+def connect(server: Server) -> Client:
+    """Return a visitor who waits."""
+    return Client(server.url, verbose=False, httpx_kwargs={"timeout": PATIENCE_SECONDS})
+
+
+def resident_bytes(server: Server) -> int:
+    """Return the memory the server holds; Linux only."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
+def ask(client: Client, request: Request) -> tuple[str, dict[str, bytes]]:
+    """Return the JSON of an answer and the bytes of its files but the NPZ's, by its arrays."""
+    name, picture, given = request
+    sent = handle_file(str(ROOT / "assets" / "examples" / picture))
+    content, *files = client.predict(picture=sent, api_name=name, **dict(given))
+    return content, {Path(path).suffix: _bytes(Path(path)) for path in files if type(path) is str}
+
+
+def soak(server: Server, visitors: int, minutes: float, short_side: int) -> tuple[Tally, list[int]]:
+    """Return what happened, and the bytes of memory after warm-up and after the run."""
+    mix = requests(short_side)
+    client = connect(server)
+    serial = {request: ask(client, request) for request in mix}
+    tally, end = Tally(), time.monotonic() + minutes * 60
+    _crowd(server, visitors, lambda: False, mix, serial, Tally(), rounds=WARM_UPS)
+    before = resident_bytes(server)
+    _crowd(server, visitors, lambda: time.monotonic() > end, mix, serial, tally)
+    return tally, [before, resident_bytes(server)]
+
+
+def _crowd(server, visitors, over, mix, serial, tally, rounds=None) -> None:
+    threads = [
+        threading.Thread(target=_visit, args=(server, seed, over, mix, serial, tally, rounds))
+        for seed in range(visitors)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _visit(server, seed, over, mix, serial, tally, rounds) -> None:
+    """Send requests one after the other, in an order of one's own."""
+    order, client = random.Random(seed), connect(server)
+    for _ in itertools.count() if rounds is None else range(rounds):
+        if over():
+            return
+        request, start = order.choice(mix), time.monotonic()
+        try:
+            same = ask(client, request) == serial[request]
+            problem = None if same else "another answer than alone"
+        except Exception as error:
+            problem = str(error) or type(error).__name__
+        with tally.lock:
+            if problem and QUEUE_FULL in problem.lower():
+                tally.refused_full += 1
+                continue
+            tally.seconds[request[0]].append(time.monotonic() - start)
+            if problem:
+                tally.failures.append(f"{request}: {problem}")
+
+
+def table(tally: Tally) -> str:
+    """Return the figures of every endpoint as a Markdown table."""
+    lines = ["| endpoint | requests | median s | p95 s | longest s |", "|---|---|---|---|---|"]
+    for name, seconds in sorted(tally.seconds.items()):
+        middle, high = np.percentile(seconds, [50, 95])
+        lines.append(
+            f"| `{name}` | {len(seconds)} | {middle:.1f} | {high:.1f} | {max(seconds):.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run it and return 1 when anything was not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=10, help="how long, after the warm-up")
+    parser.add_argument("--visitors", type=int, default=16, help="how many at once")
+    parser.add_argument("--short-side", type=int, default=128, help="pixels the network sees")
+    args = parser.parse_args()
+    flags = ("--weights", "default", "--queue-size", str(2 * args.visitors), "--threads", "1")
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), *flags) as server:
+        tally, (before, after) = soak(server, args.visitors, args.minutes, args.short_side)
+    growth = after / before - 1
+    total = sum(map(len, tally.seconds.values()))
+    print(f"{args.visitors} visitors, {args.minutes:g} minutes, short side {args.short_side}, ")
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[1]:.1f} at the end (5 minutes)\n")
+    print(table(tally))
+    print(
+        f"\n{total} answers, {len(tally.failures)} wrong or failed, queue full {tally.refused_full}"
+    )
+    print(
+        f"memory {before / 2**20:.0f} MiB after warm-up, {after / 2**20:.0f} MiB after, "
+        f"{growth:+.1%}"
+    )
+    for failure in tally.failures[:10]:
+        print(failure, file=sys.stderr)
+    return 1 if tally.failures or growth > GROWTH or not total else 0
+
+
+def _bytes(path: Path) -> bytes:
+    """Return the content of a file; of an NPZ its arrays, since its zip has the time in it."""
+    if path.suffix != ".npz":
+        return path.read_bytes()
+    with np.load(path) as arrays:
+        return b"".join(name.encode() + arrays[name].tobytes() for name in sorted(arrays.files))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,284 @@
+"""How the page asks a question of the analysis and shows the answer, without a browser."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from analysis.answer import FORMATS, Answer
+from analysis.errors import AnalysisError
+from analysis.progress import Progress
+from analysis.questions import QUESTIONS
+from ui import asking
+from ui.answer_card import answer_cards, read_name, read_value
+from ui.asking import Found, Question, file_of, pixel_of, run
+from ui.handlers import Handlers
+from ui.questions import steps
+from ui.settings import Settings
+from ui.shelf import OWN
+from ui.tabs import compare, depth, fields, models
+from ui.uploads import open_upload
+from ui.words import models as model_words
+from ui.words import questions as words
+from uniformer.config import MODELS
+from uniformer.weights import DATA
+
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def handlers():
+    return Handlers(Settings(weights=None))
+
+
+@pytest.fixture(scope="module")
+def shown(handlers, tmp_path_factory):
+    """The selection of a small picture of noise."""
+    path = tmp_path_factory.mktemp("photo") / "noise.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return handlers.open_photo(handlers.first.selection, str(path), path.name).selection
+
+
+class Toy:
+    """A question of four steps that counts how often it was asked and how it ended."""
+
+    def __init__(self):
+        self.started = self.closed = 0
+
+    def __call__(self, model, image, *, seed: int = 0):
+        self.started += 1
+        try:
+            for done in range(1, STEPS + 1):
+                yield Progress(done, STEPS)
+            yield toy_answer()
+        finally:
+            self.closed += 1
+
+
+def toy_answer():
+    return Answer(
+        question="toy",
+        title="A <b>toy</b>",
+        sentence="It shows nothing & says so.",
+        grade="exact",
+        numbers={"distance_px": 12.3456, "rows": [{"a": 1}, {"a": 2}]},
+        arrays={"map": np.zeros(3)},
+        tables={"rows_of_it": [{"stage": 1, "share": 0.5}]},
+        settings={
+            "model": "nano",
+            "reach": "window",
+            "window_size": 8,
+            "weights": {"trained": True},
+            "parameters": {"seed": 1},
+        },
+        figure=lambda: Figure(figsize=(1, 1)),
+    )
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    toy = Toy()
+    monkeypatch.setattr(asking, "parameters_of", lambda ask: [])
+    monkeypatch.setitem(QUESTIONS, "toy", toy)
+    return toy
+
+
+def test_a_run_yields_its_progress_and_then_every_file(handlers, shown, toy):
+    *progress, found = run(handlers, Question("toy", shown, {"seed": 1}))
+    assert progress == [Progress(done, STEPS) for done in range(1, STEPS + 1)]
+    assert {name.rsplit(".", 1)[1] for name in found.files} == set(FORMATS)
+    assert found.folder.parents[1] == handlers.held(shown).folder
+    assert json.loads(json.dumps(found.content))["numbers"]["distance_px"] == 12.3456
+
+
+def test_the_same_question_is_answered_from_its_files(handlers, shown, toy):
+    *_, first = run(handlers, Question("toy", shown, {"seed": 2}))
+    again = list(run(handlers, Question("toy", shown, {"seed": 2})))
+    assert again == [first]
+    *_, other = run(handlers, Question("toy", shown, {"seed": 3}))
+    assert other.folder != first.folder
+    assert toy.started == 2
+
+
+def test_answers_of_one_result_are_bounded(handlers, shown, toy, monkeypatch):
+    monkeypatch.setattr(asking, "ANSWERS_PER_RESULT", 2)
+    folders = [
+        list(run(handlers, Question("toy", shown, {"seed": n})))[-1].folder for n in (5, 6, 7)
+    ]
+    assert [folder.exists() for folder in folders] == [False, True, True]
+    with pytest.raises(ValueError, match=words.ANSWER_GONE):
+        asking.read(folders[0])
+
+
+def test_a_closed_run_stops_and_gives_the_model_back(handlers, shown, toy):
+    work = run(handlers, Question("toy", shown, {"seed": 10}))
+    assert next(work) == Progress(1, STEPS)
+    work.close()
+    assert toy.closed == 1
+    with handlers.original(shown):  # would wait for ever if it were still lent
+        pass
+
+
+def test_what_goes_wrong_is_one_sentence_and_no_answer(handlers, shown, monkeypatch):
+    def refuse(model, image):
+        yield Progress(1, 2)
+        raise AnalysisError("Choose another <pixel>.")
+
+    monkeypatch.setattr(asking, "parameters_of", lambda ask: [])
+    monkeypatch.setitem(QUESTIONS, "toy", refuse)
+    *_, (status, answers) = steps(handlers, lambda: Question("toy", shown))
+    assert status == '<p role="alert">Choose another &lt;pixel&gt;.</p>'
+    assert answers is None
+    *_, (status, answers) = steps(handlers, lambda: Question("no such", shown))
+    assert words.NO_SUCH_QUESTION in status
+
+
+def test_several_questions_are_answered_in_order(handlers, shown, toy):
+    asked = [Question("toy", shown, {"seed": seed}) for seed in (20, 21)]
+    told = list(steps(handlers, lambda: asked))
+    assert any("2 of 2 · Step 1 of 4" in status for status, _ in told)
+    assert len(told[-1][1]) == 2
+
+
+def test_card_shows_all_and_escapes_it(handlers, shown, toy):
+    *_, found = run(handlers, Question("toy", shown, {"seed": 30}))
+    card = answer_cards([found])
+    assert "A &lt;b&gt;toy&lt;/b&gt;" in card
+    assert "<b>" not in card
+    assert 'alt="A &lt;b&gt;toy' in card
+    for part in ("E · exact", "window 8", "distance", "12.3 px", "rows of it", "data:image/png"):
+        assert part in card
+    for name in found.files:
+        assert f'data-at="0" data-file="{name}"' in card
+
+
+def test_only_files_of_the_answer_can_be_taken(handlers, shown, toy):
+    *_, found = run(handlers, Question("toy", shown, {"seed": 31}))
+    assert file_of([found], 0, found.figure).is_file()
+    for at, name in ((0, "../../secret"), (1, found.figure), (-1, found.figure)):
+        with pytest.raises(ValueError, match="no such file"):
+            file_of([found], at, name)
+
+
+def test_time_left_is_told_in_words():
+    assert words.progress(1, 4, None) == "Step 1 of 4"
+    assert words.progress(2, 4, 12.4) == "Step 2 of 4 · about 12 s left"
+    assert words.progress(2, 4, 150) == "Step 2 of 4 · about 2 min left"
+
+
+def test_names_and_values_are_read_as_words():
+    assert read_name("mean_distance_px") == ("mean distance", "px")
+    assert read_name("padding_mass") == ("padding mass", "")
+    assert [read_value(value) for value in (None, True, 0.12345, 1234.5, [1, 2])] == [
+        "–", "yes", "0.123", "1234", "1, 2",  # noqa: RUF001
+    ]  # fmt: skip
+
+
+def test_the_middle_is_asked_about_until_a_pixel_is_chosen(handlers, shown):
+    assert pixel_of(handlers, shown) == (48, 32)
+    assert pixel_of(handlers, replace(shown, pixel=(3, 4))) == (3, 4)
+
+
+def test_another_reach_beside_is_another_result_of_the_same_picture(handlers, shown):
+    first, second = depth.questions(handlers, shown, "profile", True, "window")
+    assert first == Question("profile", shown, {"nulls": True})
+    assert second.parameters == first.parameters
+    assert second.selection.reach == "window"
+    assert handlers.held(second.selection).result.settings["reach"] == "window"
+    assert len(depth.questions(handlers, shown, "profile", True, shown.reach)) == 1
+
+
+def test_receptive_fields_are_asked_at_the_pixel(handlers, shown):
+    asked = fields.question(
+        handlers, replace(shown, pixel=(3, 4)), ["reaches"], ["resnet50", "swin"], 3
+    )
+    assert asked.name in QUESTIONS
+    assert asked.parameters == {
+        "x": 3, "y": 4, "reaches": True, "untrained": False, "peers": "resnet50,swin", "probes": 3,
+    }  # fmt: skip
+
+
+def test_another_setting_is_compared_and_the_same_one_is_refused(handlers, shown):
+    asked = compare.question(shown, "", False, "window", 4)
+    assert asked.parameters == {
+        "other_model": None, "other_weights": "same",
+        "other_reach": "window", "other_window_size": 4,
+    }  # fmt: skip
+    *_, found = run(handlers, asked)
+    assert found.content["tables"]["classes"]
+    assert compare.question(shown, "", True, "", 0).parameters["other_weights"] == "none"
+    assert (
+        compare.question(shown, "base-fpn", False, "", 0).parameters["other_weights"] == "default"
+    )
+    *_, (status, answers) = steps(handlers, lambda: compare.question(shown, "", False, "", 0))
+    assert "Choose another model" in status
+    assert answers is None
+
+
+def test_depth_is_answered_with_the_numbers_of_the_analysis(handlers, shown):
+    *_, found = run(handlers, Question("profile", shown))
+    held = handlers.held(shown).result
+    with handlers.original(shown) as model:
+        *_, direct = QUESTIONS["profile"](
+            model, held.picture, short_side=held.settings["short_side"]
+        )
+    assert isinstance(found, Found)
+    assert found.content == json.loads(direct.to_json())
+
+
+def test_own_checkpoint_is_found_by_its_selection_alone(handlers, shown):
+    answer = handlers.add_model(shown, str(DATA / "nano.safetensors"), "mine.safetensors")
+    mine = answer.selection
+    assert mine.model.startswith(OWN)
+    banner = models.banner_of(handlers, mine)
+    assert "Your file mine.safetensors, read as nano" in banner
+    assert str(DATA) not in handlers.held(mine).result.weights.source
+    with handlers.original(mine) as model:
+        assert model.weights.trained
+    again = handlers.change_reach(mine, "window", 8).selection
+    assert handlers.held(again).result.weights.trained
+    assert 'data-trained="false"' in models.banner_of(handlers, shown)
+
+
+def test_own_models_are_bounded_by_the_shelf(handlers, shown):
+    file = str(DATA / "nano.safetensors")
+    first = handlers.add_model(shown, file, "1.safetensors").selection
+    for number in range(handlers.shelf._capacity):
+        handlers.add_model(shown, file, f"{number}.safetensors")
+    with pytest.raises(ValueError, match="no longer holds your model"):
+        handlers.change_reach(first, "window", 8)
+
+
+def test_a_file_that_is_no_model_is_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "x1y2.pth"
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match=r"mine\.pth") as refused:
+        open_upload(str(path), "mine.pth")
+    assert str(tmp_path) not in str(refused.value)
+    with pytest.raises(ValueError, match="this page takes"):
+        open_upload(str(path), "mine.pth", max_bytes=3)
+
+
+def test_table_of_models_has_a_row_each_and_says_where_weights_are():
+    table = models.model_table()
+    assert table.count("<tr>") == 1 + len(MODELS)
+    assert "bundled" in table
+
+
+def test_weights_that_cannot_be_had_leave_what_is_shown(monkeypatch):
+    def fail(name):
+        yield Progress(1, 2)
+        raise ValueError("The Hub cannot be reached.")
+
+    monkeypatch.setattr(models, "fetch", fail)
+    *_, (status, here) = models.fetch_lines("small-upernet")
+    assert "cannot be reached" in status
+    assert model_words.STAYS in status
+    assert not here
+    monkeypatch.setattr(models, "fetch", lambda name: (Progress(n, 2) for n in (1, 2)))
+    *_, (status, here) = models.fetch_lines("small-upernet")
+    assert here

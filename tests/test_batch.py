@@ -1,0 +1,204 @@
+"""Many photos: the same files whether or not the work was stopped, and by however many hands."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from PIL import Image
+
+from uniformer import batch as batches
+from uniformer import create_model, manifest
+from uniformer.batch import Batch
+from uniformer.cli import main
+from uniformer.shares import run_shares
+
+ROOT = Path(__file__).parents[1]
+PHOTOS = 6
+QUICK = ["--short-side", "64", "--device", "cpu"]
+PREDICTION = {"mode": "whole", "flip": False, "scales": (1.0,), "short_side": 64}
+PREDICTION["precision"] = "float32"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("batch") / "photos"
+    folder.mkdir()
+    for seed in range(PHOTOS):
+        pixels = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"photo{seed}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(photos):
+    out = photos.parent / "undisturbed"
+    assert main(["segment", str(photos), "-o", str(out), *QUICK]) == 0
+    return contents(out)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def start(photos, out, *options, launcher=()):
+    command = [sys.executable, "-m", *launcher, "uniformer", "segment", str(photos)]
+    return subprocess.Popen(
+        [*command, "-o", str(out), *QUICK, *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"},
+    )
+
+
+def kill_once_begun(process, out):
+    """Kill a run as soon as it has finished something, and return how many photos it finished."""
+    give_up = time.monotonic() + 120
+    while not list(out.glob("*.json")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return len(list(out.glob("*.json")))
+
+
+def test_a_killed_run_started_again_ends_with_the_bytes_of_an_undisturbed_one(
+    photos, undisturbed, tmp_path
+):
+    done = kill_once_begun(start(photos, tmp_path / "out"), tmp_path / "out")
+    assert 0 < done < PHOTOS
+    again = start(photos, tmp_path / "out")
+    assert again.wait(timeout=180) == 0, again.stderr.read()
+    left = {n: data for n, data in contents(tmp_path / "out").items() if not n.endswith(".part")}
+    assert left == undisturbed
+
+
+def test_what_is_done_is_not_done_again(photos, undisturbed, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, data in undisturbed.items():
+        (out / name).write_bytes(data)
+    labelled = []
+    segment = batches.segment
+    monkeypatch.setattr(batches, "segment", lambda *a, **k: labelled.append(a) or segment(*a, **k))
+    command = ["segment", str(photos), "-o", str(out), *QUICK]
+    assert main(command) == 0
+    assert labelled == []
+    (out / "photo1.overlay.png").unlink()
+    (out / "photo2.json").write_text("{}")
+    (out / "photo3.json").write_text("half a fi")
+    assert main(command) == 0
+    assert len(labelled) == 3
+    assert contents(out) == undisturbed
+
+
+@pytest.mark.parametrize("change", ["settings", "weights", "versions", "picture"])
+def test_another_question_is_answered_anew(photos, tmp_path, monkeypatch, change):
+    model, photo = create_model("nano"), photos / "photo0.png"
+    Batch(model, tmp_path, PREDICTION).label(photo, "x")
+    before = (tmp_path / "x.json").read_bytes()
+    prediction = PREDICTION | ({"flip": True} if change == "settings" else {})
+    if change == "weights":
+        model = create_model("nano", weights=None)
+    if change == "versions":
+        monkeypatch.setattr(batches, "versions", lambda: {"torch": "0"})
+    if change == "picture":
+        photo = photos / "photo1.png"
+    ran = []
+    segment = batches.segment
+    monkeypatch.setattr(batches, "segment", lambda *a, **k: ran.append(a) or segment(*a, **k))
+    Batch(model, tmp_path, prediction).label(photo, "x")
+    assert ran
+    assert ((tmp_path / "x.json").read_bytes() == before) == (change == "versions")
+
+
+def test_two_processes_write_what_one_does(photos, undisturbed, tmp_path):
+    run = start(photos, tmp_path / "out", "--processes", "2")
+    assert run.wait(timeout=240) == 0, run.stderr.read()
+    assert contents(tmp_path / "out") == undisturbed
+
+
+@pytest.mark.slow
+def test_torchrun_shares_the_photos(photos, undisturbed, tmp_path):
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    run = start(photos, tmp_path / "out", launcher=launcher)
+    assert run.wait(timeout=240) == 0, run.stderr.read()
+    assert contents(tmp_path / "out") == undisturbed
+
+
+@pytest.mark.slow
+def test_processes_end_with_the_one_that_started_them(photos, tmp_path):
+    run = start(photos, tmp_path / "out", "--processes", "2")
+    give_up = time.monotonic() + 120
+    while not list((tmp_path / "out").glob("*.json")):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    run.kill()
+    run.wait()
+    give_up = time.monotonic() + 30
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
+def test_the_manifest_has_a_row_per_photo_with_shares_that_sum_to_one(undisturbed, tmp_path):
+    for name in ("manifest.parquet", "manifest.csv"):
+        (tmp_path / name).write_bytes(undisturbed[name])
+    rows = pyarrow.parquet.read_table(tmp_path / "manifest.parquet").to_pylist()
+    with (tmp_path / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == [f"photo{n}" for n in range(PHOTOS)]
+    for row, words in zip(rows, written, strict=True):
+        record = json.loads(undisturbed[f"{row['name']}.json"])
+        assert row["sha256"] == record["picture"]["sha256"]
+        assert (row["height_px"], row["width_px"]) == (48, 64)
+        shares = {name: value for name, value in row.items() if name.startswith("share of ")}
+        assert len(shares) == record["classes"]["count"]
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-12)
+        assert {entry["name"]: entry["share"] for entry in record["table"]} == {
+            name.removeprefix("share of "): value for name, value in shares.items() if value
+        }
+        assert {name: float(words[name]) for name in shares} == shares
+
+
+def test_the_manifest_holds_few_rows_at_a_time(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest, "ROWS_AT_ONCE", 2)
+    batch = Batch(create_model("nano"), tmp_path, PREDICTION)
+    batch.label(photos / "photo0.png", "x")
+    rows, most = manifest._rows, []
+
+    def watched(*given):
+        for number, row in enumerate(rows(*given)):
+            most.append(number)
+            yield row
+
+    monkeypatch.setattr(manifest, "_rows", watched)
+    manifest.write_manifest(batch, [(photos / "photo0.png", "x")] * 5 + [(Path("absent"), "y")])
+    table = pyarrow.parquet.ParquetFile(tmp_path / "manifest.parquet")
+    assert table.metadata.num_rows == 5
+    assert [table.metadata.row_group(n).num_rows for n in range(3)] == [2, 2, 1]
+
+
+def test_a_failure_in_a_process_is_told_in_its_own_sentence(photos, tmp_path):
+    run = start(photos, tmp_path / "out", "--processes", "2", "--weights", "absent.pth")
+    _, said = run.communicate(timeout=240)
+    assert run.returncode == 1
+    (line,) = said.splitlines()
+    assert line.startswith("uniformer: error: There is no file absent.pth")
+
+
+@pytest.mark.parametrize("processes", [0, -1, 100000])
+def test_an_impossible_number_of_processes_is_refused(processes):
+    with pytest.raises(ValueError, match="must be from 1 to 256"):
+        run_shares(lambda rank, count: 0, processes)

@@ -1,0 +1,174 @@
+"""The tabs that ask the analysis, in a real browser: figures, cancelling, sentences, files."""
+
+import json
+import time
+
+import pytest
+import torch
+from playwright.sync_api import expect
+
+import ui
+from analysis.errors import AnalysisError
+from analysis.progress import Progress
+from analysis.questions import QUESTIONS
+from ui import text
+from ui.tabs import compare, depth, fields, models
+from ui.words import depth as depth_words
+from ui.words import models as model_words
+from ui.words import questions as words
+from uniformer.weights import DATA
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 120_000
+"""Milliseconds that an answer may take on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def address():
+    torch.manual_seed(0)
+    page = ui.build(ui.Settings(weights=None))
+    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield url
+    page.close(verbose=False)
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Make the question of the first tab an endless one, and return what it has done."""
+    told = {"steps": 0, "closed": 0}
+
+    def endless(model, image):
+        try:
+            while True:
+                told["steps"] += 1
+                yield Progress(min(told["steps"], 999), 1000)
+                time.sleep(0.05)
+        finally:
+            told["closed"] += 1
+
+    monkeypatch.setitem(QUESTIONS, "profile", lambda model, image, **rest: endless(model, image))
+    monkeypatch.setattr("ui.asking.parameters_of", lambda ask: [])
+    return told
+
+
+def open_tab(page, name):
+    """Go to a tab by its name, from the row of tabs or from the menu of those with no room."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.is_visible():
+        page.locator("#tabs .overflow-menu > button").click()
+        tab = page.locator("#tabs .overflow-dropdown button", has_text=name)
+    tab.click()
+    page.wait_for_timeout(800)
+
+
+def answer_of(page, name):
+    """Press the button of a view and return its card once it has a figure."""
+    page.locator(f"#{name}-ask").click()
+    card = page.locator(f"#{name}-card .answer")
+    card.first.wait_for(timeout=PATIENCE)
+    return card
+
+
+def test_depth_shows_the_figure_its_sentence_and_files(visit):
+    page = visit()
+    open_tab(page, depth.NAME)
+    card = answer_of(page, "depth")
+    figure = card.get_by_role("img")
+    assert figure.evaluate("image => image.naturalWidth") > 1000
+    assert "Blocks of stage 3" in figure.get_attribute("alt")
+    expect(card.locator(".grade")).to_contain_text("statistic")
+    with page.expect_download() as download:
+        card.get_by_role("button", name="JSON").click()
+    content = json.loads(download.value.path().read_text())
+    assert content["question"] == "profile"
+    assert download.value.suggested_filename.endswith(".profile.json")
+    expect(page.locator("#depth-cancel")).to_be_disabled()
+
+
+def test_two_reaches_stand_side_by_side(visit):
+    page = visit()
+    open_tab(page, depth.NAME)
+    page.get_by_label(depth_words.BESIDE).click()
+    page.get_by_role("option", name=depth_words.BESIDES["window"]).click()
+    cards = answer_of(page, "depth")
+    expect(cards).to_have_count(2)
+    expect(cards.nth(0).locator(".of")).to_contain_text("global reach")
+    expect(cards.nth(1).locator(".of")).to_contain_text("window reach")
+
+
+@pytest.mark.parametrize(("tab", "name"), [(fields, "fields"), (compare, "compare")])
+def test_tab_answers_with_a_figure(visit, tab, name):
+    page = visit()
+    open_tab(page, tab.NAME)
+    figure = answer_of(page, name).get_by_role("img")
+    assert figure.evaluate("image => image.naturalWidth") > 500
+    assert figure.get_attribute("alt")
+
+
+def test_cancel_stops_the_work_and_the_next_question_is_answered(visit, toy):
+    page = visit()
+    open_tab(page, depth.NAME)
+    page.locator("#depth-ask").click()
+    expect(page.locator("#depth-status")).to_contain_text("Step", timeout=PATIENCE)
+    page.locator("#depth-cancel").click()
+    expect(page.locator("#depth-status")).to_contain_text(words.CANCELLED)
+    page.wait_for_timeout(2000)
+    assert toy["closed"] == 1
+    steps = toy["steps"]
+    page.wait_for_timeout(500)
+    assert toy["steps"] == steps
+    page.locator("#depth-ask").click()
+    expect(page.locator("#depth-status")).to_contain_text("Step", timeout=PATIENCE)
+    page.locator("#depth-cancel").click()
+
+
+def test_new_reach_stops_the_work_and_empties_the_tab(visit, toy):
+    page = visit()
+    open_tab(page, depth.NAME)
+    page.locator("#depth-ask").click()
+    expect(page.locator("#depth-status")).to_contain_text("Step", timeout=PATIENCE)
+    page.get_by_label(text.REACH_NAMES["window"], exact=True).check(force=True)
+    expect(page.locator("#depth-status")).not_to_contain_text("Step", timeout=PATIENCE)
+    expect(page.locator("#depth-ask")).to_be_enabled(timeout=PATIENCE)
+    assert toy["closed"] == 1
+
+
+def test_answer_for_a_picture_no_longer_shown_is_dropped(visit):
+    page = visit()
+    open_tab(page, compare.NAME)
+    answer_of(page, "compare")
+    page.get_by_label(text.REACH_NAMES["hybrid"], exact=True).check(force=True)
+    expect(page.locator("#compare-card .answer")).to_have_count(0, timeout=PATIENCE)
+
+
+def test_what_cannot_be_answered_is_a_sentence(visit, monkeypatch):
+    def refuse(model, image, **rest):
+        raise AnalysisError("Choose another reach for this.")
+        yield
+
+    monkeypatch.setitem(QUESTIONS, "compare", refuse)
+    monkeypatch.setattr("ui.asking.parameters_of", lambda ask: [])
+    page = visit()
+    open_tab(page, compare.NAME)
+    page.locator("#compare-ask").click()
+    alert = page.locator("#compare-status").get_by_role("alert")
+    expect(alert).to_have_text("Choose another reach for this.", timeout=PATIENCE)
+    expect(page.locator("#compare-card .answer")).to_have_count(0)
+
+
+def test_own_checkpoint_is_used_and_named(visit):
+    page = visit()
+    open_tab(page, models.NAME)
+    expect(page.locator(".banner")).to_have_attribute("data-trained", "false")
+    page.set_input_files("#own-model input[type=file]", DATA / "nano.safetensors")
+    expect(page.locator(".banner")).to_contain_text("Your file nano.safetensors", timeout=PATIENCE)
+    expect(page.locator(".banner")).to_have_attribute("data-trained", "true")
+    expect(page.locator("#model input").first).to_have_value(model_words.OWN_NAME)
+
+
+def test_phone_has_every_tab_within_its_width(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    for tab in (depth, fields, compare, models):
+        open_tab(page, tab.NAME)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, tab.NAME

@@ -1,0 +1,141 @@
+"""Whatever is sent to an endpoint is answered, by a result or by one sentence."""
+
+import json
+import math
+import tempfile
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from endpoints import SHORT_SIDE, photo
+from gradio.utils import get_upload_folder
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analysis.questions import QUESTIONS
+from analysis.questions.parameters import REQUIRED, parameters_of
+from ui import text
+from ui.api import endpoints as module
+from ui.settings import Settings
+from ui.shelf import ModelShelf
+
+CALLS, MANY_CALLS = 40, 600
+ENDPOINTS = ["segment", *QUESTIONS]
+PATHS = ["/etc/passwd", "../../app.py", "file:///etc/passwd", "C:\\x", "a\0b", "~", ".", "//"]
+MARKUP = ["<script>alert(1)</script>", "' OR 1=1 --", "{{7*7}}", "\u202e\ud83d\ude00", "\ud800"]
+NUMBERS = [math.nan, math.inf, -math.inf, -1, 0, 1e308, 2**31, -(2**63), 10**400, -0.0, 0.5]
+HOSTILE = st.one_of(
+    st.sampled_from([*PATHS, *MARKUP, *NUMBERS, None, True, [], {}, [[]], "", "1", "x" * 10**5]),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.recursive(st.none() | st.booleans() | st.text(max_size=3), st.lists, max_leaves=4),
+)
+
+
+@pytest.fixture(scope="module")
+def api():
+    return module._Api(ModelShelf({"nano": None}, 1), Settings(weights=None))
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    """A picture as it is when Gradio has taken it in."""
+    before = tempfile.tempdir
+    tempfile.tempdir = str(tmp_path_factory.mktemp("fuzz"))
+    folder = Path(get_upload_folder()) / "sent"
+    folder.mkdir(parents=True)
+    yield sent(str(photo(folder, size=(24, 32))))
+    tempfile.tempdir = before
+
+
+def sent(path):
+    return {"path": path, "orig_name": "x.png", "meta": {"_type": "gradio.FileData"}}
+
+
+def requests(api, name, picture):
+    """Arguments by name, most of them sound: what is wrong is met one at a time as well."""
+    own = [module.SHORT_SIDE] if name == "segment" else parameters_of(QUESTIONS[name])
+    sound = {p.name: sound_values(p) for p in api.common(*own)}
+    pictures = st.one_of(HOSTILE, st.sampled_from([sent(path) for path in PATHS]))
+    strategies = {"picture": rarely(pictures, st.just(picture))}
+    return st.fixed_dictionaries(
+        strategies | {name: rarely(HOSTILE, values) for name, values in sound.items()}
+    )
+
+
+def rarely(wild, usual):
+    return st.integers(0, 4).flatmap(lambda n: wild if n == 0 else usual)
+
+
+def sound_values(parameter):
+    if parameter.name == "short_side":
+        return st.just(SHORT_SIDE)
+    if parameter.name == "model":
+        return st.just("nano")
+    if parameter.choices is not None:
+        return st.sampled_from(parameter.choices)
+    if parameter.kind is bool:
+        return st.just(False)
+    if parameter.default is not REQUIRED:
+        return st.just(parameter.default)
+    return st.integers(0, 23)
+
+
+def answered(api, name, request):
+    """Whether a result came back; otherwise one clear sentence did."""
+    try:
+        result = api.segment(**request) if name == "segment" else api.ask(name, **request)
+    except gr.Error as refusal:
+        sentence = refusal.message
+        assert sentence != text.SERVER_FAILED, request
+        assert sentence.strip()
+        assert "\n" not in sentence
+        assert "Traceback" not in sentence
+        assert len(sentence) < 2000
+        return False
+    json.loads(result[0], parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    return True
+
+
+def fuzz(api, name, picture, calls):
+    outcomes = []
+
+    @settings(
+        max_examples=calls, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(requests(api, name, picture))
+    def attack(request):
+        outcomes.append(answered(api, name, request))
+
+    attack()
+    assert len(outcomes) >= calls
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(module, "QUESTION_SECONDS", 2)
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_every_call_is_answered(api, picture, name):
+    fuzz(api, name, picture, CALLS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_thousands_of_calls_are_answered(api, picture, name):
+    fuzz(api, name, picture, MANY_CALLS)
+
+
+def test_enough_calls_are_made():
+    assert len(ENDPOINTS) * MANY_CALLS >= 5000
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_file_that_was_not_sent_is_opened(picture, path, monkeypatch):
+    monkeypatch.setattr(module, "open_picture", lambda path: pytest.fail(f"{path} was opened"))
+    folder = get_upload_folder()
+    for wanted in (path, f"{folder}/../{path}", f"{folder}x/{path}", str(Path("app.py").resolve())):
+        with pytest.raises(ValueError, match="sent to this server"):
+            module.read_picture(sent(wanted), 10**6)

@@ -1,0 +1,145 @@
+"""Nobody reads what another visitor sent or was answered, whatever address or name they try."""
+
+import json
+import re
+from urllib.parse import quote
+
+import httpx
+import pytest
+from endpoints import SHORT_SIDE, photo
+from gradio_client import Client, handle_file
+from serving import ROOT, serving
+
+UNGUESSABLE = re.compile(r"[0-9a-f]{64}|[\w-]{22,}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("isolation")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def other(server, tmp_path_factory):
+    """Another visitor's request; returns the photo they sent."""
+    file = photo(tmp_path_factory.mktemp("other"), seed=7)
+    client = Client(server.url, verbose=False)
+    client.predict(picture=handle_file(str(file)), short_side=SHORT_SIDE, api_name="/segment")
+    return file
+
+
+def files(server):
+    """Every file this server has made, in gradio's folder and outside of it."""
+    everything = [path for path in server.temporary.rglob("*") if path.is_file()]
+    shared = [path for path in everything if "gradio" in path.relative_to(server.temporary).parts]
+    return shared, [path for path in everything if path not in shared]
+
+
+def fetch(server, path):
+    return server.get(f"/gradio_api/file={quote(str(path))}")
+
+
+def test_only_names_nobody_can_guess_are_served(server, other):
+    shared, _ = files(server)
+    assert any(path.name == other.name for path in shared)
+    for path in shared:
+        assert UNGUESSABLE.fullmatch(path.parent.name), path
+
+
+def test_what_the_server_keeps_for_itself_is_not_served_even_by_its_exact_path(server, other):
+    _, kept = files(server)
+    assert kept
+    places = [*kept, *{path.parent for path in kept}]
+    for path in places:
+        assert fetch(server, path).status_code in (403, 404), path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ROOT / "app.py",
+        ROOT / "uniformer/data/nano.safetensors",
+        ROOT / "assets/examples",
+        "/etc/passwd",
+        "/proc/self/environ",
+        "/proc/self/cwd/app.py",
+        "app.py",
+        "./app.py",
+        "~/.bashrc",
+        "//etc/passwd",
+        "file:///etc/passwd",
+        "http://127.0.0.1:1/secret",
+        "http://169.254.169.254/latest/meta-data",
+        "a\0b",
+    ],
+)
+def test_no_other_file_is_served(server, path):
+    assert not fetch(server, path).is_success
+
+
+def test_no_folder_is_listed_and_no_way_leads_up(server, other):
+    shared, _ = files(server)
+    sent = next(path for path in shared if path.name == other.name)
+    folder = sent.parent.parent
+    tries = [folder, sent.parent, folder / other.name, folder / "*" / other.name]
+    tries += [
+        f"{sent}/../../../lock",
+        f"{folder}/%2e%2e/%2e%2e/lock",
+        f"{folder}/../../../output.txt",
+    ]
+    for path in tries:
+        assert not fetch(server, path).is_success, path
+        assert not server.get(f"/gradio_api/file={path}").is_success, path
+
+
+@pytest.mark.parametrize("kind", ["meta", "plain", "url", "stream"])
+def test_an_endpoint_opens_only_what_was_sent_to_it(server, other, kind):
+    _, kept = files(server)
+    for path in [kept[0], ROOT / "assets/examples/coffee.jpg", "/etc/passwd"]:
+        picture = {"path": str(path)}
+        if kind != "plain":
+            picture["meta"] = {"_type": "gradio.FileData"}
+        if kind == "url":
+            picture["url"] = f"{server.url}/gradio_api/file={path}"
+        if kind == "stream":
+            picture["is_stream"] = True
+        said = call(server, "segment", [picture, SHORT_SIDE, "nano", None, None])
+        assert "event: error" in said
+        assert "root:" not in said
+        assert "Traceback" not in said
+
+
+def test_the_events_of_the_page_cannot_be_called_by_name(server):
+    config = server.get("/config").json()
+    private = [e for e in config["dependencies"] if e["api_visibility"] == "private"]
+    public = {e["api_name"] for e in config["dependencies"] if e["api_visibility"] == "public"}
+    assert len(private) > 10
+    assert {"models", "segment", "probe"} <= public
+    listed = server.get("/gradio_api/info").json()
+    assert set(listed["named_endpoints"]) == {f"/{name}" for name in public}
+    assert listed["unnamed_endpoints"] == {}
+    for event in private:
+        answer = httpx.post(f"{server.url}/gradio_api/call/{event['api_name']}", json={"data": []})
+        assert not answer.is_success, event["api_name"]
+
+
+def test_what_another_visit_was_answered_cannot_be_asked_for(server, other):
+    address = f"{server.url}/gradio_api/call/segment"
+    for guess in ("0", "1", "a" * 32, "../segment", "*"):
+        with httpx.stream("GET", f"{address}/{quote(guess, safe='')}", timeout=30) as answer:
+            said = answer.read().decode() if answer.status_code != 200 else ""
+        assert "share" not in said
+
+
+def call(server, name, data):
+    """Send a request as any program can and return all that the server says to it."""
+    address = f"{server.url}/gradio_api/call/{name}"
+    event = httpx.post(address, json={"data": data}, timeout=60).json()["event_id"]
+    return httpx.get(f"{address}/{event}", timeout=120).text
+
+
+def test_too_few_arguments_are_refused_without_a_trace(server):
+    said = call(server, "probe", [])
+    assert "event: error" in said
+    assert "Traceback" not in said
+    assert "File " not in json.dumps(said)

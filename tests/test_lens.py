@@ -1,0 +1,156 @@
+"""The functions behind the lens, without a browser."""
+
+import base64
+import json
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analysis import (
+    AnalysisError,
+    global_affinity,
+    global_row_statistics,
+    local_affinity,
+    local_row_statistics,
+)
+from analysis.atlas import ERROR_OF_PEAK
+from analysis.report.lens import first_pieces
+from ui.handlers import Handlers
+from ui.settings import Settings
+from ui.shelf import ModelShelf
+from uniformer.config import MODELS
+
+CHOICES = {1: (0, None), 2: (2, None), 3: (5, None), 4: (1, 3)}
+
+
+@pytest.fixture(scope="module")
+def handlers():
+    return Handlers(Settings())
+
+
+@pytest.fixture(scope="module")
+def shown(handlers, tmp_path_factory):
+    """A small picture of noise with its payload."""
+    path = tmp_path_factory.mktemp("photo") / "noise.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    answer = handlers.open_photo(handlers.first.selection, str(path), path.name)
+    return answer.selection, handlers.lens(answer.selection)
+
+
+def unpack(packed, dtype=np.uint8):
+    return np.frombuffer(zlib.decompress(base64.b64decode(packed)), dtype)
+
+
+def test_page_opens_with_a_lens_that_answers_every_block(handlers):
+    payload = handlers.lens(handlers.first.selection)
+    sent = {(piece["stage"], piece["block"]) for piece in payload["pieces"]}
+    depths = MODELS["nano"].backbone.depths
+    assert sent == {(stage, block) for stage in (1, 2, 3, 4) for block in range(depths[stage - 1])}
+    assert payload["model"] == "nano"
+    assert len(json.dumps(payload)) < 3e6
+
+
+def test_payload_decodes_to_the_rows_of_the_analysis(handlers, shown):
+    selection, payload = shown
+    traced = handlers.trace(selection)
+    layout = {stage["stage"]: stage for stage in payload["stages"]}
+    for piece in payload["pieces"]:
+        stage, block = piece["stage"], piece["block"]
+        rows, columns = layout[stage]["rows"], layout[stage]["columns"]
+        assert (rows, columns) == traced.grid(stage).shape
+        token = (rows // 2, columns // 3)
+        if stage <= 2:
+            want = local_affinity(traced, stage, block, token).norm_share
+        else:
+            want = global_affinity(traced, stage, block, token).weight.mean(0)
+        codes = unpack(piece["codes"]).reshape(rows, columns, *want.shape)[token]
+        peak = unpack(piece["maps"], np.float32).reshape(-1, rows, columns)[0][token]
+        error = np.abs((codes / 255) ** 2 * peak - want).max()
+        assert error <= ERROR_OF_PEAK * peak + 1e-7
+
+
+def test_exact_values_are_those_of_the_analysis(handlers, shown):
+    selection, _ = shown
+    values = handlers.probe(selection, 40, 21, CHOICES)
+    traced = handlers.trace(selection)
+    for stage in (1, 2):
+        token = traced.grid(stage).token_at(40, 21)
+        want = local_affinity(traced, stage, CHOICES[stage][0], token)
+        got = values["stages"][str(stage)]
+        assert got["weight"] == want.norm_share.ravel().tolist()
+        assert got["distance_px"] == local_row_statistics(want).heads.distance_px[0]
+    token = traced.grid(3).token_at(40, 21)
+    row = global_affinity(traced, 3, 5, token)
+    mean = replace(row, weight=row.weight.mean(0, keepdims=True), padding_mass=np.zeros(1))
+    got = values["stages"]["3"]
+    assert got["weight"] == row.weight.mean(0).ravel().tolist()
+    assert got["entropy"] == global_row_statistics(mean).heads.entropy[0]
+    assert sum(share for _, share in got["composition"]) == pytest.approx(1)
+    last = global_affinity(traced, 4, 1, traced.grid(4).token_at(40, 21))
+    got = values["stages"]["4"]
+    assert got["weight"] == last.weight[3].ravel().tolist()
+    assert got["mass_5x5"] == global_row_statistics(last).heads.mass_5x5[3]
+
+
+def test_values_without_meaning_are_sent_as_json(handlers, shown):
+    alone = handlers.change_reach(shown[0], "window", 1)  # a single key has no entropy
+    values = handlers.probe(alone.selection, 0, 0, {3: (0, None)})
+    assert values["stages"]["3"]["entropy"] is None
+    json.dumps(values, allow_nan=False)
+
+
+def test_changed_reach_is_traced_anew_and_seen_in_the_payload(handlers, shown):
+    local = handlers.change_reach(shown[0], "window", 2)
+    before, after = shown[1], handlers.lens(local.selection)
+    assert [stage["windows"] for stage in before["stages"]][2] == (None,) * 6
+    assert [stage["windows"] for stage in after["stages"]][2] == (2,) * 6
+    assert handlers.trace(shown[0]).reach == "global"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "choice"), [(96, 0, (0, None)), (0, 0, (9, None)), (0, 0, (0, 99))]
+)
+def test_what_does_not_exist_is_refused(handlers, shown, x, y, choice):
+    with pytest.raises(AnalysisError, match=r"\.$"):
+        handlers.probe(shown[0], x, y, {3: choice})
+
+
+def test_blocks_beyond_the_bytes_are_left_for_later_last_blocks_first(handlers, shown):
+    traced = handlers.trace(shown[0])
+    assert [(sent["stage"], sent["block"]) for sent in first_pieces(traced, 1)] == [(1, 1)]
+    later = handlers.lens_piece(shown[0], 4, 0, 2)
+    assert (later["key"], later["head"]) == (shown[0].key, 2)
+
+
+def test_labels_of_the_lens_are_those_of_the_segment_tab(handlers, shown):
+    payload, view = shown[1], handlers.view(shown[0])
+    assert payload["labels"] == view["labels"]
+    assert [entry["name"] for entry in payload["classes"]] == [row["name"] for row in view["rows"]]
+
+
+def test_trace_is_made_once_and_counted_in_the_store(handlers, shown):
+    held = handlers.held(shown[0])
+    assert handlers.trace(shown[0]) is handlers.trace(shown[0]) is held.trace
+    assert held.bytes > held.trace.bytes > 0
+
+
+def test_dropped_model_takes_its_traces_along(monkeypatch):
+    monkeypatch.setitem(MODELS, "other", replace(MODELS["nano"], name="other"))
+    dropped = []
+    shelf = ModelShelf({"nano": None, "other": None}, 1, dropped.append)
+    with shelf.borrow_original("nano", "global", 32) as first:
+        pass
+    with shelf.borrow("other", "global", 32):
+        pass
+    assert dropped == [first]
+
+
+def test_store_lets_go_of_the_traces_of_a_dropped_model(handlers, shown):
+    model = handlers.trace(shown[0]).model
+    handlers._store.drop_traces(model)
+    assert handlers.held(shown[0]).trace is None
+    assert handlers.trace(shown[0]).model is model

@@ -1,0 +1,75 @@
+"""The endpoints as tools of an agent: a real MCP client, over the wire."""
+
+import ast
+import base64
+import io
+import json
+
+import pytest
+from endpoints import SHORT_SIDE, call_tool, data_url, endpoints, mcp_session, photo
+from PIL import Image
+
+from analysis.questions import QUESTIONS
+
+
+@pytest.fixture(scope="module")
+def url():
+    with endpoints() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    return data_url(photo(tmp_path_factory.mktemp("mcp")))
+
+
+def call(url, tool, **given):
+    return mcp_session(url, lambda session: call_tool(session, tool, given))
+
+
+def test_tools_are_the_endpoints_and_every_argument_is_explained(url):
+    tools = {t.name: t for t in mcp_session(url, lambda session: session.list_tools()).tools}
+    assert set(tools) == {"models", "segment", *(name.replace("-", "_") for name in QUESTIONS)}
+    for tool in tools.values():
+        assert tool.description
+        assert ":class:" not in tool.description
+        for argument in tool.inputSchema["properties"].values():
+            assert argument["description"]
+    probe = tools["probe"].inputSchema
+    assert set(probe["required"]) == {"picture", "x", "y"}
+    assert probe["properties"]["x"]["type"] == "integer"
+    assert "url" in probe["properties"]["picture"]["format"]
+
+
+def test_a_picture_is_segmented(url, address):
+    answer = call(url, "segment", picture=address, short_side=SHORT_SIDE)
+    assert not answer.isError
+    found = json.loads(answer.content[0].text)
+    assert sum(row["share"] for row in found["table"]) == pytest.approx(1)
+    shown = next(part for part in answer.content if part.type == "image")
+    image = Image.open(io.BytesIO(base64.b64decode(shown.data)))
+    assert (image.mode, image.size) == ("L", (96, 72))
+
+
+def test_a_pixel_is_probed(url, address):
+    answer = call(url, "probe", picture=address, x=9, y=5, short_side=SHORT_SIDE)
+    assert not answer.isError
+    assert json.loads(answer.content[0].text)["question"] == "probe"
+    assert any(part.type == "image" for part in answer.content)
+
+
+def test_a_client_that_wants_no_progress_gets_all_of_it_as_one_text(url, address):
+    given = {"picture": address, "short_side": SHORT_SIDE}
+    answer = mcp_session(url, lambda session: session.call_tool("segment", given))
+    (part,) = answer.content
+    content, *files = ast.literal_eval(part.text)
+    assert json.loads(content)["table"]
+    assert all(file["url"].startswith("http") for file in files)
+
+
+def test_a_refusal_is_one_sentence(url, address):
+    answer = call(url, "probe", picture=address, x=-1, y=5, short_side=SHORT_SIDE)
+    assert answer.isError
+    (part,) = answer.content
+    assert "Traceback" not in part.text
+    assert "\n" not in part.text

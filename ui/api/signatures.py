@@ -1,0 +1,111 @@
+"""Make a function from the description of its parameters, for Gradio to describe to callers."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import gradio as gr
+
+from analysis.questions.parameters import REQUIRED, Parameter
+
+PICTURE = "the picture: a file, or the http(s) address of one"
+
+
+def make_endpoint(
+    name: str,
+    summary: str,
+    parameters: Sequence[Parameter] | None,
+    returns: Sequence[tuple[Any, str]],
+    answer: Callable[..., Any],
+) -> Callable[..., Any]:
+    """Return a function called ``name`` that passes its arguments on to ``answer`` by name.
+
+    It takes a file, ``picture``, and then ``parameters``, those without a default first; with None
+    instead of parameters it takes nothing. Signature, hints and docstring say so, with
+    ``summary`` before and ``returns``, a hint and words each, after.
+    """
+    parameters = sorted(parameters, key=_has_default) if parameters is not None else None
+    entries = [] if parameters is None else [_picture(), *map(_entry, parameters)]
+    names = [entry.name for entry in entries]
+
+    def endpoint(*values: Any) -> Any:
+        return answer(**dict(zip(names, values, strict=True)))
+
+    hints = [hint for hint, _ in returns]
+    result = hints[0] if len(hints) == 1 else tuple[tuple(hints)]
+    endpoint.__name__ = endpoint.__qualname__ = name
+    endpoint.__signature__ = inspect.Signature(entries, return_annotation=result)
+    endpoint.__annotations__ = {entry.name: entry.annotation for entry in entries}
+    endpoint.__annotations__["return"] = result
+    endpoint.__doc__ = _docstring(summary, parameters, [words for _, words in returns])
+    return endpoint
+
+
+def check(parameter: Parameter, value: Any) -> Any:
+    """Return ``value`` if ``parameter`` may have it; ``ValueError`` says what it may be.
+
+    Nothing is converted, but a whole number may stand for any number.
+    """
+    if value is None and (parameter.optional or parameter.default is None):
+        return None
+    if parameter.choices is not None:
+        # By identity of type as well: 1 is not True.
+        if any(type(value) is type(choice) and value == choice for choice in parameter.choices):
+            return value
+        raise ValueError(
+            f"{parameter.name} must be one of {', '.join(map(str, parameter.choices))}."
+        )
+    words, fits = _KINDS[parameter.kind]
+    if not fits(value):
+        raise ValueError(f"{parameter.name} must be {words}.")
+    return value
+
+
+LARGEST = 2**31 - 1
+LONGEST = 200
+
+_KINDS: dict[type, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    int: (
+        f"a whole number between -{LARGEST} and {LARGEST}",
+        lambda value: type(value) is int and abs(value) <= LARGEST,
+    ),
+    float: (
+        f"a number between -{LARGEST} and {LARGEST}",
+        lambda value: type(value) in (int, float) and abs(value) <= LARGEST,  # no NaN either
+    ),
+    str: (
+        f"text of at most {LONGEST} characters",
+        lambda value: isinstance(value, str) and len(value) <= LONGEST,
+    ),
+}
+
+
+def _has_default(parameter: Parameter) -> bool:
+    return parameter.default is not REQUIRED
+
+
+def _picture() -> inspect.Parameter:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter("picture", kind, annotation=gr.FileData)
+
+
+def _entry(parameter: Parameter) -> inspect.Parameter:
+    hint = parameter.kind if parameter.choices is None else Literal[parameter.choices]
+    return inspect.Parameter(
+        parameter.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=parameter.default,
+        annotation=hint | None if parameter.optional else hint,
+    )
+
+
+def _docstring(summary: str, parameters: Sequence[Parameter] | None, returns: Sequence[str]) -> str:
+    lines = [re.sub(r":\w+:`~?([^`]+)`", r"\1", summary).replace("``", "")]
+    if parameters is not None:
+        lines += ["", "Args:", f"    picture: {PICTURE}"]
+        lines += [f"    {parameter.name}: {parameter.help}" for parameter in parameters]
+    return "\n".join([*lines, "", "Returns:", *(f"    {words}" for words in returns)])

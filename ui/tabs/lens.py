@@ -1,0 +1,78 @@
+"""The lens tab: a probe on the picture, and what all four stages looked at to label that pixel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from ui import text_lens
+from ui.examples import ASSETS
+from ui.handlers import Handlers
+from ui.selection import Selection
+from ui.session import LIGHT, Session, attempt
+
+NAME = text_lens.TAB
+# One script: the parts share their names, and the last one starts it.
+SCRIPTS = ("lens_data.js", "lens_draw.js", "lens_zoom.js", "lens_pins.js", "lens.js")
+
+
+def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+    """Add the lens to the page that is being built, and wire it.
+
+    Moving the probe sends nothing. A click and the choice of a block or head become part of the
+    shared selection; a block or head that was not sent yet comes as ``piece``.
+    """
+    lens = gr.HTML(
+        None,
+        html_template=(ASSETS / "lens.html").read_text(),
+        js_on_load="\n".join((ASSETS / name).read_text() for name in SCRIPTS),
+        elem_id="lens",
+        apply_default_css=False,
+        text=text_lens.LENS,
+        panels=text_lens.PANELS,
+        grades=text_lens.GRADES,
+        piece=None,
+        exact=None,
+        go=None,
+    )
+    session.lens = lens
+    session.fill(tab, [lens], lambda now: [handlers.lens(now)])
+
+    def probe(now: Selection, event: gr.EventData) -> list[Any]:
+        choices = {int(stage): tuple(choice) for stage, choice in event.choices.items()}
+        values, sentence = attempt(lambda: handlers.probe(now, event.x, event.y, choices))
+        if sentence:
+            return [gr.skip(), gr.skip(), sentence]
+        return [replace(now, pixel=(event.x, event.y)), gr.HTML(exact=values), ""]
+
+    def choose(now: Selection, event: gr.EventData) -> list[Any]:
+        chosen = replace(now, stage=event.stage, block=event.block, head=event.head)
+        if event.held:
+            return [chosen, gr.skip(), ""]
+        values, sentence = attempt(
+            lambda: handlers.lens_piece(now, event.stage, event.block, event.head)
+        )
+        if sentence:
+            return [gr.skip(), gr.skip(), sentence]
+        return [chosen, gr.HTML(piece=values), ""]
+
+    shared = [session.selection, lens, session.message]
+    lens.probe(probe, session.selection, shared, show_progress="hidden", **LIGHT)
+    lens.choose(choose, session.selection, shared, show_progress="hidden", **LIGHT)
+
+
+def show_place_after(event: Any, session: Session) -> None:
+    """Move the probe to the pixel of the selection after ``event``, if the lens is open by then.
+
+    An update would wipe the words of a lens that was never shown, so it is no output of ``event``.
+    """
+
+    def show(now: Selection, open_tab: str) -> Any:
+        if open_tab != "lens" or now.pixel is None:
+            return gr.skip()
+        return gr.HTML(go={"key": now.key, "pixel": now.pixel})
+
+    inputs = [session.selection, session.open_tab]
+    event.then(show, inputs, session.lens, show_progress="hidden", **LIGHT)

@@ -1,0 +1,1 @@
+"""The sentences of the tabs, one file per tab."""

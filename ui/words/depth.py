@@ -1,0 +1,34 @@
+"""Every sentence of the tab on local and global affinity."""
+
+from __future__ import annotations
+
+TAB = "Local vs global"
+GRADE = "S · statistic"
+SAYS = (
+    "How far and how evenly every block and head looks, from the first convolution to the last "
+    "attention. It says where weights lie on this one picture, not what the label rests on."
+)
+WHAT = "Measure"
+WHATS = {
+    "profile": "Distance and entropy",
+    "representation": "Token similarity",
+    "rollout": "Flow to the chosen pixel",
+}
+WHAT_INFO = {
+    "profile": (
+        "Mean distance, entropy and mass near the token, for every block and head, beside what "
+        "uniform weights would give."
+    ),
+    "representation": (
+        "How alike the tokens of each block are, how alike the blocks, and of what rank; beside "
+        "the same network with random weights."
+    ),
+    "rollout": (
+        "Where the output of stage 4 around the pixel flows from, through attention and "
+        "convolution down to the picture. A heuristic: no class enters."
+    ),
+}
+NULLS = "Also random weights and shuffled pixels (three times as long)"
+BESIDE = "Beside it"
+BESIDE_NONE = "nothing"
+BESIDES = {"global": "global reach", "hybrid": "hybrid reach", "window": "window reach"}

@@ -1,0 +1,18 @@
+"""Every sentence of the tab on receptive fields."""
+
+from __future__ import annotations
+
+TAB = "Receptive fields"
+GRADE = "S · statistic"
+SAYS = (
+    "Which pixels can move the units at the chosen pixel at all (white box), and how strongly each "
+    "does in this picture (heat). It shows sensitivity, not what speaks for a class."
+)
+COMPARE = "Measure as well"
+COMPARES = {"reaches": "the other reaches, same weights", "untrained": "random weights"}
+PEERS = "Other networks"
+PEERS_INFO = (
+    "With pretrained weights if this server can fetch them, else random ones: each map says which."
+)
+PROBES = "Random probes"
+PROBES_INFO = "Errors fall with the square root of their number, and the time grows with it."
