@@ -40,7 +40,7 @@ async function show(payload) {
   }
   drawScale();
   update();
-  goTo();
+  if (data.pixel) move(...data.pixel);
   element.dataset.shown = data.key;
 }
 

@@ -24,7 +24,7 @@ def address():
 
 
 def open_tab(page, name):
-    page.get_by_role("tab", name=name, exact=True).click()
+    page.get_by_role("tab", name=name, exact=True).click(timeout=PATIENCE)
 
 
 def answer_of(page, name):
@@ -99,8 +99,8 @@ def test_tour_sets_the_page_in_six_steps(visit):
     expect(page.locator("#tour-next")).to_be_disabled()
 
 
-def test_link_restores_example_reach_pixel_and_tab(visit, address, browser):
-    page = visit()
+def test_link_restores_example_reach_pixel_and_tab(visit, address):
+    page = visit(viewport={"width": 1600, "height": 900})
     example = list(EXAMPLES)[2]
     query = f"?example={example}&model=nano&reach=window&window=8&x=100&y=60&tab=lens"
     page.goto(address + query)
@@ -113,7 +113,7 @@ def test_link_restores_example_reach_pixel_and_tab(visit, address, browser):
 
 
 def test_report_is_downloaded(visit):
-    page = visit()
+    page = visit(viewport={"width": 1600, "height": 900})
     open_tab(page, share.TAB)
     with page.expect_download(timeout=PATIENCE) as download:
         page.locator("#share-report").click()

@@ -62,7 +62,7 @@ class Session:
         self.selection = gr.State(first)
         self.message = gr.HTML(elem_id="message")
         self.open_tab = gr.State(open_tab)
-        self._shown = gr.State({open_tab: first.key})
+        self.shown = gr.State({open_tab: first.key})
         self._panels: dict[str, _Panel] = {}
         self.running: list[Any] = []
         self.made: list[Any] = []
@@ -92,8 +92,8 @@ class Session:
 
         tab.select(
             opened,
-            [self.selection, self._shown],
-            [self.open_tab, self._shown, self.message, *outputs],
+            [self.selection, self.shown],
+            [self.open_tab, self.shown, self.message, *outputs],
             show_progress="minimal",
             show_progress_on=outputs,
             **HEAVY,
@@ -117,8 +117,8 @@ class Session:
 
         event.then(
             refill,
-            [self.selection, self.open_tab, self._shown],
-            [self._shown, self.message, *self.outputs],
+            [self.selection, self.open_tab, self.shown],
+            [self.shown, self.message, *self.outputs],
             show_progress="minimal",
             show_progress_on=self.outputs,
             **HEAVY,

@@ -38,7 +38,14 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
         go=None,
     )
     session.lens = lens
-    session.fill(tab, [lens], lambda now: [handlers.lens(now)])
+
+    def fill(now: Selection) -> list[Any]:
+        # With its words: an update that comes before the lens is first shown replaces all of it.
+        value = handlers.lens(now) | {"pixel": now.pixel}
+        words = {"text": text_lens.LENS, "panels": text_lens.PANELS, "grades": text_lens.GRADES}
+        return [gr.HTML(value, **words, piece=None, exact=None, go=None)]
+
+    session.fill(tab, [lens], fill)
 
     def probe(now: Selection, event: gr.EventData) -> list[Any]:
         choices = {int(stage): tuple(choice) for stage, choice in event.choices.items()}
@@ -64,15 +71,16 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
 
 
 def show_place_after(event: Any, session: Session) -> None:
-    """Move the probe to the pixel of the selection after ``event``, if the lens is open by then.
+    """Move the probe to the pixel of the selection after ``event``, if the lens shows its result.
 
-    An update would wipe the words of a lens that was never shown, so it is no output of ``event``.
+    An update would wipe the words of a lens that was never shown; that one finds the pixel in what
+    it is filled with.
     """
 
-    def show(now: Selection, open_tab: str) -> Any:
-        if open_tab != "lens" or now.pixel is None:
+    def show(now: Selection, shown: dict[str, Any]) -> Any:
+        if shown.get("lens") != now.key or now.pixel is None:
             return gr.skip()
         return gr.HTML(go={"key": now.key, "pixel": now.pixel})
 
-    inputs = [session.selection, session.open_tab]
+    inputs = [session.selection, session.shown]
     event.then(show, inputs, session.lens, show_progress="hidden", **LIGHT)

@@ -104,9 +104,9 @@ def _wire_choices(
         **quiet,
     )
     choices["paint"].input(
-        lambda now, paint: gr.ImageEditor(
-            picture_to_paint(handlers, now) if paint else None, visible=paint
-        ),
+        lambda paint: gr.ImageEditor(visible=paint), choices["paint"], painted, **quiet
+    ).then(  # an editor takes a picture only once it is there
+        lambda now, paint: picture_to_paint(handlers, now) if paint else gr.skip(),
         [now, choices["paint"]],
         painted,
         **quiet,

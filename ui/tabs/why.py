@@ -105,13 +105,16 @@ def _wire_region(
 
     def choose(now: Selection, region: str) -> list[Any]:
         if region == "mask":
-            return [now, gr.ImageEditor(picture_to_paint(handlers, now), visible=True)]
+            return [now, gr.ImageEditor(visible=True)]
         return [replace(now, region=region), gr.ImageEditor(visible=False)]
 
+    inputs = [session.selection, region]
     region.input(
-        choose,
-        [session.selection, region],
-        [session.selection, painted],
+        choose, inputs, [session.selection, painted], show_progress="hidden", **LIGHT
+    ).then(  # an editor takes a picture only once it is there
+        lambda now, region: picture_to_paint(handlers, now) if region == "mask" else gr.skip(),
+        inputs,
+        painted,
         show_progress="hidden",
         **LIGHT,
     )
