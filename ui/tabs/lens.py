@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
+from analysis.report.template import fill
 from ui import text_lens
 from ui.examples import ASSETS
 from ui.handlers import Handlers
@@ -24,28 +26,23 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     Moving the probe sends nothing. A click and the choice of a block or head become part of the
     shared selection; a block or head that was not sent yet comes as ``piece``.
     """
+    # Words are put in here, not sent as properties: an update that reaches a lens not shown yet
+    # would replace them all.
+    words = {"text": text_lens.LENS, "panels": text_lens.PANELS, "grades": text_lens.GRADES}
+    script = "\n".join((ASSETS / name).read_text() for name in SCRIPTS)
     lens = gr.HTML(
         None,
-        html_template=(ASSETS / "lens.html").read_text(),
-        js_on_load="\n".join((ASSETS / name).read_text() for name in SCRIPTS),
+        html_template=fill((ASSETS / "lens.html").read_text(), words),
+        js_on_load=script.replace("props.text", json.dumps(text_lens.LENS)),
         elem_id="lens",
         apply_default_css=False,
-        text=text_lens.LENS,
-        panels=text_lens.PANELS,
-        grades=text_lens.GRADES,
         piece=None,
         exact=None,
         go=None,
     )
     session.lens = lens
 
-    def fill(now: Selection) -> list[Any]:
-        # With its words: an update that comes before the lens is first shown replaces all of it.
-        value = handlers.lens(now) | {"pixel": now.pixel}
-        words = {"text": text_lens.LENS, "panels": text_lens.PANELS, "grades": text_lens.GRADES}
-        return [gr.HTML(value, **words, piece=None, exact=None, go=None)]
-
-    session.fill(tab, [lens], fill)
+    session.fill(tab, [lens], lambda now: [handlers.lens(now) | {"pixel": now.pixel}])
 
     def probe(now: Selection, event: gr.EventData) -> list[Any]:
         choices = {int(stage): tuple(choice) for stage, choice in event.choices.items()}
