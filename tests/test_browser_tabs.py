@@ -111,7 +111,7 @@ def test_cancel_stops_the_work_and_the_next_question_is_answered(visit, toy):
     open_tab(page, depth.NAME)
     page.locator("#depth-ask").click()
     expect(page.locator("#depth-status")).to_contain_text("Step", timeout=PATIENCE)
-    page.locator("#depth-cancel").dispatch_event("click")
+    page.locator("#depth-cancel").click()
     expect(page.locator("#depth-status")).to_contain_text(words.CANCELLED)
     page.wait_for_timeout(2000)
     assert toy["closed"] == 1
@@ -120,7 +120,7 @@ def test_cancel_stops_the_work_and_the_next_question_is_answered(visit, toy):
     assert toy["steps"] == steps
     page.locator("#depth-ask").click()
     expect(page.locator("#depth-status")).to_contain_text("Step", timeout=PATIENCE)
-    page.locator("#depth-cancel").dispatch_event("click")
+    page.locator("#depth-cancel").click()
 
 
 def test_new_reach_stops_the_work_and_empties_the_tab(visit, toy):
@@ -128,7 +128,7 @@ def test_new_reach_stops_the_work_and_empties_the_tab(visit, toy):
     open_tab(page, depth.NAME)
     page.locator("#depth-ask").click()
     expect(page.locator("#depth-status")).to_contain_text("Step", timeout=PATIENCE)
-    page.get_by_label(text.REACH_NAMES["window"], exact=True).dispatch_event("click")
+    page.get_by_label(text.REACH_NAMES["window"], exact=True).check()
     expect(page.locator("#depth-status")).not_to_contain_text("Step", timeout=PATIENCE)
     expect(page.locator("#depth-ask")).to_be_enabled(timeout=PATIENCE)
     assert toy["closed"] == 1

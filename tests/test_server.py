@@ -116,10 +116,6 @@ def test_too_large_a_request_is_refused_in_one_sentence(server, announced, route
         headers={"Content-Type": KINDS[route]},
     )
     assert answer.status_code == 413
-    if route == "upload" and not announced:  # Gradio's own reader stops first, in its own words
-        assert "Traceback" not in answer.text
-        assert len(answer.text) < 200
-        return
     sentence = answer.json()["detail"]
     assert sentence == "This server takes at most 65536 bytes at once: make it smaller."
 

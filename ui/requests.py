@@ -79,7 +79,7 @@ class BodyLimit:
         if int(dict(scope["headers"]).get(b"content-length", 0)) > self._max_bytes:
             await JSONResponse({"detail": self._sentence}, 413)(scope, receive, send)
             return
-        taken = 0
+        taken, refused = 0, False
 
         async def count() -> Message:
             nonlocal taken
@@ -89,7 +89,16 @@ class BodyLimit:
                 raise HTTPException(413, self._sentence)
             return message
 
-        await self._app(scope, count, send)
+        async def answer(message: Message) -> None:
+            nonlocal refused
+            # Gradio's reader of uploads refuses a large file itself, in words of its own.
+            refused = refused or message.get("status") == 413
+            if not refused:
+                await send(message)
+
+        await self._app(scope, count, answer)
+        if refused:
+            await JSONResponse({"detail": self._sentence}, 413)(scope, receive, send)
 
 
 async def tell_failure(request: Request, error: OSError) -> Response:
