@@ -17,6 +17,7 @@ from uniformer.config import MODELS, REACHES
 EXAMPLES = """examples:
   python -m uniformer segment photo.jpg
   python -m uniformer segment photos/ -o labelled --model small-upernet --weights my.pth
+  python -m uniformer video walk.mp4
   python -m uniformer models
   python -m uniformer inspect upernet_global_small.pth
   python -m uniformer convert upernet_global_small.pth upernet_global_small.safetensors
@@ -30,6 +31,10 @@ NAME.colors.png, NAME.overlay.png, NAME.npz (labels, confidence, entropy, margin
 is named at the end and does not stop the others; the exit code is then 1. Several photos get a
 table, manifest.parquet and manifest.csv. What is done already is not done again: after an
 interruption, run the same command once more. torchrun shares the photos among its processes."""
+
+VIDEO = """Label a film frame by frame. Writes it with the class colours over it, as WebM without
+sound, and beside it a CSV with the share of each class in every frame. Each frame is labelled on
+its own, so labels may flicker."""
 
 EVALUATE = """Score a model on annotated pictures: mIoU, mean and overall pixel accuracy, boundary
 IoU. The annotation of NAME.jpg is NAME.png, one class id per pixel, 255 for "not annotated"."""
@@ -89,6 +94,18 @@ def build_parser() -> Parser:
     )
     _add_model(segment)
     _add_prediction(segment)
+
+    video = commands.add_parser("video", help="label a film frame by frame", description=VIDEO)
+    video.add_argument("film", type=Path, metavar="FILM", help="MP4, WebM, AVI, ...")
+    video.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the labelled film, .webm (default: beside it, NAME.labelled.webm)",
+    )
+    _add_model(video)
+    _add_prediction(video)
 
     models = commands.add_parser("models", help="list the models")
     models.add_argument(

@@ -46,6 +46,19 @@ def run_segment(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def run_video(args: argparse.Namespace) -> int:
+    """Label a film frame by frame."""
+    from uniformer.video import label_video
+
+    target = args.output or args.film.with_name(f"{args.film.stem}.labelled.webm")
+    model = _open_model(args)
+    _warn_untrained(model)
+    with tqdm(unit="frame", disable=None) as bar:
+        frames = label_video(args.film, target, model, progress=_telling(bar), **_prediction(args))
+    print(f"{args.film}: {frames} frames -> {target}")
+    return 0
+
+
 def run_models(args: argparse.Namespace) -> int:
     """Print a line per model."""
     header = ["name", "parameters", "classes", "reach", "window", "mIoU*", "weights"]
@@ -86,18 +99,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
     model = _open_model(args)
     _warn_untrained(model)
     with tqdm(unit="picture", disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
         result = evaluate(
             model,
             args.images,
             args.annotations,
             zero_is_other=args.zero_is_other,
             resume=args.resume,
-            progress=progress,
+            progress=_telling(bar),
             **_prediction(args),
         )
     if args.output is not None:
@@ -108,6 +116,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "segment": run_segment,
+    "video": run_video,
     "models": run_models,
     "inspect": run_inspect,
     "convert": run_convert,
@@ -188,6 +197,16 @@ def _warn_untrained(model: Segmenter) -> None:
     """Say so when the labels mean nothing."""
     if not model.weights.trained:
         print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)
+
+
+def _telling(bar: tqdm) -> Callable[[int, int | None], None]:
+    """Return what tells ``bar`` how much is done and how much there is."""
+
+    def progress(done: int, total: int | None) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    return progress
 
 
 def _prediction(args: argparse.Namespace) -> dict[str, Any]:
