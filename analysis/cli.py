@@ -89,7 +89,7 @@ def build_parser() -> Parser:
     claims = commands.add_parser("claims", help="test the paper's claims on a folder of pictures")
     add_claims_options(claims)
     _add_model(claims, asks_reach=True)
-    claims.set_defaults(run=lambda args: run_claims(_open_model(args), args))
+    claims.set_defaults(run=lambda args: run_claims(_open_model(args), args), reach=None)
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 Grade = Literal["exact", "statistic", "causal", "heuristic"]
@@ -12,3 +13,10 @@ GRADES: dict[Grade, str] = {
     "causal": "C · causal, by intervention",
     "heuristic": "H · heuristic: check it against an intervention",
 }
+
+DOUBT: tuple[Grade, ...] = ("exact", "causal", "statistic", "heuristic")
+
+
+def most_doubtful(grades: Iterable[Grade]) -> Grade:
+    """Return the grade that several results together have: that of the most doubtful one."""
+    return max(grades, key=DOUBT.index)

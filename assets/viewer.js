@@ -1,5 +1,5 @@
 // The picture under its labels. Everything is drawn from one payload (ui/payload.py): moving the
-// probe, sliding the opacity and isolating a class send no request.
+// probe, sliding, choosing a map and isolating a class send no request.
 // Gradio provides `element`, `props`, `trigger` and `watch`.
 
 const part = (name) => element.querySelector(`[data-part="${name}"]`);
@@ -11,7 +11,9 @@ const slider = part("opacity");
 const VEIL = [16, 18, 17, 200]; // covers what is not isolated
 const LINE = [255, 255, 255]; // between neighbouring classes
 
-let view = null; // the payload with `labels` and `percent` decoded and `byIndex` added
+let view = null; // the payload with `labels` and `maps` decoded and `byIndex` added
+let showing = "labels"; // or the name of a map
+const opacities = { labels: 60, confidence: 90, entropy: 90, margin: 90 }; // percent
 let isolated = null; // class index, or null
 let probe = null; // pixel [x, y] of the picture as sent, or null
 
@@ -38,10 +40,13 @@ function findBorders({ labels, width, height }, alone) {
 
 async function show(payload) {
   if (!payload) return;
-  const [labels, percent] = await Promise.all([unpack(payload.labels), unpack(payload.percent)]);
+  const names = Object.keys(payload.maps);
+  const [labels, ...maps] = await Promise.all(
+    [payload.labels, ...names.map((name) => payload.maps[name])].map(unpack),
+  );
   if (payload !== props.value && payload.key !== props.value.key) return; // a newer one came
   const samePicture = view?.title === payload.title;
-  view = { ...payload, labels, percent };
+  view = { ...payload, labels, maps: Object.fromEntries(names.map((name, at) => [name, maps[at]])) };
   view.byIndex = new Map(payload.rows.map((row) => [row.index, row]));
   canvas.width = view.width;
   canvas.height = view.height;
@@ -68,20 +73,28 @@ const toPixel = (color, alpha) => {
 const packPixel = (red, green, blue, alpha) =>
   ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0; // canvas bytes are R, G, B, A
 
+const colorOf = (row) => (part("safe").checked ? row.safe_color : row.color);
+
 function paint() {
-  const opacity = slider.value / 100;
-  const colors = new Uint32Array(256);
+  const alpha = Math.round((255 * slider.value) / 100);
+  const values = view.maps[showing]; // none for the labels
+  const ramp = Uint32Array.from(view.colors, (color) => toPixel(color, alpha));
+  const classes = new Uint32Array(256).fill(packPixel(...VEIL));
+  const seen = new Uint8Array(256); // 1 for classes that are not under the veil
   for (const row of view.rows) {
-    const alone = isolated === null || row.index === isolated;
-    colors[row.index] = alone
-      ? toPixel(row.color, Math.round(255 * opacity))
-      : packPixel(...VEIL);
+    if (isolated !== null && row.index !== isolated) continue;
+    classes[row.index] = toPixel(colorOf(row), alpha);
+    seen[row.index] = 1;
   }
-  const line = packPixel(...LINE, Math.round(255 * Math.min(1, 1.3 * opacity)));
+  const line = packPixel(...LINE, Math.round(255 * Math.min(1, (1.3 * slider.value) / 100)));
   const image = pen.createImageData(view.width, view.height);
   const pixels = new Uint32Array(image.data.buffer);
   const { labels, borders } = view;
-  for (let i = 0; i < pixels.length; i++) pixels[i] = borders[i] ? line : colors[labels[i]];
+  const lined = !values || isolated !== null;
+  for (let i = 0; i < pixels.length; i++) {
+    if (lined && borders[i]) pixels[i] = line;
+    else pixels[i] = values && seen[labels[i]] ? ramp[values[i]] : classes[labels[i]];
+  }
   pen.putImageData(image, 0, 0);
 }
 
@@ -108,14 +121,14 @@ function listClasses() {
       const button = node("button", "class-row", "");
       button.type = "button";
       button.dataset.index = row.index;
-      button.style.setProperty("--color", row.color);
+      button.style.setProperty("--color", colorOf(row));
       button.style.setProperty("--share", row.share);
       const confidence = `${Math.round(100 * row.mean_confidence)} %`;
       button.append(
         node("i", "swatch", ""),
         node("span", "name", row.name),
         node("span", "share", inPercent(row.share)),
-        node("span", "detail", `${props.text.class_number} ${row.index} · ${row.color}`),
+        node("span", "detail", `${props.text.class_number} ${row.index} · ${colorOf(row)}`),
         node("span", "sure", `${confidence} ${props.text.sure}`),
         node("span", "bar", ""),
       );
@@ -155,9 +168,12 @@ function point(x, y) {
   probe = [x, y];
   const at = y * view.width + x;
   const row = view.byIndex.get(view.labels[at]);
-  part("tip-swatch").style.background = row.color;
+  const kind = showing === "labels" ? "confidence" : showing;
+  const value = `${view.maps[kind][at]} %`;
+  part("tip-swatch").style.background = colorOf(row);
   part("tip-name").textContent = row.name;
-  part("tip-percent").textContent = `${view.percent[at]} %`;
+  part("tip-percent").textContent =
+    showing === "labels" ? value : `${props.text[`show_${showing}`]} ${value}`;
   part("tip").hidden = part("probe").hidden = false;
   const left = (x + 0.5) / view.width;
   const top = (y + 0.5) / view.height;
@@ -200,14 +216,44 @@ stage.addEventListener("keydown", (event) => {
 // ---- controls
 
 slider.addEventListener("input", () => {
+  opacities[showing] = Number(slider.value);
   part("opacity-value").textContent = `${slider.value} %`;
   if (view) paintSoon();
 });
 
-element.addEventListener("click", (event) => {
-  const kind = event.target.closest("[data-kind]")?.dataset.kind;
-  if (kind) trigger("take_away", { kind, opacity: slider.value / 100 });
+function choose(kind) {
+  showing = kind;
+  for (const radio of part("shows").querySelectorAll("input")) radio.checked = radio.value === kind;
+  part("says").textContent = props.text[`says_${kind}`];
+  part("ramp").hidden = kind === "labels";
+  if (view) part("ramp-colors").style.background = `linear-gradient(90deg, ${view.colors})`;
+  slider.value = opacities[kind];
+  part("opacity-value").textContent = `${slider.value} %`;
+  hideTip();
+  if (view) paintSoon();
+}
+
+part("shows").addEventListener("change", (event) => choose(event.target.value));
+
+// Left of the line the picture is bare: before; right of it lies what is painted: after.
+part("divide").addEventListener("input", (event) => {
+  const share = `${event.target.value}%`;
+  canvas.style.clipPath = `inset(0 0 0 ${share})`;
+  part("divider").style.left = share;
+  part("divider").hidden = event.target.value === "0";
 });
 
+part("safe").addEventListener("change", () => {
+  if (!view) return;
+  listClasses();
+  isolate(isolated);
+});
+
+element.addEventListener("click", (event) => {
+  const kind = event.target.closest("[data-kind]")?.dataset.kind;
+  if (kind) trigger("take_away", { kind, opacity: opacities.labels / 100 });
+});
+
+choose("labels");
 watch("value", () => show(props.value));
 show(props.value);

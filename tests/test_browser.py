@@ -2,14 +2,18 @@
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 from playwright.sync_api import expect
 
 import ui
+from analysis.figures.canvas import color_steps
+from analysis.report.view import SAFE_COLORS
 from ui import text
 from ui.examples import EXAMPLES, FOLDER
 from uniformer import create_model, segment
@@ -109,6 +113,52 @@ def test_opacity_repaints_at_once_without_a_request(visit):
     slider.press("Home")
     assert (canvas_of(page)[..., 3] == 0).all()
     assert page.sent == []
+
+
+@pytest.mark.parametrize("kind", ["confidence", "entropy", "margin"])
+def test_a_map_has_its_colour_bar_its_sentence_and_its_values(visit, direct, kind):
+    page = visit()
+    upload(page, PHOTO)
+    page.sent.clear()
+    expect(page.locator('[data-part="ramp"]')).to_be_hidden()
+    page.get_by_text(text.VIEWER[f"show_{kind}"], exact=True).click()
+    expect(page.locator('[data-part="ramp"]')).to_be_visible()
+    expect(page.locator('[data-part="says"]')).to_have_text(text.VIEWER[f"says_{kind}"])
+    page.locator('[data-part="opacity"]').fill("100")
+    values = np.rint(100 * getattr(direct, kind)).astype(int)
+    palette = np.array([to_rgb(color) for color in color_steps(101)])
+    expected = np.rint(255 * palette[values])
+    page.wait_for_function("new Promise(requestAnimationFrame)")
+    assert np.abs(canvas_of(page)[..., :3] - expected).max() <= 1
+    page.locator('[data-part="stage"]').hover(position={"x": 20, "y": 20})
+    expect(page.locator('[data-part="tip-percent"]')).to_have_text(
+        re.compile(rf"^{text.VIEWER[f'show_{kind}']} \d+ %$")
+    )
+    assert page.sent == []
+
+
+def test_before_and_after_share_the_picture_at_the_line(visit):
+    page = visit()
+    divide = page.locator('[data-part="divide"]')
+    divide.fill("40")
+    expect(page.locator('[data-part="divider"]')).to_be_visible()
+    expect(page.locator('[data-part="paint"]')).to_have_css("clip-path", "inset(0px 0px 0px 40%)")
+    divide.fill("0")
+    expect(page.locator('[data-part="divider"]')).to_be_hidden()
+
+
+def test_safe_colours_are_those_of_the_legend_and_all_differ(visit):
+    page = visit()
+    upload(page, PHOTO)
+    page.get_by_label(text.VIEWER["safe"]).check()
+    page.locator('[data-part="opacity"]').fill("100")
+    named = [row["detail"].split(" · ")[1] for row in legend_of(page)]
+    assert named[:7] == list(SAFE_COLORS[: len(named)])
+    assert len(set(SAFE_COLORS)) == 7
+    page.wait_for_function("new Promise(requestAnimationFrame)")
+    painted = {tuple(color) for color in canvas_of(page)[..., :3].reshape(-1, 3)}
+    shown = {tuple(round(255 * part) for part in to_rgb(color)) for color in named}
+    assert painted <= shown | {(255, 255, 255)}  # the lines between classes
 
 
 def test_probe_names_the_class_under_the_cursor_without_a_request(visit, direct):

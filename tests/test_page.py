@@ -81,8 +81,12 @@ def test_view_holds_exact_labels_and_confidence_in_percent(handlers, photo):
     result = held(handlers, answer).result
     view = handlers.view(answer.selection)
     np.testing.assert_array_equal(unpack(view, "labels"), result.labels)
-    assert np.abs(unpack(view, "percent") / 100 - result.confidence).max() <= 0.00501
-    assert view["rows"] == [vars(row) for row in result.table()]
+    for name in ("confidence", "entropy", "margin"):
+        values = unpack(view | view["maps"], name) / 100
+        assert np.abs(values - getattr(result, name)).max() <= 0.00501
+    assert len(view["colors"]) == 101
+    rows = [{n: value for n, value in row.items() if n != "safe_color"} for row in view["rows"]]
+    assert rows == [vars(row) for row in result.table()]
     json.dumps(view)
 
 

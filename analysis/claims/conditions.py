@@ -18,6 +18,9 @@ from uniformer.config import HYBRID_PERIOD
 NEAR_TOKENS = {3: 2, 4: 1}
 """Radius of a neighbourhood in tokens: 80 and 96 pixels wide, alike in both stages."""
 
+CONTROL = " (control)"
+"""At the end of a condition's name: its random control."""
+
 RADII_TOKENS = {3: (0, 1, 2, 4), 4: (0, 1, 2)}
 """Radii up to 64 pixels of the network's input in both stages."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from analysis.claims.conditions import conditions
+from analysis.claims.conditions import CONTROL, conditions
 from analysis.interventions import controls
 from analysis.interventions.effect import Effect, effect_of
 from analysis.profile.depth_profile import MASSES, block_profile
@@ -62,7 +62,7 @@ def _effects(traced: Trace, annotation: np.ndarray | None, seed: int) -> Record:
         if condition.controlled:
             matched = controls(traced, condition.interventions, seed)
             if matched is not None:
-                runs[f"{condition.name} (control)"] = matched
+                runs[f"{condition.name}{CONTROL}"] = matched
         for name, interventions in runs.items():
             effect = effect_of(traced, interventions)
             found[name] = _numbers(effect, annotation, before)

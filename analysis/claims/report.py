@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from analysis.claims.findings import CONTROL, Findings
+from analysis.claims.conditions import CONTROL
+from analysis.claims.findings import Findings
 from analysis.claims.intervals import Interval
 from analysis.figures.claims import FIGURES
 from uniformer.files import replace_file
@@ -70,7 +71,7 @@ def _head(found: Findings, command: str) -> list[str]:
     origin = f"sha256 `{weights['sha256'][:16]}...`" if weights["sha256"] else weights["note"]
     accuracy = found.accuracy
     scored = (
-        f" Pixel accuracy on the {accuracy.pictures} annotated ones, unchanged model: "
+        f" Pixel accuracy of the unchanged model (annotated: {accuracy.pictures}): "
         f"{_percent(accuracy)}."
         if accuracy.pictures
         else ""
@@ -137,19 +138,21 @@ def _effects(found: Findings) -> list[str]:
                     _number(values["kl_nats"]),
                     "-" if control is None else _number(control["kl_nats"]),
                     _percent(values["flipped_share"]),
-                    _percent(values["accuracy_change"]),
+                    _points(values["accuracy_change"]),
                 ]
             )
         )
     return [
         "## C2, C3 and reach: what every change costs",
         "",
-        "`near` keeps edges to 5 x 5 tokens in stage 3, 3 x 3 in stage 4; `silent` removes the "
-        "attention, `mean` gives every token what a head gathers on average; `early` and `late` "
-        "are the halves of stage 3; `window` has windows of half the short side; `centre tap` "
-        "takes the neighbours from the local affinity.",
+        "`near` keeps edges to 5 x 5 tokens in stage 3, 3 x 3 in stage 4; `radius` those up to "
+        "that many tokens away, in all blocks of a stage; `silent` removes the attention, `mean` "
+        "gives every token what a head gathers on average; `early` and `late` are the halves of "
+        "stage 3; `window` has windows of half the short side; `centre tap` takes the neighbours "
+        "from the local affinity. The last column is the change of pixel accuracy in percentage "
+        "points.",
         "",
-        _row(["change", "KL, nats", "its control, nats", "pixels flipped", "accuracy change"]),
+        _row(["change", "KL, nats", "its control, nats", "pixels flipped", "accuracy, points"]),
         _row(["---"] * 5),
         *rows,
         "",
@@ -203,6 +206,12 @@ def _percent(value: Interval) -> str:
     if not value.pictures:
         return "-"
     return f"{100 * value.mean:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+
+
+def _points(value: Interval) -> str:
+    if not value.pictures:
+        return "-"
+    return f"{100 * value.mean:+.1f} [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
 
 
 def _row(cells: list[str]) -> str:

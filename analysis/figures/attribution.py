@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis.attribution.attribute import SCORE_UNITS, Attribution
 from analysis.attribution.methods import METHODS
 from analysis.errors import AnalysisError
-from analysis.evidence import Grade
+from analysis.evidence import most_doubtful
 from analysis.figures.canvas import QUIET, color_bar, heat, new_figure, outline, shared_limits
 from uniformer.classes import ClassSet
 
@@ -19,9 +19,6 @@ PERCENTILE = 99
 """Where the colours end: a few outliers would leave the rest of a map white."""
 
 COLUMNS = 3
-
-DOUBT: tuple[Grade, ...] = ("exact", "causal", "statistic", "heuristic")
-"""Grades of evidence, the least doubtful first: several maps have the most doubtful one's."""
 
 
 def attribution_figure(found: Attribution, picture: np.ndarray, classes: ClassSet) -> Figure:
@@ -64,7 +61,7 @@ def attribution_comparison(
         f"{PERCENTILE}th percentile. Letters grade the evidence: E exact, C causal, S statistic, "
         "H heuristic."
     )
-    grade = max((other.grade for other in found), key=DOUBT.index)
+    grade = most_doubtful(other.grade for other in found)
     figure = new_figure(
         4.2 * columns, 3.9 * rows + 0.9, f"Why {_question(first, classes)}?", grade, caption
     )

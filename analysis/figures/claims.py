@@ -8,13 +8,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.claims.conditions import NEAR_TOKENS, RADII_TOKENS
-from analysis.claims.findings import CONTROL, Findings
+from analysis.claims.conditions import CONTROL, NEAR_TOKENS, RADII_TOKENS
+from analysis.claims.findings import Findings
 from analysis.claims.intervals import Interval
 from analysis.figures.canvas import QUIET, SERIES, new_figure, plot_axes
 from uniformer.config import STRIDES
 
 KL_LABEL = "mean KL(clean || changed), nats"
+
+DODGE = 0.06
+"""How far series stand apart, so that their intervals can be told apart."""
 
 
 def spread_figure(found: Findings) -> Figure:
@@ -29,12 +32,14 @@ def spread_figure(found: Findings) -> Figure:
     )
     blocks = list(found.spread["traced"])
     near, far = figure.subplots(1, 2)
-    for (source, values), color in zip(found.spread.items(), SERIES, strict=False):
+    for number, (source, values) in enumerate(found.spread.items()):
         for axes, key in ((near, "mass_5x5"), (far, "distance_over_uniform")):
             name = "this model" if source == "traced" else f"null: {source}"
-            _points(axes, [values[block][key] for block in blocks], color, name)
+            _points(axes, [values[block][key] for block in blocks], number, name, blocks)
     uniform = [found.spread["traced"][block]["uniform_mass_5x5"].mean for block in blocks]
-    near.plot(range(len(blocks)), uniform, "--", color=QUIET, lw=1, label="null: uniform")
+    near.step(
+        range(len(blocks)), uniform, "--", where="mid", color=QUIET, lw=1, label="null: uniform"
+    )
     far.axhline(1, linestyle="--", color=QUIET, lw=1)
     plot_axes(near, "block (stage.number)", "attention within 5 x 5 tokens, share")
     plot_axes(far, "block (stage.number)", "mean distance / uniform distance")
@@ -58,14 +63,15 @@ def redundancy_figure(found: Findings) -> Figure:
     )
     blocks = list(found.spread["traced"])
     axes = figure.subplots()
-    for name, color, pattern in (
-        ("near edges only", SERIES[0], "near {}"),
-        ("control: as many edges elsewhere", SERIES[1], "near {}" + CONTROL),
-        ("attention silenced", SERIES[2], "silent {}"),
-        ("the mean over tokens for all", SERIES[3], "mean {}"),
-    ):
+    patterns = {
+        "near edges only": "near {}",
+        "control: as many edges elsewhere": "near {}" + CONTROL,
+        "attention silenced": "silent {}",
+        "the mean over tokens for all": "mean {}",
+    }
+    for number, (name, pattern) in enumerate(patterns.items()):
         values = [found.effects[pattern.format(block)]["kl_nats"] for block in blocks]
-        _points(axes, values, color, name)
+        _points(axes, values, number, name, blocks)
     axes.set_xticks(range(len(blocks)), blocks)
     axes.set_ylim(bottom=0)
     plot_axes(axes, "block (stage.number)", KL_LABEL)
@@ -85,12 +91,11 @@ def radius_figure(found: Findings) -> Figure:
     )
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (stage, radii) in zip(panels, RADII_TOKENS.items(), strict=True):
-        for name, color, suffix in (
-            ("around each token", SERIES[0], ""),
-            ("control: moved elsewhere", SERIES[1], CONTROL),
+        for number, (name, suffix) in enumerate(
+            (("around each token", ""), ("control: moved elsewhere", CONTROL))
         ):
             names = [f"radius {radius} stage {stage}{suffix}" for radius in radii]
-            _points(axes, [found.effects[each]["kl_nats"] for each in names], color, name)
+            _points(axes, [found.effects[each]["kl_nats"] for each in names], number, name)
         axes.set_xticks(range(len(radii)), [radius * STRIDES[stage - 1] for radius in radii])
         axes.set_title(f"stage {stage}", fontsize=10)
         axes.set_ylim(bottom=0)
@@ -120,7 +125,7 @@ def reach_figure(found: Findings) -> Figure:
         strict=True,
     ):
         values = [found.effects[name][key] for name in names]
-        _points(axes, values, SERIES[0], None, scale=100, sideways=True)
+        _bars(axes, values)
         axes.axvline(0, color=QUIET, lw=0.8)
         axes.set_yticks(range(len(names)), labels)
         plot_axes(axes, label, "")
@@ -142,15 +147,22 @@ FIGURES: dict[str, Callable[[Findings], Figure]] = {
 def _points(
     axes: Axes,
     values: Sequence[Interval],
-    color: str,
-    label: str | None,
-    *,
-    scale: float = 1,
-    sideways: bool = False,
+    number: int,
+    label: str,
+    blocks: Sequence[str] | None = None,
 ) -> None:
-    means, low, high = scale * np.array([(v.mean, v.low, v.high) for v in values]).T
-    spread, at = np.stack([means - low, high - means]), range(len(values))
-    if sideways:
-        axes.errorbar(means, at, xerr=spread, fmt="o", color=color, ms=4, capsize=2)
-    else:
-        axes.errorbar(at, means, yerr=spread, fmt="o-", color=color, ms=4, capsize=2, label=label)
+    """Draw series ``number``, beside the others; no line joins ``blocks`` of two stages."""
+    means, low, high = np.array([(v.mean, v.low, v.high) for v in values]).T
+    at, color = np.arange(len(values)) + DODGE * number, SERIES[number]
+    bars = {"fmt": "o", "color": color, "ms": 4, "capsize": 2}
+    axes.errorbar(at, means, yerr=np.stack([means - low, high - means]), label=label, **bars)
+    stages = np.array([block.split(".")[0] for block in blocks or [""] * len(values)])
+    for stage in np.unique(stages):
+        axes.plot(at[stages == stage], means[stages == stage], color=color, lw=1)
+
+
+def _bars(axes: Axes, values: Sequence[Interval]) -> None:
+    """Draw percentages and their intervals, one below the other."""
+    means, low, high = 100 * np.array([(v.mean, v.low, v.high) for v in values]).T
+    spread = np.stack([means - low, high - means])
+    axes.errorbar(means, range(len(values)), xerr=spread, fmt="o", color=SERIES[0], ms=4, capsize=2)

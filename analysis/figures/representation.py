@@ -76,22 +76,22 @@ def representation_figure(found: Survey, null: Survey, across: BlockCka) -> Figu
     return figure
 
 
-def cka_figure(cka: BlockCka, first: str = "blocks", second: str = "blocks") -> Figure:
-    """Draw the CKA of the blocks of one model, or of two that are called ``first``, ``second``."""
-    question = {
-        "tokens": "cells of one grid over one picture: the same spatial layout?",
-        "pictures": "pictures, each map averaged: the same pictures alike?",
-    }[cka.samples_are]
+def peers_figure(peers: dict[str, BlockCka], model: str) -> Figure:
+    """Draw the CKA of the blocks of ``model`` with the levels of other networks, a panel each."""
+    samples = next(iter(peers.values())).samples
     figure = new_figure(
-        7, 6.4, "How alike are the blocks?", "statistic",
-        f"Unbiased linear CKA of the blocks' outputs over {cka.samples} {question} Unrelated "
-        "blocks have about 0.",
+        2.6 + 2.6 * len(peers), 6.2, "Which levels of other networks are the blocks like?",
+        "statistic",
+        f"Unbiased linear CKA over {samples} cells of one common grid over one picture: the same "
+        "spatial layout, not the same meaning. Unrelated maps have about 0; random weights pass "
+        "on the layout too.",
     )  # fmt: skip
-    axes = figure.subplots()
-    limits = shared_limits(cka.cka, np.array([0.0, 1.0]))
-    color_bar(figure, _cka(axes, cka, limits, ""), axes, "unbiased linear CKA")
-    axes.set_ylabel(first, fontsize=9, color=QUIET)
-    axes.set_xlabel(second, fontsize=9, color=QUIET)
+    panels = list(figure.subplots(1, len(peers), squeeze=False)[0])
+    limits = shared_limits(*(cka.cka for cka in peers.values()), np.array([0.0, 1.0]))
+    for axes, (name, cka) in zip(panels, peers.items(), strict=True):
+        image = _cka(axes, cka, limits, name.replace(", ", "\n"))
+    panels[0].set_ylabel(f"blocks of {model}", fontsize=9, color=QUIET)
+    color_bar(figure, image, panels, "unbiased linear CKA")
     return figure
 
 

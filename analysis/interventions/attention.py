@@ -175,7 +175,7 @@ class HeadGate(BlockIntervention):
 
     @property
     def action(self) -> str:  # noqa: D102
-        which = "all heads" if self.head is None else f"head {self.head}"
+        which = "all heads" if self.head is None else f"head {self.head + 1}"
         return f"{which} x {self.gate:g}" + (", filled with the mean" * (self.fill == "mean"))
 
     def heads(self, heads: Tensor) -> Tensor:  # noqa: D102

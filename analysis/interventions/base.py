@@ -49,8 +49,8 @@ class BlockIntervention(Change):
         return replace(self, block=place.block)
 
     def describe(self) -> str:
-        """Return what is done, in a few words that name the place."""
-        where = "all blocks" if self.block is None else f"block {self.block}"
+        """Return what is done, in a few words that name the place; blocks are counted from 1."""
+        where = "all blocks" if self.block is None else f"block {self.block + 1}"
         return f"stage {self.stage}, {where}: {self.action}"
 
     @property

@@ -7,13 +7,12 @@ table: a question added here can be asked everywhere, with the same names and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from analysis.answer import Answer
-from analysis.progress import Progress
 from analysis.questions.affinity import affinity
 from analysis.questions.attribute import attribute
 from analysis.questions.attributions import attributions
+from analysis.questions.common import Steps
 from analysis.questions.compare import compare
 from analysis.questions.faithfulness import faithfulness
 from analysis.questions.probe import probe
@@ -21,9 +20,8 @@ from analysis.questions.profile import profile
 from analysis.questions.receptive_field import receptive_field
 from analysis.questions.representation import representation
 from analysis.questions.rollout import rollout
+from analysis.questions.similarity import similarity
 from analysis.questions.what_if import what_if
-
-Steps = Iterator[Progress | Answer]
 
 QUESTIONS: dict[str, Callable[..., Steps]] = {
     "probe": probe,
@@ -31,6 +29,7 @@ QUESTIONS: dict[str, Callable[..., Steps]] = {
     "profile": profile,
     "rollout": rollout,
     "receptive-field": receptive_field,
+    "similarity": similarity,
     "representation": representation,
     "attribute": attribute,
     "attributions": attributions,

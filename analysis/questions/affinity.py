@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from analysis.affinity_global import GlobalAffinity
 from analysis.affinity_local import LocalAffinity
-from analysis.answer import Answer, Row
+from analysis.answer import Row
 from analysis.checks import check_pixel, check_stage
 from analysis.composition import TokenClasses, token_classes
-from analysis.progress import Progress
 from analysis.questions.common import (
     Asked,
     Block,
@@ -18,10 +16,12 @@ from analysis.questions.common import (
     Reach,
     ShortSide,
     Stage,
+    Steps,
     X,
     Y,
-    ask,
     in_reach,
+    question,
+    start,
 )
 from analysis.questions.rows import (
     Affinity,
@@ -31,7 +31,6 @@ from analysis.questions.rows import (
     row_numbers,
     term_rows,
 )
-from analysis.regions import predicted_labels
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@question
 def affinity(
     model: Segmenter,
     image: PictureSource,
@@ -50,45 +50,36 @@ def affinity(
     head: Head = None,
     short_side: ShortSide = None,
     reach: Reach = None,
-) -> Iterator[Progress | Answer]:
+) -> Steps:
     """What did this pixel use in one block: the terms of a convolution, or every head's row?
 
     Stages 1 and 2: 25 terms that sum to the branch's output, and the kernel. Stages 3 and 4: the
     exact weights of each head; `head` chooses whose composition and numbers stand in the answer.
     Weight alone is not importance: the share of the output stands beside it.
     """
-    asked = ask(in_reach(model, reach), image, short_side=short_side)
+    asked = start(in_reach(model, reach), image, short_side)
     trace = asked.trace
     check_pixel(trace.picture_size_px, x, y)
     number = len(trace.windows[check_stage(stage) - 1]) - 1 if block is None else block
     row = affinity_row(trace, stage, number, x, y)
-    tokens = token_classes(predicted_labels(trace), trace.grid(stage))
+    tokens = token_classes(asked.labels, trace.grid(stage))
     found = row_numbers(trace, row, tokens, head)
-    local = isinstance(row, LocalAffinity)
     yield asked.answer(
-        "affinity",
-        {
-            "x": x,
-            "y": y,
-            "stage": stage,
-            "block": block,
-            "head": head,
-            "short_side": short_side,
-            "reach": reach,
-        },
         title=f"What pixel ({x}, {y}) used in stage {stage}, block {number + 1}",
         sentence=_words(found),
         grade="exact",
         numbers={"x": x, "y": y, **found},
         arrays=row_arrays([row]),
-        tables={
-            "terms" if local else "heads": (
-                term_rows(row) if local else _head_rows(asked, row, tokens)
-            ),
-            "classes": class_rows(trace, row, tokens, head),
-        },
+        tables={**_parts(asked, row, tokens), "classes": class_rows(trace, row, tokens, head)},
         draw=lambda: _draw(asked, row),
     )
+
+
+def _parts(asked: Asked, row: Affinity, tokens: TokenClasses) -> dict[str, list[Row]]:
+    """Return the table of a convolution's terms, or of a block's heads."""
+    if isinstance(row, LocalAffinity):
+        return {"terms": term_rows(row)}
+    return {"heads": _head_rows(asked, row, tokens)}
 
 
 def _head_rows(asked: Asked, row: GlobalAffinity, tokens: TokenClasses) -> list[Row]:
@@ -105,10 +96,11 @@ def _head_rows(asked: Asked, row: GlobalAffinity, tokens: TokenClasses) -> list[
 
 
 def _words(row: Row) -> str:
-    whose = {"mean": "The mean of its heads"}.get(
-        row["head"], f"Head {row['head']}" if row["head"] == "mean" else ""
-    )
-    whose = "The convolution" if row["kind"] == "local" else whose
+    if row["kind"] == "local":
+        whose = "The convolution"
+    else:
+        # People count heads from 1, as the figure does.
+        whose = "The mean of its heads" if row["head"] == "mean" else f"Head {row['head'] + 1}"
     return (
         f"{whose} looks at {row['attended']}, {row['distance_px']:.0f} px away on average; evenly "
         f"it would be {row['uniform_distance_px']:.0f} px. A large weight on a small value adds "

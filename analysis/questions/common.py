@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from torch import Tensor
 
 from analysis.answer import Answer, Row, provenance
 from analysis.attribution.twin import private_twin
 from analysis.evidence import Grade
-from analysis.subject import Extent
+from analysis.progress import Progress
+from analysis.regions import predicted_labels
+from analysis.subject import Extent, Subject, find_subject
 from analysis.tracing import Trace, trace
 from analysis.untrained import untrained_note
 from uniformer.pictures import PictureSource, open_picture
+from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Steps = Iterator[Progress | Answer]
+"""What a question returns: its progress, and last the answer."""
 
 X = Annotated[int, "column of the pixel, from 0 at the left"]
 Y = Annotated[int, "row of the pixel, from 0 at the top"]
@@ -46,10 +56,43 @@ class Asked:
     trace: Trace
     note: str | None
 
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The predicted class of every pixel, uint8 (H, W)."""
+        return predicted_labels(self.trace)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the model's classes."""
+        return self.trace.model.classes.names
+
+    def subject(
+        self,
+        x: int,
+        y: int,
+        region: Extent,
+        label: str | None,
+        mask: np.ndarray | None = None,
+        against: str | None = None,
+    ) -> Subject:
+        """Return region and class asked about; arguments are those of :func:`find_subject`."""
+        return find_subject(
+            self.labels, self.trace.model.classes, x, y,
+            extent=region, label=label, against=against, mask=mask,
+        )  # fmt: skip
+
+    def inputs(self, multiple: int | None = None) -> Tensor:
+        """Return what the network sees of the picture, (1, 3, h, w).
+
+        Sides are rounded up to those of ``multiple`` pixels; None: as the model wants them.
+        """
+        model = self.trace.model
+        multiple = model.config.size_divisor if multiple is None else multiple
+        pixels = preprocess(self.picture, self.trace.short_side, multiple)
+        return pixels.to(model.device, model.dtype)
+
     def answer(
         self,
-        question: str,
-        parameters: dict[str, Any],
         *,
         title: str,
         sentence: str,
@@ -61,28 +104,41 @@ class Asked:
     ) -> Answer:
         """Return the answer; the note, if there is one, is in sentence, numbers and figure.
 
-        ``parameters`` are the question's own as they were asked, ``draw`` makes the figure.
+        ``draw`` makes the figure. What was asked is added by :func:`question`.
         """
         return Answer(
-            question=question,
+            question="",
             title=title,
             sentence=f"{sentence} {self.note or ''}".strip(),
             grade=grade,
             numbers={**numbers, **({"warning": self.note} if self.note else {})},
             arrays=arrays,
             tables=tables,
-            settings=provenance(self.trace.model, self.picture, **parameters),
+            settings=provenance(self.trace.model, self.picture),
             figure=lambda: _noted(draw(), self.note),
         )
 
 
-def ask(
-    model: Segmenter,
-    image: PictureSource,
-    *,
-    short_side: int | None = None,
-) -> Asked:
-    """Return ``image`` and what it leaves in ``model``: what most questions start from.
+def question(ask: Callable[..., Steps]) -> Callable[..., Steps]:
+    """Make a function a question: its answers bear its name and all parameters it was asked with.
+
+    The name has hyphens where the function's has underscores.
+    """
+    signature = inspect.signature(ask)
+    keywords = [name for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY]
+
+    @functools.wraps(ask)
+    def asked(*given: Any, **named: Any) -> Steps:
+        bound = signature.bind(*given, **named)
+        bound.apply_defaults()
+        parameters = {name: bound.arguments[name] for name in keywords}
+        return _named(ask(*given, **named), ask.__name__.replace("_", "-"), parameters)
+
+    return asked
+
+
+def start(model: Segmenter, image: PictureSource, short_side: int | None = None) -> Asked:
+    """Return ``image`` and what it leaves in ``model``: what all questions start from.
 
     Raises what :func:`analysis.tracing.trace` raises.
     """
@@ -98,6 +154,15 @@ def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
     twin = private_twin(model)
     twin.set_reach(reach)
     return twin
+
+
+def _named(steps: Steps, name: str, parameters: dict[str, Any]) -> Steps:
+    for step in steps:
+        if isinstance(step, Answer):
+            step = replace(
+                step, question=name, settings={**step.settings, "parameters": parameters}
+            )
+        yield step
 
 
 def _noted(figure: Figure, note: str | None) -> Figure:

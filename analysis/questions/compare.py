@@ -2,58 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from analysis.answer import Answer, provenance
 from analysis.attribution.twin import private_twin
 from analysis.errors import AnalysisError
-from analysis.figures.comparison import comparison_figure
 from analysis.label_comparison import LabelComparison, compare_labels
 from analysis.progress import Progress
-from analysis.questions.common import ShortSide
+from analysis.questions.common import ShortSide, Steps, question, start
 from analysis.tracing import trace
 from uniformer.config import MODELS
 from uniformer.factory import create_model
-from uniformer.pictures import PictureSource, open_picture
+from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
+
+OtherModel = Annotated[Literal[tuple(MODELS)] | None, "model to compare with; by default the same"]
+OtherWeights = Annotated[
+    Literal["same", "default", "none"],
+    "its weights: the same, the model's own, or none (untrained)",
+]
+OtherReach = Annotated[
+    Literal["global", "hybrid", "window"] | None, "its reach of stage 3; by default the same"
+]
+OtherWindowSize = Annotated[
+    int | None, "side of its windows in stage-3 tokens; by default the same"
+]
+
+
+@question
 def compare(
     model: Segmenter,
     image: PictureSource,
     *,
-    other_model: Annotated[
-        Literal[tuple(MODELS)] | None, "model to compare with; by default the same"
-    ] = None,
-    other_weights: Annotated[
-        Literal["same", "default", "none"],
-        "its weights: the same, the model's own, or none (untrained)",
-    ] = "same",
-    other_reach: Annotated[
-        Literal["global", "hybrid", "window"] | None, "its reach of stage 3; by default the same"
-    ] = None,
-    other_window_size: Annotated[
-        int | None, "side of its windows in stage-3 tokens; by default the same"
-    ] = None,
+    other_model: OtherModel = None,
+    other_weights: OtherWeights = "same",
+    other_reach: OtherReach = None,
+    other_window_size: OtherWindowSize = None,
     short_side: ShortSide = None,
-) -> Iterator[Progress | Answer]:
+) -> Steps:
     """What another setting makes of the picture: labels side by side, and where they differ.
 
     Raises :class:`analysis.errors.AnalysisError` for models with other classes and for a setting
     that is no other, and whatever making the other model raises.
     """
-    picture = open_picture(image)
-    traced = trace(model, picture, short_side=short_side)
+    asked = start(model, image, short_side)
     yield Progress(1, 3)
     other = _other(model, other_model, other_weights, other_reach, other_window_size)
     yield Progress(2, 3)
-    found = compare_labels(traced, trace(other, picture, short_side=traced.short_side))
+    found = compare_labels(
+        asked.trace, trace(other, asked.picture, short_side=asked.trace.short_side)
+    )
     yield Progress(3, 3)
     names = _words(model, other), _words(other, model)
-    yield Answer(
-        question="compare",
+    yield asked.answer(
         title=f"{names[0]} | {names[1]}",
         sentence=_sentence(found),
         grade="exact",
@@ -65,13 +70,8 @@ def compare(
             "kl_nats": found.kl_map_nats,
         },
         tables={"classes": found.rows()},
-        settings=provenance(
-            model, picture, other_model=other_model, other_weights=other_weights,
-            other_reach=other_reach, other_window_size=other_window_size,
-            short_side=traced.short_side,
-        ),
-        figure=lambda: comparison_figure(found, names),
-    )  # fmt: skip
+        draw=lambda: _draw(found, names),
+    )
 
 
 def _other(
@@ -136,3 +136,9 @@ def _numbers(found: LabelComparison, names: tuple[str, str], other: Segmenter) -
         "other_window_tokens": other.window_size,
         "other_weights": asdict(other.weights),
     }
+
+
+def _draw(found: LabelComparison, names: tuple[str, str]) -> Figure:
+    from analysis.figures.comparison import comparison_figure
+
+    return comparison_figure(found, names)

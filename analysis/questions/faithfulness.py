@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from torch import Tensor
 
-from analysis.answer import Answer, Row, provenance
+from analysis.answer import Answer, Row
 from analysis.attribution.attribute import attribute_input
 from analysis.attribution.methods import METHODS, Settings
 from analysis.errors import AnalysisError
@@ -17,16 +19,23 @@ from analysis.faithfulness.ranking import RankedMap, Ranking, Removal, rank_maps
 from analysis.faithfulness.removal import Replacement
 from analysis.faithfulness.sensitivity import Explain, max_sensitivity
 from analysis.faithfulness.weight_check import WeightCheck, weight_check
-from analysis.figures.faithfulness import curves_figure, ranking_figure, weight_check_figure
 from analysis.progress import Progress, part_of
-from analysis.questions.attribute import METHOD_NAMES
-from analysis.questions.common import Label, Region, Seed, ShortSide, X, Y
-from analysis.regions import predicted_labels
-from analysis.subject import Subject, find_subject
+from analysis.questions.common import (
+    Asked,
+    Label,
+    Region,
+    Seed,
+    ShortSide,
+    Steps,
+    X,
+    Y,
+    question,
+    start,
+)
+from analysis.questions.explaining import METHOD_NAMES, LayerStage, methods_named
+from analysis.subject import Subject
 from analysis.targets import RegionScore
-from analysis.tracing import trace
-from uniformer.pictures import PictureSource, open_picture
-from uniformer.preprocess import preprocess
+from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -38,7 +47,58 @@ FEW = "integrated-gradients,gradient-x-activation,signed-grad-cam,layer-cam,eige
 NO_FORECAST = "smooth_grad"
 """A sensitivity without sign: it forecasts no change, so it has no infidelity."""
 
+MethodsAsked = Annotated[str, f"methods to rank, of {', '.join(METHOD_NAMES)}"]
+Show = Annotated[
+    Literal["curves", "areas", "weights"],
+    "figure: removal curves, the areas under them, or the best map with scrambled weights",
+]
+ReplacementAsked = Annotated[Replacement, "what pixels are replaced by: blur or mean colour"]
+CurvePoints = Annotated[int, "points of each curve, and of integrated gradients"]
+CellSide = Annotated[int, "side of the squares replaced, in pixels of the input"]
+Noisy = Annotated[
+    int, "noisy pictures on which to see how far each map moves (max-sensitivity); 0: none"
+]
 
+
+@dataclass(frozen=True)
+class Trial:
+    """What the methods are put to the test on, and how."""
+
+    asked: Asked
+    subject: Subject
+    inputs: Tensor
+    explainers: dict[str, Explain]
+    removal: Removal
+    noisy: int
+    check: bool
+
+    @property
+    def parts(self) -> int:
+        """Parts of the work, for its progress: those of each method, and of all together."""
+        return len(self.explainers) * (1 + (self.noisy > 0)) + 2 + self.check
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a trial found: all maps, those that are not blank ranked, and how stable they are.
+
+    ``errors`` and ``moved`` are infidelity and max-sensitivity by method, ``check`` the best map
+    with scrambled weights; each as far as it was asked for and can be had.
+    """
+
+    maps: dict[str, np.ndarray]
+    ranking: Ranking
+    errors: dict[str, Infidelity]
+    moved: dict[str, float]
+    check: WeightCheck | None
+
+    @property
+    def blank(self) -> list[str]:
+        """The methods whose maps are the same everywhere."""
+        return [name for name, values in self.maps.items() if np.ptp(values) == 0]
+
+
+@question
 def faithfulness(
     model: Segmenter,
     image: PictureSource,
@@ -48,114 +108,104 @@ def faithfulness(
     y: Y,
     region: Region = "segment",
     label: Label = None,
-    methods: Annotated[str, f"methods to rank, of {', '.join(METHOD_NAMES)}"] = FEW,
-    stage: Annotated[int, "stage whose map is looked at, by methods that look at one"] = 4,
-    show: Annotated[
-        Literal["curves", "areas", "weights"],
-        "figure: removal curves, the areas under them, or the best map with scrambled weights",
-    ] = "curves",
-    replacement: Annotated[Replacement, "what pixels are replaced by: blur or mean colour"] = (
-        "blur"
-    ),
-    steps: Annotated[int, "points of each curve, and of integrated gradients"] = 16,
-    cell_px: Annotated[int, "side of the squares replaced, in pixels of the input"] = 16,
-    noisy: Annotated[
-        int, "noisy pictures on which to see how far each map moves (max-sensitivity); 0: none"
-    ] = 0,
+    methods: MethodsAsked = FEW,
+    stage: LayerStage = 4,
+    show: Show = "curves",
+    replacement: ReplacementAsked = "blur",
+    steps: CurvePoints = 16,
+    cell_px: CellSide = 16,
+    noisy: Noisy = 0,
     seed: Seed = 0,
     short_side: ShortSide = None,
-) -> Iterator[Progress | Answer]:
+) -> Steps:
     """Which map can be believed here: methods ranked by removing what they call important.
 
     ``mask`` (H, W), bool, is the painted region where ``region`` is "mask". Raises
     :class:`analysis.errors.AnalysisError` for an unknown method, and if every map is blank.
     """
-    names = _methods(methods)
-    picture = open_picture(image)
-    traced = trace(model, picture, short_side=short_side)
-    subject = find_subject(
-        predicted_labels(traced), model.classes, x, y, extent=region, label=label, mask=mask
-    )
-    inputs = preprocess(picture, traced.short_side, model.config.size_divisor)
-    inputs = inputs.to(model.device, model.dtype)
-    explainers = {
-        name: _explainer(METHOD_NAMES[name], subject, stage, steps, replacement) for name in names
-    }
-    parts = len(names) * (1 + (noisy > 0)) + 2 + (show == "weights")
-    maps = {}
-    for part, (name, explain) in enumerate(explainers.items()):
+    names = methods_named(methods)
+    asked = start(model, image, short_side)
+    subject = asked.subject(x, y, region, label, mask)
+    settings = Settings(replacement, steps, steps)
+    trial = Trial(
+        asked, subject, asked.inputs(),
+        {name: partial(_map, METHOD_NAMES[name], subject, stage, settings) for name in names},
+        Removal(replacement, cell_px, steps, seed=seed), noisy, show == "weights",
+    )  # fmt: skip
+    verdict = yield from _tried(trial)
+    yield _answer(trial, verdict, show)
+
+
+def _map(
+    method: str, subject: Subject, stage: int, settings: Settings, model: Segmenter, inputs: Tensor
+) -> np.ndarray:
+    *_, found = attribute_input(
+        model, inputs, subject.region, subject.label,
+        method=method, stage=stage, settings=settings,
+    )  # fmt: skip
+    return found.map
+
+
+def _tried(trial: Trial) -> Generator[Progress, None, Verdict]:
+    """Yield progress, and return the verdict."""
+    model, inputs, parts = trial.asked.trace.model, trial.inputs, trial.parts
+    seed, maps = trial.removal.seed, {}
+    for part, (name, explain) in enumerate(trial.explainers.items()):
         maps[name] = explain(model, inputs)
         yield from part_of(iter([Progress(1, 1), None]), part, parts)
     kept = {name: values for name, values in maps.items() if np.ptp(values) > 0}
     if not kept:
         raise AnalysisError("Every map is blank: choose other methods, another stage or region.")
-    part = len(names)
+    part = len(maps)
     margin, probability = (
-        RegionScore(model, subject.region, subject.label, score=score)
+        RegionScore(model, trial.subject.region, trial.subject.label, score=score)
         for score in ("margin", "probability")
     )
     forecasts = {name: kept[name] for name in kept if METHOD_NAMES[name] != NO_FORECAST}
-    changes = Squares(replacement, cell_px)
-    errors = yield from part_of(
-        infidelities(margin, inputs, forecasts, changes, seed=seed), part, parts
-    )
-    removal = Removal(replacement, cell_px, steps, seed=seed)
+    changes = Squares(trial.removal.replacement, trial.removal.cell_px)
+    work = infidelities(margin, inputs, forecasts, changes, seed=seed)
+    errors = yield from part_of(work, part, parts)
     shares = {name: error.unexplained_share for name, error in errors.items()}
-    ranking = yield from part_of(
-        rank_maps(probability, inputs, kept, removal=removal, infidelities=shares), part + 1, parts
-    )
-    moved: dict[str, float] = {}
-    for number, name in enumerate(kept if noisy else (), start=part + 2):
-        work = max_sensitivity(model, inputs, explainers[name], samples=noisy, seed=seed)
-        moved[name] = (yield from part_of(work, number, parts)).maximum
-    check, best = None, ranking.rows[0].method
-    if show == "weights":
-        work = weight_check(model, inputs, subject.region, explainers[best], seed=seed)
+    work = rank_maps(probability, inputs, kept, removal=trial.removal, infidelities=shares)
+    ranking = yield from part_of(work, part + 1, parts)
+    moved = yield from _moved(trial, list(kept), part + 2)
+    check = None
+    if trial.check:
+        best = trial.explainers[ranking.rows[0].method]
+        work = weight_check(model, inputs, trial.subject.region, best, seed=seed)
         check = yield from part_of(work, parts - 1, parts)
-    yield Answer(
-        question="faithfulness",
-        title=f"Which map says best why {model.classes.names[subject.label]} at {subject.words}?",
-        sentence=_sentence(ranking, check, [name for name in maps if name not in kept]),
-        grade="statistic" if check else "causal",
-        numbers=_numbers(ranking, check, subject, model),
-        arrays={"region": subject.region, **maps},
-        tables=_tables(ranking, errors, moved, check),
-        settings=provenance(
-            model, picture, x=x, y=y, region=region, label=label, methods=methods, stage=stage,
-            show=show, replacement=replacement, steps=steps, cell_px=cell_px, noisy=noisy,
-            seed=seed, short_side=traced.short_side,
-        ),
-        figure=lambda: _figure(show, ranking, check),
-    )  # fmt: skip
+    return Verdict(maps, ranking, errors, moved, check)
 
 
-def _methods(text: str) -> list[str]:
-    """Return the methods named in ``text``, each once, or AnalysisError."""
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in METHOD_NAMES]
-    if unknown or not names:
-        raise AnalysisError(
-            f"There is no method {unknown[0] if unknown else text!r}: name some of "
-            f"{', '.join(METHOD_NAMES)}, with commas between them."
-        )
-    return names
-
-
-def _explainer(
-    method: str, subject: Subject, stage: int, steps: int, baseline: Replacement
-) -> Explain:
-    def explain(model: Segmenter, inputs: Tensor) -> np.ndarray:
-        *_, found = attribute_input(
-            model, inputs, subject.region, subject.label,
-            method=method, stage=stage, settings=Settings(baseline, steps, steps),
+def _moved(
+    trial: Trial, names: list[str], first: int
+) -> Generator[Progress, None, dict[str, float]]:
+    """Yield progress from part ``first`` on, and return the max-sensitivity of maps by method."""
+    found: dict[str, float] = {}
+    for part, name in enumerate(names if trial.noisy else (), start=first):
+        work = max_sensitivity(
+            trial.asked.trace.model, trial.inputs, trial.explainers[name],
+            samples=trial.noisy, seed=trial.removal.seed,
         )  # fmt: skip
-        return found.map
+        found[name] = (yield from part_of(work, part, trial.parts)).maximum
+    return found
 
-    return explain
+
+def _answer(trial: Trial, verdict: Verdict, show: str) -> Answer:
+    asked, subject = trial.asked, trial.subject
+    return asked.answer(
+        title=f"Which map says best why {asked.names[subject.label]} at {subject.words}?",
+        sentence=_sentence(verdict),
+        grade="statistic" if verdict.check else "causal",
+        numbers={"class": asked.names[subject.label], **_numbers(verdict)},
+        arrays={"region": subject.region, **verdict.maps},
+        tables=_tables(verdict),
+        draw=lambda: _draw(verdict, show),
+    )
 
 
-def _sentence(ranking: Ranking, check: WeightCheck | None, blank: list[str]) -> str:
-    best = ranking.rows[0]
+def _sentence(verdict: Verdict) -> str:
+    best, check = verdict.ranking.rows[0], verdict.check
     title = METHODS[METHOD_NAMES[best.method]].title
     found = [f"{title} separates insertion from deletion best, by {best.separation:.3f}."]
     if best.context_against_random <= 0:
@@ -167,37 +217,28 @@ def _sentence(ranking: Ranking, check: WeightCheck | None, blank: list[str]) -> 
     if check is not None:
         changes = "changes" if check.depends_on_weights else "hardly changes"
         found.append(f"Its map {changes} when all weights are scrambled.")
-    if blank:
-        found.append(f"Left out, since their maps are blank: {', '.join(blank)}.")
+    if verdict.blank:
+        found.append(f"Left out, since their maps are blank: {', '.join(verdict.blank)}.")
     return " ".join(found)
 
 
-def _numbers(
-    ranking: Ranking, check: WeightCheck | None, subject: Subject, model: Segmenter
-) -> dict[str, Any]:
+def _numbers(verdict: Verdict) -> dict[str, Any]:
+    ranking, check = verdict.ranking, verdict.check
     best = ranking.rows[0]
-    numbers = {
-        "class": model.classes.names[subject.label],
+    return {
         "best_method": best.method,
         "best_separation": best.separation,
         "best_context_against_random": best.context_against_random,
         "region_share": ranking.region_share,
         "random_deletion_auc": float(np.mean([one.deletion.auc for one in ranking.random])),
         "distance_deletion_auc": ranking.distance.deletion.auc,
+        **({} if check is None else {"best_depends_on_weights": check.depends_on_weights}),
     }
-    if check is not None:
-        numbers["best_depends_on_weights"] = check.depends_on_weights
-    return numbers
 
 
-def _tables(
-    ranking: Ranking,
-    errors: dict[str, Infidelity],
-    moved: dict[str, float],
-    check: WeightCheck | None,
-) -> dict[str, list[Row]]:
-    tables = {"methods": [_row(row, errors, moved) for row in ranking.rows]}
-    if check is not None:
+def _tables(verdict: Verdict) -> dict[str, list[Row]]:
+    tables = {"methods": [_row(row, verdict) for row in verdict.ranking.rows]}
+    if verdict.check is not None:
         tables["weights"] = [
             {
                 "scrambled": level.name,
@@ -205,14 +246,15 @@ def _tables(
                 "spearman_corrected": level.picture.corrected,
                 "region_spearman_corrected": level.region.corrected,
                 "null_envelope": level.picture.envelope,
-                "null_distance": check.distance_spearman,
+                "null_distance": verdict.check.distance_spearman,
             }
-            for level in check.levels
+            for level in verdict.check.levels
         ]
     return tables
 
 
-def _row(row: RankedMap, errors: dict[str, Infidelity], moved: dict[str, float]) -> Row:
+def _row(row: RankedMap, verdict: Verdict) -> Row:
+    error = verdict.errors.get(row.method)
     return {
         "method": row.method,
         "grade": METHODS[METHOD_NAMES[row.method]].grade,
@@ -225,14 +267,14 @@ def _row(row: RankedMap, errors: dict[str, Infidelity], moved: dict[str, float])
         "context_against_random": row.context_against_random,
         "context_against_distance": row.context_against_distance,
         "infidelity_unexplained_share": row.infidelity,
-        "infidelity_squared_nats": (
-            errors[row.method].squared_error if row.method in errors else None
-        ),
-        "max_sensitivity": moved.get(row.method),
+        "infidelity_squared_nats": None if error is None else error.squared_error,
+        "max_sensitivity": verdict.moved.get(row.method),
     }
 
 
-def _figure(show: str, ranking: Ranking, check: WeightCheck | None) -> Figure:
-    if check is not None:
-        return weight_check_figure(check)
-    return ranking_figure(ranking) if show == "areas" else curves_figure(ranking)
+def _draw(verdict: Verdict, show: str) -> Figure:
+    from analysis.figures.faithfulness import curves_figure, ranking_figure, weight_check_figure
+
+    if verdict.check is not None:
+        return weight_check_figure(verdict.check)
+    return ranking_figure(verdict.ranking) if show == "areas" else curves_figure(verdict.ranking)

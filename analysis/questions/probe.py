@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.affinity_local import LocalAffinity
-from analysis.answer import Answer
+from analysis.answer import Row
 from analysis.checks import check_pixel
 from analysis.composition import token_classes
 from analysis.progress import Progress
-from analysis.questions.common import Asked, Head, Reach, ShortSide, X, Y, ask, in_reach
+from analysis.questions.common import (
+    Asked,
+    Head,
+    Reach,
+    ShortSide,
+    Steps,
+    X,
+    Y,
+    in_reach,
+    question,
+    start,
+)
 from analysis.questions.rows import (
     Affinity,
     affinity_row,
@@ -21,7 +31,6 @@ from analysis.questions.rows import (
     row_numbers,
     term_rows,
 )
-from analysis.regions import predicted_labels
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@question
 def probe(
     model: Segmenter,
     image: PictureSource,
@@ -38,48 +48,42 @@ def probe(
     head: Head = None,
     short_side: ShortSide = None,
     reach: Reach = None,
-) -> Iterator[Progress | Answer]:
+) -> Steps:
     """What did this pixel use, in each of the four stages?
 
     Exact shares of the terms of the convolutions of stages 1 and 2, attention weights of stages 3
     and 4, and by predicted class what they fall on. Maps and classes are those of the last block of
     each stage; the table of blocks has all of them. Weight alone is not importance: ask what-if.
     """
-    asked = ask(in_reach(model, reach), image, short_side=short_side)
+    asked = start(in_reach(model, reach), image, short_side)
     trace = asked.trace
     check_pixel(trace.picture_size_px, x, y)
-    labels = predicted_labels(trace)
-    last, table = [], []
+    last, blocks, classes = [], [], []
     for stage, windows in enumerate(trace.windows, start=1):
-        tokens = token_classes(labels, trace.grid(stage))
+        tokens = token_classes(asked.labels, trace.grid(stage))
         rows = [affinity_row(trace, stage, block, x, y) for block in range(len(windows))]
-        table += [row_numbers(trace, row, tokens, head) for row in rows]
-        last.append((rows[-1], class_rows(trace, rows[-1], tokens, head)))
+        blocks += [row_numbers(trace, row, tokens, head) for row in rows]
+        last.append((rows[-1], blocks[-1]))
+        classes += class_rows(trace, rows[-1], tokens, head)
         yield Progress(stage, len(trace.windows))
-    rows = [row for row, _ in last]
-    found = {one["name"]: one for one in table}
-    stages = [found[f"{row.stage}.{row.block + 1}"] for row in rows]
-    name = model.classes.names[int(labels[y, x])]
+    rows, stages = (list(each) for each in zip(*last, strict=True))
+    name = asked.names[asked.labels[y, x]]
     yield asked.answer(
-        "probe",
-        {"x": x, "y": y, "head": head, "short_side": short_side, "reach": reach},
         title=f"What pixel ({x}, {y}), labelled {name}, used",
         sentence=" ".join(_words(one) for one in stages),
         grade="exact",
         numbers={"x": x, "y": y, "label": name, "stages": stages},
-        arrays={"labels": labels, **row_arrays(rows)},
-        tables={
-            "blocks": table,
-            "classes": [one for _, classes in last for one in classes],
-            "terms": [
-                term for row in rows if isinstance(row, LocalAffinity) for term in term_rows(row)
-            ],
-        },
+        arrays={"labels": asked.labels, **row_arrays(rows)},
+        tables={"blocks": blocks, "classes": classes, "terms": _terms(rows)},
         draw=lambda: _draw(asked, rows, head),
     )
 
 
-def _words(row: dict) -> str:
+def _terms(rows: list[Affinity]) -> list[Row]:
+    return [term for row in rows if isinstance(row, LocalAffinity) for term in term_rows(row)]
+
+
+def _words(row: Row) -> str:
     """Return one sentence on what a block looked at."""
     evenly = f"{row['entropy']:.0%}" if np.isfinite(row["entropy"]) else "none"
     return (

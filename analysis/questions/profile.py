@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from analysis.answer import Answer, Row
+from analysis.answer import Row
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import ProfileWithNulls, profile_with_nulls
-from analysis.progress import Progress, part_of
-from analysis.questions.common import Reach, Seed, ShortSide, ask, in_reach
+from analysis.progress import part_of
+from analysis.questions.common import Reach, Seed, ShortSide, Steps, in_reach, question, start
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PICTURE = "this picture"
 
 
+@question
 def profile(
     model: Segmenter,
     image: PictureSource,
@@ -31,21 +32,19 @@ def profile(
     seed: Seed = 0,
     short_side: ShortSide = None,
     reach: Reach = None,
-) -> Iterator[Progress | Answer]:
+) -> Steps:
     """How far and how evenly does every block and head look, from the first to the last?
 
     Means over all queries of the picture, beside those of uniform weights. Stages 1 and 2 are
     convolutions and local by construction. One picture is an anecdote: ask about some fifty.
     """
-    asked = ask(in_reach(model, reach), image, short_side=short_side)
+    asked = start(in_reach(model, reach), image, short_side)
     trace = asked.trace
     steps = profile_with_nulls(trace, asked.picture, seed=seed) if nulls else depth_profile(trace)
     found, others = (yield from part_of(steps)), {}
     if isinstance(found, ProfileWithNulls):
         found, others = found.traced, found.nulls
     yield asked.answer(
-        "profile",
-        {"nulls": nulls, "seed": seed, "short_side": short_side, "reach": reach},
         title="How far and how evenly every block looks",
         sentence=_sentence(found),
         grade="statistic",

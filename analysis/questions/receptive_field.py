@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from torch import Tensor
 
-from analysis.answer import Answer
 from analysis.checks import check_pixel
-from analysis.errors import AnalysisError
 from analysis.profile.nulls import random_model
 from analysis.progress import Progress, part_of
-from analysis.questions.common import Label, Reach, Seed, ShortSide, X, Y, ask, in_reach
+from analysis.questions.common import (
+    Label,
+    Reach,
+    Seed,
+    ShortSide,
+    Steps,
+    X,
+    Y,
+    in_reach,
+    question,
+    start,
+)
+from analysis.questions.peers import Peers, peers_named
 from analysis.receptive.comparison import FieldComparison, NetworkField, compare_fields
 from analysis.receptive.effective import effective_fields, summarize
 from analysis.receptive.theoretical import ReceptiveField
 from analysis.receptive.units import margin_unit
-from analysis.regions import predicted_labels
-from analysis.subject import find_subject
-from analysis.zoo import PEERS, Network, peer_network, uniformer_network
+from analysis.zoo import Network, peer_network, uniformer_network
 from analysis.zoo.network import SIDE_MULTIPLE
 from uniformer.config import REACHES
 from uniformer.pictures import PictureSource
-from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -34,6 +41,16 @@ LOGITS = "logits"
 """The level above the decoder: the margin of one class at the very pixel."""
 
 
+Reaches = Annotated[bool, "also measure the other reaches, with the same weights"]
+Untrained = Annotated[bool, "also measure random weights"]
+Probes = Annotated[int, "random probes per unit; errors fall with their square root"]
+Show = Annotated[
+    Literal["maps", "curves", "table"],
+    "figure: the maps, the energy within squares of growing side, or the extents as a table",
+]
+
+
+@question
 def receptive_field(
     model: Segmenter,
     image: PictureSource,
@@ -41,16 +58,15 @@ def receptive_field(
     x: X,
     y: Y,
     label: Label = None,
-    reaches: Annotated[bool, "also measure the other reaches, with the same weights"] = False,
-    untrained: Annotated[bool, "also measure random weights"] = False,
-    peers: Annotated[
-        str | None, f"other networks to measure, comma-separated: {', '.join(PEERS)}"
-    ] = None,
-    probes: Annotated[int, "random probes per unit; errors fall with their square root"] = 2,
+    reaches: Reaches = False,
+    untrained: Untrained = False,
+    peers: Peers = None,
+    probes: Probes = 2,
+    show: Show = "maps",
     seed: Seed = 0,
     short_side: ShortSide = None,
     reach: Reach = None,
-) -> Iterator[Progress | Answer]:
+) -> Steps:
     """What can the units at this pixel see, in every stage and the logits, and what do they see?
 
     The theoretical field holds the pixels that can matter whatever the weights; the effective field
@@ -58,58 +74,31 @@ def receptive_field(
     get the whole picture, its sides rounded up to multiples of 32 pixels. Energy is not importance
     for a class, and a field reflects the weights as much as the architecture.
     """
-    names = _peer_names(peers)
-    asked = ask(in_reach(model, reach), image, short_side=short_side)
-    trace = asked.trace
-    check_pixel(trace.picture_size_px, x, y)
-    labels = predicted_labels(trace)
-    subject = find_subject(labels, model.classes, x, y, extent="pixel", label=label)
-    pixels = preprocess(asked.picture, trace.short_side, SIDE_MULTIPLE)
-    pixels = pixels.to(trace.model.device, trace.model.dtype)
-    at = _scaled((y, x), trace.picture_size_px, tuple(pixels.shape[-2:]))
-    forms = _forms(trace.model, reaches, seed if untrained else None)
+    names = peers_named(peers)
+    asked = start(in_reach(model, reach), image, short_side)
+    check_pixel(asked.trace.picture_size_px, x, y)
+    subject = asked.subject(x, y, "pixel", label)
+    pixels = asked.inputs(SIDE_MULTIPLE)
+    at = _scaled((y, x), asked.trace.picture_size_px, tuple(pixels.shape[-2:]))
+    forms = _forms(asked.trace.model, reaches, seed if untrained else None)
     found = yield from _measured(forms, names, pixels, at, subject.label, probes, seed)
     rows = found.rows()
     yield asked.answer(
-        "receptive-field",
-        {
-            "x": x,
-            "y": y,
-            "label": label,
-            "reaches": reaches,
-            "untrained": untrained,
-            "peers": peers,
-            "probes": probes,
-            "seed": seed,
-            "short_side": short_side,
-            "reach": reach,
-        },
         title=f"What the units at pixel ({x}, {y}) see",
         sentence=_sentence(found),
         grade="statistic",
         numbers={
             "x": x,
             "y": y,
-            "label": model.classes.names[subject.label],
+            "label": asked.names[subject.label],
             "network_pixel": {"row": at[0], "column": at[1]},
             "network_size_px": list(found.size_px),
             "fields": rows,
         },
         arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
         tables={"fields": rows},
-        draw=lambda: _draw(found),
+        draw=lambda: _draw(found, show),
     )
-
-
-def _peer_names(peers: str | None) -> list[str]:
-    names = [name.strip().lower().replace("_", "-") for name in (peers or "").split(",")]
-    names = [name for name in names if name]
-    for name in names:
-        if name not in PEERS:
-            raise AnalysisError(
-                f"There is no network {name!r} to compare with: choose from {', '.join(PEERS)}."
-            )
-    return names
 
 
 def _scaled(
@@ -142,7 +131,7 @@ def _measured(
     label: int,
     probes: int,
     seed: int,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, FieldComparison]:
     """Yield progress and return the fields of all levels of all networks."""
     size_px = tuple(pixels.shape[-2:])
     networks = [uniformer_network(form, size_px) for form in forms]
@@ -208,7 +197,7 @@ def _sentence(found: FieldComparison) -> str:
     return f"{first.network}: {'; '.join(parts)}."
 
 
-def _draw(found: FieldComparison) -> Figure:
-    from analysis.figures.receptive_field import field_maps
+def _draw(found: FieldComparison, show: str) -> Figure:
+    from analysis.figures.receptive_field import energy_curves, field_maps, field_table
 
-    return field_maps(found)
+    return {"maps": field_maps, "curves": energy_curves, "table": field_table}[show](found)

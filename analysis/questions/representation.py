@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+import torch
 
-from analysis.answer import Answer, Row, provenance
-from analysis.figures.representation import representation_figure
+from analysis.answer import Row
+from analysis.errors import AnalysisError
 from analysis.profile.nulls import random_weights_trace
 from analysis.progress import Progress, part_of
-from analysis.questions.common import Seed, ShortSide
-from analysis.representation.block_cka import BlockCka, features_cka
+from analysis.questions.common import Asked, Seed, ShortSide, Steps, question, start
+from analysis.questions.peers import Peers, peers_named
+from analysis.representation.block_cka import BlockCka, common_grid, features_cka, pooled
 from analysis.representation.survey import PARTS, Survey, survey
-from analysis.tracing import trace
-from uniformer.pictures import PictureSource, open_picture
+from analysis.zoo import peer_network
+from analysis.zoo.network import SIDE_MULTIPLE
+from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SENTENCE = (
     "Compares the outputs of all blocks for this picture, beside the same network with random "
@@ -24,34 +31,80 @@ SENTENCE = (
     "weights too, as the layout of the picture passes through: read it beside that."
 )
 
+Show = Annotated[
+    Literal["overview", "frequencies", "distance", "redundancy", "peers"],
+    "figure: all in short, frequencies after each part, likeness by distance, where maps are "
+    "redundant, or the blocks beside those of other networks",
+]
 
+
+@question
 def representation(
-    model: Segmenter, image: PictureSource, *, seed: Seed = 0, short_side: ShortSide = None
-) -> Iterator[Progress | Answer]:
-    """What the blocks hold: how alike they are, how redundant, of what rank and frequencies."""
-    picture = open_picture(image)
-    traced = trace(model, picture, short_side=short_side)
-    found = yield from part_of(survey(traced), 0, 2)
-    untrained = random_weights_trace(traced, picture, seed=seed)
-    null = yield from part_of(survey(untrained), 1, 2)
+    model: Segmenter,
+    image: PictureSource,
+    *,
+    peers: Peers = None,
+    show: Show = "overview",
+    seed: Seed = 0,
+    short_side: ShortSide = None,
+) -> Steps:
+    """What the blocks hold: how alike they are, how redundant, of what rank and frequencies.
+
+    With ``peers``, also how alike they are to the levels of other networks for the same picture.
+    """
+    names = peers_named(peers)
+    if show == "peers" and not names:
+        raise AnalysisError("Name the networks to set beside the model as peers, as in resnet50.")
+    asked, parts = start(model, image, short_side), 2 + len(names)
+    found = yield from part_of(survey(asked.trace), 0, parts)
+    untrained = random_weights_trace(asked.trace, asked.picture, seed=seed)
+    null = yield from part_of(survey(untrained), 1, parts)
     across = features_cka(found.features, null.features)
-    yield Answer(
-        question="representation",
+    beside = {}
+    for number, name in enumerate(names, start=3):
+        label, cka = _peer(asked, found, name)
+        beside[label] = cka
+        yield Progress(number, parts)
+    yield asked.answer(
         title="What the blocks hold, from first to last",
         sentence=SENTENCE,
         grade="statistic",
         numbers=_numbers(found, across),
-        arrays=_arrays(found, across),
-        tables={
-            "blocks": found.rows(),
-            "blocks_random_weights": null.rows(),
-            "cka": _pairs(found.cka, across),
-            "distance": _distances(found),
-            "frequency": _frequencies(found),
-        },
-        settings=provenance(model, picture, seed=seed, short_side=traced.short_side),
-        figure=lambda: representation_figure(found, null, across),
+        arrays=_arrays(found, across) | {f"cka_{name}": cka.cka for name, cka in beside.items()},
+        tables=_tables(found, null, across, beside),
+        draw=lambda: _draw(asked, found, null, across, beside, show),
     )
+
+
+def _peer(asked: Asked, found: Survey, name: str) -> tuple[str, BlockCka]:
+    """Return what a network and its weights are called, and the CKA of all blocks with its levels.
+
+    It sees the same picture, its sides rounded up to multiples of 32 pixels.
+    """
+    x = asked.inputs(SIDE_MULTIPLE).float().cpu()
+    network = peer_network(name, tuple(x.shape[-2:]))
+    with torch.no_grad():
+        maps = network.maps(x)
+    shape = common_grid(asked.trace)
+    features = {level: pooled(out, shape) for level, out in maps.items()}
+    own = {block: each.float().cpu() for block, each in found.features.items()}
+    weights = "" if network.trained else ", random weights"
+    return f"{network.name}{weights}", features_cka(own, features)
+
+
+def _tables(
+    found: Survey, null: Survey, across: BlockCka, beside: dict[str, BlockCka]
+) -> dict[str, list[Row]]:
+    return {
+        "blocks": found.rows(),
+        "blocks_random_weights": null.rows(),
+        "cka": _pairs(found.cka, across),
+        "cka_peers": [
+            {"network": name} | row for name, cka in beside.items() for row in cka.rows()
+        ],
+        "distance": _distances(found),
+        "frequency": _frequencies(found),
+    }
 
 
 def _numbers(found: Survey, across: BlockCka) -> dict[str, object]:
@@ -135,3 +188,23 @@ def _frequencies(found: Survey) -> list[Row]:
             place = {"cycles_per_token": float(token), "cycles_per_px": float(pixel)}
             rows.append({"block": block.name} | place | amplitudes)
     return rows
+
+
+def _draw(
+    asked: Asked,
+    found: Survey,
+    null: Survey,
+    across: BlockCka,
+    beside: dict[str, BlockCka],
+    show: str,
+) -> Figure:
+    from analysis.figures import representation as figures
+
+    drawn = {
+        "overview": lambda: figures.representation_figure(found, null, across),
+        "frequencies": lambda: figures.spectrum_figure(found),
+        "distance": lambda: figures.correlogram_figure(found),
+        "redundancy": lambda: figures.gap_figure(found, asked.picture),
+        "peers": lambda: figures.peers_figure(beside, asked.trace.model.config.name),
+    }
+    return drawn[show]()

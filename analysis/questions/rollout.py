@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from analysis.answer import Answer, Row
+from analysis.answer import Row
 from analysis.composition import token_classes
-from analysis.progress import Progress, part_of
+from analysis.progress import part_of
 from analysis.questions.common import (
     Asked,
     Label,
     Reach,
     Region,
     ShortSide,
+    Steps,
     X,
     Y,
-    ask,
     in_reach,
+    question,
+    start,
 )
-from analysis.regions import predicted_labels
 from analysis.rollout.agreement import Agreement, agreement
 from analysis.rollout.relevance import Relevance, relevance
 from analysis.rollout.rollout import Rollout
 from analysis.rollout.rollout import rollout as flow_back
-from analysis.subject import Subject, find_subject
+from analysis.subject import Subject
 from analysis.targets import RegionScore
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Rule = Literal["rollout", "relevance"]
 
 
+@question
 def rollout(
     model: Segmenter,
     image: PictureSource,
@@ -51,7 +52,7 @@ def rollout(
     compare: Annotated[bool, "compare with the gradient and with hiding cells; slow"] = False,
     short_side: ShortSide = None,
     reach: Reach = None,
-) -> Iterator[Progress | Answer]:
+) -> Steps:
     """Where does what a region shows flow from, through all stages down to the pixels?
 
     A rollout mixes tokens as affinities and the lengths of branches say; relevance also asks what
@@ -59,10 +60,8 @@ def rollout(
     gradient of the class's score and with hiding parts of the picture say how far to trust them.
     ``mask`` (H, W), bool, is the painted region where ``region`` is "mask".
     """
-    asked = ask(in_reach(model, reach), image, short_side=short_side)
-    trace = asked.trace
-    labels = predicted_labels(trace)
-    subject = find_subject(labels, model.classes, x, y, extent=region, label=label, mask=mask)
+    asked = start(in_reach(model, reach), image, short_side)
+    trace, subject = asked.trace, asked.subject(x, y, region, label, mask)
     target = RegionScore(trace.model, subject.region, subject.label)
     found = (
         relevance(trace, target) if rule == "relevance" else flow_back(trace, subject.region, stage)
@@ -70,30 +69,12 @@ def rollout(
     compared = None
     if compare:
         compared = yield from part_of(agreement(trace, asked.picture, target, {rule: found.pixels}))
-    classes = _class_rows(asked, found, labels)
+    classes = _class_rows(asked, found)
     yield asked.answer(
-        "rollout",
-        {
-            "x": x,
-            "y": y,
-            "region": region,
-            "rule": rule,
-            "label": label,
-            "stage": stage,
-            "compare": compare,
-            "short_side": short_side,
-            "reach": reach,
-        },
-        title=_title(found, subject, model.classes.names[subject.label]),
+        title=_title(found, subject, asked.names[subject.label]),
         sentence=_sentence(classes, compared, rule),
         grade="heuristic",
-        numbers={
-            "x": x,
-            "y": y,
-            "label": model.classes.names[subject.label],
-            "region_pixels": int(subject.region.sum()),
-            **_numbers(found),
-        },
+        numbers=_numbers(found, asked, subject),
         arrays=_arrays(found, subject),
         tables={"blocks": _block_rows(found), "classes": classes, "agreement": _likeness(compared)},
         draw=lambda: _draw(asked, found, subject, compared),
@@ -106,15 +87,21 @@ def _title(found: Rollout | Relevance, subject: Subject, name: str) -> str:
     return f"What the output of stage {found.stage} in {subject.words} flows from"
 
 
-def _numbers(found: Rollout | Relevance) -> dict[str, Any]:
+def _numbers(found: Rollout | Relevance, asked: Asked, subject: Subject) -> dict[str, Any]:
+    about = {
+        "x": subject.x,
+        "y": subject.y,
+        "label": asked.names[subject.label],
+        "region_pixels": int(subject.region.sum()),
+    }
     if isinstance(found, Rollout):
-        return {
+        return about | {
             "stage": found.stage,
             "lost_mass": found.total_lost_mass,
             "conservation_error": found.conservation_error,
         }
     total = _total(found)
-    return {
+    return about | {
         "score_nats": found.score,
         "seed_shares": [float(seed.sum()) / total for seed in found.seeds],
         "lost_mass": found.lost_relevance / total,
@@ -126,16 +113,15 @@ def _total(found: Relevance) -> float:
     return sum(float(seed.sum()) for seed in found.seeds)
 
 
-def _class_rows(asked: Asked, found: Rollout | Relevance, labels: np.ndarray) -> list[Row]:
+def _class_rows(asked: Asked, found: Rollout | Relevance) -> list[Row]:
     """Return the share of the flow in each predicted class, largest first, beside its area."""
-    tokens = token_classes(labels, asked.trace.grid(1))
+    tokens = token_classes(asked.labels, asked.trace.grid(1))
     received = found.maps[0][0] / found.maps[0][0].sum()
     share = np.tensordot(received, tokens.share, axes=2)
     area = tokens.share.mean((0, 1))
-    names = asked.trace.model.classes.names
     return [
         {
-            "class": names[tokens.classes[at]],
+            "class": asked.names[tokens.classes[at]],
             "share": float(share[at]),
             "uniform_share": float(area[at]),
         }
@@ -203,5 +189,5 @@ def _draw(
 
     if isinstance(found, Rollout):
         return rollout_figure(found, asked.picture, subject.region, agreement=compared)
-    name = asked.trace.model.classes.names[subject.label]
+    name = asked.names[subject.label]
     return relevance_figure(found, asked.picture, subject.region, name, agreement=compared)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 
-from analysis.answer import Answer, provenance
 from analysis.errors import AnalysisError
 from analysis.interventions import (
     DropBlock,
@@ -23,18 +21,27 @@ from analysis.interventions import (
     region_tokens,
 )
 from analysis.progress import Progress
-from analysis.questions.common import Label, Region, Seed, ShortSide
+from analysis.questions.common import (
+    Asked,
+    Label,
+    Region,
+    Seed,
+    ShortSide,
+    Steps,
+    question,
+    start,
+)
 from analysis.questions.what_if_answers import (
     effect_steps,
     head_sweep_steps,
     radius_curve_steps,
     reach_cost_steps,
 )
-from analysis.regions import pixel_region, predicted_labels, segment_region
-from analysis.subject import Subject, find_subject
+from analysis.regions import pixel_region, segment_region
+from analysis.subject import Subject
 from analysis.targets import RegionScore
-from analysis.tracing import Trace, trace
-from uniformer.pictures import PictureSource, open_picture
+from analysis.tracing import Trace
+from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
 Kind = Literal[
@@ -50,15 +57,32 @@ HIDDEN_SHARE = 4
 """A hidden square is by default this part of the picture's short side."""
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """The parameters that say what is taken away, with the picture's labels and trace."""
+WatchedX = Annotated[int | None, "column of the pixel whose region is watched, from 0"]
+WatchedY = Annotated[int | None, "row of that pixel, from 0"]
+ChangedStage = Annotated[
+    int | None, "stage that changes; by default 1 for centre-tap, else 3; curves: 3 and 4"
+]
+ChangedBlock = Annotated[int | None, "block of the stage, from 0; by default all of them"]
+SilencedHead = Annotated[int | None, "head that is silenced, from 0; by default all of them"]
+Size = Annotated[
+    int | None,
+    "side of windows or radius of neighbourhoods in tokens; side of the hidden square in "
+    "pixels of the picture",
+]
+Padded = Annotated[bool, "windows with zero padding, as published, instead of masked ones"]
+HiddenX = Annotated[int | None, "column of what is hidden; by default that of the pixel"]
+HiddenY = Annotated[int | None, "row of what is hidden; by default that of the pixel"]
+Fill = Annotated[Literal["blur", "mean", "inpaint"], "what is shown where the picture is hidden"]
 
-    trace: Trace
-    labels: np.ndarray
+
+@dataclass(frozen=True)
+class Taken:
+    """The parameters that say what is taken away; ``at`` is where to hide, ``mask`` what."""
+
+    kind: Kind
     at: tuple[int, int] | None
     mask: np.ndarray | None
-    stage: int
+    stage: int | None
     block: int | None
     head: int | None
     size: int | None
@@ -66,77 +90,63 @@ class _Asked:
     fill: str
 
 
+@question
 def what_if(
     model: Segmenter,
     image: PictureSource,
     mask: np.ndarray | None = None,
     *,
     kind: Annotated[Kind, "what is taken away, or which series of such runs is made"],
-    x: Annotated[int | None, "column of the pixel whose region is watched, from 0"] = None,
-    y: Annotated[int | None, "row of that pixel, from 0"] = None,
+    x: WatchedX = None,
+    y: WatchedY = None,
     region: Region = "segment",
     label: Label = None,
-    stage: Annotated[
-        int | None, "stage that changes; by default 1 for centre-tap, else 3; curves: 3 and 4"
-    ] = None,
-    block: Annotated[int | None, "block of the stage, from 0; by default all of them"] = None,
-    head: Annotated[int | None, "head that is silenced, from 0; by default all of them"] = None,
-    size: Annotated[
-        int | None,
-        "side of windows or radius of neighbourhoods in tokens; side of the hidden square in "
-        "pixels of the picture",
-    ] = None,
-    padded: Annotated[bool, "windows with zero padding, as published, instead of masked ones"] = (
-        False
-    ),
-    hide_x: Annotated[int | None, "column of what is hidden; by default that of the pixel"] = None,
-    hide_y: Annotated[int | None, "row of what is hidden; by default that of the pixel"] = None,
-    fill: Annotated[
-        Literal["blur", "mean", "inpaint"], "what is shown where the picture is hidden"
-    ] = "blur",
+    stage: ChangedStage = None,
+    block: ChangedBlock = None,
+    head: SilencedHead = None,
+    size: Size = None,
+    padded: Padded = False,
+    hide_x: HiddenX = None,
+    hide_y: HiddenY = None,
+    fill: Fill = "blur",
     seed: Seed = 0,
     short_side: ShortSide = None,
-) -> Iterator[Progress | Answer]:
+) -> Steps:
     """What if not: take one thing away, and see what changes beside a random control.
 
     With a pixel, the margin of its region is watched too. ``mask`` (H, W), bool, is a painted area:
     the one that is hidden, or with ``region`` "mask" the one that is watched. Raises
     :class:`analysis.errors.AnalysisError` for settings that do not fit together or the model.
     """
-    picture = open_picture(image)
-    traced = trace(model, picture, short_side=short_side)
-    labels = predicted_labels(traced)
-    subject = _subject(traced, labels, x, y, region, label, mask)
-    target = None if subject is None else RegionScore(model, subject.region, subject.label)
+    asked = start(model, image, short_side)
+    subject = _subject(asked, x, y, region, label, mask)
     at = _hidden_at(hide_x, hide_y, subject)
     painted = None if region == "mask" else mask
-    asked = _Asked(
-        traced, labels, at, painted, _stage(stage, kind), block, head, size, padded, fill
-    )
-    settings = provenance(
-        model, picture, kind=kind, x=x, y=y, region=region, label=label, stage=stage, block=block,
-        head=head, size=size, padded=padded, hide_x=hide_x, hide_y=hide_y, fill=fill, seed=seed,
-        short_side=traced.short_side,
-    )  # fmt: skip
-    if kind == "head-sweep":
+    taken = Taken(kind, at, painted, stage, block, head, size, padded, fill)
+    yield from _answered(asked, taken, subject, seed)
+
+
+def _answered(asked: Asked, taken: Taken, subject: Subject | None, seed: int) -> Steps:
+    target = None
+    if subject is not None:
+        target = RegionScore(asked.trace.model, subject.region, subject.label)
+    if taken.kind == "head-sweep":
         if target is None:
             raise AnalysisError("Choose a pixel: the heads are judged by what they do for it.")
-        yield from head_sweep_steps(traced, target, subject, settings)
-    elif kind == "radius-curve":
-        stages = (3, 4) if stage is None else (stage,)
-        yield from radius_curve_steps(traced, stages, target, settings, seed)
-    elif kind == "reach-cost":
-        sizes = _window_sizes(traced) if size is None else [size]
-        yield from reach_cost_steps(traced, sizes, target, settings)
+        yield from head_sweep_steps(asked, target, subject)
+    elif taken.kind == "radius-curve":
+        stages = (3, 4) if taken.stage is None else (taken.stage,)
+        yield from radius_curve_steps(asked, stages, target, seed)
+    elif taken.kind == "reach-cost":
+        sizes = _window_sizes(asked.trace) if taken.size is None else [taken.size]
+        yield from reach_cost_steps(asked, sizes, target)
     else:
         yield Progress(1, 2)
-        taken = _intervention(kind, asked)
-        yield from effect_steps(traced, taken, target, subject, picture, settings, seed)
+        yield from effect_steps(asked, _intervention(asked, taken), target, subject, seed)
 
 
 def _subject(
-    traced: Trace,
-    labels: np.ndarray,
+    asked: Asked,
     x: int | None,
     y: int | None,
     region: str,
@@ -147,7 +157,7 @@ def _subject(
         return None
     if x is None or y is None:
         raise AnalysisError("A pixel needs both x and y.")
-    return find_subject(labels, traced.model.classes, x, y, extent=region, label=label, mask=mask)
+    return asked.subject(x, y, region, label, mask)
 
 
 def _hidden_at(x: int | None, y: int | None, subject: Subject | None) -> tuple[int, int] | None:
@@ -158,54 +168,47 @@ def _hidden_at(x: int | None, y: int | None, subject: Subject | None) -> tuple[i
     return None if subject is None else (subject.x, subject.y)
 
 
-def _stage(stage: int | None, kind: str) -> int:
-    if stage is not None:
-        return stage
-    return 1 if kind == "centre-tap" else 3
-
-
-def _intervention(kind: str, asked: _Asked) -> Intervention:
-    place = (asked.stage, asked.block)
+def _intervention(asked: Asked, taken: Taken) -> Intervention:
+    stage = (1 if taken.kind == "centre-tap" else 3) if taken.stage is None else taken.stage
+    place, trace = (stage, taken.block), asked.trace
     makers = {
-        "hide-region": lambda: HideRegion(_hidden_area(asked), asked.fill),
-        "hide-segment": lambda: HideRegion(_hidden_segment(asked), asked.fill),
+        "hide-region": lambda: HideRegion(_hidden_area(asked, taken), taken.fill),
+        "hide-segment": lambda: HideRegion(_hidden_segment(asked, taken), taken.fill),
         "hide-tokens": lambda: WithoutKeys(
-            *place, region_tokens(asked.trace, asked.stage, _hidden_segment(asked))
+            *place, region_tokens(trace, stage, _hidden_segment(asked, taken))
         ),
-        "silence-head": lambda: HeadGate(*place, asked.head),
-        "mean-head": lambda: HeadGate(*place, asked.head, fill="mean"),
+        "silence-head": lambda: HeadGate(*place, taken.head),
+        "mean-head": lambda: HeadGate(*place, taken.head, fill="mean"),
         "window": lambda: SetWindow(
-            *place, _given(asked.size, asked.trace.model.window_size), asked.padded
+            *place, _given(taken.size, trace.model.window_size), taken.padded
         ),
-        "neighbourhood": lambda: Neighbourhood(*place, _given(asked.size, DEFAULT_RADIUS)),
+        "neighbourhood": lambda: Neighbourhood(*place, _given(taken.size, DEFAULT_RADIUS)),
         "drop-position": lambda: PositionEncoding(*place, "off"),
         "freeze-position": lambda: PositionEncoding(*place, "mean"),
         "centre-tap": lambda: LocalKernel(*place, "centre"),
         "drop-block": lambda: DropBlock(*place),
     }
-    if kind not in makers:
-        raise AnalysisError(f"There is no kind {kind!r}: choose one of {', '.join(makers)}.")
-    return makers[kind]()
+    if taken.kind not in makers:
+        raise AnalysisError(f"There is no kind {taken.kind!r}: choose one of {', '.join(makers)}.")
+    return makers[taken.kind]()
 
 
 def _given(size: int | None, default: int) -> int:
     return default if size is None else size
 
 
-def _hidden_segment(asked: _Asked) -> np.ndarray:
+def _hidden_segment(asked: Asked, taken: Taken) -> np.ndarray:
     """Return the painted area, else the predicted segment at the place to hide."""
-    if asked.mask is not None:
-        return asked.mask
-    return segment_region(asked.labels, *_place(asked))
+    return segment_region(asked.labels, *_place(taken)) if taken.mask is None else taken.mask
 
 
-def _hidden_area(asked: _Asked) -> np.ndarray:
+def _hidden_area(asked: Asked, taken: Taken) -> np.ndarray:
     """Return the painted area, else a square around the place to hide, cut at the borders."""
-    if asked.mask is not None:
-        return asked.mask
-    x, y = _place(asked)
+    if taken.mask is not None:
+        return taken.mask
+    x, y = _place(taken)
     area = pixel_region(asked.labels.shape, x, y)
-    side = _given(asked.size, max(1, min(area.shape) // HIDDEN_SHARE))
+    side = _given(taken.size, max(1, min(area.shape) // HIDDEN_SHARE))
     if side < 1:
         raise AnalysisError(f"The square to hide must be at least 1 pixel wide, not {side}.")
     top, left = y - side // 2, x - side // 2
@@ -213,10 +216,10 @@ def _hidden_area(asked: _Asked) -> np.ndarray:
     return area
 
 
-def _place(asked: _Asked) -> tuple[int, int]:
-    if asked.at is None:
+def _place(taken: Taken) -> tuple[int, int]:
+    if taken.at is None:
         raise AnalysisError("Choose the pixel to hide, or paint an area.")
-    return asked.at
+    return taken.at
 
 
 def _window_sizes(traced: Trace) -> list[int]:

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from analysis.answer import Answer, Row
-from analysis.figures.what_if import (
-    effect_figure,
-    head_sweep_figure,
-    radius_curve_figure,
-    reach_cost_figure,
-)
+from analysis.answer import Row
 from analysis.interventions import Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report
 from analysis.interventions.head_sweep import head_sweep
 from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
 from analysis.progress import Progress, part_of
+from analysis.questions.common import Asked, Steps
 from analysis.subject import Subject
 from analysis.targets import RegionScore
-from analysis.tracing import Trace
 
 NOTHING_NATS = 1e-6
 """A divergence below it is the rounding of single precision."""
 
-Settings = dict[str, Any]
-Steps = Iterator[Progress | Answer]
-
 
 def effect_steps(
-    traced: Trace,
+    asked: Asked,
     taken: Intervention,
     target: RegionScore | None,
     subject: Subject | None,
-    picture: np.ndarray,
-    settings: Settings,
     seed: int,
 ) -> Steps:
     """Yield the answer about one intervention: numbers before and after, and of the control."""
-    report = effect_report(traced, [taken], target=target, picture=picture, seed=seed)
+    report = effect_report(asked.trace, [taken], target=target, picture=asked.picture, seed=seed)
     yield Progress(2, 2)
     effect, names = report.effect, report.classes.names
     numbers: dict[str, Any] = {"intervention": taken.describe(), **_measured(effect)}
@@ -53,8 +43,7 @@ def effect_steps(
     if report.control is not None:
         numbers["control"] = report.control.interventions[0]
         numbers |= {f"control_{name}": value for name, value in _measured(report.control).items()}
-    yield Answer(
-        question="what-if",
+    yield asked.answer(
         title=f"What if: {taken.describe()}",
         sentence=effect_sentence(report),
         grade="causal",
@@ -65,16 +54,13 @@ def effect_steps(
             "changed": effect.changed,
         },
         tables={"classes": _class_rows(report)},
-        settings=settings,
-        figure=lambda: effect_figure(report),
+        draw=lambda: _figures().effect_figure(report),
     )
 
 
-def head_sweep_steps(
-    traced: Trace, target: RegionScore, subject: Subject, settings: Settings
-) -> Steps:
+def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Steps:
     """Yield the answer about silencing every head in turn."""
-    sweep = yield from part_of(head_sweep(traced, target))
+    sweep = yield from part_of(head_sweep(asked.trace, target))
     rows = [
         {
             "stage": stage,
@@ -87,16 +73,15 @@ def head_sweep_steps(
         for at in np.ndindex(values.shape)
     ]
     rows.sort(key=lambda row: row["margin_change_nats"])
-    most, name = rows[0], traced.model.classes.names[target.label]
+    most, name = rows[0], asked.names[target.label]
     fall = most["margin_change_nats"]
     found = (
-        f"Without head {most['head']} of stage {most['stage']}, block {most['block']} the margin "
-        f"of {name} falls most, by {-fall:.3g} nats."
+        f"Without head {most['head'] + 1} of stage {most['stage']}, block {most['block'] + 1} the "
+        f"margin of {name} falls most, by {-fall:.3g} nats."
         if fall < 0
         else f"No head alone speaks for {name} here: silencing one never lowers the margin."
     )
-    yield Answer(
-        question="what-if",
+    yield asked.answer(
         title=f"What each head does for {subject.words}",
         sentence=f"{found} Heads can stand in for each other, so the effects do not add up.",
         grade="causal",
@@ -110,20 +95,15 @@ def head_sweep_steps(
         },
         arrays={f"stage_{stage}": values for stage, values in sweep.margin_change_nats.items()},
         tables={"heads": rows},
-        settings=settings,
-        figure=lambda: head_sweep_figure(sweep),
+        draw=lambda: _figures().head_sweep_figure(sweep),
     )
 
 
 def radius_curve_steps(
-    traced: Trace,
-    stages: Sequence[int],
-    target: RegionScore | None,
-    settings: Settings,
-    seed: int,
+    asked: Asked, stages: Sequence[int], target: RegionScore | None, seed: int
 ) -> Steps:
     """Yield the answer about how far attention must reach."""
-    curve = yield from part_of(radius_curve(traced, stages, target=target, seed=seed))
+    curve = yield from part_of(radius_curve(asked.trace, stages, target=target, seed=seed))
     rows = [
         {
             "radius_tokens": int(radius),
@@ -136,8 +116,7 @@ def radius_curve_steps(
     ]
     own = rows[0]
     words = " and ".join(map(str, curve.stages))
-    yield Answer(
-        question="what-if",
+    yield asked.answer(
         title=f"How far attention must reach in stage {words}",
         sentence=(
             f"With every token on its own {100 * own['flipped_share']:.2f} % of the pixels change "
@@ -152,16 +131,13 @@ def radius_curve_steps(
             "control_kl_nats": np.array([row["control_kl_nats"] for row in rows]),
         },
         tables={"radii": rows},
-        settings=settings,
-        figure=lambda: radius_curve_figure(curve),
+        draw=lambda: _figures().radius_curve_figure(curve),
     )
 
 
-def reach_cost_steps(
-    traced: Trace, sizes: Sequence[int], target: RegionScore | None, settings: Settings
-) -> Steps:
+def reach_cost_steps(asked: Asked, sizes: Sequence[int], target: RegionScore | None) -> Steps:
     """Yield the answer about what windows in stage 3 cost."""
-    cost = yield from part_of(reach_cost(traced, sizes, target=target))
+    cost = yield from part_of(reach_cost(asked.trace, sizes, target=target))
     rows: list[Row] = [
         {
             "reach": run.name,
@@ -172,21 +148,19 @@ def reach_cost_steps(
         for run in cost.runs
     ]
     worst = max(rows, key=lambda row: row["kl_nats"])
-    yield Answer(
-        question="what-if",
+    yield asked.answer(
         title="What reach costs in stage 3",
         sentence=(
             f"The largest change is that of {_reach_words(worst)}: "
             f"{100 * worst['flipped_share']:.2f} % of the pixels change label. Compared with the "
-            f"reach that was traced ({traced.reach}), on the same weights: a model trained in a "
-            "reach may do better in it."
+            f"reach that was traced ({asked.trace.reach}), on the same weights: a model trained in "
+            "a reach may do better in it."
         ),
         grade="causal",
-        numbers={"traced_reach": traced.reach, "runs": len(rows)},
+        numbers={"traced_reach": asked.trace.reach, "runs": len(rows)},
         arrays={"kl_nats": np.array([row["kl_nats"] for row in rows])},
         tables={"reaches": rows},
-        settings=settings,
-        figure=lambda: reach_cost_figure(cost),
+        draw=lambda: _figures().reach_cost_figure(cost),
     )
 
 
@@ -209,6 +183,13 @@ def effect_sentence(report: EffectReport) -> str:
         f"{found} By KL that is {more} the random control did ({control.kl_nats:.3g} nats), which "
         "is one draw: repeat with other seeds before a small difference is believed."
     )
+
+
+def _figures() -> ModuleType:
+    """Return the figures, whose libraries take long to import."""
+    from analysis.figures import what_if
+
+    return what_if
 
 
 def _reach_words(row: Row) -> str:

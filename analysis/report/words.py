@@ -4,7 +4,31 @@ from __future__ import annotations
 
 VIEWER = {
     "stage": "The picture under its labels. Arrow keys move the probe, with Shift ten pixels.",
-    "opacity": "Label opacity",
+    "show": "Show",
+    "show_labels": "Labels",
+    "show_confidence": "Confidence",
+    "show_entropy": "Entropy",
+    "show_margin": "Margin",
+    "says_labels": "The most probable class of every pixel, always one that the model knows.",
+    "says_confidence": (
+        "Probability of the predicted class. A network can be sure and wrong: it is no measure of "
+        "being right."
+    ),
+    "says_entropy": (
+        "How evenly the probability is spread over all classes, in percent of the most there can "
+        "be: high where the network cannot tell."
+    ),
+    "says_margin": (
+        "Probability of the predicted class less that of the runner-up: low along borders and "
+        "where two classes compete."
+    ),
+    "opacity": "Opacity",
+    "divide": "Before | after",
+    "safe": "Colours for any colour vision",
+    "safe_hint": (
+        "The seven largest classes get colours that are told apart with any colour vision, the "
+        "others greys. Files keep the classes' own colours."
+    ),
     "legend": "Classes by area",
     "isolate": "“Sure” is the mean confidence. Choose a class to see it alone.",
     "show_all": "Show all",

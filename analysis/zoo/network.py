@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from analysis.errors import AnalysisError
 from analysis.grid import Token
 from analysis.receptive.effective import Readout
@@ -77,7 +79,8 @@ class Network:
     """A network made for pictures of ``size_px`` (height, width).
 
     ``weights`` is one phrase: where they come from, or how they were initialised if not
-    ``trained``. ``readout`` takes the unit (row, column) of any levels, by name, and returns what
+    ``trained``. ``maps`` takes a picture (1, 3, H, W) and returns the map (1, C, rows, columns) of
+    every level, by name. ``readout`` takes the unit (row, column) of any levels and returns what
     :func:`analysis.receptive.effective.effective_fields` measures, keyed by level.
     """
 
@@ -86,6 +89,7 @@ class Network:
     trained: bool
     weights: str
     levels: tuple[Level, ...]
+    maps: Callable[[Tensor], Mapping[str, Tensor]]
     readout: Callable[[Mapping[str, Token]], Readout[str]]
 
 

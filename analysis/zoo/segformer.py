@@ -51,19 +51,21 @@ def as_network(model: nn.Module, size_px: tuple[int, int], trained: bool, weight
     for number, (kernel, stride) in enumerate(patches, start=1):
         steps += [Sliding(kernel, stride, kernel // 2), Whole()]
         levels.append(Level(f"stage {number}", tuple(steps), tuple(steps)))
-    numbers = {level.name: number for number, level in enumerate(levels)}
+
+    def maps(x: Tensor) -> dict[str, Tensor]:
+        found = model(x, output_hidden_states=True).hidden_states
+        return {level.name: out for level, out in zip(levels, found, strict=True)}
 
     def readout(units: Mapping[str, Token]) -> Readout[str]:
         def read(x: Tensor) -> dict[str, Tensor]:
-            maps = model(x, output_hidden_states=True).hidden_states
+            found = maps(x)
             return {
-                level: maps[numbers[level]][:, :, row, column]
-                for level, (row, column) in units.items()
+                level: found[level][:, :, row, column] for level, (row, column) in units.items()
             }
 
         return read
 
-    return Network("SegFormer-B0", size_px, trained, weights, tuple(levels), readout)
+    return Network("SegFormer-B0", size_px, trained, weights, tuple(levels), maps, readout)
 
 
 def _transformers() -> ModuleType:

@@ -5,7 +5,7 @@ The theoretical fields are read off the modules: kernels, strides, windows and s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -80,23 +80,22 @@ def as_network(
     model = model.eval().requires_grad_(False)
     rows, columns = (_below(recipe, model, axis, size_px[axis]) for axis in (0, 1))
 
+    def maps(x: Tensor, levels: Collection[str] = recipe.levels) -> dict[str, Tensor]:
+        shallow_first = [level for level in recipe.levels if level in levels]
+        found = model.forward_intermediates(
+            x,
+            indices=[recipe.levels[level] for level in shallow_first],
+            norm=True,
+            stop_early=True,
+            intermediates_only=True,
+        )
+        return dict(zip(shallow_first, found, strict=True))
+
     def readout(units: Mapping[str, Token]) -> Readout[str]:
-        shallow_first = [level for level in recipe.levels if level in units]
-
-        def read(x: Tensor) -> dict[str, Tensor]:
-            maps = model.forward_intermediates(
-                x,
-                indices=[recipe.levels[level] for level in shallow_first],
-                norm=True,
-                stop_early=True,
-                intermediates_only=True,
-            )
-            return {
-                level: out[:, :, units[level][0], units[level][1]]
-                for level, out in zip(shallow_first, maps, strict=True)
-            }
-
-        return read
+        return lambda x: {
+            level: out[(slice(None), slice(None), *units[level])]
+            for level, out in maps(x, units).items()
+        }
 
     return Network(
         name=recipe.label,
@@ -104,6 +103,7 @@ def as_network(
         trained=trained,
         weights=weights,
         levels=tuple(Level(*each) for each in zip(recipe.levels, rows, columns, strict=True)),
+        maps=maps,
         readout=readout,
     )
 

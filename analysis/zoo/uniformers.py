@@ -45,10 +45,7 @@ def uniformer_network(
             block.window_size = 1
     window = f" {model.window_size}" if reach in ("hybrid", "window") else ""
     stages = {f"stage {stage}": stage for stage in range(1, len(STRIDES) + 1)}
-    levels = []
-    for name, stage in stages.items():
-        steps = tuple(uniformer_steps(model.backbone, stage))
-        levels.append(Level(name, steps, steps))
+    steps = {name: tuple(uniformer_steps(model.backbone, stages[name])) for name in stages}
 
     def readout(units: Mapping[str, Token]) -> Readout[str]:
         read = stage_units(model, {stages[name]: unit for name, unit in units.items()})
@@ -59,6 +56,7 @@ def uniformer_network(
         size_px=size_px,
         trained=model.weights.trained,
         weights=f"trained: {model.weights.source}" if model.weights.trained else RANDOM,
-        levels=tuple(levels),
+        levels=tuple(Level(name, along, along) for name, along in steps.items()),
+        maps=lambda x: dict(zip(stages, model.backbone(x), strict=True)),
         readout=readout,
     )

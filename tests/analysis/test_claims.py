@@ -11,7 +11,8 @@ from PIL import Image
 
 from analysis.claims import study as studying
 from analysis.claims.command import add_claims_options, run_claims
-from analysis.claims.findings import CONTROL, findings
+from analysis.claims.conditions import CONTROL
+from analysis.claims.findings import findings
 from analysis.claims.intervals import interval
 from analysis.claims.report import write_report
 from analysis.claims.study import Study, study

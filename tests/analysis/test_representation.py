@@ -109,7 +109,8 @@ def test_the_question_answers_with_a_null_and_can_be_saved(tiny, picture, tmp_pa
     assert len(answer.tables["cka"]) == 49
     first = [row for row in answer.tables["frequency"] if row["block"] == "1.1"]
     assert first[0]["log_amplitude_produced"] == 0
-    assert answer.settings["parameters"] == {"seed": 1, "short_side": 64}
+    asked = {"peers": None, "show": "overview", "seed": 1, "short_side": None}
+    assert answer.settings["parameters"] == asked
     files = answer.save(tmp_path, "photo", ("png", "npz", "csv", "json"))
     assert {file.name for file in files} >= {"photo.blocks.csv", "photo.frequency.csv"}
     assert [parameter.name for parameter in parameters_of(representation)] == ["seed", "short_side"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from analysis import AnalysisError, trace
-from analysis.figures.representation import cka_figure
+from analysis.figures.representation import peers_figure
 from analysis.representation.block_cka import block_features, picture_cka, pooled, token_cka
 from analysis.representation.cka import cka_sums
 from analysis.representation.streams import streams
@@ -152,9 +152,9 @@ def test_another_model_sees_the_same_pictures(tiny, picture):
 
 def test_the_figure_says_what_the_samples_are(tiny, picture):
     traced = trace(tiny(), picture())
-    figure = cka_figure(token_cka(traced), "global", "global")
+    figure = peers_figure(token_cka(traced), "global", "global")
     assert "6 cells of one grid" in figure.get_supxlabel()
     assert figure.axes[0].get_xlabel() == "global"
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), token_cka(traced).cka)
     *_, found = picture_cka(traced.model, [picture(seed=seed) for seed in range(4)])
-    assert "4 pictures" in cka_figure(found).get_supxlabel()
+    assert "4 pictures" in peers_figure(found).get_supxlabel()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
 
+from analysis.report.template import fill
 from ui import text
 from ui.examples import ASSETS
 from ui.handlers import Handlers
@@ -26,14 +28,16 @@ SAVE_FILE = """(file) => {
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
+    # Words are put in here, not sent as properties, as in the lens.
+    words = {"text": text.VIEWER, "downloads": text.DOWNLOADS}
     viewer = gr.HTML(
         handlers.view(session.first),
-        html_template=(ASSETS / "viewer.html").read_text(),
-        js_on_load=(ASSETS / "viewer.js").read_text(),
+        html_template=fill((ASSETS / "viewer.html").read_text(), words),
+        js_on_load=(ASSETS / "viewer.js")
+        .read_text()
+        .replace("props.text", json.dumps(text.VIEWER)),
         elem_id="viewer",
         apply_default_css=False,
-        text=text.VIEWER,
-        downloads=text.DOWNLOADS,
     )
     file = gr.File(visible="hidden")
     session.fill(tab, [viewer], lambda now: [handlers.view(now)])

@@ -1,0 +1,50 @@
+"""What the questions about attribution share: the names of methods, and how one is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from analysis.attribution.attribute import Attribution
+from analysis.attribution.attribute import attribute as attribution_steps
+from analysis.attribution.methods import METHODS, Settings
+from analysis.errors import AnalysisError
+from analysis.faithfulness.removal import Replacement
+from analysis.progress import Progress
+from analysis.questions.common import Asked
+from analysis.subject import Subject
+from analysis.targets import Score
+
+METHOD_NAMES = {key.replace("_", "-"): key for key in METHODS}
+"""What the methods are called in questions, and in :data:`METHODS`."""
+
+LayerStage = Annotated[int, "stage whose map is looked at, by methods that look at one"]
+ScoreAsked = Annotated[Score, "what is explained: margin over the other classes is the safest"]
+Baseline = Annotated[Replacement, "the picture without the evidence: blurred or mean colour"]
+Points = Annotated[int, "points of integrated gradients; noisy pictures of SmoothGrad"]
+
+
+def explain(
+    asked: Asked, subject: Subject, method: str, stage: int, score: Score, settings: Settings
+) -> Iterator[Progress | Attribution]:
+    """Ask ``method``, a name in :data:`METHODS`, about ``subject``: progress, and last its map."""
+    return attribution_steps(
+        asked.trace.model, asked.picture, subject.region, subject.label,
+        method=method, stage=stage, score=score, against=subject.against, settings=settings,
+        short_side=asked.trace.short_side, traced=asked.trace,
+    )  # fmt: skip
+
+
+def methods_named(text: str) -> list[str]:
+    """Return the keys of :data:`METHOD_NAMES` named in ``text``, each once, in their order.
+
+    Commas stand between them. Raises :class:`AnalysisError` for none or an unknown one.
+    """
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in METHOD_NAMES]
+    if unknown or not names:
+        wrong = f"There is no method {unknown[0]!r}" if unknown else "No method is given"
+        raise AnalysisError(
+            f"{wrong}: name some of {', '.join(METHOD_NAMES)}, with commas between them."
+        )
+    return names
