@@ -8,6 +8,8 @@ takes what ``python -m uniformer evaluate ... -o FILE`` wrote, and labels the ex
 from __future__ import annotations
 
 import argparse
+import csv
+import itertools
 import json
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from matplotlib.figure import Figure
 from uniformer import create_model, segment
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
+LOG = Path(__file__).parent.parent / "docs" / "figures" / "nano-log.csv"
 SERIES = ("#0072B2", "#D55E00")
 SIDE = 384
 COLUMNS = 5
@@ -40,6 +43,35 @@ def reliability(files: list[Path]) -> Figure:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def curve() -> Figure:
+    """Return loss and scores on val over the crops seen, from the logs of the chain of runs."""
+    with LOG.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    begin = 0
+    for run, group in itertools.groupby(rows, key=lambda row: row["run"]):
+        steps = list(group)
+        seen = [(begin + int(row["pictures"])) / 1000 for row in steps]
+        begin += int(steps[-1]["pictures"])
+        for axes in (left, right):
+            axes.axvline(begin / 1000, color="#c5cac7", lw=1)
+        left.text(seen[0], 2.95, run.removeprefix("nano-"), fontsize=8, color="#5c6660")
+        for name, color in zip(("segment", "distil"), SERIES, strict=True):
+            left.plot(seen, [float(row[name]) or None for row in steps], color=color, lw=1)
+        scored = [(x, row) for x, row in zip(seen, steps, strict=True) if row["val_miou"]]
+        for name, color in zip(("val_miou", "val_accuracy"), SERIES, strict=True):
+            x, y = [x for x, _ in scored], [100 * float(row[name]) for _, row in scored]
+            right.plot(x, y, "o-", color=color)
+    left.set(ylabel="loss", ylim=(0, 3.1))
+    left.legend(left.lines[1:3], ("cross entropy", "distance to the teacher"), frameon=False)
+    right.set(ylabel="%", ylim=(0, 100))
+    right.legend(right.lines[-2:], ("mean IoU on val", "pixel accuracy on val"), frameon=False)
+    for axes in (left, right):
+        axes.set(xlabel="thousand crops seen", xlim=(0, None))
     return figure
 
 
@@ -69,6 +101,7 @@ def main() -> None:
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     reliability(options.evaluations).savefig(options.output / "nano-reliability.png", dpi=110)
+    curve().savefig(options.output / "nano-curve.png", dpi=110)
     examples().savefig(
         options.output / "nano-examples.jpg", dpi=80, pil_kwargs={"quality": 82, "optimize": True}
     )

@@ -1,5 +1,6 @@
 """Making models by name."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -77,6 +78,45 @@ def test_fine_tuned_file_loads_with_its_own_number_of_classes(tiny, tmp_path):
     assert create_model(tiny, weights=str(path), num_classes=5).weights.trained
     with pytest.raises(WeightsError, match="pass num_classes=5"):
         create_model(tiny, weights=str(path))
+
+
+@pytest.fixture
+def tuned(tiny, tmp_path):
+    """A file of weights for the classes "cup" and "spoon", and its card."""
+    file = tmp_path / "tuned.pth"
+    torch.save(create_model(tiny, weights=None, num_classes=2).state_dict(), file)
+    rows = [{"name": "cup", "color": "#ff0000"}, {"name": "spoon", "color": "#00ff00"}]
+    card = tmp_path / "tuned.pth.json"
+    card.write_text(json.dumps({"classes": rows}))
+    return file, card
+
+
+def test_file_brings_the_classes_of_the_card_beside_it(tiny, tuned):
+    model = create_model(tiny, weights=str(tuned[0]))
+    assert model.classes.names == ("cup", "spoon")
+    assert model.classes.palette.tolist() == [[255, 0, 0], [0, 255, 0]]
+    assert create_model(tiny, weights=str(tuned[0]), num_classes=2).classes == model.classes
+    with pytest.raises(WeightsError, match="2 classes and the model 3"):
+        create_model(tiny, weights=str(tuned[0]), num_classes=3)
+
+
+def test_card_with_the_known_names_means_the_known_classes(tiny, tmp_path):
+    known = class_set("everyday22")
+    file = tmp_path / "tuned.pth"
+    torch.save(create_model(tiny, weights=None).state_dict(), file)
+    rows = [{"name": name, "color": "#000000"} for name in known.names]
+    (tmp_path / "tuned.pth.json").write_text(json.dumps({"classes": rows}))
+    assert create_model(tiny, weights=str(file)).classes is known
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"classes": 3}', '{"classes": [{"name": "a", "color": "red"}]}']
+)
+def test_damaged_card_is_named_in_one_sentence(tiny, tuned, content):
+    tuned[1].write_text(content)
+    with pytest.raises(ValueError, match=r"tuned\.pth\.json cannot be used") as caught:
+        create_model(tiny, weights=str(tuned[0]))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     release.add_argument("--data", type=Path, required=True)
     release.add_argument("--out", type=Path, required=True, help="a .safetensors file")
     release.add_argument(
-        "--prior",
-        type=float,
-        default=0.0,
-        help="0 to 1: how far to undo the balance of training in the classifier's bias",
+        "--fit-bias",
+        action="store_true",
+        help="undo the balance of training: fit the classifier's bias to pictures as they come",
     )
     release.add_argument(
         "--evaluations", type=Path, nargs="*", default=[], help="scores for the card, as JSON"
@@ -53,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.command(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -81,7 +80,9 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    for file in export(options.run, options.data, options.out, options.prior, options.evaluations):
+    for file in export(
+        options.run, options.data, options.out, options.fit_bias, options.evaluations
+    ):
         print(file)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import get_args
 
@@ -110,13 +110,32 @@ class RunConfig:
 def parse_recipe(values: dict) -> RunConfig:
     """Return the recipe of the fields in ``values``; those that are absent keep their default.
 
-    Raises :class:`RecipeError` for a field that there is not.
+    Raises :class:`RecipeError` for a field that there is not and for a value of another kind.
     """
-    unknown = values.keys() - {field.name for field in fields(RunConfig)}
+    defaults = asdict(RunConfig())
+    unknown = values.keys() - defaults.keys()
     if unknown:
         raise RecipeError(f"A recipe has no field {sorted(unknown)[0]!r}.")
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return RunConfig(**{**values, **lists})
+    values = {**values, **lists}
+    for name, value in values.items():
+        if not _is_like(value, defaults[name]):
+            raise RecipeError(
+                f"The field {name!r} cannot be {json.dumps(value)}: by default it is "
+                f"{json.dumps(defaults[name])}."
+            )
+    return RunConfig(**values)
+
+
+def _is_like(value: object, default: object) -> bool:
+    """Return whether ``value`` is of the kind of ``default``; None stands for a text or none."""
+    if default is None:
+        return value is None or isinstance(value, str)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and all(_is_like(part, default[0]) for part in value)
+    return isinstance(value, type(default))
 
 
 def read_recipe(path: Path) -> RunConfig:

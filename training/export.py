@@ -9,26 +9,26 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save
 
+from training.bias import fit_bias
 from training.config import parse_recipe
 from training.data import load_split, read_classes
-from training.prior import prior_shift
 from training.trainer import CLASSIFIER, read_checkpoint
 from uniformer.checkpoint import sha256_of
 from uniformer.factory import find_config
 from uniformer.files import replace_file
 from uniformer.preprocess import MEAN, STD
+from uniformer.segmenter import Segmenter
 
 
 def export(
-    run: Path, data: Path, out: Path, prior: float = 0.0, evaluations: Sequence[Path] = ()
+    run: Path, data: Path, out: Path, fit: bool = False, evaluations: Sequence[Path] = ()
 ) -> list[Path]:
     """Write the averaged weights of ``run`` to ``out`` and the card to ``out`` + ``.json``.
 
-    ``prior`` times :func:`~training.prior.prior_shift` of the train pictures is added to the
-    classifier's bias. Floating-point tensors become float16. The card has classes, palette,
+    With ``fit``, :func:`~training.bias.fit_bias` of the train pictures is added to the classifier's
+    bias. Floating-point tensors become float16. The card has classes, palette,
     preprocessing, recipe, sha256, the commit the files were made at, and the scores in
     ``evaluations``, which are what ``python -m uniformer evaluate --weights OUT -o FILE`` wrote, by
     the name of the file.
@@ -43,10 +43,11 @@ def export(
     model = find_config(config.model)
     classes = read_classes(data, model.class_set)
     weights = dict(state["averaged"])
-    if prior:
+    if fit:
         train = load_split(data, "train", len(classes), config.longest_side)
-        shift = prior_shift(train, len(classes), config.class_share)
-        weights[CLASSIFIER + "bias"] = weights[CLASSIFIER + "bias"] + prior * torch.tensor(shift)
+        network = Segmenter(model, classes).eval()
+        network.load_state_dict(weights)
+        weights[CLASSIFIER + "bias"] = weights[CLASSIFIER + "bias"] + fit_bias(network, train)
     tensors = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in weights.items()
@@ -74,7 +75,7 @@ def export(
         "training": {
             "pictures_seen": state["pictures"],
             "steps": state["done"],
-            "prior": prior,
+            "bias_fitted": fit,
             # Where the run started from, without the place where it lay.
             "recipe": state["recipe"] | {"init": config.init and Path(config.init).name},
         },

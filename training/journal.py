@@ -17,6 +17,7 @@ COLUMNS = (
     "distil",
     "cosine",
     "pictures_per_second",
+    "cpu_seconds",
     "val_miou",
     "val_accuracy",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -113,6 +114,7 @@ class Trainer:
             "pictures": self.pictures,
             "learning_rate": learning_rate(self.done - 1, config),
             "pictures_per_second": speed,
+            "cpu_seconds": self.cpu_seconds,
             **dict(zip(LOSSES, losses.tolist(), strict=True)),
         }
         if config.segment_weight > 0 and self._is_due(config.validate_every):
@@ -222,8 +224,19 @@ class Trainer:
 
 
 def read_checkpoint(folder: Path) -> dict:
-    """Return what :meth:`Trainer.save` wrote to ``folder``, on the CPU."""
-    return torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    """Return what :meth:`Trainer.save` wrote to ``folder``, on the CPU.
+
+    Raises :class:`~training.config.RecipeError` when there is none or it is damaged.
+    """
+    file = folder / CHECKPOINT
+    if not file.is_file():
+        raise RecipeError(f"{folder} holds no run: there is no {CHECKPOINT} in it.")
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise RecipeError(
+            f"{file} cannot be read or is damaged: delete it to start anew."
+        ) from error
 
 
 def normalise(pictures: Tensor) -> Tensor:

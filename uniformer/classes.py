@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
 IGNORE_INDEX = 255
 """Label of a pixel without annotation."""
+
+_COLOR = re.compile("#[0-9a-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,30 @@ def class_set(name: str) -> ClassSet:
     if not file.is_file():
         raise KeyError(name)
     data = json.loads(file.read_text(encoding="utf-8"))
-    rows = data["classes"]
+    return _from_rows(name, data["title"], data["classes"])
+
+
+def card_classes(file: Path) -> ClassSet:
+    """Return the classes in the JSON card that the training program writes beside its weights.
+
+    Raises ``ValueError`` when ``file`` is no such card.
+    """
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))["classes"]
+        classes = _from_rows(file.stem, file.stem, rows)
+        if not all(map(_COLOR.fullmatch, classes.colors)):
+            raise ValueError("a color is not like #rrggbb")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{file} cannot be used: it must hold a list 'classes' with name and color ({error})."
+        ) from error
+    return classes
+
+
+def _from_rows(name: str, title: str, rows: list[dict[str, str]]) -> ClassSet:
     return ClassSet(
         name=name,
-        title=data["title"],
-        names=tuple(row["name"] for row in rows),
+        title=title,
+        names=tuple(str(row["name"]) for row in rows),
         colors=tuple(row["color"] for row in rows),
     )

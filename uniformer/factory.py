@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
-from uniformer.classes import class_set, numbered_classes
+from uniformer.classes import ClassSet, card_classes, class_set, numbered_classes
 from uniformer.config import MODELS, ModelConfig, Reach
 from uniformer.segmenter import Segmenter
 from uniformer.weights import load_weights
@@ -38,10 +39,11 @@ def create_model(
     ``weights`` is ``"default"`` (the bundled file or the hub copy of that model), a path to a
     ``.pth`` or ``.safetensors`` file, a hub id ``owner/repo/file``, or None for an untrained model
     (``model.weights.trained`` is then False). ``reach`` and ``window_size`` override what the model
-    was trained with. ``num_classes`` gives the model that many classes without names, for
-    fine-tuning and for files trained on other classes.
+    was trained with. A file that the training program exported brings the classes of its card, the
+    ``.json`` beside it; ``num_classes`` gives the model that many classes without names, for
+    fine-tuning and for other files that were trained on other classes.
 
-    Raises ``ValueError`` for an unknown name, reach or size, and
+    Raises ``ValueError`` for an unknown name, reach or size or a damaged card, and
     :class:`uniformer.weights.WeightsError` when weights cannot be had or do not fit.
     """
     config = find_config(name)
@@ -51,12 +53,22 @@ def create_model(
             reach=config.reach if reach is None else reach,
             window_size=config.window_size if window_size is None else window_size,
         )
-    classes = class_set(config.class_set)
-    if num_classes is not None and num_classes != len(classes):
-        if not 2 <= num_classes <= 255:
-            raise ValueError(f"A model can have 2 to 255 classes, not {num_classes}.")
-        classes = numbered_classes(num_classes)
-    model = Segmenter(config, classes).eval()
+    model = Segmenter(config, _choose_classes(config, weights, num_classes)).eval()
     if weights is not None:
         load_weights(model, weights)
     return model if device is None else model.to(device)
+
+
+def _choose_classes(config: ModelConfig, weights: str | None, count: int | None) -> ClassSet:
+    """Return the classes of the file ``weights``, of ``count``, or else of the model."""
+    known = class_set(config.class_set)
+    card = Path(f"{weights}.json")
+    if weights not in (None, "default") and card.is_file():
+        found = card_classes(card)
+        if count in (None, len(found)):
+            return known if found.names == known.names else found
+    if count in (None, len(known)):
+        return known
+    if not 2 <= count <= 255:
+        raise ValueError(f"A model can have 2 to 255 classes, not {count}.")
+    return numbered_classes(count)

@@ -10,7 +10,7 @@ from training.compare import compare_runs, tables
 from training.config import RecipeError
 from training.data import load_split
 from training.export import export
-from training.forms import build_form
+from training.forms import BATCH_NORM_MOMENTUM, build_form
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.cost import count_parameters
 from uniformer.factory import find_config
@@ -59,3 +59,9 @@ def test_forms_start_from_nothing_so_that_the_comparison_is_fair():
 def test_lraspp_gives_logits_of_the_model_s_classes_at_stride_8():
     model = build_form("lraspp", NANO, CLASSES).eval()
     assert model(torch.zeros(1, 3, 64, 96)).shape == (1, len(CLASSES), 8, 12)
+
+
+def test_lraspp_batch_norm_follows_within_a_short_run():
+    model = build_form("lraspp", NANO, CLASSES)
+    momenta = {m.momentum for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    assert momenta == {BATCH_NORM_MOMENTUM}

@@ -10,7 +10,6 @@ from training.batches import Batches
 from training.config import RunConfig
 from training.data import Example
 from training.losses import partial_cross_entropy
-from training.prior import prior_shift
 from training.sampling import Sampler, class_weights
 from uniformer.classes import class_set
 
@@ -122,12 +121,21 @@ def test_batch_depends_on_its_step_alone():
     assert not torch.equal(first[5].pictures[:1, :, :9, :9], first[6].pictures[:1, :, :9, :9])
 
 
-def test_prior_shift_is_the_log_ratio_of_natural_and_trained_shares():
-    examples = [example(f"s_{i}", 0) for i in range(3)] + [example("s_3", 1)]
-    by_chance = prior_shift(examples, 3, class_share=0.0)
-    weights = class_weights(np.array([[3, 1, 0]]))
-    wanted = np.log((3 * weights[0] + weights[1]) / (4 * weights))
-    np.testing.assert_allclose(by_chance[:2], wanted[:2], rtol=1e-6)
-    by_class = prior_shift(examples, 3, class_share=1.0)
-    assert by_class[0] - by_class[1] == pytest.approx(np.log(3) - np.log(weights[0] / weights[1]))
-    assert by_class[2] == 0
+class Undecided(torch.nn.Module):
+    """Says every class as loud as any other."""
+
+    config = find_config("nano")
+
+    def forward(self, x):
+        return torch.zeros(1, 3, x.shape[2] // 4, x.shape[3] // 4)
+
+
+def test_bias_of_a_model_that_sees_nothing_is_the_log_of_the_natural_shares():
+    labels = np.full((64, 64), 255, np.uint8)
+    labels[:32], labels[32:48] = 0, 1  # two pixels of class 0 for one of class 1, none of class 2
+    examples = [Example("s_0", np.zeros((64, 64, 3), np.uint8), labels)]
+    found = fit_bias(Undecided(), examples)
+    assert (found[0] - found[1]).item() == pytest.approx(np.log(2), abs=0.1)
+    assert found[2] < found[1] - 2
+    assert found.mean().item() == pytest.approx(0, abs=1e-6)
+    assert torch.equal(found, fit_bias(Undecided(), examples))

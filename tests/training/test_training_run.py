@@ -1,5 +1,7 @@
+import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -47,6 +49,9 @@ def test_resumed_run_has_the_losses_and_weights_of_an_undisturbed_one(data, tmp_
     for part in ("model", "averaged"):
         for name, value in wanted[part].items():
             assert torch.equal(value, found[part][name]), name
+    costs = [float(row["cpu_seconds"]) for row in csv.DictReader((cut / "log.csv").open())]
+    assert costs == sorted(costs)
+    assert costs[-1] == pytest.approx(found["cpu_seconds"], rel=1e-5)
 
 
 def test_two_processes_train_on_the_pictures_of_one(data, tmp_path):
@@ -74,6 +79,20 @@ def test_half_written_checkpoint_never_replaces_a_whole_one(data, tmp_path, monk
         run.save()
     assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
     assert [file.name for file in (tmp_path / "run").iterdir()] == [CHECKPOINT]
+
+
+@pytest.mark.parametrize("kept", [0, 10_000])
+def test_damaged_checkpoint_is_told_with_the_cure(data, tmp_path, kept):
+    trainer(data, tmp_path / "run").save()
+    file = tmp_path / "run" / CHECKPOINT
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(RecipeError, match=r"checkpoint\.pt .* is damaged: delete it to start"):
+        trainer(data, tmp_path / "run")
+
+
+def test_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(RecipeError, match="holds no run"):
+        read_checkpoint(tmp_path)
 
 
 def test_run_of_another_recipe_is_not_continued(data, tmp_path):
@@ -154,8 +173,26 @@ def test_recipe_with_unknown_field_or_uneven_crop_is_refused():
         parse_recipe({"crops": [100]})
 
 
+@pytest.mark.parametrize(
+    "values",
+    [{"steps": "many"}, {"crops": "128"}, {"crops": [128.0]}, {"init": 3}, {"negatives": ["ccp"]}],
+)
+def test_recipe_with_a_value_of_another_kind_is_refused_by_the_name_of_its_field(values):
+    with pytest.raises(RecipeError, match=f"The field {next(iter(values))!r} cannot be"):
+        parse_recipe(values)
+
+
+def test_whole_numbers_do_where_a_recipe_wants_a_fraction():
+    assert parse_recipe({"rotation": 0, "scale": [1, 2]}).scale == (1, 2)
+
+
 def test_classes_json_with_the_known_names_gives_the_known_set(data):
     assert read_classes(data, "everyday22") is CLASSES
+
+
+def pictures(masks):
+    """The folder of the pictures that ``masks`` belong to."""
+    return masks.parents[1] / "images" / masks.name
 
 
 @pytest.mark.parametrize(
@@ -165,11 +202,12 @@ def test_classes_json_with_the_known_names_gives_the_known_set(data):
         (lambda masks: cv2.imwrite(str(masks / "a_0.png"), np.full((40, 48), 22)), "the id 22"),
         (lambda masks: (masks / "a_0.png").write_bytes(b"no"), r"a_0\.png cannot be read"),
         (lambda masks: (masks / "a_0.png").unlink(), r"the first that is missing is .*a_0\.png"),
+        (lambda masks: (pictures(masks) / "a_0.png").write_bytes(b"no"), r"a_0\.png is not a pict"),
+        (lambda masks: shutil.rmtree(pictures(masks)), r"There is no folder .*images/train"),
+        (lambda masks: [f.unlink() for f in pictures(masks).iterdir()], "There are no pictures in"),
     ],
 )
-def test_broken_label_map_gives_one_sentence_that_names_it(
-    data, tmp_path, capsys, break_data, sentence
-):
+def test_broken_data_gives_one_sentence_that_names_it(data, tmp_path, capsys, break_data, sentence):
     break_data(data / "masks" / "train")
     recipe = tmp_path / "recipe.json"
     recipe.write_text("{}")

@@ -1,0 +1,106 @@
+"""Which models the names and shapes in a checkpoint fit."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from uniformer.config import MODELS
+from uniformer.factory import create_model
+from uniformer.matching import compare, find_kind, guess_configs, skeleton
+
+OFFICIAL = json.loads((Path(__file__).parent / "data" / "official_keys.json").read_text())
+
+# Recorded official configuration: the model here, and the reach it is tested with.
+RECORDED = {
+    "fpn_global_small": ("small-fpn", {}),
+    "fpn_hybrid32_small": ("small-fpn", {"reach": "hybrid"}),
+    "fpn_windows32_small": ("small-fpn", {"reach": "window"}),
+    "fpn_hybrid_small": ("small-fpn-h14", {}),
+    "fpn_hybrid_base": ("base-fpn-h14", {}),
+    "upernet_global_small": ("small-upernet", {}),
+    "upernet_global_base": ("base-upernet", {}),
+    "upernet_hybrid32_small": ("small-upernet", {"reach": "hybrid"}),
+    "upernet_windows32_small": ("small-upernet", {"reach": "window"}),
+    "upernet_hybrid_small": ("small-upernet-h14", {}),
+}
+
+
+def official_shapes(recorded: str) -> dict[str, list[int]]:
+    """Names and shapes of an official segmentation state dict."""
+    head, _, size = recorded.split("_")
+    backbone = {f"backbone.{key}": shape for key, shape in OFFICIAL[f"backbone-{size}"].items()}
+    return backbone | OFFICIAL[head]
+
+
+def official_classifier(size: str) -> dict[str, torch.Tensor]:
+    """An ImageNet state dict as the authors release it, without memory."""
+    shapes = OFFICIAL[f"backbone-{size}"] | OFFICIAL["classifier"]
+    output_norms = ("norm1.", "norm2.", "norm3.", "norm4.")
+    return zeros({k: s for k, s in shapes.items() if not k.startswith(output_norms)})
+
+
+def zeros(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
+    dtypes = {key: torch.int64 if key.endswith("tracked") else torch.float32 for key in shapes}
+    return {
+        key: torch.zeros(shape, dtype=dtypes[key], device="meta") for key, shape in shapes.items()
+    }
+
+
+@pytest.mark.parametrize("recorded", RECORDED)
+def test_model_has_exactly_the_official_names_and_shapes(recorded):
+    name, reach = RECORDED[recorded]
+    with torch.device("meta"):
+        model = create_model(name, weights=None, **reach)
+    ours = {key: list(value.shape) for key, value in model.state_dict().items()}
+    assert ours == official_shapes(recorded)
+
+
+@pytest.mark.parametrize("recorded", RECORDED)
+def test_official_shapes_name_the_models_that_fit(recorded):
+    name, _ = RECORDED[recorded]
+    trained_global = name.removesuffix("-h14")
+    state = zeros(official_shapes(recorded))
+    assert guess_configs(state) == [trained_global, f"{trained_global}-h14"]
+
+
+def test_guess_ignores_class_count_and_batch_counters():
+    state = zeros(official_shapes("fpn_global_small"))
+    state["decode_head.conv_seg.weight"] = torch.zeros(21, 128, 1, 1, device="meta")
+    state["decode_head.conv_seg.bias"] = torch.zeros(21, device="meta")
+    state = {key: value for key, value in state.items() if "num_batches_tracked" not in key}
+    assert guess_configs(state) == ["small-fpn", "small-fpn-h14"]
+
+
+@pytest.mark.parametrize("size", ["small", "base"])
+def test_imagenet_classifier_fits_every_model_of_its_size(size):
+    state = official_classifier(size)
+    assert find_kind(state) == "backbone"
+    assert guess_configs(state) == [name for name in MODELS if name.startswith(size)]
+
+
+def test_layer_scale_checkpoint_fits_nothing_and_its_keys_are_listed():
+    state = official_classifier("base") | zeros(OFFICIAL["layer-scale-base"])
+    assert guess_configs(state) == []
+    difference = compare(state, skeleton("base-fpn"))
+    assert len(difference.unexpected) == 54
+    assert not difference.missing
+    assert "backbone.blocks3.0.gamma_1" in str(difference)
+
+
+def test_bundled_models_keys_fit_only_itself():
+    assert guess_configs(skeleton("nano")) == ["nano"]
+
+
+def test_difference_counts_and_names_keys_of_each_group():
+    state = dict(skeleton("small-fpn"))
+    del state["neck.fpn_convs.0.conv.bias"]
+    state["backbone.extra"] = torch.zeros(1)
+    state["backbone.norm1.weight"] = torch.zeros(32)
+    state["backbone.norm2.weight"] = torch.zeros(128, dtype=torch.int8)
+    assert str(compare(state, skeleton("small-fpn"))) == (
+        "1 missing: neck.fpn_convs.0.conv.bias; 1 unexpected: backbone.extra; 2 wrong: "
+        "backbone.norm1.weight is 32 instead of 64, "
+        "backbone.norm2.weight is 128 (torch.int8) instead of 128"
+    )
