@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from ui import text
 from ui.handlers import Handlers
 from ui.selection import Selection
+from ui.shelf import OWN
 from ui.words import share as words
 from uniformer.config import REACHES
 from uniformer.factory import find_config
@@ -16,9 +17,9 @@ from uniformer.weights import WeightsError
 
 
 def link_of(handlers: Handlers, now: Selection, tab: str) -> str:
-    """Return the query of a link to ``now`` in ``tab``, empty for a visitor's own picture."""
+    """Return the query of a link to ``now``, empty for a picture or model of the visitor's own."""
     example = handlers.held(now).subject.example
-    if example is None:
+    if example is None or now.model.startswith(OWN):
         return ""
     query = {"example": example, "model": now.model, "reach": now.reach, "window": now.window_size}
     if now.pixel is not None:

@@ -9,8 +9,10 @@ from typing import Any
 import gradio as gr
 
 from ui import api, controls, text
+from ui.banner import Banner
 from ui.examples import ASSETS, FOLDER
 from ui.handlers import Handlers
+from ui.language import spoken
 from ui.session import Session
 from ui.settings import Settings
 from ui.tabs import compare, depth, fields, lens, models, segment, share, what_if, why
@@ -32,31 +34,40 @@ TABS = {
     "models": models,
     "share": share,
 }
-STYLES = ("style.css", "viewer.css", "lens.css", "answer.css", "share.css")
+STYLES = (
+    "style.css",
+    "viewer.css",
+    "lens.css",
+    "answer.css",
+    "share.css",
+    "banner.css",
+    "pair.css",
+)
 
 
-def build(settings: Settings) -> gr.Blocks:
+def build(settings: Settings, handlers: Handlers | None = None) -> gr.Blocks:
     """Return the page; the model is loaded and the first example analysed before it opens.
 
-    Raises ``ValueError`` for an unknown model and :class:`uniformer.weights.WeightsError` when its
-    weights cannot be had.
+    ``handlers`` are made of ``settings`` unless given. Raises ``ValueError`` for an unknown model
+    and :class:`uniformer.weights.WeightsError` when its weights cannot be had.
     """
-    handlers = Handlers(settings)
+    handlers = handlers or Handlers(settings)
     with gr.Blocks(
         title=text.TITLE,
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(ceil(settings.store_seconds / 4), ceil(settings.store_seconds)),
     ) as page:
+        api.add(handlers.shelf, settings)  # first: an event of the page would take a name
         gr.HTML(
             f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>",
             elem_id="masthead",
             apply_default_css=False,
         )
         _bench(page, handlers)
-        api.add(handlers.shelf, settings)
-        gr.Markdown(text.ABOUT, elem_id="about")
+        gr.Markdown(gr.i18n.I18nData(text.ABOUT), elem_id="about")
         with gr.Accordion(tour_words.CITE_TITLE, open=False, elem_id="cite"):
+            gr.Markdown(gr.i18n.I18nData(tour_words.CITE_SAYS))
             gr.Markdown(tour_words.CITE)
         with gr.Accordion(text.CREDITS_TITLE, open=False, elem_id="credits"):
             gr.Markdown((FOLDER / "CREDITS.md").read_text(encoding="utf-8"))
@@ -72,6 +83,9 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
         footer_links=["settings"],
         show_error=True,
         ssr_mode=False,
+        run_history=False,  # nothing of a visit is kept in the browser
+        enable_monitoring=False,
+        **spoken(),
         **{"max_file_size": MAX_FILE_BYTES} | where,
     )
 
@@ -83,8 +97,9 @@ def _bench(page: gr.Blocks, handlers: Handlers) -> None:
             beside = controls.build(handlers.first)
         with gr.Column(elem_id="result"):
             session = Session(handlers.first.selection, next(iter(TABS)))
+            session.banner = Banner(handlers, session)
             tour = Tour()
-            with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                 for name, module in TABS.items():
                     with gr.Tab(module.NAME, id=name) as tab:
                         module.build(handlers, session, tab)

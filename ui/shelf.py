@@ -20,6 +20,9 @@ from uniformer.segmenter import Segmenter
 OWN = "own:"
 """What names of visitors' own models begin with."""
 
+RANDOM = "random:"
+"""What names of models with random weights begin with, to compare with."""
+
 
 @dataclass
 class _Place:
@@ -82,17 +85,26 @@ class ModelShelf:
         self._drop_oldest()
         return name
 
+    def is_at_hand(self, name: str) -> bool:
+        """Whether nothing need be downloaded for the model: if it has no weights, not either."""
+        place = self._places.get(name)
+        loaded = place is not None and place.model is not None
+        return (
+            loaded or self._weights.get(name, "default") != "default" or not find_config(name).hub
+        )
+
     @contextmanager
     def _loaded(self, name: str) -> Iterator[_Place]:
+        known = name.removeprefix(RANDOM)
         if not name.startswith(OWN):
-            find_config(name)
+            find_config(known)
         elif name not in self._places:
             raise ValueError(OWN_GONE)
         place = self._place(name)
         with place.lock:
             if place.model is None:
-                weights = self._weights.get(name, "default")
-                place.model = create_model(name, weights=weights, device=self._device)
+                weights = None if name != known else self._weights.get(name, "default")
+                place.model = create_model(known, weights=weights, device=self._device)
                 self._drop_oldest()
             yield place
 

@@ -1,10 +1,20 @@
-"""The same in Python, and on the command line: how to repeat an answer without the page."""
+"""The same in Python, and on the command line: how to repeat an answer without the page.
+
+``photo.jpg`` stands for the picture; a visitor's own checkpoint has the name it was uploaded by.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
+
+from uniformer.classes import class_set
+from uniformer.factory import find_config
+from uniformer.segmentation import Segmentation
 
 PHOTO = "photo.jpg"
 
@@ -15,7 +25,7 @@ PAINTED = {"hide-region", "hide-segment", "hide-tokens"}
 def python_snippet(content: dict[str, Any]) -> str:
     """Return a program that asks the question of an answer's JSON ``content`` again.
 
-    ``photo.jpg`` stands for the picture. A painted region is read from the answer's NPZ file.
+    A painted region is read from the answer's NPZ file.
     """
     settings, question = content["settings"], content["question"]
     parameters = dict(settings["parameters"])
@@ -24,7 +34,7 @@ def python_snippet(content: dict[str, Any]) -> str:
         "from analysis.questions import QUESTIONS",
         "from uniformer import create_model",
         "",
-        f"model = create_model({_model(settings)})",
+        f"model = {_model(settings)}",
     ]
     extra = ""
     if parameters.get("region") == "mask":
@@ -44,10 +54,13 @@ def python_snippet(content: dict[str, Any]) -> str:
 
 
 def command_snippet(content: dict[str, Any]) -> str:
-    """Return the command that asks the same; nothing for a painted region, which it cannot take."""
+    """Return the command that asks the same, or nothing for what it cannot take.
+
+    That is a painted region, and a checkpoint with other classes than its model.
+    """
     settings = content["settings"]
     parameters = dict(settings["parameters"])
-    if parameters.get("region") == "mask":
+    if parameters.get("region") == "mask" or _other_classes(settings):
         return ""
     words = ["python", "-m", "analysis", content["question"], PHOTO]
     if parameters.get("x") is not None:
@@ -60,18 +73,82 @@ def command_snippet(content: dict[str, Any]) -> str:
             words.append(f"--{option}" if value else f"--no-{option}")
         else:
             words += [f"--{option}", str(value)]
-    words += ["--model", settings["model"]]
-    if "reach" not in parameters:
-        words += ["--reach", settings["reach"], "--window-size", str(settings["window_size"])]
-    if not settings["weights"]["trained"]:
-        words += ["--weights", "none"]
+    words += _model_options(settings, reach="reach" not in parameters)
     return shlex.join(words)
 
 
-def _model(settings: dict[str, Any]) -> str:
-    """Return the arguments of ``create_model``; weights that are the model's own go unnamed."""
-    weights = "" if settings["weights"]["trained"] else ", weights=None"
+def start_snippet(result: Segmentation, pixel: tuple[int, int]) -> str:
+    """Return a program that labels the picture, traces it and reads one row of attention."""
+    short_side = result.settings["short_side"]
     return (
-        f"{json.dumps(settings['model'])}{weights}, reach={settings['reach']!r}, "
-        f"window_size={settings['window_size']}"
+        "from analysis import global_affinity, trace\n"
+        "from uniformer import create_model, segment\n\n"
+        f"model = {_model(_settings(result))}\n"
+        f'result = segment("{PHOTO}", model, short_side={short_side})\n'
+        f'traced = trace(model, "{PHOTO}", short_side={short_side})\n'
+        f"token = traced.grid(3).token_at({pixel[0]}, {pixel[1]})\n"
+        "row = global_affinity(traced, 3, 0, token)\n"
+        "print(result.table()[0], row.weight.shape)\n"
     )
+
+
+def site_command(result: Segmentation) -> str:
+    """Return the command that publishes a folder of pictures with the model of ``result``."""
+    command = ["python", "-m", "analysis", "publish", "photos/", "-o", "site"]
+    return shlex.join(command + _model_options(_settings(result), reach=True))
+
+
+def weights_name(weights: Mapping[str, Any]) -> str | None:
+    """Return what ``weights=`` is for a record of weights: None for random ones, else the file.
+
+    Those that a model comes with by default are "default". The folder of a file is not told.
+    """
+    source = weights["source"]
+    if weights["sha256"] is None:
+        return None
+    if source.startswith("bundled "):
+        return "default"
+    if re.fullmatch(r"[^/\s]+/[^/\s]+/[^\s]+@\w+", source):
+        return source
+    return source.removeprefix("upload ").replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _settings(result: Segmentation) -> dict[str, Any]:
+    """Return of a result what an answer has in its ``settings``."""
+    return {
+        "model": result.model,
+        "reach": result.settings["reach"],
+        "window_size": result.settings["window_size"],
+        "weights": asdict(result.weights),
+        "num_classes": len(result.classes),
+    }
+
+
+def _model(settings: dict[str, Any]) -> str:
+    """Return the call that makes the model; weights that are the model's own go unnamed."""
+    weights = weights_name(settings["weights"])
+    named = "" if weights == "default" else f", weights={_quoted(weights)}"
+    classes = f", num_classes={settings['num_classes']}" if _other_classes(settings) else ""
+    return (
+        f"create_model({_quoted(settings['model'])}{named}{classes}, "
+        f"reach={settings['reach']!r}, window_size={settings['window_size']})"
+    )
+
+
+def _model_options(settings: dict[str, Any], reach: bool) -> list[str]:
+    """Return the options of the command line for the model, with its reach if wanted."""
+    words = ["--model", settings["model"]]
+    if reach:
+        words += ["--reach", settings["reach"], "--window-size", str(settings["window_size"])]
+    weights = weights_name(settings["weights"])
+    return words if weights == "default" else [*words, "--weights", weights or "none"]
+
+
+def _other_classes(settings: dict[str, Any]) -> bool:
+    """Whether the model has not as many classes as its configuration says."""
+    own = class_set(find_config(settings["model"]).class_set)
+    return settings["num_classes"] != len(own)
+
+
+def _quoted(text: str | None) -> str:
+    return "None" if text is None else json.dumps(text, ensure_ascii=False)

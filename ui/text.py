@@ -16,6 +16,11 @@ MODEL_INFO = "The figure is the published mIoU on ADE20K; “no file” means no
 REACH = "Reach of stage 3"
 REACH_INFO = "What a token attends to: the whole picture, its own window, or both in turn."
 REACH_NAMES = {"global": "Global", "hybrid": "Hybrid", "window": "Window"}
+REACHES = {
+    "global": "global reach",
+    "hybrid": "hybrid reach, window {window}",
+    "window": "window reach, window {window}",
+}
 WINDOW = "Window size"
 WINDOW_INFO = "Tokens along a side; a token is 16 pixels of the network's input."
 
@@ -41,6 +46,35 @@ ABOUT = (
     "Recognition”, [arXiv 2201.09450](https://arxiv.org/abs/2201.09450). Your picture goes "
     "to this page's own server and nowhere else."
 )
+
+# Gradio's own words for which it has no translation.
+GRADIO = (
+    "Upload file",
+    "Capture from camera",
+    "Paste from clipboard",
+    "Click to upload or drop files",
+    "Reset to default value",
+    "Download",
+    "Code input container",
+    "Gradio footer navigation",
+    "common.complete",
+)
+
+LABELLED_IN = "labelled in {seconds} s"
+NO_WEIGHTS_ON_HUB = (
+    "The weights of {model} could not be downloaded from the Hub, so the last result stays: choose "
+    "another model, or start this page with --weights and a file."
+)
+NO_WEIGHTS_AT_ALL = (
+    "The weights of {model} are not on the Hugging Face Hub, so the last result stays: choose "
+    "another model, or start this page with --weights and a file."
+)
+TOO_LARGE = (
+    "This picture has {megapixels} million pixels and this page takes {limit}: make it smaller, or "
+    "use python -m uniformer segment."
+)
+FROM_HUB = "{model} · download"
+NO_FILE = "{model} · no file"
 
 _KODAK = "Eastman Kodak Company, unrestricted usage"
 
@@ -132,31 +166,22 @@ def model_label(config: ModelConfig) -> str:
     """Return how the list of models presents one; see ``MODEL_INFO``."""
     quality = f" · {config.published_miou}" if config.published_miou else ""
     if config.hub:
-        return f"{config.name}{quality} · download"
-    return f"{config.name}{quality} · no file" if config.published_miou else config.name
+        return FROM_HUB.format(model=f"{config.name}{quality}")
+    return NO_FILE.format(model=f"{config.name}{quality}") if config.published_miou else config.name
 
 
 def facts(width: int, height: int, model: str, reach: str, window_size: int, seconds: float) -> str:
     """Return the line under a result: picture size, model, reach and the time it took."""
     size = f"{width} × {height} px"  # noqa: RUF001
-    extent = f"{reach} reach" if reach == "global" else f"{reach} reach, window {window_size}"
-    return f"{size} · {model} · {extent} · labelled in {seconds:.1f} s"
+    extent = REACHES[reach].format(window=window_size)
+    return f"{size} · {model} · {extent} · {LABELLED_IN.format(seconds=f'{seconds:.1f}')}"
 
 
 def no_weights(config: ModelConfig) -> str:
     """Return the sentence for a model whose weights cannot be had, though a result stays shown."""
-    reason = (
-        "could not be downloaded from the Hub" if config.hub else "are not on the Hugging Face Hub"
-    )
-    return (
-        f"The weights of {config.name} {reason}, so the last result stays: choose another model, "
-        "or start this page with --weights and a file."
-    )
+    return (NO_WEIGHTS_ON_HUB if config.hub else NO_WEIGHTS_AT_ALL).format(model=config.name)
 
 
 def too_large(megapixels: float, limit: float) -> str:
     """Return the sentence for a picture that the page will not hold."""
-    return (
-        f"This picture has {megapixels:.3g} million pixels and this page takes {limit:.3g}: "
-        "make it smaller, or use python -m uniformer segment."
-    )
+    return TOO_LARGE.format(megapixels=f"{megapixels:.3g}", limit=f"{limit:.3g}")

@@ -31,7 +31,7 @@ class Tour:
 
     def __init__(self) -> None:
         with gr.Accordion(words.TITLE, open=False, elem_id="tour"):
-            self.says = gr.Markdown(words.step(0))
+            self.says = gr.HTML(words.step(0))
             with gr.Row():
                 self.back = gr.Button(words.BACK, interactive=False, scale=0, elem_id="tour-back")
                 self.next = gr.Button(words.START, variant="primary", scale=0, elem_id="tour-next")
@@ -52,6 +52,7 @@ class Tour:
                 number,
             ]  # fmt: skip
 
+        session.stop_work_on([self.back.click, self.next.click])
         outputs = [session.selection, session.message, tabs, session.open_tab, self.says]
         outputs += [self.back, self.next, self.at]
         for button, way in ((self.back, -1), (self.next, 1)):

@@ -6,11 +6,12 @@ from typing import Any
 
 from analysis.attribution.methods import METHODS
 from analysis.evidence import GRADES
-from analysis.questions.attribute import METHOD_NAMES
+from analysis.questions.explaining import METHOD_NAMES
 from ui.asking import Question, pixel_of
 from ui.brush import mask_of
 from ui.handlers import Handlers
 from ui.selection import Selection
+from ui.words import why as words
 
 DEFAULT_METHOD = "integrated-gradients"
 DEFAULT_METHODS = ("integrated-gradients", "segment-ablation", "grad-cam")
@@ -21,10 +22,11 @@ def method_choices() -> list[tuple[str, str]]:
     return [(METHODS[key].title, name) for name, key in METHOD_NAMES.items()]
 
 
-def method_words(name: str) -> tuple[str, str]:
-    """Return what a method answers and how it misleads, and the grade of its evidence."""
+def method_words(name: str) -> tuple[list[str], str]:
+    """Return what a method answers, how it misleads and what it takes, and its evidence grade."""
     method = METHODS[METHOD_NAMES[name]]
-    return f"{method.description} {method.misleads} It takes {method.cost}.", GRADES[method.grade]
+    cost = words.COST.format(cost=method.cost)
+    return [method.description, method.misleads, cost], GRADES[method.grade]
 
 
 def uses_stage(name: str) -> bool:

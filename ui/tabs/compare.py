@@ -1,54 +1,108 @@
-"""The tab that compares the labels of two models, weights, reaches or windows."""
+"""The tab that compares two models, weights, reaches or windows: a linked probe, and the answer."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from typing import Any
+
 import gradio as gr
 
+from analysis.report.template import fill
 from ui.asking import Question
 from ui.controls import WINDOW_SIZES
+from ui.examples import ASSETS
 from ui.handlers import Handlers
+from ui.pair import other_setting, pair_payload
 from ui.questions import AnswerView, panel_intro
 from ui.selection import Selection
-from ui.session import Session
+from ui.session import HEAVY, LIGHT, Session, attempt
 from ui.text import REACH_NAMES
+from ui.text_lens import LENS
 from ui.words import compare as words
 from uniformer import list_models
 from uniformer.config import REACHES
 
 NAME = words.TAB
+# One script, as in the lens: the last one starts it.
+SCRIPTS = ("lens_data.js", "lens_draw.js", "lens_zoom.js", "pair.js")
 
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
-    panel_intro(words.SAYS, words.GRADE)
+    panel_intro(words.TITLE, words.SAYS, words.GRADE)
     with gr.Row(elem_classes="choices"):
-        model = gr.Dropdown(
-            [(words.SAME_MODEL, ""), *((name, name) for name in list_models())],
-            value="",
-            label=words.MODEL,
-            filterable=False,
-        )
-        untrained = gr.Dropdown(
-            [(words.TRAINED, False), (words.UNTRAINED, True)],
-            value=False,
-            label=words.WEIGHTS,
-            filterable=False,
-        )
-        reach = gr.Dropdown(
-            [(words.SAME, ""), *((REACH_NAMES[reach], reach) for reach in REACHES)],
-            value="window",
-            label=words.REACH,
-            filterable=False,
-        )
-        window = gr.Dropdown(
-            [(words.SAME, 0), *((str(size), size) for size in WINDOW_SIZES)],
-            value=0,
-            label=words.WINDOW,
-            filterable=False,
-        )
+        choices = _choices()
     view = AnswerView("compare")
-    view.wire(handlers, session, question, [model, untrained, reach, window])
-    session.fill(tab, view.outputs, view.blank)
+    pair = _pair()
+    view.wire(handlers, session, question, choices)
+    session.banner.fetch_on(view.button.click, choices[0])
+    _wire_pair(handlers, session, view.button, choices, pair)
+    session.fill(tab, [pair, *view.outputs], lambda now: [None, *view.blank(now)])
+
+
+def _choices() -> list[gr.Dropdown]:
+    """Add the choices of the other setting."""
+    plain = {"filterable": False}
+    models = [(words.SAME_MODEL, ""), *((name, name) for name in list_models())]
+    weights = [(words.TRAINED, False), (words.UNTRAINED, True)]
+    reaches = [(words.SAME, ""), *((REACH_NAMES[reach], reach) for reach in REACHES)]
+    windows = [(words.SAME, 0), *((str(size), size) for size in WINDOW_SIZES)]
+    return [
+        gr.Dropdown(models, value="", label=words.MODEL, **plain),
+        gr.Dropdown(weights, value=False, label=words.WEIGHTS, **plain),
+        gr.Dropdown(reaches, value="window", label=words.REACH, **plain),
+        gr.Dropdown(windows, value=0, label=words.WINDOW, **plain),
+    ]
+
+
+def _pair() -> gr.HTML:
+    said = LENS | words.PAIR
+    script = "\n".join((ASSETS / name).read_text() for name in SCRIPTS)
+    return gr.HTML(
+        None,
+        # Words are put in here: an update would wipe properties.
+        html_template=fill((ASSETS / "pair.html").read_text(), {"text": said, "sides": [0, 1]}),
+        js_on_load=script.replace("props.text", json.dumps(said)),
+        elem_id="pair",
+        apply_default_css=False,
+    )
+
+
+def _wire_pair(
+    handlers: Handlers,
+    session: Session,
+    button: gr.Button,
+    choices: list[gr.Dropdown],
+    pair: gr.HTML,
+) -> None:
+    """Show both results under one probe when asked, and have a click choose the pixel."""
+    now, about = session.selection, gr.State(None)
+
+    def make(now: Selection, *chosen: Any) -> list[Any]:
+        made, sentence = attempt(
+            lambda: pair_payload(handlers, now, other_setting(handlers, now, *chosen))
+        )
+        return [made, now.key, sentence]
+
+    button.click(
+        make,
+        [now, *choices],
+        [pair, about, session.message],
+        show_progress="hidden",
+        **HEAVY,
+    ).then(  # the visitor may look at something else by now
+        lambda now, about: gr.skip() if about == now.key else None,
+        [now, about],
+        pair,
+        show_progress="hidden",
+        **LIGHT,
+    )
+
+    def choose(now: Selection, event: gr.EventData) -> Selection:
+        return replace(now, pixel=(event.x, event.y))
+
+    pair.probe(choose, now, now, show_progress="hidden", **LIGHT)
 
 
 def question(now: Selection, model: str, untrained: bool, reach: str, window: int) -> Question:

@@ -16,11 +16,12 @@ from ui.words import depth as words
 from uniformer.config import REACHES
 
 NAME = words.TAB
+AT_A_PIXEL = ("rollout", "similarity")
 
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
-    panel_intro(words.SAYS, words.GRADE)
+    panel_intro(words.TITLE, words.SAYS, words.GRADE)
     with gr.Row(elem_classes="choices"):
         what = gr.Radio(
             [(label, name) for name, label in words.WHATS.items() if name in QUESTIONS],
@@ -44,7 +45,7 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
         return [
             gr.Radio(info=words.WHAT_INFO[what]),
             gr.Checkbox(visible=what == "profile"),
-            gr.HTML(visible=what == "rollout"),
+            gr.HTML(visible=what in AT_A_PIXEL),
         ]
 
     what.change(choose, what, [what, nulls, place], show_progress="hidden", **LIGHT)
@@ -68,7 +69,7 @@ def questions(
     parameters: dict[str, Any] = {}
     if what == "profile":
         parameters["nulls"] = nulls
-    if what == "rollout":
+    if what in AT_A_PIXEL:
         parameters["x"], parameters["y"] = pixel_of(handlers, now)
     found = [Question(what, now, parameters)]
     if beside and beside != now.reach:

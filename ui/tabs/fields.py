@@ -17,7 +17,7 @@ NAME = words.TAB
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
-    panel_intro(words.SAYS, words.GRADE)
+    panel_intro(words.TITLE, words.SAYS, words.GRADE)
     place = gr.HTML(elem_classes="place-line", apply_default_css=False)
     with gr.Row(elem_classes="choices"):
         others = gr.CheckboxGroup(

@@ -6,13 +6,16 @@ from typing import Any
 
 import gradio as gr
 
+from analysis.report import template
+from ui.asking import pixel_of
 from ui.examples import ASSETS
 from ui.handlers import Handlers
 from ui.links import link_of, restore
 from ui.questions import place_key
-from ui.report import site_command, start_snippet, write_report
+from ui.report import write_report
 from ui.selection import Selection
 from ui.session import HEAVY, Session, attempt
+from ui.snippets import site_command, start_snippet
 from ui.tabs.lens import show_place_after
 from ui.tabs.segment import SAVE_FILE
 from ui.words import share as words
@@ -23,28 +26,29 @@ LINKED_TAB = "lens"
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
-    gr.Markdown(f"### {words.REPORT}\n{words.REPORT_SAYS}")
-    button = gr.Button(words.REPORT_GET, variant="primary", elem_id="share-report")
+    gr.Markdown(f"## {words.REPORT}\n{words.REPORT_SAYS}")
+    button = gr.Button(words.REPORT_GET, variant="primary", scale=0, elem_id="share-report")
     file = gr.File(visible="hidden")
-    gr.Markdown(f"### {words.LINK}\n{words.LINK_SAYS}")
+    gr.Markdown(f"## {words.LINK}\n{words.LINK_SAYS}")
+    # Put in here: an update would wipe properties.
+    said = {"label": words.LINK, "copy": words.COPY, "none": words.LINK_NONE}
     link = gr.HTML(
         None,
-        html_template=(ASSETS / "link.html").read_text(),
+        html_template=template.fill((ASSETS / "link.html").read_text(), said),
         js_on_load=(ASSETS / "link.js").read_text(),
         elem_id="share-link",
         apply_default_css=False,
-        label=words.LINK,
-        copy=words.COPY,
-        none=words.LINK_NONE,
     )
-    gr.Markdown(f"### {words.PYTHON}\n{words.PYTHON_SAYS}")
-    program = gr.Code(language="python", show_label=False, interactive=False)
-    gr.Markdown(f"### {words.SITE}")
-    command = gr.Code(language="shell", show_label=False, interactive=False)
+    gr.Markdown(f"## {words.PYTHON}\n{words.PYTHON_SAYS}")
+    program = gr.Code(language="python", show_label=False, interactive=False, wrap_lines=True)
+    gr.Markdown(f"## {words.SITE}")
+    command = gr.Code(
+        language="shell", show_label=False, interactive=False, lines=1, wrap_lines=True
+    )
 
     def fill(now: Selection) -> list[Any]:
-        query = link_of(handlers, now, LINKED_TAB)
-        return [query, start_snippet(handlers, now), site_command(now)]
+        query, result = link_of(handlers, now, LINKED_TAB), handlers.held(now).result
+        return [query, start_snippet(result, pixel_of(handlers, now)), site_command(result)]
 
     session.fill(tab, [link, program, command], fill, depends=place_key)
 

@@ -23,10 +23,10 @@ FIRST = "hide-region"
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     """Add the choices of an intervention and the answer, and wire them."""
-    panel_intro(words.INTRO, words.INTRO_GRADE)
+    panel_intro(words.TITLE, words.INTRO, words.INTRO_GRADE)
     where = gr.HTML(apply_default_css=False)
     kind = gr.Dropdown(
-        [(f"… {title}", name) for name, (title, _, _) in words.KINDS.items()],
+        [(title, name) for name, (title, _, _) in words.KINDS.items()],
         value=FIRST,
         label=words.KIND,
         filterable=False,

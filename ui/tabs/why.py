@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ NAME = words.TAB
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     """Add choosers, editor and answers to the page that is being built, and wire them."""
-    panel_intro(words.INTRO, words.INTRO_GRADE)
+    panel_intro(words.TITLE, words.INTRO, words.INTRO_GRADE)
     where = gr.HTML(apply_default_css=False)
     with gr.Row():
         region = gr.Radio(
@@ -123,4 +124,5 @@ def _wire_region(
 def _described(name: str) -> str:
     """Return the line under the choice of method."""
     says, grade = why.method_words(name)
-    return f'<p class="says">{says} <span class="grade">{grade}</span></p>'
+    sentences = " ".join(f"<span>{html.escape(sentence)}</span>" for sentence in says)
+    return f'<p class="says">{sentences} <span class="grade">{grade}</span></p>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TAB = "Compare"
+TITLE = "Two settings side by side"
 GRADE = "E · exact"
 SAYS = (
     "The same picture labelled in two settings, where the labels differ, and how well each class "
@@ -16,3 +17,21 @@ UNTRAINED = "random"
 REACH = "Its reach"
 WINDOW = "Its window size"
 SAME = "the same"
+UNTRAINED_TITLE = "random weights"
+PAIR = {
+    "stage": (
+        "The picture in one of two settings, with one probe for both. Arrow keys move it by one "
+        "token of stage 1, with Shift of stage 3. Plus and minus zoom, 0 resets the zoom."
+    ),
+    "says": (
+        "One probe for both: move it over either picture and read both. Attention is that of the "
+        "last block, mean over its heads, with the window it is confined to."
+    ),
+    "show": "Show",
+    "labels": "Labels",
+    "differences": "Differences",
+    "stage3": "Attention of stage 3",
+    "stage4": "Attention of stage 4",
+    "agree": "Both say the same here.",
+    "differ": "They differ here.",
+}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-TAB = "Local vs global"
+TAB = "Depth"
+TITLE = "Local vs global"
 GRADE = "S · statistic"
 SAYS = (
     "How far and how evenly every block and head looks, from the first convolution to the last "
@@ -13,6 +14,7 @@ WHATS = {
     "profile": "Distance and entropy",
     "representation": "Token similarity",
     "rollout": "Flow to the chosen pixel",
+    "similarity": "Like the chosen pixel",
 }
 WHAT_INFO = {
     "profile": (
@@ -26,6 +28,10 @@ WHAT_INFO = {
     "rollout": (
         "Where the output of stage 4 around the pixel flows from, through attention and "
         "convolution down to the picture. A heuristic: no class enters."
+    ),
+    "similarity": (
+        "Which tokens hold the same as the one at the pixel, stage by stage, and what varies most "
+        "over all tokens. Alike does not mean looked at."
     ),
 }
 NULLS = "Also random weights and shuffled pixels (three times as long)"

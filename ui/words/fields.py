@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-TAB = "Receptive fields"
+TAB = "Fields"
+TITLE = "Receptive fields"
 GRADE = "S · statistic"
 SAYS = (
     "Which pixels can move the units at the chosen pixel at all (white box), and how strongly each "

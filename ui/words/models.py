@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ui.text import REACHES
 from uniformer.config import ModelConfig, UPerConfig
+from uniformer.segmenter import UNTRAINED
 
 TAB = "Models"
 SAYS = (
@@ -18,58 +20,69 @@ UPLOAD_INFO = (
     "alone, is kept in memory while it is used, and goes when others need the room."
 )
 UPLOAD = "Checkpoint"
-HEADERS = ("Model", "Blocks", "Head", "Trained reach", "Published mIoU", "Weights")
+HEADERS = ("Model", "Blocks", "Decoder", "Trained reach", "Published mIoU", "Weights")
 TABLE = "Models"
 OWN_NAME = "your checkpoint"
 OWN_GONE = "The server no longer holds your model: upload it again, or choose another one."
-IN_USE = "In use"
+IN_USE = "In use: {model}."
+STOP = "Stop the download"
 STAYS = "The model in use and all its results still work."
+LOOKING = "Looking for the weights of {model} …"
+DOWNLOADING = "Downloading {model}: {done} of {total} MB"
+OWN_NOTE = "Your file {name}, read as {model}."
+ALSO_FITS = "It fits {models} too: a file does not tell."
+TOO_LARGE = (
+    "This checkpoint has {megabytes} MB and this page takes {limit}: start the page on your own "
+    "computer with --weights and the file."
+)
+NO_MODEL = (
+    "{name} has the names and shapes of no model here: give it the checkpoint of a UniFormer "
+    "segmenter, as the authors or this project save it."
+)
+BUNDLED = "bundled"
+ON_HUB = "on the Hugging Face Hub"
+ON_DRIVE = "Google Drive; upload it below"
+NEVER_RELEASED = "never released"
+NO_WEIGHTS = "none: untrained"
+NOTES = (
+    UNTRAINED.note,
+    "Only the backbone is trained; the decode head is random: the labels mean nothing.",
+)
+"""What a warning says of the weights."""
 
 
 def too_large(megabytes: float, limit: float) -> str:
     """Return the sentence for a checkpoint that this page does not take."""
-    return (
-        f"This checkpoint has {megabytes:.0f} MB and this page takes {limit:.0f}: start the page "
-        "on your own computer with --weights and the file."
-    )
+    return TOO_LARGE.format(megabytes=round(megabytes), limit=round(limit))
 
 
 def no_model(name: str) -> str:
     """Return the sentence for a checkpoint of something else."""
-    return (
-        f"{name} has the names and shapes of no model here: give it the checkpoint of a UniFormer "
-        "segmenter, as the authors or this project save it."
-    )
+    return NO_MODEL.format(name=name)
 
 
 def read_as(name: str, model: str, others: list[str]) -> str:
     """Return the note of an uploaded model."""
-    also = f" It fits {', '.join(others)} too: a file does not tell." if others else ""
-    return f"Your file {name}, read as {model}.{also}"
+    note = OWN_NOTE.format(name=name, model=model)
+    return f"{note} {ALSO_FITS.format(models=', '.join(others))}" if others else note
 
 
-def download(done: int, total: int) -> str:
+def download(model: str, done: int, total: int) -> str:
     """Return how much of a download is here."""
     if not total:
-        return "Looking for the weights …"
-    return f"Downloading: {done / 2**20:.0f} of {total / 2**20:.0f} MB"
-
-
-def in_use(model: str, note: str) -> str:
-    """Return the line for the model in use; ``note`` is that of its weights."""
-    return f"{IN_USE}: {model}. {note}"
+        return LOOKING.format(model=model)
+    return DOWNLOADING.format(model=model, done=round(done / 2**20), total=round(total / 2**20))
 
 
 def row(config: ModelConfig) -> tuple[str, ...]:
     """Return what the table says of a model, in the order of ``HEADERS``."""
-    window = "" if config.reach == "global" else f", window {config.window_size}"
     head = "UPerNet" if isinstance(config.head, UPerConfig) else "Semantic FPN"
     miou = f"{config.published_miou} %" if config.published_miou else "–"  # noqa: RUF001
     return (
         config.name,
         " · ".join(map(str, config.backbone.depths)),
         head,
-        f"{config.reach}{window}",
+        REACHES[config.reach].format(window=config.window_size),
         miou,
         _weights(config),
     )
@@ -77,9 +90,9 @@ def row(config: ModelConfig) -> tuple[str, ...]:
 
 def _weights(config: ModelConfig) -> str:
     if config.bundled:
-        return "bundled"
+        return BUNDLED
     if config.hub:
-        return "on the Hugging Face Hub"
+        return ON_HUB
     if config.drive_id:
-        return "Google Drive; upload it below"
-    return "never released" if config.published_miou else "none: untrained"
+        return ON_DRIVE
+    return NEVER_RELEASED if config.published_miou else NO_WEIGHTS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ui.text import REACHES
+
 ASK = "Analyse"
 CANCEL = "Cancel"
 WAITING = "Waiting for its turn …"
@@ -18,34 +20,37 @@ TAKE_AWAY = "Take away"
 PYTHON = "The same in Python"
 COMMAND = "on the command line:"
 ROWS = "The first {shown} of {all} rows; the CSV file has all of them."
+STEP = "Step {done} of {total}"
+ALMOST_DONE = "almost done"
+SECONDS_LEFT = "about {seconds} s left"
+MINUTES_LEFT = "about {minutes} min left"
+ONE_OF = "Question {at} of {count}"
+CHOSEN = "About pixel ({x}, {y}), labelled {name}. Choose another one in the lens."
+MIDDLE = "About the middle of the picture, labelled {name}. Choose a pixel in the lens."
 
 
 def progress(done: int, total: int, seconds_left: float | None) -> str:
     """Return how far the work is and how long it will take, once that can be told."""
-    steps = f"Step {done} of {total}"
+    steps = STEP.format(done=done, total=total)
     if seconds_left is None:
         return steps
     if seconds_left < 1.5:
-        return f"{steps} · almost done"
+        return f"{steps} · {ALMOST_DONE}"
     if seconds_left < 90:
-        return f"{steps} · about {seconds_left:.0f} s left"
-    return f"{steps} · about {seconds_left / 60:.0f} min left"
+        return f"{steps} · {SECONDS_LEFT.format(seconds=round(seconds_left))}"
+    return f"{steps} · {MINUTES_LEFT.format(minutes=round(seconds_left / 60))}"
 
 
 def place(x: int, y: int, name: str, chosen: bool) -> str:
     """Return the line that says which pixel a tab speaks of."""
-    if chosen:
-        return f"About pixel ({x}, {y}), labelled {name}. Choose another one in the lens."
-    return f"About the middle of the picture, labelled {name}. Choose a pixel in the lens."
+    return CHOSEN.format(x=x, y=y, name=name) if chosen else MIDDLE.format(name=name)
 
 
 def made_by(model: str, reach: str, window_size: int) -> str:
     """Return the line that says which model and reach an answer is about."""
-    if reach == "global":
-        return f"{model} · global reach"
-    return f"{model} · {reach} reach, window {window_size}"
+    return f"{model} · {REACHES[reach].format(window=window_size)}"
 
 
 def one_of(at: int, count: int) -> str:
     """Return which of several questions is being answered."""
-    return f"{at} of {count} · "
+    return ONE_OF.format(at=at, count=count) + " · "

@@ -13,14 +13,15 @@ LINK = "A link to this"
 LINK_SAYS = "It restores example, model, reach and pixel. The pixel is the one clicked in the lens."
 COPY = "Copy"
 LINK_NONE = (
-    "A picture of your own stays on this server only for a while, so there is no link to it: take "
-    "the report instead."
+    "A picture or model of your own stays on this server only for a while, so there is no link to "
+    "it: take the report instead."
 )
 PYTHON = "The same in Python"
 PYTHON_SAYS = "Every answer on this page has its own program below its figure; this is the start."
+BAD_LINK = "The {part} in this link does not exist here, so the page opens as usual."
 SITE = "A page of your own for many pictures"
 
 
 def bad_link(part: str) -> str:
     """Return the sentence for a link with something that does not exist."""
-    return f"The {part} in this link does not exist here, so the page opens as usual."
+    return BAD_LINK.format(part=part)

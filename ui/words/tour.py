@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+
+from ui.words.questions import STEP
+
 TITLE = "Guided tour"
 BACK = "Back"
 NEXT = "Next"
@@ -48,9 +52,8 @@ STEPS = (
 )  # fmt: skip
 
 CITE_TITLE = "What to cite"
+CITE_SAYS = "Please cite the papers of the model and of the methods you use."
 CITE = """\
-The model is theirs; please cite the papers of the model and of the methods you use.
-
 - UniFormer: K. Li, Y. Wang, J. Zhang, P. Gao, G. Song, Y. Liu, H. Li, Y. Qiao, "UniFormer: Unifying
   Convolution and Self-attention for Visual Recognition", [arXiv 2201.09450](https://arxiv.org/abs/2201.09450)
 - Effective receptive field: Luo et al., [arXiv 1701.04128](https://arxiv.org/abs/1701.04128)
@@ -63,6 +66,7 @@ The model is theirs; please cite the papers of the model and of the methods you 
 
 
 def step(number: int) -> str:
-    """Return the text of a step as Markdown."""
+    """Return the text of a step as HTML."""
     title, says, *_ = STEPS[number]
-    return f"**{number + 1} of {len(STEPS)} · {title}.** {says}"
+    at = STEP.format(done=number + 1, total=len(STEPS))
+    return f"<p><b>{at} · {html.escape(title)}</b> {html.escape(says)}</p>"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-TAB = "Why this class?"
+TAB = "Why"
+TITLE = "Why this class?"
 INTRO = (
     "Where in the picture, or in a stage, the evidence for a class is, by the method you choose. "
     "No map shows what the network thinks: each answers its own question, and the ones below can "
     "be checked by intervention."
 )
 INTRO_GRADE = "the grade is each method's own"
+COST = "It takes {cost}."
 
 REGION = "Region"
 REGION_INFO = "What the class is asked about."

@@ -1,0 +1,101 @@
+"""The words of the page: every sentence has its Chinese, and none is left over."""
+
+import importlib
+import pkgutil
+import re
+
+import pytest
+
+import ui.words
+from analysis import evidence
+from analysis.attribution.methods import METHODS
+from analysis.report import words as report_words
+from ui import text
+from ui.language import LANGUAGES, translations
+from ui.page import TABS
+from ui.what_if import CHOICES
+from ui.words import tour
+from uniformer.classes import class_set
+from uniformer.config import REACHES
+
+MODULES = [
+    text,
+    report_words,
+    evidence,
+    *(
+        importlib.import_module(f"ui.words.{module.name}")
+        for module in pkgutil.iter_modules(ui.words.__path__)
+    ),
+]
+CAMS = {method.title for method in METHODS.values() if " " not in method.title} - {"Occlusion"}
+NAMES = {*TABS, *REACHES, *CHOICES, *CAMS, "E", "PNG", "NPZ", "JSON", text.TITLE}
+"""What is a name or an id, the same in every language."""
+
+PLACE = re.compile(r"\{\w+\}")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def strings_in(value):
+    """Return every string in a constant; the keys of a dict are ids."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, dict):
+        return set().union(*map(strings_in, value.values()))
+    if isinstance(value, (tuple, list)):
+        return set().union(*map(strings_in, value))
+    return set()
+
+
+def page_sentences():
+    """Return every sentence that the page can say in its own words."""
+    said = set()
+    for module in MODULES:
+        said |= strings_in({n: value for n, value in vars(module).items() if n.isupper()})
+    for method in METHODS.values():
+        said |= {method.title, method.description, method.misleads, method.cost}
+    credits = {credit for *_, credit in text.EXAMPLES.values()}
+    return said - NAMES - credits - {tour.CITE}
+
+
+def names_of_classes():
+    return {name for key in ("everyday22", "ade20k") for name in class_set(key).names}
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def table(request):
+    return translations(request.param)
+
+
+def test_every_sentence_and_class_has_its_translation(table):
+    assert (page_sentences() | names_of_classes()) - set(table) == set()
+
+
+def test_no_translation_is_left_over(table):
+    assert set(table) - page_sentences() - names_of_classes() == set()
+
+
+def test_no_class_has_the_name_of_a_word_of_the_page():
+    assert names_of_classes() & page_sentences() == set()
+
+
+def test_translations_are_not_empty_nor_english():
+    table = translations("zh")
+    assert [english for english, other in table.items() if not CHINESE.search(other)] == []
+
+
+def test_what_is_put_into_a_sentence_is_put_into_its_translation(table):
+    for english, other in table.items():
+        assert sorted(PLACE.findall(english)) == sorted(PLACE.findall(other)), english
+
+
+def test_patterns_cannot_be_mistaken_for_one_another(table):
+    """A filled sentence is recognised by its words alone, so one may not fit another."""
+    patterns = {english for english in table if PLACE.search(english)}
+    for one in patterns:
+        filled = PLACE.sub("7", one)
+        fitting = [
+            other
+            for other in patterns
+            if re.fullmatch("(.+?)".join(map(re.escape, PLACE.split(other))), filled)
+        ]
+        assert fitting == [one]

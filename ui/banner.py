@@ -1,0 +1,105 @@
+"""The line above the tabs on the weights: untrained, being fetched, or not to be had.
+
+It is there whichever tab is open, and whichever list the model was chosen from.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import gradio as gr
+
+from ui.answer_card import note_line, progress_line
+from ui.fetching import fetch
+from ui.handlers import Handlers
+from ui.selection import Selection
+from ui.session import LIGHT, Session, attempt
+from ui.words import models as words
+from ui.words import questions as common
+
+
+class Banner:
+    """Made above the tabs; ``fetched`` is the model whose weights are here now, or None."""
+
+    def __init__(self, handlers: Handlers, session: Session) -> None:
+        self._handlers = handlers
+        self._now = session.selection
+        self.fetched = gr.State(None)
+        with gr.Row(elem_id="weights"):
+            self.line = gr.HTML(
+                standing(handlers, session.first), elem_id="weights-line", apply_default_css=False
+            )
+            self._stop = gr.Button(words.STOP, visible=False, scale=0, elem_id="weights-stop")
+        quiet = {"show_progress": "hidden", **LIGHT}
+        self._now.change(lambda now: standing(handlers, now), self._now, self.line, **quiet)
+
+    def fetch_on(self, listen: Callable[..., Any], model: gr.Dropdown) -> Any:
+        """Fetch the weights of the chosen model on an event, and return what may come ``then``."""
+        outputs = [self.line, self._stop, self.fetched]
+
+        def work(now: Selection, name: str) -> Iterator[list[Any]]:
+            if name in ("", now.model):  # the same, or the page itself set it back
+                yield [gr.skip(), gr.skip(), None]
+                return
+            if self._handlers.shelf.is_at_hand(name):
+                yield [gr.skip(), gr.skip(), name]
+                return
+            for line, here in fetch_lines(name):
+                stoppable = gr.Button(visible=line.startswith(DOWNLOAD))
+                yield [line, stoppable, name if here else None]
+
+        download = listen(
+            work,
+            [self._now, model],
+            outputs,
+            show_progress="hidden",
+            trigger_mode="always_last",
+            concurrency_id="download",
+            concurrency_limit=2,
+            api_visibility="private",
+        )
+        self._stop.click(
+            lambda now: [
+                note_line(common.CANCELLED) + standing(self._handlers, now),
+                gr.Button(visible=False),
+                None,
+            ],
+            self._now,
+            outputs,
+            cancels=[download],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        return download
+
+
+DOWNLOAD = '<p class="progress"'
+"""How a line begins while there is something to stop."""
+
+
+def fetch_lines(name: str) -> Iterator[tuple[str, bool]]:
+    """Yield the line, and whether the weights of the model called ``name`` are here."""
+    with closing(fetch(name)) as steps:
+        while True:
+            step, sentence = attempt(lambda: next(steps, None))
+            if sentence:
+                yield f"{sentence}{note_line(words.STAYS)}", False
+                return
+            if step is None:
+                break
+            share = step.done / step.total if step.total else None
+            yield progress_line(words.download(name, step.done, step.total), share), False
+    yield "", True
+
+
+def standing(handlers: Handlers, now: Selection) -> str:
+    """Return the warning that stands while the weights in use mean nothing, as HTML."""
+    result, _ = attempt(lambda: handlers.held(now).result)
+    if result is None or result.weights.trained:
+        return ""
+    said = html.escape(words.IN_USE.format(model=result.model)), html.escape(result.weights.note)
+    return f'<p class="warning" role="note"><span>{said[0]}</span> <span>{said[1]}</span></p>'
