@@ -117,22 +117,30 @@ def finish(
     raise AnalysisError("The work ended without an answer.")
 
 
-def provenance(model: Segmenter, picture: np.ndarray, **parameters: Any) -> dict[str, Any]:
-    """Return the ``settings`` of an answer about ``picture``, uint8 (H, W, 3)."""
+def provenance(
+    model: Segmenter, picture: np.ndarray, mask: np.ndarray | None = None, /, **parameters: Any
+) -> dict[str, Any]:
+    """Return the ``settings`` of an answer about ``picture``, uint8 (H, W, 3).
+
+    ``mask`` (H, W) is the painted region that came with the question, or None.
+    """
     height, width = picture.shape[:2]
     return {
         "parameters": parameters,
-        "picture": {
-            "height": height,
-            "width": width,
-            "sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
-        },
+        "mask_sha256": None if mask is None else digest(mask),
+        "picture": {"height": height, "width": width, "sha256": digest(picture)},
         "model": model.config.name,
+        "num_classes": len(model.classes),
         "reach": model.reach,
         "window_size": model.window_size,
         "weights": asdict(model.weights),
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
+
+
+def digest(values: np.ndarray) -> str:
+    """Return the sha256 of an array's values, as hexadecimal text."""
+    return hashlib.sha256(np.ascontiguousarray(values)).hexdigest()
 
 
 def _writing(text: str) -> Callable[[BinaryIO], Any]:

@@ -21,10 +21,10 @@ from analysis.affinity_global import normed_input
 from analysis.affinity_local import RADIUS
 from analysis.errors import AnalysisError
 from analysis.grid import Grid, Window
+from analysis.profile.rows_local import local_rows
 from analysis.spread import spread_of
 from analysis.tracing import Trace
 from uniformer.attention import Attention
-from uniformer.blocks import LocalBlock
 from uniformer.config import STRIDES
 
 ERROR_OF_PEAK = 1 / 255 + 0.25 / 255**2
@@ -121,28 +121,23 @@ def local_atlas(trace: Trace, stage: int, block: int) -> LocalAtlas:
     25 maps of lengths, shifted, are all that is needed. Raises :class:`AnalysisError` for a block
     that does not exist and for stages 3 and 4.
     """
-    layers = trace.block(stage, block)
-    if not isinstance(layers, LocalBlock):
-        raise AnalysisError(
-            f"The affinity of stage {stage} is global: local affinity is that of stages 1 and 2."
-        )
-    norms = _contribution_norms(layers, trace.block_inputs[stage - 1][block])
-    total = norms.sum(axis=(2, 3), keepdims=True)
-    codes, peak = _encode(norms / np.maximum(total, np.finfo(norms.dtype).tiny))
-    with np.errstate(invalid="ignore"):
-        share = torch.from_numpy(norms / total).double().flatten(2)[:, :, None]
-    steps = torch.arange(-RADIUS, RADIUS + 1)
-    keys = _shifted(np.ones((len(steps), len(steps), *codes.shape[:2]))).sum(axis=(2, 3))
-    offsets = torch.cartesian_prod(steps, steps)[None]
-    spread = spread_of(share, offsets, torch.from_numpy(keys)[..., None], stage)[:, :, 0]
+    chunks = list(local_rows(trace, stage, block))
+    weight = torch.cat([rows.weight for rows in chunks], dim=2).double()
+    keys = torch.cat([rows.inside for rows in chunks]).sum(1)
+    total = weight.sum(-1, keepdim=True)
+    spread = spread_of(weight / total, chunks[0].offsets, keys, stage)[0, 0].float().cpu()
+    share = torch.where(total > 0, weight / total, 0)[0, 0]
+    shape, side = trace.grid(stage).shape, 2 * RADIUS + 1
+    codes, peak = _encode(share.view(*shape, side, side).cpu().numpy())
+    kernel = trace.block(stage, block).attn.weight.detach()[:, 0].abs().mean(0)
     return LocalAtlas(
         stage=stage,
         block=block,
         codes=codes,
         peak=peak,
-        kernel=layers.attn.weight.detach()[:, 0].abs().mean(0).cpu().numpy(),
-        distance_px=spread[..., 0].float().numpy(),
-        entropy=spread[..., 1].float().numpy(),
+        kernel=kernel.cpu().numpy(),
+        distance_px=spread[:, 0].view(shape).numpy(),
+        entropy=spread[:, 1].view(shape).numpy(),
     )
 
 
@@ -209,36 +204,3 @@ def _encode(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     peak = rows.max(axis=(-2, -1), keepdims=True)
     share = rows / np.maximum(peak, np.finfo(np.float32).tiny)
     return np.rint(255 * np.sqrt(share)).astype(np.uint8), peak[..., 0, 0].astype(np.float32)
-
-
-def _contribution_norms(layers: LocalBlock, x: Tensor) -> np.ndarray:
-    """Return the length of each of the 25 contributions at every token, (rows, columns, 5, 5)."""
-    norm, mix = layers.norm1, layers.conv2.weight[:, :, 0, 0]
-    with torch.no_grad():
-        x = x + layers.pos_embed(x)
-        x = F.batch_norm(
-            x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
-        )
-        values = layers.conv1(x)[0]
-        gram = mix.T @ mix
-        lengths = []
-        for kernel in layers.attn.weight[:, 0].flatten(1).T:
-            scaled = values * kernel[:, None, None]
-            square = (torch.einsum("cd,dyx->cyx", gram, scaled) * scaled).sum(0)
-            lengths.append(square.clamp_min(0).sqrt())
-    side = 2 * RADIUS + 1
-    return _shifted(torch.stack(lengths).unflatten(0, (side, side)).cpu().numpy())
-
-
-def _shifted(maps: np.ndarray) -> np.ndarray:
-    """Return, for every token, what the map of each offset (5, 5, H, W) holds at that offset.
-
-    Shape (H, W, 5, 5); 0 beyond the map.
-    """
-    side, _, height, width = maps.shape
-    padded = np.pad(maps, ((0, 0), (0, 0), (RADIUS, RADIUS), (RADIUS, RADIUS)))
-    shifted = np.empty((height, width, side, side), maps.dtype)
-    for down, across in product(range(side), repeat=2):
-        source = padded[down, across, down : down + height, across : across + width]
-        shifted[:, :, down, across] = source
-    return shifted

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from analysis.errors import AnalysisError
+from uniformer.classes import ClassSet
 from uniformer.config import STRIDES
 from uniformer.segmenter import Segmenter
 
@@ -40,3 +43,23 @@ def check_pixel(size_px: tuple[int, int], x: int, y: int) -> None:
             f"Pixel x={x}, y={y} is outside the picture: x runs from 0 to {width - 1}, "
             f"y from 0 to {height - 1}."
         )
+
+
+def check_region(region: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """Return ``region``, or raise :class:`AnalysisError` if it is empty or not of this picture."""
+    region = np.asarray(region)
+    if region.dtype != bool or region.shape != tuple(size_px):
+        raise AnalysisError(
+            f"A region must be a boolean array of {size_px[0]} x {size_px[1]} pixels, "
+            f"not {region.dtype} of {' x '.join(map(str, region.shape))}."
+        )
+    if not region.any():
+        raise AnalysisError("The region is empty: choose at least one pixel.")
+    return region
+
+
+def check_label(label: int, classes: ClassSet) -> int:
+    """Return ``label``, or raise :class:`AnalysisError` if no class has that index."""
+    if not 0 <= label < len(classes):
+        raise AnalysisError(f"There is no class {label}: choose 0 to {len(classes) - 1}.")
+    return label

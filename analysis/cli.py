@@ -7,22 +7,32 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
-from analysis.answer import FORMATS, provenance
+from analysis.answer import provenance
 from analysis.batch import stored_answer, write_manifest
+from analysis.checks import check_region
 from analysis.claims.command import add_claims_options, run_claims
+from analysis.error_report import add_errors_options, run_errors
 from analysis.errors import AnalysisError
+from analysis.options import (
+    Parser,
+    add_formats,
+    add_inputs,
+    add_mask,
+    add_model,
+    add_parameters,
+    values_of,
+)
 from analysis.progress import Progress
 from analysis.questions import QUESTIONS
-from analysis.questions.parameters import REQUIRED, Parameter, parameters_of
-from analysis.report.publish import publish
+from analysis.questions.common import in_reach
+from analysis.questions.parameters import parameters_of
 from uniformer.commands import file_names, list_photos
-from uniformer.config import MODELS, REACHES
 from uniformer.factory import create_model
 from uniformer.pictures import PictureError, open_picture
 from uniformer.segmenter import Segmenter
@@ -35,14 +45,6 @@ EXAMPLES = """examples:
 
 Of a folder, what is answered already is not asked again: after an interruption, run the command
 once more. QUESTION.manifest.jsonl has the numbers of all photos."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that tells wrong usage like every other failure; exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print one sentence and how to get help, and exit."""
-        self.exit(2, f"analysis: error: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,21 +78,31 @@ def build_parser() -> Parser:
             description=inspect.cleandoc(summary),
             formatter_class=plain,
         )
-        _add_inputs(command, default="answers")
-        _add_formats(command)
-        parameters = parameters_of(ask)
-        _add_model(command, any(parameter.name == "reach" for parameter in parameters))
-        _add_parameters(command, parameters)
-        command.set_defaults(run=_ask, question=name)
+        _add_question(command, name, ask)
     site = commands.add_parser("publish", help="write a static site in which the lens works")
-    _add_inputs(site, default="site")
-    _add_model(site, asks_reach=False)
+    add_inputs(site, default="site")
+    add_model(site, asks_reach=False)
     site.set_defaults(run=_publish)
+    errors = commands.add_parser("errors", help="where labels are wrong, and for what, in a folder")
+    add_errors_options(errors)
+    add_model(errors, asks_reach=False)
+    errors.set_defaults(run=lambda args: run_errors(_open_model(args), args))
     claims = commands.add_parser("claims", help="test the paper's claims on a folder of pictures")
     add_claims_options(claims)
-    _add_model(claims, asks_reach=True)
+    add_model(claims, asks_reach=True)
     claims.set_defaults(run=lambda args: run_claims(_open_model(args), args), reach=None)
     return parser
+
+
+def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[..., Any]) -> None:
+    add_inputs(command, default="answers")
+    add_formats(command)
+    if _takes_mask(ask):
+        add_mask(command)
+    parameters = parameters_of(ask)
+    add_model(command, any(parameter.name == "reach" for parameter in parameters))
+    add_parameters(command, parameters)
+    command.set_defaults(run=_ask, question=name)
 
 
 def _ask(args: argparse.Namespace) -> int:
@@ -118,13 +130,13 @@ def _ask(args: argparse.Namespace) -> int:
 def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) -> str:
     """Save the answer about one photo, unless it is there, and return what to print."""
     ask = QUESTIONS[args.question]
-    chosen, picture = _values(args, parameters_of(ask)), open_picture(photo)
-    settings = provenance(model, picture, **chosen)
+    chosen, picture = values_of(args, parameters_of(ask)), open_picture(photo)
+    mask = _mask(args, picture) if _takes_mask(ask) else None
+    settings = provenance(in_reach(model, chosen.get("reach")), picture, mask, **chosen)
     stored = stored_answer(args.output, stem, args.formats, settings)
     if stored is None:
-        answer = _result(ask(model, picture, **chosen), photo.name)
-        # As asked here, so that the same command finds it again.
-        answer = replace(answer, settings={**answer.settings, "parameters": chosen})
+        painted = {} if mask is None else {"mask": mask}
+        answer = _result(ask(model, picture, **painted, **chosen), photo.name)
         answer.save(args.output, stem, args.formats)
         stored = json.loads(answer.to_json())
     if args.print_json:
@@ -133,8 +145,26 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
     return f"{title}\n{_lines(stored['numbers'])}"
 
 
+def _takes_mask(ask: Callable[..., Any]) -> bool:
+    return "mask" in inspect.signature(ask).parameters
+
+
+def _mask(args: argparse.Namespace, picture: np.ndarray) -> np.ndarray | None:
+    """Return the painted region (H, W), bool, of the file that was named, if any."""
+    if args.mask is None:
+        if getattr(args, "region", None) == "mask":
+            raise AnalysisError(
+                "The region mask needs --mask FILE: a picture as large as the photo, black where "
+                "the region is not."
+            )
+        return None
+    return check_region(open_picture(args.mask).any(axis=2), picture.shape[:2])
+
+
 def _publish(args: argparse.Namespace) -> int:
     """Write a site about the photos."""
+    from analysis.report.publish import publish  # matplotlib takes a while to import
+
     model = _open_model(args)
     site = _result(publish(model, list_photos(args.photos), args.output), "publish")
     print(f"{len(site.pages)} pages -> {site.index}")
@@ -163,123 +193,6 @@ def _open_model(args: argparse.Namespace) -> Segmenter:
     if not model.weights.trained:
         print(f"analysis: warning: {model.weights.note}", file=sys.stderr)
     return model
-
-
-def _add_inputs(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
-        "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path(default), metavar="DIR",
-        help=f"folder for the files (default: {default})",
-    )  # fmt: skip
-
-
-def _add_formats(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--formats",
-        type=_formats,
-        default=("png", "npz", "csv", "json"),
-        metavar="A,B,...",
-        help=f"which of {', '.join(FORMATS)} to write (default: png,npz,csv,json)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", dest="print_json", help="print all numbers as JSON"
-    )
-
-
-def _add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
-    """Add the options of the model; a question that has a reach of its own brings that option."""
-    group = parser.add_argument_group("model")
-    group.add_argument("--model", choices=MODELS, default="nano", metavar="NAME")
-    group.add_argument(
-        "--weights",
-        default="default",
-        help="default (the model's own), a file, a Hub id owner/repo/file, or none (untrained)",
-    )
-    if not asks_reach:
-        group.add_argument("--reach", choices=REACHES)
-    group.add_argument("--window-size", type=int, metavar="N", help="in stage-3 tokens")
-
-
-def _add_parameters(parser: argparse.ArgumentParser, parameters: Sequence[Parameter]) -> None:
-    """Add an option per parameter; column and row of a pixel are one, ``--pixel X,Y``."""
-    group = parser.add_argument_group("question")
-    for parameter in parameters:
-        if parameter.name == "x":
-            group.add_argument(
-                "--pixel",
-                type=_pixel,
-                required=parameter.default is REQUIRED,
-                default=None,
-                metavar="X,Y",
-                help="column and row of the pixel asked about, from 0 at the top left",
-            )
-        elif parameter.name != "y":
-            _add_parameter(group, parameter)
-
-
-def _add_parameter(group: argparse._ArgumentGroup, parameter: Parameter) -> None:
-    option = "--" + parameter.name.replace("_", "-")
-    needed = parameter.default is REQUIRED
-    default = None if needed else parameter.default
-    words = parameter.help if default is None else f"{parameter.help} (default: {default})"
-    words = words.replace("%", "%%")
-    if parameter.kind is bool:
-        group.add_argument(
-            option, action=argparse.BooleanOptionalAction, default=default, help=words
-        )
-        return
-    group.add_argument(
-        option,
-        type=_choosing(parameter),
-        choices=parameter.choices,
-        required=needed,
-        default=default,
-        metavar=None if parameter.choices else parameter.kind.__name__.upper(),
-        help=words,
-    )
-
-
-def _choosing(parameter: Parameter) -> Callable[[str], Any]:
-    """Return how an argument is read: names with - or _, in any case, as they are spelt here."""
-    if parameter.kind is not str or parameter.choices is None:
-        return parameter.kind
-    known = {_plainly(choice): choice for choice in parameter.choices}
-    return lambda text: known.get(_plainly(text), text)
-
-
-def _plainly(name: str) -> str:
-    return name.casefold().replace("_", "-")
-
-
-def _values(args: argparse.Namespace, parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """Return all of the question's keywords, as given or by default."""
-    values = {}
-    for parameter in parameters:
-        if parameter.name not in ("x", "y"):
-            values[parameter.name] = getattr(args, parameter.name)
-        elif args.pixel is None:
-            values[parameter.name] = parameter.default
-        else:
-            values[parameter.name] = args.pixel[parameter.name == "y"]
-    return values
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    for name in formats:
-        if name not in FORMATS:
-            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(FORMATS)}")
-    return formats
-
-
-def _pixel(text: str) -> tuple[int, int]:
-    try:
-        x, y = (int(number) for number in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a pixel like 120,80") from None
-    return x, y
 
 
 def _lines(numbers: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from analysis.checks import check_pixel
 from analysis.errors import AnalysisError
 
@@ -79,6 +81,19 @@ class Grid:
         check_pixel(self.picture_size_px, x, y)
         (down, across), (rows, columns) = self._token_size_px, self.shape
         return min(int((y + 0.5) / down), rows - 1), min(int((x + 0.5) / across), columns - 1)
+
+    def pixels_of(self, region: np.ndarray) -> np.ndarray:
+        """Return how many pixels of ``region`` (H, W), bool, each token sees, (rows, columns).
+
+        Pixels are those of the picture, and belong to tokens as :meth:`token_at` says.
+        """
+        height, width = self.picture_size_px
+        row_of = np.array([self.token_at(0, y)[0] for y in range(height)])
+        column_of = np.array([self.token_at(x, 0)[1] for x in range(width)])
+        rows, columns = np.nonzero(region)
+        pixels = np.zeros(self.shape, dtype=int)
+        np.add.at(pixels, (row_of[rows], column_of[columns]), 1)
+        return pixels
 
     def box(self, token: Token, rows: int = 1, columns: int = 1) -> Box:
         """Return what ``rows`` x ``columns`` tokens from ``token`` on cover of the picture."""

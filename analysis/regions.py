@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from analysis.checks import check_label, check_pixel
 from analysis.errors import AnalysisError
 from analysis.tracing import Trace
 from uniformer.classes import ClassSet
@@ -41,12 +42,7 @@ def predicted_labels(trace: Trace) -> np.ndarray:
 
 def pixel_region(size_px: tuple[int, int], x: int, y: int) -> np.ndarray:
     """Return the region of the single pixel in column ``x`` and row ``y``."""
-    height, width = size_px
-    if not (0 <= x < width and 0 <= y < height):
-        raise AnalysisError(
-            f"Pixel x={x}, y={y} is outside the picture: x runs from 0 to {width - 1}, "
-            f"y from 0 to {height - 1}."
-        )
+    check_pixel(size_px, x, y)
     region = np.zeros(size_px, dtype=bool)
     region[y, x] = True
     return region
@@ -69,23 +65,3 @@ def class_region(labels: np.ndarray, label: int, classes: ClassSet) -> np.ndarra
             "legend, a pixel or an area."
         )
     return region
-
-
-def check_region(region: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """Return ``region``, or raise :class:`AnalysisError` if it is empty or not of this picture."""
-    region = np.asarray(region)
-    if region.dtype != bool or region.shape != tuple(size_px):
-        raise AnalysisError(
-            f"A region must be a boolean array of {size_px[0]} x {size_px[1]} pixels, "
-            f"not {region.dtype} of {' x '.join(map(str, region.shape))}."
-        )
-    if not region.any():
-        raise AnalysisError("The region is empty: choose at least one pixel.")
-    return region
-
-
-def check_label(label: int, classes: ClassSet) -> int:
-    """Return ``label``, or raise :class:`AnalysisError` if no class has that index."""
-    if not 0 <= label < len(classes):
-        raise AnalysisError(f"There is no class {label}: choose 0 to {len(classes) - 1}.")
-    return label

@@ -8,7 +8,6 @@ Registers", arXiv 2309.16588, find them among tokens of large norm.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +15,9 @@ import torch
 from torch import Tensor
 
 from analysis.affinity_global import normed_input
+from analysis.attention_rows import attention_rows
 from analysis.tracing import Trace
 from uniformer.attention import Attention, from_windows, to_windows
-
-CHUNK = 256
-"""Queries whose rows are held at a time, so that memory does not grow with their number squared."""
 
 SINK_DEGREE = 10.0
 SINK_SHARE = 0.2
@@ -87,23 +84,12 @@ def in_degree(trace: Trace, stage: int, block: int) -> InDegree:
     )
 
 
-def _received(attention: Attention, windows: Tensor, real: Tensor) -> Tensor:
+def _received(attention: Attention, tokens: Tensor, real: Tensor) -> Tensor:
     """Return what each token of windows (W, T, C) receives from the real queries, (W, heads, T).
 
     ``real`` (W, T) is 1 for tokens of the map and 0 for padding.
     """
-    received = []
-    together = max(1, CHUNK // windows.shape[1])
-    for start in range(0, len(windows), together):
-        group = slice(start, start + together)
-        query, key, _ = attention.project(windows[group])
-        received.append(sum(_chunks(attention, query, key, real[group])))
-    return torch.cat(received)
-
-
-def _chunks(attention: Attention, query: Tensor, key: Tensor, real: Tensor) -> Iterator[Tensor]:
-    """Yield the attention that tokens receive from one chunk of queries after another."""
-    for start in range(0, query.shape[2], CHUNK):
-        chunk = slice(start, start + CHUNK)
-        weight = attention.affinity(query[:, :, chunk], key)
-        yield (real[:, None, None, chunk] @ weight).squeeze(2)
+    received = tokens.new_zeros(len(tokens), attention.heads, tokens.shape[1])
+    for windows, queries, weight, _ in attention_rows(attention, tokens):
+        received[windows] += (real[windows, None, None, queries] @ weight).squeeze(2)
+    return received

@@ -55,8 +55,9 @@ def spread_of(share: Tensor, offsets: Tensor, keys: Tensor, stage: int) -> Tenso
     steps from query to key in tokens and ``keys`` (queries,) is how many of them count. NaN stands
     where nothing can be said: for shares that are NaN, and for the entropy of a single key.
     """
-    rings = offsets.abs().amax(-1)
-    measures = [offsets.to(share.dtype).norm(dim=-1) * STRIDES[stage - 1]]
+    down, across = offsets.to(share.dtype).abs().unbind(-1)
+    rings = torch.maximum(down, across)
+    measures = [torch.hypot(down, across) * STRIDES[stage - 1]]
     measures += [(rings <= ring).to(share.dtype) for ring in (1, 2, 3)]
     means = torch.einsum("...qk,qkm->...qm", share, torch.stack(measures, -1))
     entropy = entropy_nats(share) / keys.to(share.dtype).log()

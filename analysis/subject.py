@@ -7,8 +7,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from analysis.checks import check_region
 from analysis.errors import AnalysisError
-from analysis.regions import check_region, class_region, pixel_region, segment_region
+from analysis.regions import class_region, pixel_region, segment_region
 from uniformer.classes import ClassSet
 
 Extent = Literal["pixel", "segment", "class", "mask"]
@@ -49,21 +50,8 @@ def find_subject(
     Raises :class:`AnalysisError` for a pixel outside the picture, an unknown extent or class, an
     empty mask and a class compared with itself.
     """
-    if extent not in get_args(Extent):
-        raise AnalysisError(f"The region must be one of {', '.join(get_args(Extent))}.")
-    pixel = pixel_region(labels.shape, x, y)
-    own = int(labels[y, x])
-    if extent == "mask":
-        if mask is None:
-            raise AnalysisError("Paint the region first, or choose pixel, segment or class.")
-        region = check_region(mask, labels.shape)
-        own = int(np.bincount(labels[region]).argmax())
-    elif extent == "pixel":
-        region = pixel
-    elif extent == "segment":
-        region = segment_region(labels, x, y)
-    else:
-        region = class_region(labels, own, classes)
+    region = _region(labels, classes, x, y, extent, mask)
+    own = int(np.bincount(labels[region]).argmax())
     wanted = own if label is None else find_class(label, classes)
     rival = None if against is None else find_class(against, classes)
     if rival == wanted:
@@ -75,6 +63,23 @@ def find_subject(
         "mask": "the painted region",
     }[extent]
     return Subject(x, y, region, wanted, rival, words)
+
+
+def _region(
+    labels: np.ndarray, classes: ClassSet, x: int, y: int, extent: str, mask: np.ndarray | None
+) -> np.ndarray:
+    if extent not in get_args(Extent):
+        raise AnalysisError(f"The region must be one of {', '.join(get_args(Extent))}.")
+    pixel = pixel_region(labels.shape, x, y)
+    if extent == "pixel":
+        return pixel
+    if extent == "segment":
+        return segment_region(labels, x, y)
+    if extent == "class":
+        return class_region(labels, int(labels[y, x]), classes)
+    if mask is None:
+        raise AnalysisError("Paint the region first, or choose pixel, segment or class.")
+    return check_region(mask, labels.shape)
 
 
 def find_class(name: str | int, classes: ClassSet) -> int:

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from analysis.checks import check_evaluating, check_label, check_region
 from analysis.errors import AnalysisError
-from analysis.regions import check_label, check_region
 from uniformer.segmenter import Segmenter
 
 Score = Literal["margin", "logit", "probability"]
@@ -49,12 +49,7 @@ class RegionScore(nn.Module):
         against: int | None = None,
     ) -> None:
         super().__init__()
-        if model.optimized:
-            raise AnalysisError(
-                "An optimized model can only predict: analyse the model it was made from."
-            )
-        if model.training:
-            raise AnalysisError("The model is in training mode: call model.eval() first.")
+        check_evaluating(model)
         if score not in get_args(Score):
             raise AnalysisError(f"The score must be margin, logit or probability, not {score!r}.")
         if against is not None and score != "margin":

@@ -87,12 +87,7 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     """
     short_side = model.config.short_side if short_side is None else short_side
     _check_model(model)
-    low, high = SHORT_SIDES
-    if not isinstance(short_side, int) or not low <= short_side <= high:
-        raise AnalysisError(
-            f"The short side must be a whole number of pixels from {low} to {high}, "
-            f"not {short_side!r}."
-        )
+    _check_short_side(short_side)
     # Read first: another thread may change the reach during the pass.
     reach, weights, windows = model.reach, model.weights, _windows(model)
     picture = open_picture(image)
@@ -117,6 +112,15 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
         stage_outputs=outputs,
         logits=logits,
     )
+
+
+def _check_short_side(short_side: int) -> None:
+    low, high = SHORT_SIDES
+    if not isinstance(short_side, int) or not low <= short_side <= high:
+        raise AnalysisError(
+            f"The short side must be a whole number of pixels from {low} to {high}, "
+            f"not {short_side!r}."
+        )
 
 
 def _windows(model: Segmenter) -> Windows:

@@ -1,8 +1,9 @@
-"""Speed and memory of prediction: the reference path against its exact rewriting.
+"""Speed and memory: prediction, the reference path against its exact rewriting, and analyses.
 
-``python -m benchmarks [--models NAME,...] [--sizes PIXELS,...] [--rounds N]`` prints a Markdown
-table. Timings alternate the forms inside one process and report the median of paired ratios, so
-that a busy machine slows both alike; memory is measured in a fresh process per form.
+``python -m benchmarks [--models NAME,...] [--sizes PIXELS,...] [--rounds N]`` prints two Markdown
+tables, the second that of :mod:`benchmarks.analyses`. Timings alternate the forms inside one
+process and report the median of paired ratios, so that a busy machine slows both alike; memory is
+measured in a fresh process per form.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 
 import torch
 
+from benchmarks.analyses import print_table
 from benchmarks.memory import FORMS, build, example_input
 from benchmarks.timing import gemm_rate, paired_seconds
 from uniformer.cost import count_macs
@@ -45,6 +47,8 @@ def main() -> None:
         previous: dict[str, float] = {}
         for side in map(int, options.sizes.split(",")):
             previous = measure(name, side, options, rate, previous)
+    print()
+    print_table(("nano", "small-upernet"), rounds=3, threads=options.threads)
 
 
 def measure(
@@ -55,9 +59,10 @@ def measure(
     x = example_input(side)
     with torch.inference_mode():
         labels = {form: model(x).argmax(1) for form, model in models.items()}
-        times = paired_seconds(
+        found = paired_seconds(
             {form: (lambda m=m: m(x)) for form, m in models.items()}, options.rounds
         )
+    times = {form: [run.wall for run in runs] for form, runs in found.items()}
     macs = count_macs(models["reference"], side, side)
     del models
     memory = {form: _memory(name, form, side, options.threads) for form in FORMS}

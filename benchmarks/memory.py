@@ -11,6 +11,7 @@ import gc
 import json
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -54,17 +55,25 @@ def example_input(side: int) -> Tensor:
     return preprocess(photo[:cut, :cut], side, 32)
 
 
-def _status(field: str) -> float:
-    """Return a field of this process's status in MiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
-
-
-def _settle() -> float:
+def settle() -> float:
     """Give freed memory back and return what is in use, in MiB."""
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     return _status("VmRSS")
+
+
+def working_memory(run: Callable[[], object]) -> float:
+    """Return how far ``run`` rises above what is in use before, in MiB."""
+    before = settle()
+    Path("/proc/self/clear_refs").write_text("5")  # restart the high-water mark
+    run()
+    return _status("VmHWM") - before
+
+
+def _status(field: str) -> float:
+    """Return a field of this process's status in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def main() -> None:
@@ -72,14 +81,13 @@ def main() -> None:
     name, form, side, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     torch.set_num_threads(threads)
     x = example_input(side)
-    before = _settle()
+    before = settle()
     model = build(name, form)
     with torch.inference_mode():
         model(x[..., :96, :96])
-        loaded = _settle()
-        Path("/proc/self/clear_refs").write_text("5")  # restart the high-water mark
-        model(x)
-    print(json.dumps({"weights": loaded - before, "working": _status("VmHWM") - loaded}))
+        loaded = settle()
+        working = working_memory(lambda: model(x))
+    print(json.dumps({"weights": loaded - before, "working": working}))
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@ from torch import Tensor
 
 from analysis.attribution.finding import Finding
 from analysis.attribution.methods import METHODS, Question, Settings
-from analysis.attribution.twin import private_twin
-from analysis.checks import check_evaluating, check_stage
+from analysis.checks import check_evaluating, check_region, check_stage
 from analysis.errors import AnalysisError
 from analysis.evidence import Grade
 from analysis.progress import Progress
-from analysis.regions import check_region
 from analysis.targets import RegionScore, Score
 from analysis.tracing import Trace, trace
+from analysis.twin import private_twin
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
@@ -80,8 +79,7 @@ def attribute(
     ``traced`` is a trace of the same model, picture and short side: it spares a pass, methods on a
     stage then run the decoder only, and the answer is for the reach it was traced with.
 
-    The model is left as it is: libraries get a private copy that shares its weights. A heuristic
-    map should be checked by hiding what it marks.
+    The model is left as it is. A heuristic map should be checked by hiding what it marks.
 
     Raises :class:`AnalysisError` for an unknown method, stage, class or score, an empty or foreign
     region, a trace of something else, what the method refuses and a map that is not finite, and
@@ -89,14 +87,11 @@ def attribute(
     """
     picture = open_picture(image)
     check_region(region, picture.shape[:2])
-    if traced is None:
-        traced = trace(model, picture, short_side=short_side)
     short_side = model.config.short_side if short_side is None else short_side
+    traced = trace(model, picture, short_side=short_side) if traced is None else traced
     x = preprocess(picture, short_side, model.config.size_divisor).to(model.device, model.dtype)
     if traced.model is not model or traced.network_size_px != tuple(x.shape[-2:]):
-        raise AnalysisError(
-            "The trace is of another model, picture or short side: trace this one again."
-        )
+        raise AnalysisError("The trace is of another model, picture or short side: trace again.")
     return attribute_input(
         model, x, region, label, method=method, stage=stage, score=score, against=against,
         settings=settings, traced=traced,

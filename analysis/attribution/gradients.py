@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients, Saliency
 from torch import Tensor
 
 from analysis.attribution.finding import Finding
@@ -41,6 +40,8 @@ def integrated_gradients(
     the baseline, their ends at squares of equal shares: the norms of a network react most where a
     picture has least contrast. Equal pieces missed up to the whole change from a mean colour.
     """
+    from captum.attr import IntegratedGradients  # captum takes seconds to import
+
     pieces = -(-steps // PIECE)
     method, total = IntegratedGradients(score), torch.zeros_like(x)
     for piece in range(pieces):
@@ -71,6 +72,8 @@ def smooth_grad(score: Score, x: Tensor, samples: int, seed: int) -> Iterator[Pr
     of the score of a noisy picture. It is a sensitivity, not a share of the score. captum's
     NoiseTunnel computes the same, but from the global random state, which other threads move.
     """
+    from captum.attr import Saliency
+
     generator = torch.Generator().manual_seed(seed)
     sigma = NOISE * (x.max() - x.min())
     method, total = Saliency(score), torch.zeros_like(x)

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
-from captum.attr import LayerGradCam, LayerGradientXActivation
 from torch import Tensor, nn
 
 from analysis.attribution.finding import Finding
@@ -26,8 +25,7 @@ Cam = Literal["GradCAM", "GradCAMPlusPlus", "LayerCAM", "HiResCAM", "EigenCAM"]
 """Names of classes of the package grad-cam."""
 
 Product = Literal["LayerGradCam", "LayerGradientXActivation"]
-PRODUCTS = {"LayerGradCam": LayerGradCam, "LayerGradientXActivation": LayerGradientXActivation}
-"""captum's methods of the same kind, which keep the sign."""
+"""Names of captum's methods of the same kind, which keep the sign."""
 
 MAX_EIGEN_TOKENS = 4096
 """grad-cam's EigenCAM takes a full singular value decomposition: memory is tokens squared."""
@@ -78,8 +76,10 @@ def signed_activation(
     ``LayerGradCam`` weighs channels by the mean gradient over the map, ``LayerGradientXActivation``
     each token by its own gradient, a first-order estimate of what the token adds.
     """
+    from captum import attr  # captum takes seconds to import
+
     tail = Tail(score, maps, stage)
-    method = PRODUCTS[kind](lambda x: score.of_logits(tail(x)), tail.tap)
+    method = getattr(attr, kind)(lambda x: score.of_logits(tail(x)), tail.tap)
     found = method.attribute(maps[stage - 1].clone().requires_grad_())
     yield Progress(1, 1)
     yield Finding(found.sum(dim=1)[0].detach().double().cpu().numpy())

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from captum.attr import FeatureAblation, Occlusion
 from scipy import ndimage
 from torch import Tensor
 
@@ -62,6 +61,8 @@ def segment_ablation(
     ``segments`` (h, w) numbers the input's pixels from 0, as :func:`connected_segments` does. All
     pixels of a segment share its value: a large one does not matter more per pixel.
     """
+    from captum.attr import FeatureAblation  # captum takes seconds to import
+
     count = int(segments.max()) + 1
     numbers = torch.from_numpy(segments).to(x.device)
     fall = np.zeros(segments.shape)
@@ -117,6 +118,7 @@ def _hide_along(
     score: Score, x: Tensor, baseline: Tensor, band: slice, window_px: int, stride_px: int
 ) -> np.ndarray:
     """Return captum's occlusion of the rows ``band`` by windows as high as the band."""
+    from captum.attr import Occlusion
 
     def score_of_band(part: Tensor) -> Tensor:
         whole = x.clone()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from analysis.claims.findings import Findings, findings
-from analysis.claims.report import write_report
-from analysis.claims.study import Study, study
 from uniformer.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from analysis.claims.findings import Findings
 
 
 def add_claims_options(command: argparse.ArgumentParser) -> None:
@@ -28,6 +29,11 @@ def add_claims_options(command: argparse.ArgumentParser) -> None:
 
 def run_claims(model: Segmenter, args: argparse.Namespace) -> int:
     """Measure all pictures, or those still missing, and write the report; return 0."""
+    # matplotlib takes a while to import.
+    from analysis.claims.findings import findings
+    from analysis.claims.report import write_report
+    from analysis.claims.study import Study, study
+
     steps = study(
         model,
         args.data,
@@ -44,9 +50,9 @@ def run_claims(model: Segmenter, args: argparse.Namespace) -> int:
             else:
                 bar.total = step.total
                 bar.update(step.done - bar.n)
-    files = write_report(found, args.output, _command(args))
+    write_report(found, args.output, _command(args))
     print(_lines(found))
-    print(f"-> {files[len(files) - 3]}")
+    print(f"-> {args.output / 'claims.md'}")
     return 0
 
 

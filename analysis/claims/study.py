@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.attribution.twin import private_twin
 from analysis.claims.measuring import Record, measure
 from analysis.errors import AnalysisError
 from analysis.profile.nulls import random_model
 from analysis.progress import Progress
+from analysis.twin import private_twin
 from uniformer.commands import file_names
 from uniformer.dataset import list_pictures, read_annotation
 from uniformer.files import replace_file
@@ -56,14 +56,7 @@ def study(
         raise AnalysisError(f"The claims need at least two pictures in {folder}.")
     twin = private_twin(model)
     twin.set_reach("global")
-    settings = {
-        "version": VERSION,
-        "model": model.config.name,
-        "weights": asdict(model.weights),
-        "short_side": short_side,
-        "seed": seed,
-        "annotated": annotations is not None,
-    }
+    settings = _settings(model, annotations is not None, short_side, seed)
     kept = output / "pictures"
     kept.mkdir(parents=True, exist_ok=True)
     random, records = random_model(twin, seed=seed), {}
@@ -80,6 +73,17 @@ def study(
         records[name] = record
         yield Progress(len(records), len(files))
     yield Study(records, settings)
+
+
+def _settings(model: Segmenter, annotated: bool, short_side: int, seed: int) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "model": model.config.name,
+        "weights": asdict(model.weights),
+        "short_side": short_side,
+        "seed": seed,
+        "annotated": annotated,
+    }
 
 
 def _evenly(files: list[Path], count: int) -> list[Path]:

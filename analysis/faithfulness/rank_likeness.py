@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 MAX_RINGS = 20
 MIN_CELLS_PER_RING = 10
@@ -68,6 +67,8 @@ def _rings(distance: np.ndarray) -> np.ndarray:
 
 def _split(values: np.ndarray, rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the centred ranks of ``values`` and, at every cell, their mean over its ring."""
+    from scipy.stats import rankdata  # takes a second to import
+
     ranks = rankdata(values)
     ranks -= ranks.mean()
     cells = np.bincount(rings)

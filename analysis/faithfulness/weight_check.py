@@ -16,13 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.checks import check_evaluating
+from analysis.checks import check_evaluating, check_region
 from analysis.errors import AnalysisError
 from analysis.faithfulness.rank_likeness import NO_LIKENESS, Likeness, rank_likeness
 from analysis.faithfulness.region_grid import region_on_grid, signed_distance
 from analysis.faithfulness.sensitivity import Explain
 from analysis.progress import Progress
-from analysis.regions import check_region
 from uniformer.segmenter import Segmenter
 
 LOOK_ALIKE = 0.5

@@ -37,7 +37,9 @@ def attribution_figure(found: Attribution, picture: np.ndarray, classes: ClassSe
         found.note,
     ]
     title = f"{_named(found)}: why {_question(found, classes)}?"
-    figure = new_figure(7, 6.6, title, found.grade, " ".join(filter(None, parts)))
+    height, width = picture.shape[:2]
+    tall = 5.6 * min(height / width, 1.5) + 1.8
+    figure = new_figure(7, tall, title, found.grade, " ".join(filter(None, parts)))
     _draw(figure, figure.subplots(), found, picture)
     return figure
 

@@ -33,31 +33,32 @@ THEORY, INNER, OUTER = "white", SERIES[4], SERIES[1]
 
 
 def field_maps(comparison: FieldComparison) -> Figure:
-    """Draw every energy map on a logarithmic scale: a column per network, a row per level.
+    """Draw every energy map on a logarithmic scale: a row per network, a column per level.
 
     White: the theoretical field. Orange: the centred squares with 50 % and 99 % of the energy.
     Pixels without energy are grey: those outside the theoretical field, and where products of many
     small weights leave the range of float32.
     """
-    columns = _by_network(comparison)
-    rows = max(map(len, columns.values()))
+    rows = _by_network(comparison)
+    columns = max(map(len, rows.values()))
+    height, width = comparison.size_px
     figure = new_figure(
-        2.5 * len(columns) + 1,
-        2.7 * rows + 1.2,
+        2.5 * columns + 1,
+        (2.5 * min(height / width, 2) + 0.8) * len(rows) + 1.2,
         "Receptive fields",
         "statistic",
         f"Energy of the Jacobian per pixel, mean of {_counts(comparison)}. White: theoretical "
         f"field; light and dark orange: centred squares with {HALF:.0%} and {MOST:.0%} of the "
         f"energy; grey: none. Each map is scaled to its own maximum; {DECADES} decades are shown.",
     )
-    grid = figure.subplots(rows, len(columns), squeeze=False)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
     image = None
-    for column, fields in enumerate(columns.values()):
-        for row in range(rows):
+    for row, fields in enumerate(rows.values()):
+        for column in range(columns):
             axes = grid[row][column]
-            if row < len(fields):
-                image = _map(axes, fields[row], comparison.size_px)
-                axes.set_title(_heading(fields[row], full=row == 0), fontsize=8, color=INK)
+            if column < len(fields):
+                image = _map(axes, fields[column], comparison.size_px)
+                axes.set_title(_heading(fields[column], full=column == 0), fontsize=8, color=INK)
             else:
                 axes.axis("off")
     color_bar(figure, image, list(grid.flat), "log10 of energy / maximum of the map")

@@ -49,17 +49,20 @@ class SetWindow(BlockIntervention):
             raise AnalysisError("Only masked windows can be moved: choose padded or an offset.")
 
     @property
-    def action(self) -> str:  # noqa: D102
+    def action(self) -> str:
+        """What is done there, in a few words."""
         if self.size is None:
             return "attends to the whole map"
         kind = "padded" if self.padded else "masked"
         moved = " at a random offset" if any(self.offset) else ""
         return f"{kind} windows of {self.size} tokens{moved}"
 
-    def window(self, size: int | None) -> int | None:  # noqa: D102
+    def window(self, size: int | None) -> int | None:
+        """Return the side of the windows used instead of ``size``."""
         return self.size if self.padded else None
 
-    def edges(self) -> tuple[Edges, ...]:  # noqa: D102
+    def edges(self) -> tuple[Edges, ...]:
+        """Return the conditions that an edge must meet to be kept."""
         return () if self.size is None or self.padded else (self._same_window,)
 
     def control(self, trace: Trace, rng: np.random.Generator) -> SetWindow | None:
@@ -78,26 +81,34 @@ class SetWindow(BlockIntervention):
 class Neighbourhood(BlockIntervention):
     """Attend only to the tokens at most ``radius`` rows and columns away; 0 is to oneself only.
 
-    Where blocks have windows, their borders stay. ``offset`` rows and columns move the centre of
-    every neighbourhood, beyond a border to the opposite one.
+    With a ``dilation`` d it is every d-th row and column, as many of them as without, so that a
+    neighbourhood reaches d times as far with as many keys. Where blocks have windows, their borders
+    stay. ``offset`` rows and columns move the centre of every neighbourhood, beyond a border to the
+    opposite one.
     """
 
     kinds: ClassVar[tuple[type, ...]] = (GlobalBlock,)
 
     radius: int
     offset: tuple[int, int] = (0, 0)
+    dilation: int = 1
 
     def __post_init__(self) -> None:
         if self.radius < 0:
             raise AnalysisError(f"The radius must be 0 tokens or more, not {self.radius}.")
+        if self.dilation < 1:
+            raise AnalysisError(f"The dilation must be 1 token or more, not {self.dilation}.")
 
     @property
-    def action(self) -> str:  # noqa: D102
+    def action(self) -> str:
+        """What is done there, in a few words."""
         side = 2 * self.radius + 1
         where = "moved elsewhere" if any(self.offset) else "around each"
-        return f"attends to {side} x {side} tokens {where}"
+        spaced = "" if self.dilation == 1 else f", {self.dilation} tokens apart,"
+        return f"attends to {side} x {side} tokens{spaced} {where}"
 
-    def edges(self) -> tuple[Edges, ...]:  # noqa: D102
+    def edges(self) -> tuple[Edges, ...]:
+        """Return the conditions that an edge must meet to be kept."""
         return (self._near,)
 
     def control(self, trace: Trace, rng: np.random.Generator) -> Neighbourhood | None:
@@ -107,8 +118,9 @@ class Neighbourhood(BlockIntervention):
         return replace(self, offset=(int(step // columns), int(step % columns)))
 
     def _near(self, query: Tensor, key: Tensor) -> Tensor:
-        center = _moved(query, key, self.offset)
-        return (center[:, None] - key).abs().amax(-1) <= self.radius
+        steps = _moved(query, key, self.offset)[:, None] - key
+        near = steps.abs().amax(-1) <= self.radius * self.dilation
+        return near & (steps % self.dilation == 0).all(-1)
 
 
 @dataclass(frozen=True)
@@ -122,14 +134,17 @@ class WithoutKeys(BlockIntervention):
 
     tokens: np.ndarray
 
-    def check(self, trace: Trace) -> None:  # noqa: D102
+    def check(self, trace: Trace) -> None:
+        """Raise :class:`AnalysisError` if the settings do not fit ``trace``."""
         check_tokens(self.tokens, trace, self.stage)
 
     @property
-    def action(self) -> str:  # noqa: D102
+    def action(self) -> str:
+        """What is done there, in a few words."""
         return f"{np.count_nonzero(self.tokens)} tokens cannot be attended to"
 
-    def edges(self) -> tuple[Edges, ...]:  # noqa: D102
+    def edges(self) -> tuple[Edges, ...]:
+        """Return the conditions that an edge must meet to be kept."""
         return (self._visible,)
 
     def control(self, trace: Trace, rng: np.random.Generator) -> WithoutKeys:
@@ -165,7 +180,8 @@ class HeadGate(BlockIntervention):
         if self.fill not in ("zero", "mean"):
             raise AnalysisError(f"A head is filled with zero or mean, not {self.fill!r}.")
 
-    def check(self, trace: Trace) -> None:  # noqa: D102
+    def check(self, trace: Trace) -> None:
+        """Raise :class:`AnalysisError` if the settings do not fit ``trace``."""
         count = self._count(trace)
         if self.head is not None and not 0 <= self.head < count:
             raise AnalysisError(
@@ -174,11 +190,13 @@ class HeadGate(BlockIntervention):
             )
 
     @property
-    def action(self) -> str:  # noqa: D102
+    def action(self) -> str:
+        """What is done there, in a few words."""
         which = "all heads" if self.head is None else f"head {self.head + 1}"
         return f"{which} x {self.gate:g}" + (", filled with the mean" * (self.fill == "mean"))
 
-    def heads(self, heads: Tensor) -> Tensor:  # noqa: D102
+    def heads(self, heads: Tensor) -> Tensor:
+        """Return what the heads gather instead of ``heads``."""
         chosen = slice(None) if self.head is None else slice(self.head, self.head + 1)
         heads = heads.clone()
         kept = heads[:, chosen] * self.gate

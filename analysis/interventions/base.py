@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
@@ -21,7 +22,7 @@ Option = TypeVar("Option")
 
 
 @dataclass(frozen=True)
-class BlockIntervention(Change):
+class BlockIntervention(Change, ABC):
     """A change inside block number ``block`` of ``stage``, or in all its blocks if that is None."""
 
     kinds: ClassVar[tuple[type, ...]] = (LocalBlock, GlobalBlock)
@@ -54,9 +55,9 @@ class BlockIntervention(Change):
         return f"stage {self.stage}, {where}: {self.action}"
 
     @property
+    @abstractmethod
     def action(self) -> str:
         """What is done there, in a few words."""
-        raise NotImplementedError
 
     def control(self, trace: Trace, rng: np.random.Generator) -> BlockIntervention | None:
         """Return as large a change made at random; None where there is none to compare with."""

@@ -38,11 +38,13 @@ class PositionEncoding(BlockIntervention):
             )
 
     @property
-    def action(self) -> str:  # noqa: D102
+    def action(self) -> str:
+        """What is done there, in a few words."""
         words = {"off": "off", "mean": "frozen to its mean", "noise": "noise of equal norm"}
         return f"position encoding {words[self.form]}"
 
-    def position(self, encoding: Tensor) -> Tensor:  # noqa: D102
+    def position(self, encoding: Tensor) -> Tensor:
+        """Return what is added as position encoding instead of ``encoding``."""
         if self.form == "off":
             return torch.zeros_like(encoding)
         if self.form == "mean":
@@ -76,11 +78,13 @@ class LocalKernel(BlockIntervention):
             raise AnalysisError(f"A kernel can be centre, mean or shuffled, not {self.form!r}.")
 
     @property
-    def action(self) -> str:  # noqa: D102
+    def action(self) -> str:
+        """What is done there, in a few words."""
         words = {"centre": "centre tap only", "mean": "mean of its taps", "shuffled": "shuffled"}
         return f"local affinity {words[self.form]}"
 
-    def kernel(self, kernel: Tensor) -> Tensor:  # noqa: D102
+    def kernel(self, kernel: Tensor) -> Tensor:
+        """Return the kernel used instead of ``kernel``."""
         if self.form == "mean":
             return kernel.mean(dim=(2, 3), keepdim=True).expand_as(kernel)
         if self.form == "centre":

@@ -14,9 +14,10 @@ from time import perf_counter
 import numpy as np
 from torch import Tensor
 
+from analysis.checks import check_region
 from analysis.errors import AnalysisError
 from analysis.interventions.run import Intervention, controls, intervene
-from analysis.regions import check_region, predicted_labels
+from analysis.regions import predicted_labels
 from analysis.targets import RegionScore
 from analysis.tracing import Trace
 from uniformer.classes import ClassSet

@@ -8,9 +8,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from analysis.checks import check_region
 from analysis.errors import AnalysisError
 from analysis.interventions.base import moved_elsewhere
-from analysis.regions import check_region
 from analysis.tracing import Trace
 
 BLUR = 0.05

@@ -29,25 +29,32 @@ class Several(Change):
     changes: tuple[Change, ...]
 
     @property
-    def drops(self) -> bool:  # noqa: D102
+    def drops(self) -> bool:
+        """Whether the block is left out."""
         return any(change.drops for change in self.changes)
 
-    def received(self, x: Tensor) -> Tensor:  # noqa: D102
+    def received(self, x: Tensor) -> Tensor:
+        """Return what the block receives instead of ``x``."""
         return reduce(lambda x, change: change.received(x), self.changes, x)
 
-    def position(self, encoding: Tensor) -> Tensor:  # noqa: D102
+    def position(self, encoding: Tensor) -> Tensor:
+        """Return what is added as position encoding instead of ``encoding``."""
         return reduce(lambda x, change: change.position(x), self.changes, encoding)
 
-    def kernel(self, kernel: Tensor) -> Tensor:  # noqa: D102
+    def kernel(self, kernel: Tensor) -> Tensor:
+        """Return the kernel used instead of ``kernel``."""
         return reduce(lambda x, change: change.kernel(x), self.changes, kernel)
 
-    def window(self, size: int | None) -> int | None:  # noqa: D102
+    def window(self, size: int | None) -> int | None:
+        """Return the side of the windows used instead of ``size``."""
         return reduce(lambda x, change: change.window(x), self.changes, size)
 
-    def edges(self) -> tuple[Edges, ...]:  # noqa: D102
+    def edges(self) -> tuple[Edges, ...]:
+        """Return the conditions that an edge must meet to be kept."""
         return tuple(edge for change in self.changes for edge in change.edges())
 
-    def heads(self, heads: Tensor) -> Tensor:  # noqa: D102
+    def heads(self, heads: Tensor) -> Tensor:
+        """Return what the heads gather instead of ``heads``."""
         return reduce(lambda x, change: change.heads(x), self.changes, heads)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from analysis.checks import check_region
 from analysis.errors import AnalysisError
 from analysis.interventions.base import BlockIntervention, another, moved_elsewhere
-from analysis.regions import check_region
 from analysis.tracing import Trace
 
 
@@ -25,7 +25,8 @@ class DropBlock(BlockIntervention):
     drops = True
 
     @property
-    def action(self) -> str:  # noqa: D102
+    def action(self) -> str:
+        """What is done there, in a few words."""
         return "left out"
 
     def control(self, trace: Trace, rng: np.random.Generator) -> DropBlock | None:
@@ -47,7 +48,8 @@ class PatchTokens(BlockIntervention):
     tokens: np.ndarray
     source: Trace
 
-    def check(self, trace: Trace) -> None:  # noqa: D102
+    def check(self, trace: Trace) -> None:
+        """Raise :class:`AnalysisError` if the settings do not fit ``trace``."""
         check_tokens(self.tokens, trace, self.stage)
         if self.source.model is not trace.model:
             raise AnalysisError("The other picture must be traced with the same model.")
@@ -61,10 +63,12 @@ class PatchTokens(BlockIntervention):
             )
 
     @property
-    def action(self) -> str:  # noqa: D102
+    def action(self) -> str:
+        """What is done there, in a few words."""
         return f"{np.count_nonzero(self.tokens)} tokens taken from another picture"
 
-    def received(self, x: Tensor) -> Tensor:  # noqa: D102
+    def received(self, x: Tensor) -> Tensor:
+        """Return what the block receives instead of ``x``."""
         there = self.source.block_inputs[self.stage - 1][self.block]
         return torch.where(torch.from_numpy(self.tokens).to(x.device), there, x)
 
@@ -79,13 +83,7 @@ def region_tokens(trace: Trace, stage: int, region: np.ndarray) -> np.ndarray:
     Tokens of late stages are large: they also see pixels outside the region. Raises
     :class:`AnalysisError` for an empty region, one of another size, or an unknown stage.
     """
-    grid = trace.grid(stage)
-    rows, columns = np.nonzero(check_region(region, trace.picture_size_px))
-    row_of = np.array([grid.token_at(0, y)[0] for y in range(region.shape[0])])
-    column_of = np.array([grid.token_at(x, 0)[1] for x in range(region.shape[1])])
-    tokens = np.zeros(grid.shape, dtype=bool)
-    tokens[row_of[rows], column_of[columns]] = True
-    return tokens
+    return trace.grid(stage).pixels_of(check_region(region, trace.picture_size_px)) > 0
 
 
 def check_tokens(tokens: np.ndarray, trace: Trace, stage: int) -> None:

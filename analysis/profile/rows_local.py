@@ -46,7 +46,8 @@ def contribution_norms(trace: Trace, stage: int, block: int) -> Tensor:
         for step, taps in enumerate(layers.attn.weight[:, 0].flatten(1).T):
             down, across = divmod(step, 2 * RADIUS + 1)
             # A term's length depends on the neighbour and the step alone, not on the query.
-            length = ((mix * taps) @ values.flatten(1)).norm(dim=0).view(rows, columns)
+            terms = (mix * taps) @ values.flatten(1)
+            length = terms.square().sum(0).sqrt().view(rows, columns)
             padded = F.pad(length, [RADIUS] * 4)
             lengths.append(padded[down : down + rows, across : across + columns])
     return torch.stack(lengths)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analysis.affinity_global import GlobalAffinity
 from analysis.affinity_local import LocalAffinity
 from analysis.answer import Row
@@ -31,6 +33,7 @@ from analysis.questions.rows import (
     row_numbers,
     term_rows,
 )
+from analysis.sinks import InDegree, in_degree
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -54,8 +57,8 @@ def affinity(
     """What did this pixel use in one block: the terms of a convolution, or every head's row?
 
     Stages 1 and 2: 25 terms that sum to the branch's output, and the kernel. Stages 3 and 4: the
-    exact weights of each head; `head` chooses whose composition and numbers stand in the answer.
-    Weight alone is not importance: the share of the output stands beside it.
+    exact weights of each head, and what all queries give each token; `head` chooses whose numbers
+    stand in the answer. Weight alone is not importance: shares of the output stand beside it.
     """
     asked = start(in_reach(model, reach), image, short_side)
     trace = asked.trace
@@ -64,35 +67,50 @@ def affinity(
     row = affinity_row(trace, stage, number, x, y)
     tokens = token_classes(asked.labels, trace.grid(stage))
     found = row_numbers(trace, row, tokens, head)
+    degrees = None if isinstance(row, LocalAffinity) else in_degree(trace, stage, number)
+    received = {} if degrees is None else {"in_degree": degrees.degree}
+    parts = term_rows(row) if degrees is None else _head_rows(asked, row, tokens, degrees)
     yield asked.answer(
         title=f"What pixel ({x}, {y}) used in stage {stage}, block {number + 1}",
-        sentence=_words(found),
+        sentence=" ".join(filter(None, [_words(found), _sink_words(degrees)])),
         grade="exact",
         numbers={"x": x, "y": y, **found},
-        arrays=row_arrays([row]),
-        tables={**_parts(asked, row, tokens), "classes": class_rows(trace, row, tokens, head)},
+        arrays=row_arrays([row]) | received,
+        tables={
+            "terms" if degrees is None else "heads": parts,
+            "classes": class_rows(trace, row, tokens, head),
+        },
         draw=lambda: _draw(asked, row),
     )
 
 
-def _parts(asked: Asked, row: Affinity, tokens: TokenClasses) -> dict[str, list[Row]]:
-    """Return the table of a convolution's terms, or of a block's heads."""
-    if isinstance(row, LocalAffinity):
-        return {"terms": term_rows(row)}
-    return {"heads": _head_rows(asked, row, tokens)}
-
-
-def _head_rows(asked: Asked, row: GlobalAffinity, tokens: TokenClasses) -> list[Row]:
-    """Return the numbers of every head, with its part in the block's output."""
+def _head_rows(
+    asked: Asked, row: GlobalAffinity, tokens: TokenClasses, degrees: InDegree
+) -> list[Row]:
+    """Return the numbers of every head, with its part in the block's output, and its sinks."""
     shares = row.signed_share.sum((1, 2)) + row.padding_signed_share
     return [
         {
             **row_numbers(asked.trace, row, tokens, head),
             "output_share": float(share),
             "output_share_of_padding": float(row.padding_signed_share[head]),
+            "largest_in_degree": float(degrees.max_degree[head]),
+            "share_received_by_top_1_percent": float(degrees.top_1_percent_share[head]),
+            "has_sink": bool(degrees.has_sink[head]),
         }
         for head, share in enumerate(shares)
     ]
+
+
+def _sink_words(degrees: InDegree | None) -> str:
+    """Return which heads have a token that all queries attend to; nothing if none has."""
+    if degrees is None or not degrees.has_sink.any():
+        return ""
+    heads = ", ".join(str(head + 1) for head in np.flatnonzero(degrees.has_sink))
+    return (
+        "Some token, a sink, draws much of the attention of all queries; heads with one: "
+        f"{heads} (of {len(degrees.has_sink)})."
+    )
 
 
 def _words(row: Row) -> str:

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 
 MethodsAsked = Annotated[str, "names of methods of the question attribute, separated by commas"]
 
+SENTENCE = (
+    "The same question put to each method, each map on its own scale. Agreement is no proof: maps "
+    "can share a bias. Rank them by intervention before one is believed."
+)
+
 
 @question
 def attributions(
@@ -76,8 +81,7 @@ def attributions(
         found.append((yield from part_of(work, part, len(names))))
     yield asked.answer(
         title=f"Why {asked.names[subject.label]} at {subject.words}? Asked {len(found)} ways",
-        sentence="The same question put to each method, each map on its own scale. Agreement is no "
-        "proof: maps can share a bias. Rank them by intervention before one is believed.",
+        sentence=SENTENCE,
         grade=most_doubtful(one.grade for one in found),
         numbers=_numbers(found, asked),
         arrays={"region": subject.region, **{one.method: one.map for one in found}},

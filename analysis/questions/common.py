@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from torch import Tensor
 
-from analysis.answer import Answer, Row, provenance
-from analysis.attribution.twin import private_twin
+from analysis.answer import Answer, Row, digest, provenance
 from analysis.evidence import Grade
 from analysis.progress import Progress
 from analysis.regions import predicted_labels
 from analysis.subject import Extent, Subject, find_subject
 from analysis.tracing import Trace, trace
+from analysis.twin import private_twin
 from analysis.untrained import untrained_note
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
@@ -49,7 +49,8 @@ Reach = Annotated[
 class Asked:
     """A ``picture``, uint8 (H, W, 3), its ``trace``, and what stands beside any finding about it.
 
-    ``note`` is one sentence if the weights are untrained, else None.
+    ``note`` is one sentence if the weights are untrained, else None. What was asked, and of which
+    model, is known to :func:`question`.
     """
 
     picture: np.ndarray
@@ -131,8 +132,12 @@ def question(ask: Callable[..., Steps]) -> Callable[..., Steps]:
     def asked(*given: Any, **named: Any) -> Steps:
         bound = signature.bind(*given, **named)
         bound.apply_defaults()
-        parameters = {name: bound.arguments[name] for name in keywords}
-        return _named(ask(*given, **named), ask.__name__.replace("_", "-"), parameters)
+        mask = bound.arguments.get("mask")
+        settings = {
+            "parameters": {name: bound.arguments[name] for name in keywords},
+            "mask_sha256": None if mask is None else digest(mask),
+        }
+        return _named(ask(*given, **named), ask.__name__.replace("_", "-"), settings)
 
     return asked
 
@@ -156,12 +161,10 @@ def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
     return twin
 
 
-def _named(steps: Steps, name: str, parameters: dict[str, Any]) -> Steps:
+def _named(steps: Steps, name: str, settings: dict[str, Any]) -> Steps:
     for step in steps:
         if isinstance(step, Answer):
-            step = replace(
-                step, question=name, settings={**step.settings, "parameters": parameters}
-            )
+            step = replace(step, question=name, settings=step.settings | settings)
         yield step
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from analysis.attribution.twin import private_twin
 from analysis.errors import AnalysisError
 from analysis.label_comparison import LabelComparison, compare_labels
 from analysis.progress import Progress
 from analysis.questions.common import ShortSide, Steps, question, start
 from analysis.tracing import trace
+from analysis.twin import private_twin
 from uniformer.config import MODELS
 from uniformer.factory import create_model
 from uniformer.pictures import PictureSource

@@ -82,23 +82,24 @@ def receptive_field(
     at = _scaled((y, x), asked.trace.picture_size_px, tuple(pixels.shape[-2:]))
     forms = _forms(asked.trace.model, reaches, seed if untrained else None)
     found = yield from _measured(forms, names, pixels, at, subject.label, probes, seed)
-    rows = found.rows()
     yield asked.answer(
         title=f"What the units at pixel ({x}, {y}) see",
         sentence=_sentence(found),
         grade="statistic",
-        numbers={
-            "x": x,
-            "y": y,
-            "label": asked.names[subject.label],
-            "network_pixel": {"row": at[0], "column": at[1]},
-            "network_size_px": list(found.size_px),
-            "fields": rows,
-        },
+        numbers={"x": x, "y": y, "label": asked.names[subject.label], **_numbers(found)},
         arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
-        tables={"fields": rows},
+        tables={"fields": found.rows()},
         draw=lambda: _draw(found, show),
     )
+
+
+def _numbers(found: FieldComparison) -> dict[str, object]:
+    row, column = found.pixel
+    return {
+        "network_pixel": {"row": row, "column": column},
+        "network_size_px": list(found.size_px),
+        "fields": found.rows(),
+    }
 
 
 def _scaled(

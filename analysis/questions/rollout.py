@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Rule = Literal["rollout", "relevance"]
+RuleAsked = Annotated[Rule, "rollout knows no class; relevance is that for the class"]
+Followed = Annotated[int, "stage, 1 to 4, whose output a rollout follows"]
+Compared = Annotated[bool, "compare with the gradient and with hiding cells; slow"]
 
 
 @question
@@ -46,10 +49,10 @@ def rollout(
     x: X,
     y: Y,
     region: Region = "segment",
-    rule: Annotated[Rule, "rollout knows no class; relevance is that for the class"] = "rollout",
+    rule: RuleAsked = "rollout",
     label: Label = None,
-    stage: Annotated[int, "stage, 1 to 4, whose output a rollout follows"] = 4,
-    compare: Annotated[bool, "compare with the gradient and with hiding cells; slow"] = False,
+    stage: Followed = 4,
+    compare: Compared = False,
     short_side: ShortSide = None,
     reach: Reach = None,
 ) -> Steps:
@@ -63,15 +66,14 @@ def rollout(
     asked = start(in_reach(model, reach), image, short_side)
     trace, subject = asked.trace, asked.subject(x, y, region, label, mask)
     target = RegionScore(trace.model, subject.region, subject.label)
-    found = (
-        relevance(trace, target) if rule == "relevance" else flow_back(trace, subject.region, stage)
-    )
+    by_class = rule == "relevance"
+    found = relevance(trace, target) if by_class else flow_back(trace, subject.region, stage)
     compared = None
     if compare:
         compared = yield from part_of(agreement(trace, asked.picture, target, {rule: found.pixels}))
-    classes = _class_rows(asked, found)
+    classes, name = _class_rows(asked, found), asked.names[subject.label]
     yield asked.answer(
-        title=_title(found, subject, asked.names[subject.label]),
+        title=_title(found, subject, name),
         sentence=_sentence(classes, compared, rule),
         grade="heuristic",
         numbers=_numbers(found, asked, subject),

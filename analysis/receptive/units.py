@@ -1,6 +1,7 @@
 """The units of a UniFormer whose effective receptive field can be measured: tokens and logits.
 
-Each function returns a readout for :func:`analysis.receptive.effective.effective_fields`.
+Each function returns a readout for :func:`analysis.receptive.effective.effective_fields`. It runs
+on a twin whose weights are frozen: nothing is kept for gradients that nobody asks for.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from analysis.checks import check_evaluating, check_pixel, check_stage
+from analysis.checks import check_evaluating, check_label, check_pixel, check_stage
 from analysis.errors import AnalysisError
 from analysis.grid import Grid, Token
 from analysis.receptive.effective import Readout
 from analysis.receptive.theoretical import receptive_field
-from analysis.regions import check_label
+from analysis.twin import private_twin
 from uniformer.config import STRIDES
 from uniformer.segmenter import Segmenter
 
 LOCAL_STAGES = (1, 2)
 """Stages whose tokens see part of the picture only, in every reach."""
+
+SMALL_SHARE = 0.4
+"""A cut of less than this share of a picture is run by itself, even if the whole is run anyway."""
 
 
 def stage_units(model: Segmenter, tokens: Mapping[int, Token]) -> Readout[int]:
@@ -36,18 +40,22 @@ def stage_units(model: Segmenter, tokens: Mapping[int, Token]) -> Readout[int]:
         raise AnalysisError("Name at least one stage and its token.")
     for stage in tokens:
         check_stage(stage)
-    local = [stage for stage in tokens if stage in LOCAL_STAGES]
+    twin = private_twin(model)
     deep = [stage for stage in tokens if stage not in LOCAL_STAGES]
 
     def read(x: Tensor) -> dict[int, Tensor]:
-        units = {}
+        units, whole = {}, list(deep)
         size = tuple(x.shape[-2:])
         for stage, token in tokens.items():
             Grid(size, size, STRIDES[stage - 1]).check(token)
-        for stage in local:
-            crop, (row, column) = _crop(model, x, stage, tokens[stage])
-            units[stage] = _outputs(model, crop, [stage])[stage][:, :, row, column]
-        for stage, out in _outputs(model, x, deep).items():
+            if stage in deep:
+                continue
+            crop, (row, column) = _crop(twin, x, stage, token)
+            if deep and crop.numel() > SMALL_SHARE * x.numel():
+                whole.append(stage)
+            else:
+                units[stage] = _outputs(twin, crop, [stage])[stage][:, :, row, column]
+        for stage, out in _outputs(twin, x, whole).items():
             row, column = tokens[stage]
             units[stage] = out[:, :, row, column]
         return units
@@ -64,7 +72,8 @@ def logit_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout[
     """
     check_evaluating(model)
     check_label(label, model.classes)
-    return lambda x: {"logit": _logits_at(model, x, pixel)[:, label, None]}
+    twin = private_twin(model)
+    return lambda x: {"logit": _logits_at(twin, x, pixel)[:, label, None]}
 
 
 def margin_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout[str]:
@@ -75,9 +84,10 @@ def margin_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout
     """
     check_evaluating(model)
     check_label(label, model.classes)
+    twin = private_twin(model)
 
     def read(x: Tensor) -> dict[str, Tensor]:
-        logits = _logits_at(model, x, pixel)
+        logits = _logits_at(twin, x, pixel)
         others = torch.cat([logits[:, :label], logits[:, label + 1 :]], dim=1)
         return {"margin": logits[:, label, None] - others.logsumexp(dim=1, keepdim=True)}
 

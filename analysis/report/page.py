@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -49,12 +49,7 @@ def report_html(
     if trace.picture_size_px != result.labels.shape or trace.reach != result.settings["reach"]:
         raise AnalysisError("Labels and trace are not of the same picture in the same reach.")
     described = result.describe()
-    words = {
-        "key": described["picture"]["sha256"],
-        "title": caption.title,
-        "alt": caption.alt,
-        "credit": caption.credit,
-    }
+    words = {"key": described["picture"]["sha256"], **asdict(caption)}
     facts = _facts(result)
     viewer = {"value": segmentation_view(result) | words | {"facts": facts}, "text": VIEWER}
     lens = {"value": _lens_alone(result, trace) | words, "text": LENS_ALONE}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from analysis.attribution.occlusion import occlusion
@@ -159,6 +158,8 @@ def _pooled(values: np.ndarray, cell_px: int) -> np.ndarray:
 
 def _chance(first: np.ndarray, second: np.ndarray) -> float:
     """Return the 95 % quantile of the rank correlation's size over all ways to move ``first``."""
+    from scipy.stats import rankdata  # takes a second to import
+
     ranks = [rankdata(values).reshape(first.shape) for values in (first, second)]
     one, two = ((rank - rank.mean()) for rank in ranks)
     scale = one.std() * two.std() * one.size

@@ -12,16 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from analysis.attention_rows import attention_rows
+from analysis.checks import check_region
 from analysis.grid import Grid
-from analysis.regions import check_region
 from analysis.tracing import Trace
 from analysis.walk import run_block
 from uniformer.attention import from_windows, to_windows
 from uniformer.blocks import GlobalBlock
 from uniformer.layers import PatchEmbed, to_tokens
-
-CHUNK = 256
-"""Queries whose rows are held at a time, so that memory does not grow with their number squared."""
 
 
 def region_share(grid: Grid, region: np.ndarray) -> np.ndarray:
@@ -29,13 +27,8 @@ def region_share(grid: Grid, region: np.ndarray) -> np.ndarray:
 
     Raises :class:`AnalysisError` for an empty region or one of another picture.
     """
-    height, width = grid.picture_size_px
-    rows, columns = np.nonzero(check_region(region, grid.picture_size_px))
-    row_of = np.array([grid.token_at(0, y)[0] for y in range(height)])
-    column_of = np.array([grid.token_at(x, 0)[1] for x in range(width)])
-    share = np.zeros(grid.shape)
-    np.add.at(share, (row_of[rows], column_of[columns]), 1 / len(rows))
-    return share
+    pixels = grid.pixels_of(check_region(region, grid.picture_size_px))
+    return pixels / pixels.sum()
 
 
 def along_attention(
@@ -59,19 +52,16 @@ def along_attention(
     pull = None if head_gradient is None else _cut(to_tokens(head_gradient), shape, window)
     given = _cut(amount.reshape(1, -1, 1), shape, window)[..., 0]
     moved = torch.zeros_like(given)
-    for group in torch.arange(len(tokens)).split(max(1, CHUNK // tokens.shape[1])):
-        query, key, value = attention.project(tokens[group])
-        for chunk in torch.arange(tokens.shape[1]).split(CHUNK):
-            edges = attention.affinity(query[:, :, chunk], key)
-            if pull is not None:
-                # The gradient by A(i, j) is that by the output of i, times the value of j.
-                by_head = pull[group][:, chunk].unflatten(2, (attention.heads, -1)).transpose(1, 2)
-                edges = (edges * (by_head @ value.transpose(-2, -1))).clamp_min(0)
-            rows, amounts = edges.mean(dim=1), given[group][:, chunk]
-            total = rows.sum(dim=-1)
-            share = torch.where(total > 0, amounts / total, 0)
-            moved[group] += (share[:, None] @ rows)[:, 0]
-            moved[group[:, None], chunk] += torch.where(total > 0, 0, amounts)
+    for windows, queries, edges, value in attention_rows(attention, tokens):
+        if pull is not None:
+            # The gradient by A(i, j) is that by the output of i, times the value of j.
+            by_head = pull[windows, queries].unflatten(2, (attention.heads, -1)).transpose(1, 2)
+            edges = (edges * (by_head @ value.transpose(-2, -1))).clamp_min(0)
+        rows, amounts = edges.mean(dim=1), given[windows, queries]
+        total = rows.sum(dim=-1)
+        share = torch.where(total > 0, amounts / total, 0)
+        moved[windows] += (share[:, None] @ rows)[:, 0]
+        moved[windows, queries] += torch.where(total > 0, 0, amounts)
     return _joined(moved, shape, window)
 
 

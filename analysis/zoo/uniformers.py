@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -12,6 +11,7 @@ from analysis.grid import Token
 from analysis.receptive.effective import Readout
 from analysis.receptive.theoretical import uniformer_steps
 from analysis.receptive.units import stage_units
+from analysis.twin import private_twin
 from analysis.zoo.network import Level, Network, check_size
 from uniformer.config import STRIDES
 from uniformer.segmenter import Segmenter
@@ -24,7 +24,7 @@ RANDOM = "random: PyTorch's default initialisation"
 def uniformer_network(
     model: Segmenter, size_px: tuple[int, int], reach: NetworkReach | None = None
 ) -> Network:
-    """Return a copy of ``model`` in ``reach`` behind the protocol; None keeps the present reach.
+    """Return a twin of ``model`` in ``reach`` behind the protocol; None keeps the present reach.
 
     ``"local"`` leaves every token of stages 3 and 4 its own value as attention, so that only
     position encodings and patches mix tokens. It is no model that anybody trained. Levels are the
@@ -37,7 +37,7 @@ def uniformer_network(
     if reach not in get_args(NetworkReach):
         choices = ", ".join(get_args(NetworkReach))
         raise AnalysisError(f"There is no reach {reach!r}: choose one of {choices}.")
-    model = copy.deepcopy(model)
+    model = private_twin(model)
     if reach != "local":
         model.set_reach(reach)
     else:

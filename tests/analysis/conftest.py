@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from uniformer.attention import Attention
 from uniformer.classes import numbered_classes
 from uniformer.config import BackboneConfig, FPNConfig, ModelConfig
 from uniformer.segmenter import Segmenter
@@ -106,3 +107,17 @@ def silent_queries() -> Callable[[Segmenter], None]:
             block.attn.qkv.bias[:64] = 0
 
     return edit
+
+
+@pytest.fixture
+def rows_held(monkeypatch) -> list[int]:
+    """How many rows of attention were held at a time, one number each time they were made."""
+    held, affinity = [], Attention.affinity
+
+    def watch(self, query, key):
+        weight = affinity(self, query, key)
+        held.append(weight.shape[0] * weight.shape[2])
+        return weight
+
+    monkeypatch.setattr(Attention, "affinity", watch)
+    return held

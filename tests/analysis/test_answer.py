@@ -42,6 +42,7 @@ def test_json_is_strict_and_has_what_is_needed_to_ask_again(answer):
     report = json.loads(answer.to_json(), parse_constant=lambda name: pytest.fail(name))
     assert report["numbers"] == {"distance_px": 1.5, "gap": None, "n": 3}
     assert report["settings"]["parameters"] == {"x": 1, "y": 2}
+    assert report["settings"]["mask_sha256"] is None
     assert len(report["settings"]["picture"]["sha256"]) == 64
     assert report["settings"]["model"] == "tiny"
 

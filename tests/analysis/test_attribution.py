@@ -10,10 +10,10 @@ from analysis import AnalysisError, trace
 from analysis.attribution import occlusion as attribution_occlusion
 from analysis.attribution.attribute import attribute, attribute_input
 from analysis.attribution.methods import METHODS, Settings
-from analysis.attribution.twin import private_twin
 from analysis.progress import Progress
 from analysis.regions import pixel_region
 from analysis.targets import RegionScore
+from analysis.twin import private_twin
 from uniformer.preprocess import preprocess
 
 QUICK = Settings(steps=4, samples=2, window_px=32, stride_px=32)
@@ -42,6 +42,7 @@ def test_every_method_reports_progress_and_then_a_finite_map(tiny, picture, meth
     assert all(isinstance(report, Progress) for report in reports)
     assert reports[-1].done == reports[-1].total
     assert found.map.shape == ((2, 3) if METHODS[method].uses_stage else (64, 96))
+    assert found.stage == (4 if METHODS[method].uses_stage else None)
     assert found.map.dtype == np.float64
     assert np.isfinite(found.map).all()
     assert found.signed or found.map.min() >= 0
@@ -159,7 +160,7 @@ def test_a_foreign_region_and_a_foreign_trace_are_refused(tiny, picture):
     model = tiny()
     with pytest.raises(AnalysisError, match="64 x 96"):
         attribute(model, picture(), pixel_region((96, 64), 0, 0), 2)
-    with pytest.raises(AnalysisError, match="trace this one again"):
+    with pytest.raises(AnalysisError, match="trace again"):
         attribute(model, picture(), region(), 2, short_side=96, traced=trace(model, picture()))
 
 

@@ -13,6 +13,7 @@ from analysis.claims import study as studying
 from analysis.claims.command import add_claims_options, run_claims
 from analysis.claims.conditions import CONTROL
 from analysis.claims.findings import findings
+from analysis.claims.hypotheses import HYPOTHESES, stage_3
 from analysis.claims.intervals import interval
 from analysis.claims.report import write_report
 from analysis.claims.study import Study, study
@@ -104,3 +105,24 @@ def test_an_interval_decides_only_where_it_leaves_zero_out():
     assert [interval(values).sign for values in ([1, 2, 3], [-1, -2, -3], [-1, 0, 1])] == [1, -1, 0]
     assert interval([2.0, None, float("nan"), 2.0]).pictures == 2
     assert interval([None]).sign == 0
+
+
+def test_every_hypothesis_takes_the_difference_that_it_names():
+    """What a claim predicts is planted, so that every difference is above 0."""
+    kl_nats = {
+        "near early": 1, "near late": 2, f"near early{CONTROL}": 3, "mean stage 3": 1,
+        "silent stage 3": 2, "window stage 3": 1, "window stage 4": 2, "reach hybrid, half": 1,
+        "reach padded window, half": 2,
+    }  # fmt: skip
+    near = {"3.1": 0.5, "3.2": 0.4, "3.3": 0.3, "4.1": 0.9}
+    record = {
+        "effects": {name: {"kl_nats": value} for name, value in kl_nats.items()},
+        "spread": {
+            "traced": {
+                block: {"mass_5x5": value, "uniform_mass_5x5": 0.1} for block, value in near.items()
+            }
+        },
+    }
+    found = [hypothesis.value(record) for hypothesis in HYPOTHESES]
+    assert found == pytest.approx([0.4, 0.2, 1, 2, 1, 1, 1])
+    assert stage_3(record) == ("3.1", "3.3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -26,15 +27,16 @@ def photos(tmp_path):
     return folder
 
 
-def contents(folder):
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+def digests(folder):
+    """Return a digest per file, which a failing test can print, by its name."""
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
 def test_one_photo_gets_figure_arrays_tables_and_json(photos, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["affinity", str(photos / "a.png"), *PIXEL, "--stage", "1", "--short-side", "64"]
     assert cli.main([*arguments, "-o", str(out)]) == 0
-    assert set(contents(out)) == {
+    assert set(digests(out)) == {
         f"a.affinity.{end}" for end in ("png", "npz", "json", "terms.csv", "classes.csv")
     }
     report = json.loads((out / "a.affinity.json").read_text())
@@ -64,12 +66,14 @@ def test_a_folder_cut_short_and_begun_again_gives_the_same_files(
     assert cli.main(again) == 130
     assert cli.main(again) == 0
     assert saved == ["a.probe", "b.probe", "b.probe", "c.probe"]
-    assert contents(tmp_path / "halves") == contents(tmp_path / "whole")
+    assert digests(tmp_path / "halves") == digests(tmp_path / "whole")
     lines = (tmp_path / "whole" / "probe.manifest.jsonl").read_text().splitlines()
     assert [json.loads(line)["answer"] for line in lines] == [f"{n}.probe.json" for n in "abc"]
-    # Another pixel is another question.
+    # Another pixel is another question, and so is another reach, which is then known again.
     assert cli.main([*again[:2], "--pixel", "1,1", *again[4:]]) == 0
     assert len(saved) == 7
+    assert [cli.main([*again, "--reach", "window"]) for _ in range(2)] == [0, 0]
+    assert len(saved) == 10
 
 
 def test_a_photo_that_cannot_be_answered_does_not_stop_the_others(photos, tmp_path, capsys):
@@ -110,6 +114,8 @@ def test_wrong_usage_is_told_in_one_line(arguments, words, capsys):
         (["affinity", *PIXEL, "--stage", "5"], "no stage 5"),
         (["affinity", *PIXEL, "--block", "77"], "no block 77"),
         (["profile", "--short-side", "1"], "short side"),
+        (["rollout", *PIXEL, "--region", "mask"], "needs --mask FILE"),
+        (["rollout", *PIXEL, "--region", "mask", "--mask", "none.png"], "none.png"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_one_line(arguments, words, photos, tmp_path, capsys):
@@ -141,3 +147,60 @@ def test_help_of_every_question_can_be_printed(capsys):
         with pytest.raises(SystemExit):
             cli.main([question, "--help"])
         assert "usage" in capsys.readouterr().out
+
+
+def test_a_painted_region_comes_from_a_file_and_is_part_of_the_question(photos, tmp_path, capsys):
+    photo, out, painted = str(photos / "a.png"), tmp_path / "out", tmp_path / "painted.png"
+    mask = np.zeros((64, 80), dtype=np.uint8)
+    mask[10:30, 20:50] = 255
+    Image.fromarray(mask).save(painted)
+    ask = ["rollout", photo, *PIXEL, *QUICK, "--region", "mask", "--mask", str(painted)]
+    assert cli.main([*ask, "-o", str(out)]) == 0
+    with np.load(out / "a.rollout.npz") as arrays:
+        np.testing.assert_array_equal(arrays["region"], mask > 0)
+    report = json.loads((out / "a.rollout.json").read_text())
+    assert report["settings"]["mask_sha256"] == hashlib.sha256(mask > 0).hexdigest()
+    before = digests(out)
+    mask[40:50] = 9
+    Image.fromarray(mask).save(painted)
+    assert cli.main([*ask, "-o", str(out)]) == 0
+    assert digests(out) != before
+    Image.fromarray(mask[:60]).save(painted)
+    assert cli.main([*ask, "-o", str(out)]) == 1
+    assert "64 x 80 pixels" in capsys.readouterr().err
+
+
+@pytest.fixture
+def masks(photos, tmp_path):
+    """A folder of annotations: of class 4, and unknown below."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    labels = np.full((64, 80), 4, dtype=np.uint8)
+    labels[50:] = 255
+    for photo in photos.iterdir():
+        Image.fromarray(labels).save(folder / photo.name)
+    return folder
+
+
+def test_errors_of_a_folder_are_scored_named_and_mapped(photos, masks, tmp_path, capsys):
+    out = tmp_path / "out"
+    folders = ["--images", str(photos), "--annotations", str(masks), "--maps", "1"]
+    assert cli.main(["errors", *folders, "--short-side", "64", "-o", str(out)]) == 0
+    assert set(digests(out)) == {
+        "errors.json", "confusions.csv", "reliability.png", "classes.png", "confusions.png",
+        "a.errors.png",
+    }  # fmt: skip
+    found = json.loads((out / "errors.json").read_text())
+    assert found["pixels"] == 3 * 50 * 80
+    rows = (out / "confusions.csv").read_text().splitlines()[1:]
+    wrong = sum(int(row.split(",")[2]) for row in rows)
+    assert wrong == round((1 - found["aacc"]) * found["pixels"])
+    assert "3 pictures" in capsys.readouterr().out
+
+
+def test_claims_get_their_model_and_options_from_the_command_line(photos, monkeypatch):
+    given = []
+    monkeypatch.setattr(cli, "run_claims", lambda model, args: given.append((model, args)) or 0)
+    assert cli.main(["claims", "--data", str(photos), "--pictures", "2", "--weights", "none"]) == 0
+    ((model, args),) = given
+    assert (model.config.name, args.data, args.pictures) == ("nano", photos, 2)

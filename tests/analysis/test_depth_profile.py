@@ -19,7 +19,6 @@ from analysis.profile import rows_global, rows_local
 from analysis.profile.depth_profile import BlockProfile, DepthProfile, block_profile, depth_profile
 from analysis.profile.rows_local import contribution_norms
 from analysis.progress import Progress
-from uniformer.attention import Attention
 
 MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")
 
@@ -178,21 +177,13 @@ def test_profile_of_a_model_has_all_blocks_and_a_table(tiny, picture):
     assert third["uniform_mass_5x5"] == found.blocks[2].uniform.mass_5x5[0]
 
 
-def test_at_most_64_rows_are_held_at_a_time(tiny, picture, monkeypatch):
-    held, affinity = [], Attention.affinity
-
-    def watch(self, query, key):
-        weight = affinity(self, query, key)
-        held.append(weight.shape[0] * weight.shape[2])
-        return weight
-
-    monkeypatch.setattr(Attention, "affinity", watch)
+def test_at_most_64_rows_are_held_at_a_time(tiny, picture, rows_held):
     image = picture(240, 272)
     for reach, size in (("global", 3), ("window", 3), ("window", 12)):
-        held.clear()
+        rows_held.clear()
         block_profile(trace(tiny(reach, size), image, short_side=240), 3, 0)
-        assert max(held) <= 64
-        assert sum(held) >= 15 * 17
+        assert max(rows_held) <= 64
+        assert sum(rows_held) >= 15 * 17
 
 
 def test_all_threads_find_the_same(tiny, picture):

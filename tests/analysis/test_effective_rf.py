@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from analysis.grid import Grid
+from analysis.receptive import units as units_module
 from analysis.receptive.effective import effective_fields
 from analysis.receptive.theoretical import receptive_field
 from analysis.receptive.units import logit_unit, margin_unit, stage_units
@@ -115,8 +116,12 @@ def test_the_energy_of_a_stage_is_that_of_its_jacobian(erf_model, pictures):
     assert field.energy.sum() == pytest.approx(exact.sum(), rel=0.1)
 
 
+@pytest.mark.parametrize("share", [0, 1])
 @pytest.mark.parametrize("pixel", [(0, 0), (70, 99), (75, 190), (127, 3), (127, 191)])
-def test_tokens_of_local_stages_are_cut_out_without_loss(erf_model, pictures, pixel):
+def test_tokens_of_local_stages_are_cut_out_without_loss(
+    erf_model, pictures, pixel, share, monkeypatch
+):
+    monkeypatch.setattr(units_module, "SMALL_SHARE", share)
     erf_model.set_reach("hybrid", 3)
     tokens = tokens_at(*pixel)
     cut = stage_units(erf_model, tokens)
@@ -129,6 +134,7 @@ def test_tokens_of_local_stages_are_cut_out_without_loss(erf_model, pictures, pi
 
     for stage, unit in whole(pictures[0]).items():
         torch.testing.assert_close(cut(pictures[0])[stage], unit)
+    assert set(cut(pictures[0])) == set(tokens)
     expected = effective_fields(whole, pictures[:2])
     for stage, field in effective_fields(cut, pictures[:2]).items():
         np.testing.assert_allclose(field.energy, expected[stage].energy, rtol=1e-8, atol=1e-25)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -24,7 +23,6 @@ from analysis.interventions import (
     WithoutKeys,
     controls,
     intervene,
-    region_tokens,
 )
 from analysis.walk import Change, Place, run_block
 from uniformer.preprocess import preprocess
@@ -220,57 +218,6 @@ def test_patched_tokens_are_those_of_the_other_picture_and_no_others(tiny, pictu
     assert torch.equal(found[..., ~chosen], here[..., ~chosen])
 
 
-def test_hiding_outside_the_receptive_field_changes_nothing_only_in_a_local_model(tiny, picture):
-    traced = trace(tiny(), picture(64, 768))
-    image, region = picture(64, 768), np.zeros((64, 768), dtype=bool)
-    region[:, 704:] = True
-    local = [change for stage in (3, 4) for change in
-             (Neighbourhood(stage, None, 0), PositionEncoding(stage, None, "off"))]  # fmt: skip
-    seen, hidden = intervene(traced, local), intervene(traced, [*local, HideRegion(region)], image)
-    near, far = slice(180, None), slice(0, 100)
-    assert torch.equal(seen[..., far], hidden[..., far])
-    assert not torch.allclose(seen[..., near], hidden[..., near])
-    assert not torch.allclose(
-        intervene(traced, [HideRegion(region)], image)[..., far], traced.logits[..., far]
-    )
-
-
-@pytest.mark.parametrize("fill", ["blur", "mean", "inpaint"])
-def test_only_the_region_is_hidden_and_the_answer_is_that_of_the_hidden_picture(
-    tiny, picture, fill
-):
-    model, image = tiny(), picture()
-    hidden = HideRegion(CORNER, fill).hide(image)
-    np.testing.assert_array_equal(hidden[~CORNER], image[~CORNER])
-    assert (hidden[CORNER] != image[CORNER]).any(axis=-1).mean() > 0.9
-    if fill == "mean":
-        np.testing.assert_allclose(hidden[CORNER] - image.mean((0, 1)), 0, atol=0.5)
-    found = intervene(trace(model, image), [HideRegion(CORNER, fill)], image)
-    assert torch.equal(found, trace(model, hidden).logits)
-
-
-def test_a_plain_area_hides_as_itself(picture):
-    plain = np.full((64, 96, 3), 90, dtype=np.uint8)
-    for fill in ("blur", "mean", "inpaint"):
-        # Inpainting adds up gradients in 8 bits and may be off by a few.
-        np.testing.assert_allclose(HideRegion(CORNER, fill).hide(plain).astype(int), 90, atol=4)
-
-
-def test_tokens_of_a_region_are_those_that_see_any_of_its_pixels(tiny, picture):
-    traced = trace(tiny(), picture(130, 200))
-    region = np.zeros((130, 200), dtype=bool)
-    region[50:51, 90:140] = True
-    for stage in (1, 2, 3, 4):
-        rows, columns = traced.grid(stage).shape
-        enlarged = cv2.resize(
-            region_tokens(traced, stage, region).astype(np.uint8), (200, 130),
-            interpolation=cv2.INTER_NEAREST_EXACT,
-        ).astype(bool)  # fmt: skip
-        assert enlarged[region].mean() > 0.9
-        assert enlarged.sum() < 2.5 * (50 + 2 * 200 / columns) * 130 / rows
-    assert region_tokens(traced, 3, ~region).all()
-
-
 def test_controls_are_as_large_elsewhere_and_repeat_with_their_seed(tiny, picture, tokens_of):
     model = tiny()
     traced = trace(model, picture())
@@ -327,6 +274,7 @@ def test_interventions_that_cannot_be_made_are_refused_in_one_sentence(tiny, pic
     refused("stage 1 is not one", lambda: Neighbourhood(1, None, 1))
     refused("stage 3 is not one", lambda: LocalKernel(3, None, "centre"))
     refused("radius must be", lambda: Neighbourhood(3, None, -1))
+    refused("dilation must be", lambda: Neighbourhood(3, None, 1, dilation=0))
     refused("window must be", lambda: SetWindow(3, None, 0))
     refused("Only masked windows", lambda: SetWindow(3, None, 2, padded=True, offset=(1, 0)))
     refused("4 x 6", lambda: WithoutKeys(3, None, np.ones((6, 4), dtype=bool)))

@@ -33,10 +33,10 @@ def masked(block, x, allowed):
     return finished(block, x, (weight.nan_to_num() @ value).transpose(1, 2).flatten(2))
 
 
-def near(radius, down=0, across=0):
+def near(radius, down=0, across=0, dilation=1):
     rows, columns = (ROWS + down) % 4, (COLUMNS + across) % 6
-    distance = np.maximum(abs(rows[:, None] - ROWS), abs(columns[:, None] - COLUMNS))
-    return distance <= radius
+    allowed = [dilation * step for step in range(-radius, radius + 1)]
+    return np.isin(rows[:, None] - ROWS, allowed) & np.isin(columns[:, None] - COLUMNS, allowed)
 
 
 def same_window(size, down=0, across=0):
@@ -52,6 +52,8 @@ def same_window(size, down=0, across=0):
         (Neighbourhood(3, 1, 1), near(1)),
         (Neighbourhood(3, 1, 2), near(2)),
         (Neighbourhood(3, 1, 1, offset=(3, 2)), near(1, 3, 2)),
+        (Neighbourhood(3, 1, 1, dilation=2), near(1, dilation=2)),
+        (Neighbourhood(3, 1, 2, offset=(1, 0), dilation=2), near(2, 1, dilation=2)),
         (SetWindow(3, 1, 3), same_window(3)),
         (SetWindow(3, 1, 4, offset=(1, 3)), same_window(4, 1, 3)),
         (WithoutKeys(3, 1, TOKENS), np.broadcast_to(~TOKENS.ravel(), (24, 24))),

@@ -40,6 +40,20 @@ def test_an_attribution_answer_has_the_map_and_numbers_of_the_method(tiny, pictu
     assert answer.settings["parameters"]["method"] == method
 
 
+def test_several_attributions_are_those_of_each_method_and_each_comes_once(tiny, picture):
+    model, photo = tiny(), picture()
+    methods = "layer-cam, gradient-x-activation,layer-cam"
+    *steps, answer = QUESTIONS["attributions"](model, photo, MASK, methods=methods, **PAINTED)
+    assert [step.done / step.total for step in steps] == [0.5, 1]
+    assert answer.numbers["methods"] == len(answer.tables["methods"]) == 2
+    for method in ("layer_cam", "gradient_x_activation"):
+        *_, found = attribution(model, photo, MASK, 1, method=method)
+        np.testing.assert_array_equal(answer.arrays[method], found.map)
+    assert answer.grade == "heuristic"
+    with pytest.raises(AnalysisError, match="no method 'magic'"):
+        next(QUESTIONS["attributions"](model, photo, MASK, methods="magic", **PAINTED))
+
+
 def test_every_method_can_be_chosen_by_its_name():
     choices = {p.name: p.choices for p in parameters_of(QUESTIONS["attribute"])}["method"]
     assert {"integrated-gradients", "occlusion", "grad-cam", "eigen-cam"} <= set(choices)

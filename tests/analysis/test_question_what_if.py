@@ -7,12 +7,12 @@ import pytest
 
 from analysis import AnalysisError, trace
 from analysis.answer import finish
-from analysis.attribution.twin import private_twin
 from analysis.interventions import DropBlock, HeadGate, HideRegion, Neighbourhood
 from analysis.interventions.effect import effect_report
 from analysis.interventions.head_sweep import head_sweep
 from analysis.questions import QUESTIONS
 from analysis.targets import RegionScore
+from analysis.twin import private_twin
 from uniformer import segment
 
 MASK = np.zeros((64, 96), dtype=bool)

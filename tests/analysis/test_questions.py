@@ -24,13 +24,28 @@ from analysis.receptive.units import margin_unit, stage_units
 from analysis.regions import predicted_labels, segment_region
 from analysis.rollout import relevance, rollout
 from analysis.row_statistics import global_row_statistics, local_row_statistics
+from analysis.sinks import in_degree
 from analysis.targets import RegionScore
 from analysis.tracing import trace
 from uniformer.preprocess import preprocess
 
 X, Y = 70, 20
 LOCATED = {"x": X, "y": Y, "short_side": 64}
-MINE = ("probe", "affinity", "profile", "rollout", "receptive-field")
+NEEDED = {
+    "probe": LOCATED,
+    "affinity": LOCATED,
+    "profile": {"short_side": 64},
+    "rollout": LOCATED,
+    "receptive-field": LOCATED | {"probes": 1},
+    "similarity": LOCATED,
+    "representation": {"short_side": 64},
+    "attribute": LOCATED | {"method": "layer-cam"},
+    "attributions": LOCATED | {"methods": "layer-cam"},
+    "faithfulness": LOCATED | {"methods": "gradient-x-activation", "steps": 1},
+    "what-if": {"kind": "drop-block", "short_side": 64},
+    "compare": {"other_reach": "window", "short_side": 64},
+}
+"""The least that every question needs."""
 
 
 def asked(question: str, model, image, **parameters) -> Answer:
@@ -81,6 +96,17 @@ def test_a_head_is_that_head_and_must_exist(tiny, picture):
     assert answer.numbers["distance_px"] == spread.distance_px[2]
     assert [one["entropy"] for one in answer.tables["heads"]] == list(spread.entropy)
     assert sum(one["output_share"] for one in answer.tables["heads"]) == pytest.approx(1)
+    received = in_degree(traced, 3, 1)
+    np.testing.assert_array_equal(answer.arrays["in_degree"], received.degree)
+    heads = answer.tables["heads"]
+    assert [one["largest_in_degree"] for one in heads] == list(received.max_degree)
+    sinks = [one["head"] + 1 for one in heads if one["has_sink"]]
+    assert (f"heads with one: {', '.join(map(str, sinks))} (of 4)" in answer.sentence) == bool(
+        sinks
+    )
+    assert answer.sentence.startswith("Head 3 looks at ")  # people count from 1
+    mean = asked("affinity", model, image, stage=3, block=1, **LOCATED)
+    assert mean.sentence.startswith("The mean of its heads looks at ")
     assert "uniform" in drawn_text(answer)
     for question in ("affinity", "probe"):
         with pytest.raises(AnalysisError, match="no head 9"):
@@ -95,6 +121,7 @@ def test_terms_of_a_convolution_are_its_exact_shares(tiny, picture):
     shares = [term["signed_share"] for term in answer.tables["terms"]]
     np.testing.assert_array_equal(np.reshape(shares, (5, 5)), row.signed_share)
     assert "%" in drawn_text(answer)
+    assert answer.sentence.startswith("The convolution looks at ")
 
 
 def test_profile_has_every_head_and_on_request_its_nulls(tiny, picture):
@@ -164,6 +191,14 @@ def test_fields_of_other_reaches_and_random_weights_stand_beside(tiny, picture):
         asked("receptive-field", tiny(), picture(), peers="swin_t,vgg", **LOCATED)
 
 
+@pytest.mark.parametrize(
+    ("show", "title"), [("curves", "Energy within a square"), ("table", "Extent of receptive")]
+)
+def test_fields_can_be_shown_as_curves_or_a_table(tiny, picture, show, title):
+    answer = asked("receptive-field", tiny(), picture(), show=show, probes=1, **LOCATED)
+    assert title in drawn_text(answer)
+
+
 def test_another_reach_is_asked_of_a_twin(tiny, picture):
     model, image = tiny(), picture()
     answer = asked("probe", model, image, reach="window", **LOCATED)
@@ -175,26 +210,24 @@ def test_another_reach_is_asked_of_a_twin(tiny, picture):
     assert model.reach == "global"
 
 
-@pytest.mark.parametrize("question", MINE)
-def test_untrained_weights_are_said_in_numbers_sentence_and_figure(question, tiny, picture):
-    needed = LOCATED if question != "profile" else {"short_side": 64}
-    answer = asked(question, tiny(), picture(), **needed)
+def test_all_questions_are_here():
+    assert set(NEEDED) == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("question", NEEDED)
+def test_an_answer_says_what_was_asked_and_that_weights_are_untrained(question, tiny, picture):
+    answer = asked(question, tiny(), picture(), **NEEDED[question])
+    assert json.loads(answer.to_json())["question"] == question
+    parameters = {one.name: one.default for one in parameters_of(QUESTIONS[question])}
+    assert answer.settings["parameters"] == parameters | NEEDED[question]
+    assert list(answer.settings["parameters"]) == list(parameters)
     note = "random and untrained"
     assert note in answer.numbers["warning"]
     assert note in answer.sentence
     assert note in drawn_text(answer)
 
 
-@pytest.mark.parametrize("question", MINE)
-def test_what_was_asked_is_in_the_answer_under_the_names_of_the_parameters(question, tiny, picture):
-    needed = LOCATED if question != "profile" else {"short_side": 64}
-    answer = asked(question, tiny(), picture(), **needed)
-    names = [parameter.name for parameter in parameters_of(QUESTIONS[question])]
-    assert list(answer.settings["parameters"]) == names
-    assert json.loads(answer.to_json())["question"] == question
-
-
-@pytest.mark.parametrize("question", [name for name in MINE if name != "profile"])
+@pytest.mark.parametrize("question", [name for name, needed in NEEDED.items() if "x" in needed])
 def test_a_pixel_outside_the_picture_is_refused_in_one_sentence(question, tiny, picture):
     with pytest.raises(AnalysisError, match="outside the picture"):
         asked(question, tiny(), picture(), x=96, y=0, short_side=64)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from importlib import import_module
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from analysis import trace
+from analysis import AnalysisError, trace
 from analysis.answer import Answer
 from analysis.figures.representation import (
     correlogram_figure,
@@ -15,6 +18,7 @@ from analysis.progress import Progress
 from analysis.questions.parameters import parameters_of
 from analysis.questions.representation import representation
 from analysis.representation.block_cka import features_cka, token_cka
+from analysis.representation.streams import streams
 from analysis.representation.survey import PARTS, survey
 
 
@@ -113,4 +117,38 @@ def test_the_question_answers_with_a_null_and_can_be_saved(tiny, picture, tmp_pa
     assert answer.settings["parameters"] == asked
     files = answer.save(tmp_path, "photo", ("png", "npz", "csv", "json"))
     assert {file.name for file in files} >= {"photo.blocks.csv", "photo.frequency.csv"}
-    assert [parameter.name for parameter in parameters_of(representation)] == ["seed", "short_side"]
+    assert [parameter.name for parameter in parameters_of(representation)] == list(asked)
+
+
+@pytest.mark.parametrize(
+    ("show", "title"),
+    [
+        ("frequencies", "Which spatial frequencies"),
+        ("distance", "How far apart"),
+        ("redundancy", "Where is a map redundant"),
+        ("peers", "Which levels of other networks"),
+    ],
+)
+def test_another_figure_can_be_asked_for(tiny, picture, monkeypatch, show, title):
+    model, image = tiny(), picture()
+    maps = {stream.name: stream.produced for stream in streams(trace(model, image))}
+
+    def itself(name, size_px):
+        assert size_px == (64, 96)
+        return SimpleNamespace(name=name, trained=name == "resnet50", maps=lambda x: maps)
+
+    monkeypatch.setattr(import_module(representation.__module__), "peer_network", itself)
+    *_, answer = representation(model, image, peers="resnet50,Swin_T", show=show)
+    assert title in answer.figure().get_suptitle()
+    assert {row["network"] for row in answer.tables["cka_peers"]} == {
+        "resnet50", "swin-t, random weights",
+    }  # fmt: skip
+    # A network that is the model itself is as like it as its own blocks are.
+    np.testing.assert_allclose(answer.arrays["cka_resnet50"], answer.arrays["cka"], atol=1e-4)
+
+
+def test_peers_must_be_known_and_named(tiny, picture):
+    with pytest.raises(AnalysisError, match="no network 'vgg'"):
+        next(representation(tiny(), picture(), peers="vgg"))
+    with pytest.raises(AnalysisError, match="Name the networks"):
+        next(representation(tiny(), picture(), show="peers"))

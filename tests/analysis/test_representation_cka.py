@@ -150,11 +150,10 @@ def test_another_model_sees_the_same_pictures(tiny, picture):
     assert found.cka[2, 2] < 1 - 1e-6
 
 
-def test_the_figure_says_what_the_samples_are(tiny, picture):
-    traced = trace(tiny(), picture())
-    figure = peers_figure(token_cka(traced), "global", "global")
-    assert "6 cells of one grid" in figure.get_supxlabel()
-    assert figure.axes[0].get_xlabel() == "global"
-    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), token_cka(traced).cka)
-    *_, found = picture_cka(traced.model, [picture(seed=seed) for seed in range(4)])
-    assert "4 pictures" in peers_figure(found).get_supxlabel()
+def test_the_figure_of_peers_has_a_panel_each_and_says_what_the_samples_are(tiny, picture):
+    cka = token_cka(trace(tiny(), picture()))
+    figure = peers_figure({"one": cka, "two, random weights": cka}, "tiny")
+    assert "6 cells of one common grid" in figure.get_supxlabel()
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["one", "two\nrandom weights"]
+    assert figure.axes[0].get_ylabel() == "blocks of tiny"
+    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), cka.cka)

@@ -28,19 +28,18 @@ def box_network(layers, scale=1.0, name="boxes"):
     """Return a network of uniform 3x3 convolutions, whose field is known."""
     kernel = torch.full((1, 3, 3, 3), scale / 9, dtype=torch.float64)
 
+    def maps(x):
+        for _ in range(layers):
+            padded = torch.nn.functional.pad(x, (1, 1, 1, 1))
+            x = torch.nn.functional.conv2d(padded, kernel).expand(-1, 3, -1, -1) / 3
+        return {"end": x[:, :1]}
+
     def readout(units):
         ((level, (row, column)),) = units.items()
-
-        def read(x):
-            for _ in range(layers):
-                padded = torch.nn.functional.pad(x, (1, 1, 1, 1))
-                x = torch.nn.functional.conv2d(padded, kernel).expand(-1, 3, -1, -1) / 3
-            return {level: x[:, :1, row, column]}
-
-        return read
+        return lambda x: {level: maps(x)[level][:, :, row, column]}
 
     steps = (Sliding(3, 1, 1),) * layers
-    return Network(name, SIZE, False, "random: boxes", (Level("end", steps, steps),), readout)
+    return Network(name, SIZE, False, "random: boxes", (Level("end", steps, steps),), maps, readout)
 
 
 def pictures(count, size=SIZE):

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import AnalysisError, local_affinity, position_affinity, trace
+from analysis import AnalysisError, attention_rows, local_affinity, position_affinity, trace
 from analysis.receptive.theoretical import receptive_field
 from analysis.regions import pixel_region
-from analysis.rollout import flow as flow_module
 from analysis.rollout.rollout import rollout
 from uniformer.attention import to_windows
 from uniformer.layers import to_tokens
@@ -206,7 +205,7 @@ def test_chunks_change_nothing(tiny, picture, reach, monkeypatch):
     traced = trace(tiny(reach), picture())
     region = pixel_region((64, 96), 40, 20)
     whole = rollout(traced, region).pixels
-    monkeypatch.setattr(flow_module, "CHUNK", 5)
+    monkeypatch.setattr(attention_rows, "CHUNK", 5)
     np.testing.assert_allclose(rollout(traced, region).pixels, whole, rtol=1e-12)
 
 

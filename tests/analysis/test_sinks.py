@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import AnalysisError, global_affinity, in_degree, sinks, trace
-from uniformer.attention import Attention
+from analysis import AnalysisError, attention_rows, global_affinity, in_degree, trace
 
 
 @pytest.mark.parametrize("chunk", [256, 5])
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 @pytest.mark.parametrize("reach", ["global", "window"])
 def test_in_degree_is_the_sum_of_all_rows(tiny, picture, monkeypatch, reach, size, chunk):
-    monkeypatch.setattr(sinks, "CHUNK", chunk)
+    monkeypatch.setattr(attention_rows, "CHUNK", chunk)
     traced = trace(tiny(reach, size), picture())
     rows = [global_affinity(traced, 3, 1, token) for token in np.ndindex(4, 6)]
     found = in_degree(traced, 3, 1)
@@ -49,21 +48,13 @@ def test_planted_sink_is_found_in_its_head_alone(tiny, picture, silent_queries):
     assert found.top_1_percent_share[1] > 0.9
 
 
-def test_rows_of_at_most_256_queries_are_held_at_a_time(tiny, picture, monkeypatch):
-    held, affinity = [], Attention.affinity
-
-    def watch(self, query, key):
-        weight = affinity(self, query, key)
-        held.append(weight.shape[0] * weight.shape[2])
-        return weight
-
-    monkeypatch.setattr(Attention, "affinity", watch)
+def test_rows_of_at_most_256_queries_are_held_at_a_time(tiny, picture, rows_held):
     image = picture(320, 352)
     for reach, size in (("global", 3), ("window", 3), ("window", 18)):
-        held.clear()
+        rows_held.clear()
         in_degree(trace(tiny(reach, size), image, short_side=320), 3, 0)
-        assert max(held) <= 256
-        assert sum(held) >= 20 * 22
+        assert max(rows_held) <= 256
+        assert sum(rows_held) >= 20 * 22
 
 
 def test_results_are_numbers_without_gradients(tiny, picture):

@@ -86,6 +86,8 @@ def test_levels_have_the_strides_and_sizes_of_the_maps(name):
         assert last == (64 // level.stride_px - 1, 96 // level.stride_px - 1)
         units = network.readout({**whole, level.name: last})(torch.zeros(1, 3, 64, 96).double())
         assert list(units) == list(whole)
+        values = network.maps(torch.zeros(1, 3, 64, 96).double())[level.name]
+        torch.testing.assert_close(values[:, :, -1, -1], units[level.name])
         beyond = network.readout({level.name: (last[0] + 1, last[1])})
         with pytest.raises(IndexError):
             beyond(torch.zeros(1, 3, 64, 96).double())

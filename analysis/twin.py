@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 
+import torch
 from torch import nn
 
 from analysis.walk import Windows
 from uniformer.segmenter import Segmenter
 
 
+@torch.inference_mode(False)
 def private_twin(model: Segmenter, windows: Windows | None = None) -> Segmenter:
     """Return a copy of ``model`` whose modules are its own and whose weights are shared and frozen.
 
