@@ -17,7 +17,7 @@
     patterns = Object.entries(words)
       .filter(([english]) => english.includes("{"))
       .map(([english, other]) => [
-        new RegExp(`^${plain(english).replace(/\\\{\w+\\\}/g, "(.+?)")}$`, "s"),
+        new RegExp(`^${plain(english).replace(/\\\{\w+\\\}/g, "((?:(?! · ).)+?)")}$`, "s"),
         [...english.matchAll(/\{\w+\}/g)].map(([name]) => name),
         other,
       ]);

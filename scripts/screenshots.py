@@ -1,20 +1,40 @@
-"""Photograph the page for the README: python scripts/screenshots.py (or make screenshots)."""
+"""Photograph every tab for the README: python scripts/screenshots.py (or make screenshots)."""
 
 from __future__ import annotations
 
+import io
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "assets" / "screenshots"
-DESKTOP = {"width": 1440, "height": 900}
-TALL = {"width": 1440, "height": 1280}
-PHONE = {"width": 390, "height": 844}
+QUALITY = 82
+PATIENCE_MS = 180_000
+
+DESKTOP = {"viewport": {"width": 1280, "height": 1080}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
+LOOKS = {
+    "light": DESKTOP | {"color_scheme": "light"},
+    "dark": DESKTOP | {"color_scheme": "dark"},
+    "phone": PHONE | {"color_scheme": "light"},
+}
+VIEWS = {
+    "depth": "depth",
+    "fields": "fields",
+    "why": "attribute",
+    "what-if": "what-if",
+    "compare": "compare",
+}
+"""The tabs that answer a question, and what the ids of their buttons and cards begin with."""
+
+TOWER = (0.446, 0.34)
+"""A place in the first example, as fractions of its sides; the lens asks about it."""
 
 
 def main() -> None:
@@ -32,70 +52,82 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
             )
-            photograph(browser, address)
+            for look in LOOKS:
+                photograph(browser, address, look)
             browser.close()
     finally:
         server.terminate()
         server.wait()
 
 
-def photograph(browser: Browser, address: str) -> None:
-    """Take three pictures of each tab: light, dark and on a phone."""
-    page = visit(browser, address, DESKTOP, "light")
-    point(page, 0.66, 0.4)
-    page.screenshot(path=FOLDER / "segment-light.png")
-    page = visit(browser, address, DESKTOP, "dark")
-    page.locator(".class-row").nth(1).click()
-    point(page, 0.3, 0.75)
-    page.screenshot(path=FOLDER / "segment-dark.png")
-    page = visit(browser, address, PHONE, "light", device_scale_factor=2)
-    page.screenshot(path=FOLDER / "segment-phone.png")
-    photograph_lens(browser, address)
-
-
-def photograph_lens(browser: Browser, address: str) -> None:
-    """Take the lens: a probe in the light, pins and exact values in the dark, a phone."""
-    page = visit(browser, address, DESKTOP, "light", tab="lens")
-    point(page, 0.55, 0.35, "#lens .main")
-    page.screenshot(path=FOLDER / "lens-light.png")
-    page = visit(browser, address, TALL, "dark", tab="lens")
-    for x, y in ((0.5, 0.2), (0.4, 0.8)):
-        point(page, x, y, "#lens .main")
-        page.locator("#lens .main").press("p")
-    box = page.locator("#lens .main").bounding_box()
-    page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"])
-    page.wait_for_selector("#lens .is-exact")
-    page.screenshot(path=FOLDER / "lens-dark.png")
-    page = visit(browser, address, PHONE, "light", tab="lens", device_scale_factor=2)
-    page.locator('#lens [data-stage="3"]').scroll_into_view_if_needed()
-    page.screenshot(path=FOLDER / "lens-phone.png")
-
-
-def visit(
-    browser: Browser,
-    address: str,
-    size: dict,
-    scheme: str,
-    tab: str = "segment",
-    **options: object,
-) -> Page:
-    """Open the page at ``tab`` and wait until the first example and every part are there."""
-    page = browser.new_page(viewport=size, color_scheme=scheme, **options)
+def photograph(browser: Browser, address: str, look: str) -> None:
+    """Take a picture of every tab, each with something in it."""
+    page = browser.new_page(**LOOKS[look])
     page.goto(address)
     page.wait_for_selector("[data-shown]", state="attached")
     page.wait_for_selector("#photo input[type=file]", state="attached")
-    if tab != "segment":
-        page.get_by_role("tab", name=tab, exact=False).click()
-        page.wait_for_selector(f"#{tab} [data-shown]", state="attached")
-    page.wait_for_timeout(1000)
-    return page
+    page.wait_for_timeout(1500)
+    names = [tab.get_attribute("data-tab-id") for tab in page.locator("#tabs [role=tab]").all()]
+    for name in names:
+        page.evaluate("scrollTo(0, 0)")
+        page.locator(f"#tabs [data-tab-id={name}]").click()
+        page.wait_for_timeout(1500)
+        if name == "segment":
+            show_segment(page, look)
+        elif name == "lens":
+            show_lens(page, look)
+        elif name in VIEWS:
+            show_answer(page, VIEWS[name], look)
+        save(page, f"{name}-{look}")
+    page.close()
 
 
-def point(page: Page, x: float, y: float, picture: str = '[data-part="stage"]') -> None:
+def show_segment(page: Page, look: str) -> None:
+    """Point at the tower; in the dark, see one class alone."""
+    if look == "dark":
+        page.locator(".class-row").nth(1).click()
+    if look != "phone":
+        point(page, *TOWER, '#viewer [data-part="stage"]')
+
+
+def show_lens(page: Page, look: str) -> None:
+    """Ask for the exact values at the tower; in the dark, with two pins to compare."""
+    page.wait_for_selector("#lens [data-shown]", state="attached", timeout=PATIENCE_MS)
+    if look == "dark":
+        for place in ((0.3, 0.55), (0.75, 0.9)):
+            point(page, *place, "#lens .main")
+            page.locator("#lens .main").press("p")
+    box = page.locator("#lens .main").bounding_box()
+    page.mouse.click(box["x"] + TOWER[0] * box["width"], box["y"] + TOWER[1] * box["height"])
+    page.wait_for_selector("#lens .is-exact", timeout=PATIENCE_MS)
+    if look == "phone":
+        page.locator('#lens [data-stage="3"]').scroll_into_view_if_needed()
+
+
+def show_answer(page: Page, view: str, look: str) -> None:
+    """Ask the question of a tab; on a phone, show its answer."""
+    if view == "attribute":
+        page.get_by_label("Method", exact=True).click()
+        page.get_by_role("option", name="Grad-CAM", exact=True).click()
+    page.locator(f"#{view}-ask").click()
+    answer = page.locator(f"#{view}-card .answer").first
+    answer.wait_for(timeout=PATIENCE_MS)
+    page.mouse.move(0, 0)
+    if look == "phone":
+        answer.evaluate("node => node.scrollIntoView()")
+
+
+def point(page: Page, x: float, y: float, picture: str) -> None:
     """Put the cursor on the picture; ``x`` and ``y`` run from 0 to 1."""
     box = page.locator(picture).bounding_box()
     page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-    page.wait_for_timeout(200)
+
+
+def save(page: Page, name: str) -> None:
+    """Write what is in sight, small enough for a repository."""
+    page.wait_for_timeout(600)  # fonts, maps and bars come to rest
+    with Image.open(io.BytesIO(page.screenshot())) as image:
+        image.convert("RGB").save(FOLDER / f"{name}.webp", quality=QUALITY, method=6)
 
 
 if __name__ == "__main__":

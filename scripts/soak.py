@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import random
 import sys
@@ -30,9 +31,11 @@ from serving import Server, serving  # noqa: E402
 
 PICTURES = ("coffee.jpg", "chelsea_cat.jpg")
 GROWTH = 0.05
-WARM_UPS = 2
+WARM_UPS = 4
 PATIENCE_SECONDS = 600
 QUEUE_FULL = "queue is full"
+BURST = 3
+"""Requests of a visitor at once, in the end, when there are more than the queue holds."""
 
 Request = tuple[str, str, tuple[tuple[str, Any], ...]]
 """Endpoint, picture, arguments."""
@@ -49,16 +52,19 @@ class Tally:
 
 
 def requests(short_side: int) -> list[Request]:
-    """Return the mix: every picture with every endpoint that answers in seconds."""
-    small = {"short_side": short_side}
+    """Return the mix: every picture with every named endpoint."""
+    small, at = {"short_side": short_side}, {"x": 100, "y": 80}
     asked = [
         ("/segment", small),
         ("/segment", small | {"reach": "window", "window_size": 4}),
-        ("/probe", small | {"x": 100, "y": 80}),
+        ("/probe", small | at),
         ("/probe", small | {"x": 20, "y": 150, "reach": "hybrid"}),
         ("/profile", small),
-        ("/attribute", small | {"x": 100, "y": 80, "method": "grad-cam"}),
-        ("/what_if", small | {"kind": "hide-segment", "x": 100, "y": 80}),
+        ("/receptive_field", small | at | {"probes": 1}),
+        ("/attribute", small | at | {"method": "grad-cam"}),
+        ("/what_if", small | at | {"kind": "hide-segment"}),
+        ("/compare", small | {"other_reach": "window"}),
+        ("/report", small),
     ]
     return [
         (name, picture, tuple(given.items()))
@@ -67,8 +73,10 @@ def requests(short_side: int) -> list[Request]:
 
 
 def connect(server: Server) -> Client:
-    """Return a visitor who waits."""
-    return Client(server.url, verbose=False, httpx_kwargs={"timeout": PATIENCE_SECONDS})
+    """Return a visitor who waits; the files of the answers go when the server's go."""
+    folder = server.temporary.parent / "answers"
+    patient = {"timeout": PATIENCE_SECONDS}
+    return Client(server.url, verbose=False, download_files=folder, httpx_kwargs=patient)
 
 
 def resident_bytes(server: Server) -> int:
@@ -78,12 +86,13 @@ def resident_bytes(server: Server) -> int:
     return int(line.split()[1]) * 1024
 
 
-def ask(client: Client, request: Request) -> tuple[str, dict[str, bytes]]:
-    """Return the JSON of an answer and the bytes of its files but the NPZ's, by its arrays."""
+def ask(client: Client, request: Request) -> tuple[Any, list[bytes]]:
+    """Return the JSON of an answer, without the seconds it took, and the content of its files."""
     name, picture, given = request
     sent = handle_file(str(ROOT / "assets" / "examples" / picture))
     content, *files = client.predict(picture=sent, api_name=name, **dict(given))
-    return content, {Path(path).suffix: _bytes(Path(path)) for path in files if type(path) is str}
+    paths = [path for given in files for path in (given if isinstance(given, list) else [given])]
+    return _untimed(json.loads(content)), [_bytes(Path(path)) for path in paths]
 
 
 def soak(server: Server, visitors: int, minutes: float, short_side: int) -> tuple[Tally, list[int]]:
@@ -91,16 +100,27 @@ def soak(server: Server, visitors: int, minutes: float, short_side: int) -> tupl
     mix = requests(short_side)
     client = connect(server)
     serial = {request: ask(client, request) for request in mix}
-    tally, end = Tally(), time.monotonic() + minutes * 60
     _crowd(server, visitors, lambda: False, mix, serial, Tally(), rounds=WARM_UPS)
     before = resident_bytes(server)
+    tally, end = Tally(), time.monotonic() + minutes * 60
     _crowd(server, visitors, lambda: time.monotonic() > end, mix, serial, tally)
     return tally, [before, resident_bytes(server)]
 
 
+def burst(server: Server, count: int, short_side: int) -> Tally:
+    """Return what came of ``count`` visitors who all ask at the same time."""
+    (request, *_), tally = requests(short_side), Tally()
+    serial = {request: ask(connect(server), request)}
+    _crowd(server, count, lambda: False, [request], serial, tally, rounds=1)
+    return tally
+
+
 def _crowd(server, visitors, over, mix, serial, tally, rounds=None) -> None:
+    start = threading.Barrier(visitors)
     threads = [
-        threading.Thread(target=_visit, args=(server, seed, over, mix, serial, tally, rounds))
+        threading.Thread(
+            target=_visit, args=(server, seed, start, over, mix, serial, tally, rounds)
+        )
         for seed in range(visitors)
     ]
     for thread in threads:
@@ -109,13 +129,14 @@ def _crowd(server, visitors, over, mix, serial, tally, rounds=None) -> None:
         thread.join()
 
 
-def _visit(server, seed, over, mix, serial, tally, rounds) -> None:
-    """Send requests one after the other, in an order of one's own."""
+def _visit(server, seed, start, over, mix, serial, tally, rounds) -> None:
+    """Once everybody is there, send requests one after the other, in an order of one's own."""
     order, client = random.Random(seed), connect(server)
+    start.wait(PATIENCE_SECONDS)
     for _ in itertools.count() if rounds is None else range(rounds):
         if over():
             return
-        request, start = order.choice(mix), time.monotonic()
+        request, sent = order.choice(mix), time.monotonic()
         try:
             same = ask(client, request) == serial[request]
             problem = None if same else "another answer than alone"
@@ -125,7 +146,7 @@ def _visit(server, seed, over, mix, serial, tally, rounds) -> None:
             if problem and QUEUE_FULL in problem.lower():
                 tally.refused_full += 1
                 continue
-            tally.seconds[request[0]].append(time.monotonic() - start)
+            tally.seconds[request[0]].append(time.monotonic() - sent)
             if problem:
                 tally.failures.append(f"{request}: {problem}")
 
@@ -148,24 +169,29 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=16, help="how many at once")
     parser.add_argument("--short-side", type=int, default=128, help="pixels the network sees")
     args = parser.parse_args()
-    flags = ("--weights", "default", "--queue-size", str(2 * args.visitors), "--threads", "1")
+    flags = ("--weights", "default", "--queue-size", str(args.visitors), "--threads", "1")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), *flags) as server:
         tally, (before, after) = soak(server, args.visitors, args.minutes, args.short_side)
+        full = burst(server, BURST * args.visitors, args.short_side)
     growth = after / before - 1
     total = sum(map(len, tally.seconds.values()))
     print(f"{args.visitors} visitors, {args.minutes:g} minutes, short side {args.short_side}, ")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[1]:.1f} at the end (5 minutes)\n")
     print(table(tally))
+    print(f"\n{total} answers, {len(tally.failures)} wrong or failed")
     print(
-        f"\n{total} answers, {len(tally.failures)} wrong or failed, queue full {tally.refused_full}"
+        f"{BURST * args.visitors} at once: {full.refused_full} told that the queue is full, "
+        f"{len(full.seconds['/segment'])} answered, {len(full.failures)} wrong or failed"
     )
     print(
         f"memory {before / 2**20:.0f} MiB after warm-up, {after / 2**20:.0f} MiB after, "
         f"{growth:+.1%}"
     )
-    for failure in tally.failures[:10]:
+    failures = tally.failures + full.failures
+    for failure in failures[:10]:
         print(failure, file=sys.stderr)
-    return 1 if tally.failures or growth > GROWTH or not total else 0
+    good = total and full.refused_full and not failures and not tally.refused_full
+    return 0 if good and growth <= GROWTH else 1
 
 
 def _bytes(path: Path) -> bytes:
@@ -174,6 +200,15 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     with np.load(path) as arrays:
         return b"".join(name.encode() + arrays[name].tobytes() for name in sorted(arrays.files))
+
+
+def _untimed(content: Any) -> Any:
+    """Return parsed JSON without the values that say how long something took."""
+    if isinstance(content, list):
+        return [_untimed(item) for item in content]
+    if isinstance(content, dict):
+        return {k: _untimed(v) for k, v in content.items() if not k.endswith("seconds")}
+    return content
 
 
 if __name__ == "__main__":

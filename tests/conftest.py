@@ -1,17 +1,29 @@
-"""A visitor's browser, for the tests that drive the page."""
+"""A visitor's browser, for the tests that drive the page, and the app as a host runs it."""
 
 from __future__ import annotations
 
 import shutil
 
 import pytest
+from serving import serving
+
+PATIENCE_MS = 60_000
+"""For anything on the page to come about; a busy machine is no failure."""
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The app in a process of its own, as it is by default, for all tests that leave it running."""
+    with serving(tmp_path_factory.mktemp("server"), "--log-level", "info") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def browser():
     """The system's Chromium, without a window."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     chromium = shutil.which("chromium")
     assert chromium, "The browser tests need Chromium: apt-get install chromium."
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -19,6 +31,17 @@ def browser():
         browser = playwright.chromium.launch(executable_path=chromium, args=options)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def bundled():
+    """The address of a page with its bundled weights, for all tests that only visit it."""
+    import ui
+
+    page = ui.build(ui.Settings())
+    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield url
+    page.close(verbose=False)
 
 
 @pytest.fixture
@@ -32,6 +55,7 @@ def visit(browser, address):
     def open_page(**options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}} | options)
         contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.sent, page.errors = [], []
         page.on("request", lambda request: page.sent.append(request.url))
@@ -47,6 +71,15 @@ def visit(browser, address):
         errors = [str(error) for page in context.pages for error in page.errors]
         context.close()
         assert errors == []
+
+
+def open_tab(page, name):
+    """Go to a tab and wait until it is filled."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    tab.click()
+    tab.and_(page.locator("[aria-selected=true]")).wait_for()
+    settle(page)
+    page.wait_for_function("() => !document.querySelector('#tabs .pending')")
 
 
 def settle(page):

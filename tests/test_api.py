@@ -1,7 +1,10 @@
 """The endpoints over REST: what they say of themselves, what they return, how they refuse."""
 
+import errno
 import inspect
 import json
+import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 import gradio as gr
@@ -54,8 +57,9 @@ def a_question(
 
 def test_every_question_has_an_endpoint_beside_models_and_segment(described):
     questions = {"/" + name.replace("-", "_") for name in QUESTIONS}
-    assert set(described) == {"/models", "/segment", *questions}
-    assert {"/probe", "/profile", "/receptive_field", "/attribute", "/what_if"} <= set(described)
+    assert set(described) == {"/models", "/segment", "/report", *questions}
+    named = {"/probe", "/profile", "/receptive_field", "/attribute", "/what_if", "/compare"}
+    assert named <= questions
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -133,6 +137,16 @@ def test_a_question_returns_its_answer_and_files(client, picture):
     assert len(tables) == len(answer["tables"])
 
 
+def test_report_is_a_page_that_asks_for_nothing_outside_it(client, picture):
+    content, file = ask(client, "/report", picture, short_side=SHORT_SIDE)
+    assert sum(row["share"] for row in json.loads(content)["table"]) == pytest.approx(1)
+    page = Path(file).read_text(encoding="utf-8")
+    assert Path(file).suffix == ".html"
+    assert page.startswith("<!doctype html>")
+    assert picture.stem in page
+    assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)
+
+
 @pytest.mark.parametrize(
     ("name", "given", "words"),
     [
@@ -143,6 +157,7 @@ def test_a_question_returns_its_answer_and_files(client, picture):
         ("/probe", {"x": "left", "y": 0}, "x must be a whole number"),
         ("/probe", {"x": 500, "y": 0}, "500"),
         ("/probe", {"x": 0, "y": 0, "short_side": 2048}, "at most 1024"),
+        ("/report", {"short_side": 2048}, "at most 1024"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(client, picture, name, given, words):
@@ -175,6 +190,15 @@ def test_a_failure_of_the_server_is_logged_and_not_shown(caplog):
         module._answered("probe", fail)
     assert told.value.message == text.SERVER_FAILED
     assert "An endpoint failed." in caplog.text
+
+
+def test_a_full_disk_is_told_as_one():
+    def fail():
+        raise OSError(errno.ENOSPC, "No space left on device", "labels.png")
+
+    with pytest.raises(gr.Error) as told:
+        module._answered("segment", fail)
+    assert told.value.message == text.NO_ROOM
 
 
 def test_a_refusal_of_a_question_is_passed_on_in_its_own_words():

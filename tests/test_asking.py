@@ -12,7 +12,7 @@ from analysis.answer import FORMATS, Answer
 from analysis.errors import AnalysisError
 from analysis.progress import Progress
 from analysis.questions import QUESTIONS
-from ui import asking
+from ui import asking, banner
 from ui.answer_card import answer_cards, read_name, read_value
 from ui.asking import Found, Question, file_of, pixel_of, run
 from ui.handlers import Handlers
@@ -72,7 +72,8 @@ def toy_answer():
             "model": "nano",
             "reach": "window",
             "window_size": 8,
-            "weights": {"trained": True},
+            "num_classes": 22,
+            "weights": {"source": "bundled nano.safetensors", "sha256": "ab"},
             "parameters": {"seed": 1},
         },
         figure=lambda: Figure(figsize=(1, 1)),
@@ -132,7 +133,7 @@ def test_what_goes_wrong_is_one_sentence_and_no_answer(handlers, shown, monkeypa
     monkeypatch.setitem(QUESTIONS, "toy", refuse)
     *_, (status, answers) = steps(handlers, lambda: Question("toy", shown))
     assert status == '<p role="alert">Choose another &lt;pixel&gt;.</p>'
-    assert answers is None
+    assert answers == ()
     *_, (status, answers) = steps(handlers, lambda: Question("no such", shown))
     assert words.NO_SUCH_QUESTION in status
 
@@ -216,7 +217,7 @@ def test_another_setting_is_compared_and_the_same_one_is_refused(handlers, shown
     )
     *_, (status, answers) = steps(handlers, lambda: compare.question(shown, "", False, "", 0))
     assert "Choose another model" in status
-    assert answers is None
+    assert answers == ()
 
 
 def test_depth_is_answered_with_the_numbers_of_the_analysis(handlers, shown):
@@ -234,8 +235,8 @@ def test_own_checkpoint_is_found_by_its_selection_alone(handlers, shown):
     answer = handlers.add_model(shown, str(DATA / "nano.safetensors"), "mine.safetensors")
     mine = answer.selection
     assert mine.model.startswith(OWN)
-    banner = models.banner_of(handlers, mine)
-    assert "Your file mine.safetensors, read as nano" in banner
+    said = models.banner_of(handlers, mine)
+    assert "Your file mine.safetensors, read as nano" in said
     assert str(DATA) not in handlers.held(mine).result.weights.source
     with handlers.original(mine) as model:
         assert model.weights.trained
@@ -274,11 +275,11 @@ def test_weights_that_cannot_be_had_leave_what_is_shown(monkeypatch):
         yield Progress(1, 2)
         raise ValueError("The Hub cannot be reached.")
 
-    monkeypatch.setattr(models, "fetch", fail)
-    *_, (status, here) = models.fetch_lines("small-upernet")
+    monkeypatch.setattr(banner, "fetch", fail)
+    *_, (status, here) = banner.fetch_lines("small-upernet")
     assert "cannot be reached" in status
     assert model_words.STAYS in status
     assert not here
-    monkeypatch.setattr(models, "fetch", lambda name: (Progress(n, 2) for n in (1, 2)))
-    *_, (status, here) = models.fetch_lines("small-upernet")
+    monkeypatch.setattr(banner, "fetch", lambda name: (Progress(n, 2) for n in (1, 2)))
+    *_, (status, here) = banner.fetch_lines("small-upernet")
     assert here

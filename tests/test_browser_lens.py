@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import open_tab, settle
 from PIL import Image
 from playwright.sync_api import expect
 
-import ui
 from analysis import (
     global_affinity,
     global_row_statistics,
@@ -18,39 +18,20 @@ from analysis import (
     local_row_statistics,
     trace,
 )
+from benchmarks.page import MOVES, TIME_MOVES
 from ui import text, text_lens
 from ui.examples import EXAMPLES
 from uniformer import create_model
 
 pytestmark = pytest.mark.browser
 
-MOVES = 200
 ROUNDS = 5
 FRAME_MS = 1000 / 60
 
-# Moves the pointer over the picture and takes the time until everything is drawn and laid out.
-TIME_MOVES = """(moves) => {
-  const frame = document.querySelector("#lens .frame.main");
-  const box = frame.getBoundingClientRect();
-  return Array.from({ length: moves }, (_, at) => {
-    const clientX = box.left + box.width * ((at * 0.618) % 1);
-    const clientY = box.top + box.height * ((at * 0.381) % 1);
-    const start = performance.now();
-    frame.dispatchEvent(
-      new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse", bubbles: true }),
-    );
-    frame.getBoundingClientRect();
-    return performance.now() - start;
-  });
-}"""
-
 
 @pytest.fixture(scope="module")
-def address():
-    page = ui.build(ui.Settings())
-    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    yield url
-    page.close(verbose=False)
+def address(bundled):
+    return bundled
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +46,8 @@ def lens(visit):
 
     def open_lens(**options):
         page = visit(**options)
-        page.get_by_role("tab", name=text_lens.TAB).click()
+        open_tab(page, text_lens.TAB)
         page.wait_for_selector("#lens [data-shown]", state="attached")
-        page.wait_for_timeout(500)
         page.sent.clear()
         return page
 
@@ -181,7 +161,7 @@ def test_chosen_head_is_fetched_once_and_then_answers_without_a_request(lens, di
     page = lens()
     panel_of(page, 3).get_by_label(text_lens.LENS["head"]).select_option("1")
     expect(panel_of(page, 3)).not_to_have_class(re.compile("is-waiting"))
-    page.wait_for_timeout(500)
+    settle(page)
     assert page.sent
     page.sent.clear()
     point(page, 0.4, 0.4)
@@ -221,7 +201,7 @@ def test_wheel_and_drag_move_all_frames_together(lens):
     page = lens()
     point(page, 0.5, 0.5)
     page.mouse.wheel(0, -400)
-    page.wait_for_timeout(100)
+    expect(page.locator('#lens [data-part="zoom"]')).not_to_have_text(re.compile("^1\\D"))
 
     def shown():
         """Return zoom and corner of every frame, which must agree, as fractions of a frame."""
@@ -253,7 +233,7 @@ def test_pins_are_compared_and_removed(lens):
     page = lens()
     for across, down in ((0.3, 0.2), (0.6, 0.8)):
         point(page, across, down)
-        page.locator('#lens [data-tool="pin"]').dispatch_event("click")
+        frame_of(page).press("p")
     rows = page.locator("#lens .pins tbody tr")
     expect(rows).to_have_count(3)
     expect(page.locator("#lens .frame.main .mark")).to_have_text(["A", "B"])
@@ -304,6 +284,6 @@ def test_dark_page_has_dark_panels_and_light_words(lens):
 
 def test_no_request_leaves_this_machine(visit, address):
     page = visit()
-    page.get_by_role("tab", name=text_lens.TAB).click()
+    open_tab(page, text_lens.TAB)
     page.wait_for_selector("#lens [data-shown]", state="attached")
     assert [url for url in page.sent if not url.startswith((address, "data:", "blob:"))] == []

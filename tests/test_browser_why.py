@@ -3,28 +3,29 @@
 import re
 
 import pytest
+from conftest import open_tab, settle
 from playwright.sync_api import expect
 
 import ui
 from ui.examples import EXAMPLES
+from ui.tabs import lens
 from ui.words import share, tour, what_if, why
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 120_000
+PATIENCE = 60_000
 """Milliseconds; a busy machine is no failure."""
 
 
 @pytest.fixture(scope="module")
-def address():
-    page = ui.build(ui.Settings())
-    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    yield url
-    page.close(verbose=False)
+def address(bundled):
+    return bundled
 
 
-def open_tab(page, name):
-    page.get_by_role("tab", name=name, exact=True).click(timeout=PATIENCE)
+def heat_of(page):
+    """Return the map of stage 3 as it is painted."""
+    heat = page.locator('#lens [data-stage="3"] [data-part="heat"]')
+    return heat.evaluate("canvas => canvas.toDataURL('image/png')")
 
 
 def answer_of(page, name):
@@ -47,18 +48,19 @@ def test_a_method_answers_with_its_map_and_its_program(visit):
 
 
 def test_painted_region_is_what_is_asked_about(visit):
-    page = visit()
+    page = visit(viewport={"width": 700, "height": 700})  # the editor draws without a graphics card
     open_tab(page, why.TAB)
     page.get_by_label(why.REGIONS["mask"], exact=True).check()
     canvas = page.locator("#why-brush canvas").first
     expect(canvas).to_be_visible(timeout=PATIENCE)
-    page.wait_for_timeout(1500)
+    settle(page)
+    canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.5 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.5 * box["height"], steps=8)
     page.mouse.up()
-    page.wait_for_timeout(500)
+    settle(page)
     page.get_by_label(why.METHOD, exact=True).click()
     page.get_by_role("option", name="Grad-CAM", exact=True).click()
     page.locator("#attribute-ask").click()
@@ -97,10 +99,16 @@ def test_tour_sets_the_page_in_six_steps(visit):
             at = page.locator('#lens [data-part="at"]')
             expect(at).to_contain_text(f"{pixel[0]}, {pixel[1]}", timeout=PATIENCE)
     expect(page.locator("#tour-next")).to_be_disabled()
+    open_tab(page, lens.NAME)
+    before = heat_of(page)
+    page.locator("#lens .frame.main").hover(position={"x": 20, "y": 20})
+    assert heat_of(page) != before
+    for value in ("distance", "entropy"):
+        expect(page.locator(f'#lens [data-stage="3"] [data-value="{value}"]')).not_to_be_empty()
 
 
 def test_link_restores_example_reach_pixel_and_tab(visit, address):
-    page = visit(viewport={"width": 1600, "height": 900})
+    page = visit()
     example = list(EXAMPLES)[2]
     query = f"?example={example}&model=nano&reach=window&window=8&x=100&y=60&tab=lens"
     page.goto(address + query)
@@ -112,11 +120,17 @@ def test_link_restores_example_reach_pixel_and_tab(visit, address):
     assert f"example={example}" in field.input_value()
 
 
-def test_report_is_downloaded(visit):
-    page = visit(viewport={"width": 1600, "height": 900})
+def test_report_answers_the_probe_with_the_network_off(visit, tmp_path):
+    page = visit()
     open_tab(page, share.TAB)
     with page.expect_download(timeout=PATIENCE) as download:
         page.locator("#share-report").click()
-    path = download.value.path()
     assert download.value.suggested_filename == "Portland_Head_Light.html"
-    assert b"Content-Security-Policy" in path.read_bytes()
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
+    page.context.set_offline(True)
+    page.goto(report.as_uri())
+    page.wait_for_selector("#lens [data-shown]", state="attached")
+    before = heat_of(page)
+    page.locator("#lens .frame.main").hover(position={"x": 20, "y": 20})
+    assert heat_of(page) != before

@@ -1,12 +1,13 @@
 """What harms a server or a command from outside: it says so, starts again, leaves nothing half.
 
-Downloads that break off and caches that rot are in test_weights.py.
+Downloads that break off and caches that rot are in test_hub.py, temporary files in test_scratch.py.
 """
 
 import contextlib
 import errno
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,14 +20,22 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from serving import ROOT, START_SECONDS, free_port, serving
+from endpoints import SHORT_SIDE, call_tool, data_url, mcp_session, photo
+from gradio_client import Client, handle_file
+from huggingface_hub import constants
+from processes import child, wait_for
+from serving import ROOT, free_port, serving
 from toy import Toy
 
-from ui import scratch, text
+import app
+from ui import logs, scratch, text
+from ui.shelf import ModelShelf
 from uniformer import segment
 from uniformer.files import replace_file
+from uniformer.weights import DATA, WeightsError
 
 UNREACHABLE = "http://127.0.0.1:9"
+KEPT_SECONDS = 5
 PHOTO = ROOT / "assets" / "examples" / "chelsea_cat.jpg"
 
 
@@ -34,29 +43,6 @@ PHOTO = ROOT / "assets" / "examples" / "chelsea_cat.jpg"
 def result():
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     return segment(noise, Toy())
-
-
-@contextlib.contextmanager
-def child(work):
-    """Run ``work`` in a copy of this process, which ends with it; yields its process id."""
-    number = os.fork()
-    if number == 0:
-        with contextlib.suppress(BaseException):
-            work()
-        os._exit(0)
-    try:
-        yield number
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(number, signal.SIGKILL)
-        os.waitpid(number, 0)
-
-
-def wait_for(condition, seconds=START_SECONDS):
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
 
 
 def visible(folder):
@@ -82,43 +68,6 @@ def test_killed_while_a_report_is_written_the_old_report_stays_whole(tmp_path):
     assert target.read_bytes() == b"old" * 1000
     replace_file(target, lambda file: file.write(b"new"))
     assert target.read_bytes() == b"new"
-
-
-def test_files_of_a_killed_server_go_at_the_next_start_and_those_of_a_living_one_stay(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-    def serve():
-        with scratch.private_folder() as folder:
-            (folder / "upload.jpg").write_bytes(b"private")
-            time.sleep(60)
-
-    def uploads():
-        return {path.parent for path in tmp_path.glob("*/upload.jpg")}
-
-    with child(serve):
-        wait_for(uploads)
-        (killed,) = uploads()
-        with scratch.private_folder() as living:
-            assert killed.exists()
-            (living / "upload.jpg").touch()
-            assert (living.stat().st_mode & 0o077) == 0
-    assert not living.exists()
-    with child(serve):
-        wait_for(lambda: uploads() - {killed})
-        with scratch.private_folder():
-            assert not killed.exists()
-            assert len(uploads()) == 1
-
-
-def test_temporary_files_are_made_in_the_private_folder():
-    before = tempfile.gettempdir()
-    with scratch.private_folder() as folder, tempfile.NamedTemporaryFile() as file:
-        assert Path(file.name).parent == folder
-        assert tempfile.mkdtemp().startswith(str(folder))
-    assert tempfile.gettempdir() == before
-    assert not folder.exists()
 
 
 # A disk that is full
@@ -167,12 +116,6 @@ def test_full_disk_is_one_sentence_on_the_command_line(tmp_path):
 # A server under way
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("faults"), "--log-level", "info") as server:
-        yield server
-
-
 def join(server, session):
     """Upload a photo and ask for its labels, as the page does, without waiting for them."""
     with PHOTO.open("rb") as file:
@@ -181,7 +124,8 @@ def join(server, session):
     photo = next(
         part["id"] for part in config["components"] if part["props"].get("elem_id") == "photo"
     )
-    event = next(entry for entry in config["dependencies"] if [photo, "input"] in entry["targets"])
+    events = [entry for entry in config["dependencies"] if [photo, "input"] in entry["targets"]]
+    (event,) = (entry for entry in events if entry["backend_fn"])
     given = {"path": upload.json()[0], "orig_name": "cat.jpg", "meta": {"_type": "gradio.FileData"}}
     data = [given if part == photo else None for part in event["inputs"]]
     asked = {"data": data, "fn_index": event["id"], "session_hash": session}
@@ -201,6 +145,17 @@ def upload_half(server):
     return connection
 
 
+@contextlib.contextmanager
+def limited(process, most):
+    """Let ``process`` write no file of more than ``most`` bytes, as on a disk that is full."""
+    soft, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def actions(server):
     lines = server.get("/metrics").text.splitlines()
     name = 'uniformer_lens_action_seconds_count{action="open_photo"'
@@ -208,41 +163,26 @@ def actions(server):
 
 
 def test_visitors_who_leave_in_the_middle_are_forgotten(server):
-    before = actions(server)
+    before, logged = actions(server), len(server.output.read_text())
     for _ in range(3):
         upload_half(server).close()
         session = uuid.uuid4().hex
         join(server, session)
         address = f"{server.url}/gradio_api/queue/data?session_hash={session}"
         with httpx.stream("GET", address, timeout=60) as events:
-            next(events.iter_lines())
+            next(line for line in events.iter_lines() if "process_starts" in line)
     wait_for(lambda: actions(server) > before)
     assert server.get("/healthz").is_success
     assert not [path for path in server.temporary.rglob("*") if "half" in path.name]
-    failures = [line for line in server.output.read_text().splitlines() if '"error"' in line]
-    assert not failures
+    assert '"error"' not in server.output.read_text()[logged:]
 
 
-def test_full_disk_on_the_server_is_one_sentence_and_it_lives_on(tmp_path):
-    with serving(tmp_path) as server:
-        hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)[1]
-        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (100_000, hard))
-        files = {"files": ("a.png", bytes(3 * 10**6))}
+def test_full_disk_on_the_server_is_one_sentence_and_it_lives_on(server):
+    files = {"files": ("a.png", bytes(3 * 10**6))}
+    with limited(server.process.pid, 100_000):
         answer = httpx.post(server.url + "/gradio_api/upload", files=files, timeout=60)
         assert (answer.status_code, answer.json()) == (507, {"detail": text.NO_ROOM})
-        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
-        assert httpx.post(server.url + "/gradio_api/upload", files=files, timeout=60).is_success
-
-
-def test_sigterm_during_work_ends_it_cleanly_with_every_file_gone(tmp_path):
-    with serving(tmp_path) as server:
-        join(server, "a")
-        half = upload_half(server)
-        assert list(server.temporary.iterdir())
-        assert server.stop(signal.SIGTERM) == 0
-        half.close()
-    assert not [path for path in server.temporary.rglob("*") if path.is_file()]
-    assert "Traceback" not in server.output.read_text()
+    assert httpx.post(server.url + "/gradio_api/upload", files=files, timeout=60).is_success
 
 
 def test_sigkill_leaves_a_port_and_a_folder_that_the_next_start_takes_over(tmp_path):
@@ -250,34 +190,88 @@ def test_sigkill_leaves_a_port_and_a_folder_that_the_next_start_takes_over(tmp_p
         assert server.stop(signal.SIGKILL) == -signal.SIGKILL
     (left,) = server.temporary.glob(f"{scratch.PREFIX}*")
     port = int(server.url.rpartition(":")[2])
-    with serving(tmp_path, port=port, HF_ENDPOINT=UNREACHABLE) as again:  # nano needs no Hub
+    keep = ("--store-seconds", str(KEPT_SECONDS))
+    with serving(tmp_path, *keep, port=port, HF_ENDPOINT=UNREACHABLE) as again:  # nano needs no Hub
         assert not left.exists()
-        assert again.get("/healthz").is_success
+        files_go_after_their_time(again, tmp_path)
+        sigterm_during_work_ends_it_with_every_file_gone(again)
+    assert "Traceback" not in again.output.read_text()
 
 
-def start(tmp_path, *flags):
-    """Start the app where no Hub answers and return how that ended."""
+def files_go_after_their_time(server, tmp_path):
+    """What a visitor and an agent sent and were given is there, and then it is not."""
+    file = photo(tmp_path)
+
+    def files():
+        return {path.name for path in server.temporary.rglob("*.png")}
+
+    sent = {"picture": handle_file(str(file)), "short_side": SHORT_SIDE}
+    Client(server.url, verbose=False, download_files=False).predict(**sent, api_name="/segment")
+    sent |= {"picture": data_url(file)}
+    answer = mcp_session(server.url, lambda session: call_tool(session, "segment", sent))
+    assert not answer.isError
+    assert files()
+    wait_for(lambda: not files(), 60)
+    assert server.get("/healthz").is_success
+
+
+def sigterm_during_work_ends_it_with_every_file_gone(server):
+    join(server, "a")
+    half = upload_half(server)
+    assert list(server.temporary.iterdir())
+    assert server.stop(signal.SIGTERM) == 0
+    half.close()
+    assert not [path for path in server.temporary.rglob("*") if path.is_file()]
+
+
+def test_a_model_whose_file_is_deleted_serves_on_and_is_one_sentence_once_it_is_not_loaded(
+    tmp_path,
+):
+    file = tmp_path / "mine.safetensors"
+    shutil.copy(DATA / "nano.safetensors", file)
+    shelf = ModelShelf({"nano": str(file)}, 1)
+    picture = np.zeros((24, 32, 3), np.uint8)
+    with shelf.borrow("nano", "global", 8) as model:
+        before = segment(picture, model, short_side=SHORT_SIDE)
+    file.unlink()
+    with shelf.borrow("nano", "global", 8) as model:
+        assert np.array_equal(segment(picture, model, short_side=SHORT_SIDE).labels, before.labels)
+    again = ModelShelf({"nano": str(file)}, 1)
+    with pytest.raises(WeightsError, match=r"mine\.safetensors"), again.borrow("nano", "global", 8):
+        pass
+    shutil.copy(DATA / "nano.safetensors", file)  # mended while the server runs
+    with again.borrow("nano", "global", 8) as model:
+        assert np.array_equal(segment(picture, model, short_side=SHORT_SIDE).labels, before.labels)
+
+
+@pytest.fixture
+def no_hub(tmp_path, monkeypatch):
+    """A machine that reaches no Hub and has no weights of it; its temporary files."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", constants.HF_HUB_OFFLINE)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(logs, "set_up", lambda level: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_start_offline_with_a_model_that_is_not_here_is_one_sentence(no_hub, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["app.py", "--offline", "--model", "small-upernet"])
+    assert app.main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("app.py: The weights of small-upernet could not be downloaded")
+    assert not list(no_hub.glob(f"{scratch.PREFIX}*"))
+
+
+@pytest.mark.slow  # the Hub's client tries for half a minute
+def test_start_while_the_hub_cannot_be_reached_ends_in_one_sentence(tmp_path):
     unreachable = {"HF_ENDPOINT": UNREACHABLE, "HF_HOME": str(tmp_path / "cache")}
-    return subprocess.run(
-        [sys.executable, "app.py", "--port", str(free_port()), *flags],
+    done = subprocess.run(
+        [sys.executable, "app.py", "--port", str(free_port()), "--model", "small-upernet"],
         cwd=ROOT,
         env={**os.environ, **unreachable, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
     )
-
-
-def test_start_offline_with_a_model_that_is_not_here_is_one_sentence(tmp_path):
-    done = start(tmp_path, "--offline", "--model", "small-upernet")
-    assert done.returncode == 1
-    assert done.stderr.startswith("app.py: The weights of small-upernet could not be downloaded")
-    assert len(done.stderr.splitlines()) == 1
-    assert not list(tmp_path.glob(f"{scratch.PREFIX}*"))
-
-
-@pytest.mark.slow  # the Hub's client tries for half a minute
-def test_start_while_the_hub_cannot_be_reached_ends_in_one_sentence(tmp_path):
-    done = start(tmp_path, "--model", "small-upernet")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("app.py: The weights of small-upernet could not")
     assert "Traceback" not in done.stderr

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import free_port, serving
+from serving import free_port
 
 ROOT = Path(__file__).parent.parent
 NEEDED = ("app.py", "uniformer", "analysis", "ui", "assets", "requirements.lock")
@@ -64,7 +64,29 @@ def test_filter_of_the_lock_leaves_out_torch_and_its_cuda_packages_only(stages):
     assert names(piped("grep", "-oE", grep)) == {"torch", "torchvision"}
 
 
-def test_health_check_tells_a_server_that_is_up_from_one_that_is_not(stages, tmp_path):
+@pytest.mark.parametrize("index", [None, "https://example.org/cpu"])
+def test_everything_is_installed_by_hash_but_torch_from_an_index_of_its_own(
+    stages, tmp_path, index
+):
+    """The command of the image, with a pip that only writes down what it is asked."""
+    run = next(rest for name, rest in stages[0] if name == "RUN" and "sed" in rest)
+    (tmp_path / "requirements.lock").write_text((ROOT / "requirements.lock").read_text())
+    pip, asked = tmp_path / "pip", tmp_path / "asked"
+    pip.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    pip.chmod(0o755)
+    paths = {"PATH": f"{tmp_path}:/usr/bin:/bin"} | ({"TORCH_INDEX_URL": index} if index else {})
+    subprocess.run(["sh", "-c", run], cwd=tmp_path, env=paths, check=True)
+    *torch, rest = asked.read_text().splitlines()
+    assert "--require-hashes" in rest
+    assert torch == ([f"install --no-cache-dir --index-url {index} -r torch.txt"] if index else [])
+
+
+def test_image_names_no_host_to_take_packages_from():
+    source = (ROOT / "Dockerfile").read_text()
+    assert set(re.findall(r"https?://([\w.-]+)", source)) == {"127.0.0.1"}
+
+
+def test_health_check_tells_a_server_that_is_up_from_one_that_is_not(stages, server):
     check = next(rest for name, rest in stages[-1] if name == "HEALTHCHECK")
     command = json.loads(check.partition("CMD ")[2])
     command[0] = sys.executable
@@ -74,8 +96,7 @@ def test_health_check_tells_a_server_that_is_up_from_one_that_is_not(stages, tmp
         return subprocess.run(command, env=environment, capture_output=True).returncode == 0
 
     assert not healthy(free_port())
-    with serving(tmp_path) as server:
-        assert healthy(server.url.rpartition(":")[2])
+    assert healthy(server.url.rpartition(":")[2])
 
 
 def test_image_sets_only_settings_that_exist(stages):

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 
+import httpx
 import pytest
 from endpoints import SHORT_SIDE, call_tool, data_url, endpoints, mcp_session, photo
 from PIL import Image
@@ -29,7 +30,12 @@ def call(url, tool, **given):
 
 def test_tools_are_the_endpoints_and_every_argument_is_explained(url):
     tools = {t.name: t for t in mcp_session(url, lambda session: session.list_tools()).tools}
-    assert set(tools) == {"models", "segment", *(name.replace("-", "_") for name in QUESTIONS)}
+    assert set(tools) == {
+        "models",
+        "segment",
+        "report",
+        *(name.replace("-", "_") for name in QUESTIONS),
+    }
     for tool in tools.values():
         assert tool.description
         assert ":class:" not in tool.description
@@ -56,6 +62,35 @@ def test_a_pixel_is_probed(url, address):
     assert not answer.isError
     assert json.loads(answer.content[0].text)["question"] == "probe"
     assert any(part.type == "image" for part in answer.content)
+
+
+NAMED = {
+    "profile": {},
+    "receptive_field": {"x": 9, "y": 5, "probes": 1},
+    "attribute": {"x": 9, "y": 5, "method": "grad-cam"},
+    "what_if": {"kind": "hide-segment", "x": 9, "y": 5},
+    "compare": {"other_reach": "window"},
+}
+
+
+@pytest.mark.parametrize("tool", NAMED)
+def test_a_question_is_answered_with_a_figure(url, address, tool):
+    answer = call(url, tool, picture=address, short_side=SHORT_SIDE, **NAMED[tool])
+    assert not answer.isError, answer.content
+    found = json.loads(answer.content[0].text)
+    assert found["question"] == tool.replace("_", "-")
+    assert found["settings"]["parameters"]["short_side"] == SHORT_SIDE
+    assert any(part.type == "image" for part in answer.content)
+
+
+def test_models_are_listed_and_a_report_is_at_an_address(url, address):
+    listed = json.loads(call(url, "models").content[0].text)["models"]
+    assert listed[0]["name"] == "nano"
+    answer = call(url, "report", picture=address, short_side=SHORT_SIDE)
+    assert json.loads(answer.content[0].text)["table"]
+    page = httpx.get(answer.content[1].text)
+    assert page.headers["content-disposition"].startswith("attachment")
+    assert "<!doctype html>" in page.text[:100].lower()
 
 
 def test_a_client_that_wants_no_progress_gets_all_of_it_as_one_text(url, address):

@@ -6,12 +6,15 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import gradio as gr
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from serving import serving
 
 from ui import logs, metrics
+from ui.server import launch_options
+from ui.settings import Settings
 
 AUTH = ("ann", "s3:cret")
 KINDS = {"upload": "multipart/form-data; boundary=x", "queue/join": "application/json"}
@@ -25,10 +28,15 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("locked")
-    with serving(folder, UNIFORMER_LENS_AUTH=":".join(AUTH)) as server:
-        yield server
+def locked():
+    """The address of a page behind a password, with nothing on it."""
+    with gr.Blocks(analytics_enabled=False) as page:
+        gr.Markdown("Nothing")
+    options = launch_options(page, Settings(auth=":".join(AUTH)))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **options)
+    with httpx.Client(base_url=url) as visitor:
+        yield visitor
+    page.close(verbose=False)
 
 
 @pytest.fixture
@@ -143,7 +151,7 @@ def test_password_guards_the_page_and_the_figures_but_not_health(locked):
     assert locked.get("/metrics", auth=(AUTH[0], "guess")).status_code == 401
     assert locked.get("/metrics", auth=AUTH).is_success
     data = {"username": AUTH[0], "password": AUTH[1]}
-    with httpx.Client(base_url=locked.url) as visitor:
+    with httpx.Client(base_url=locked.base_url) as visitor:
         assert visitor.post("/login", data=data).is_success
         assert visitor.get("/config").is_success
 

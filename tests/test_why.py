@@ -48,7 +48,8 @@ def test_every_method_can_be_chosen_and_says_how_it_misleads():
     assert [name for _, name in why.method_choices()] == list(METHOD_NAMES)
     for name in METHOD_NAMES:
         says, grade = why.method_words(name)
-        assert len(says) == 3 and all(sentence.endswith(".") for sentence in says)
+        assert len(says) == 3
+        assert all(sentence.endswith(".") for sentence in says)
         assert grade
 
 

@@ -13,6 +13,8 @@ from ui.snippets import command_snippet, python_snippet
 from ui.words import questions as words
 
 ROWS_SHOWN = 60
+ROWS_OPEN = 12
+"""Tables of no more rows are shown at once, longer ones when they are opened."""
 ITEMS_SHOWN = 8
 SCREEN_SCALE = 0.75
 """Of a figure's pixels on the screen: sharper than one to one, and of a size to be read."""
@@ -38,8 +40,8 @@ def _card(found: Found, at: int) -> str:
     grade = content["grade"]
     return (
         f'<article class="answer" data-answer="{html.escape(content["question"])}">'
-        f'<h3>{title}</h3><p class="of">{_made_by(content["settings"])}</p>'
-        f'<p class="says">{_badge(grade)} {sentence}</p>'
+        f'<h3 lang="en">{title}</h3><p class="of">{_made_by(content["settings"])}</p>'
+        f'<p class="says">{_badge(grade)} <span lang="en">{sentence}</span></p>'
         f'<div class="figure-frame" tabindex="0" role="group" aria-label="{words.FIGURE}">'
         f'<img src="data:image/png;base64,{picture}" alt="{title}. {sentence}" '
         f'style="--natural: {width}px"></div>'
@@ -149,7 +151,8 @@ def _table(name: str, rows: list[dict[str, Any]]) -> str:
     if len(rows) > ROWS_SHOWN:
         more = f'<p class="note">{words.ROWS.format(shown=ROWS_SHOWN, all=len(rows))}</p>'
     summary = f"<summary>{title} <small>{len(rows)}</small></summary>"
-    return f"<details>{summary}{_grid(name, rows)}{more}</details>"
+    shown = " open" if len(rows) <= ROWS_OPEN else ""
+    return f"<details{shown}>{summary}{_grid(name, rows)}{more}</details>"
 
 
 def _grid(name: str, rows: list[dict[str, Any]]) -> str:

@@ -10,7 +10,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from analysis.answer import FORMATS, Answer
 from analysis.progress import Progress
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
-from ui import metrics
+from ui import metrics, work
 from ui.handlers import Handlers
+from ui.one_thread import on_one_thread
 from ui.selection import Selection
 from ui.take_away import file_stem
 from ui.words import questions as words
@@ -53,8 +55,8 @@ class Found:
 def run(handlers: Handlers, question: Question) -> Iterator[Progress | Found]:
     """Yield the progress, and last what was found; close it between two steps to stop the work.
 
-    ``short_side`` is that of the result unless given. The model is lent while this runs. Raises
-    ``ValueError`` with one sentence for the visitor.
+    ``short_side`` is that of the result unless given. The work has a thread of its own, to which
+    the model is lent while it runs. Raises ``ValueError`` with one sentence for the visitor.
     """
     ask = QUESTIONS.get(question.name)
     if ask is None:
@@ -65,17 +67,7 @@ def run(handlers: Handlers, question: Question) -> Iterator[Progress | Found]:
         parameters.setdefault("short_side", held.result.settings["short_side"])
     folder = held.folder / "answers" / _digest(question.name, parameters)
     if not folder.exists():
-        with metrics.measured(f"ask {question.name}"):
-            answer = None
-            with handlers.original(question.selection) as model:
-                for step in ask(model, held.result.picture, **parameters):
-                    if isinstance(step, Answer):
-                        answer = step
-                        break
-                    yield step
-            if answer is None:
-                raise RuntimeError(f"The question {question.name} ended without an answer.")
-            _write(answer, folder, f"{file_stem(held.subject.title)}.{question.name}")
+        yield from on_one_thread(lambda: _answer(handlers, question, parameters, folder))
     yield read(folder)
 
 
@@ -107,6 +99,23 @@ def pixel_of(handlers: Handlers, selection: Selection) -> tuple[int, int]:
         return selection.pixel
     height, width = handlers.held(selection).result.labels.shape
     return width // 2, height // 2
+
+
+def _answer(
+    handlers: Handlers, question: Question, parameters: dict[str, Any], folder: Path
+) -> Generator[Progress, None, None]:
+    """Yield the progress of a question; when it ends, its answer is in ``folder``."""
+    held, answer = handlers.held(question.selection), None
+    with metrics.measured(f"ask {question.name}"):
+        with handlers.original(question.selection) as model:
+            asked = work.answer(question.name, model, held.result.picture, parameters)
+            with closing(asked) as steps:
+                for step in steps:
+                    if isinstance(step, Answer):
+                        answer = step
+                    else:
+                        yield step
+        _write(answer, folder, f"{file_stem(held.subject.title)}.{question.name}")
 
 
 def _digest(name: str, parameters: dict[str, Any]) -> str:

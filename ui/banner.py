@@ -28,28 +28,29 @@ class Banner:
         self._handlers = handlers
         self._now = session.selection
         self.fetched = gr.State(None)
+        self._downloads: list[Any] = []
         with gr.Row(elem_id="weights"):
             self.line = gr.HTML(
                 standing(handlers, session.first), elem_id="weights-line", apply_default_css=False
             )
-            self._stop = gr.Button(words.STOP, visible=False, scale=0, elem_id="weights-stop")
+            # Shown by the style sheet as long as the line has a progress bar.
+            self._stop = gr.Button(words.STOP, scale=0, elem_id="weights-stop")
         quiet = {"show_progress": "hidden", **LIGHT}
         self._now.change(lambda now: standing(handlers, now), self._now, self.line, **quiet)
 
     def fetch_on(self, listen: Callable[..., Any], model: gr.Dropdown) -> Any:
         """Fetch the weights of the chosen model on an event, and return what may come ``then``."""
-        outputs = [self.line, self._stop, self.fetched]
+        outputs = [self.line, self.fetched]
 
         def work(now: Selection, name: str) -> Iterator[list[Any]]:
             if name in ("", now.model):  # the same, or the page itself set it back
-                yield [gr.skip(), gr.skip(), None]
+                yield [gr.skip(), None]
                 return
             if self._handlers.shelf.is_at_hand(name):
-                yield [gr.skip(), gr.skip(), name]
+                yield [gr.skip(), name]
                 return
             for line, here in fetch_lines(name):
-                stoppable = gr.Button(visible=line.startswith(DOWNLOAD))
-                yield [line, stoppable, name if here else None]
+                yield [line, name if here else None]
 
         download = listen(
             work,
@@ -61,24 +62,21 @@ class Banner:
             concurrency_limit=2,
             api_visibility="private",
         )
-        self._stop.click(
-            lambda now: [
-                note_line(common.CANCELLED) + standing(self._handlers, now),
-                gr.Button(visible=False),
-                None,
-            ],
-            self._now,
-            outputs,
-            cancels=[download],
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        self._downloads.append(download)
         return download
 
-
-DOWNLOAD = '<p class="progress"'
-"""How a line begins while there is something to stop."""
+    def wire(self, session: Session) -> None:
+        """Have the button stop every download; call it when all tabs are built."""
+        stopped = self._stop.click(
+            None, cancels=self._downloads, queue=False, show_progress="hidden"
+        ).then(  # later than the last word of what was stopped
+            lambda now: [note_line(common.CANCELLED) + standing(self._handlers, now), None],
+            self._now,
+            [self.line, self.fetched],
+            show_progress="hidden",
+            **LIGHT,
+        )
+        session.made.append(stopped)
 
 
 def fetch_lines(name: str) -> Iterator[tuple[str, bool]]:

@@ -48,7 +48,6 @@ def wire(controls: Controls, handlers: Handlers, session: Session) -> None:
         "show_progress": "minimal",
         "show_progress_on": session.outputs,
         "trigger_mode": "always_last",
-        "cancels": session.running,
         **HEAVY,
     }
 
@@ -60,24 +59,29 @@ def wire(controls: Controls, handlers: Handlers, session: Session) -> None:
     def pick(now: Selection, event: gr.EventData) -> list[Any]:
         return _answer(now, lambda: handlers.open_example(now, event.name))
 
-    def change_model(now: Selection, name: str) -> list[Any]:
-        if name == now.model:  # the page itself set it back
-            return nothing
-        return _answer(now, lambda: handlers.change_model(now, name))
+    def change_model(now: Selection, fetched: str | None) -> list[Any]:
+        if fetched is None:  # which the banner told, or the page itself set it back
+            return [gr.skip(), gr.skip(), gr.skip(), *_settings(now)]
+        return _answer(now, lambda: handlers.change_model(now, fetched))
 
     def change_reach(now: Selection, reach: Reach, window_size: int) -> list[Any]:
         return _answer(now, lambda: handlers.change_reach(now, reach, window_size))
 
+    local = [parts.reach.input, parts.window.input]
+    asked = [parts.photo.input, parts.examples.pick, parts.model.change, *local]
+    session.stop_work_on(asked)
     # preprocess=False: Gradio would open the picture itself and fail in its own words.
     photo = parts.photo.input(open_photo, [now, parts.photo], preprocess=False, **heavy)
     # Emptied once read, whatever came of it: the tabs show the picture, some formats only there.
     photo.then(lambda: None, outputs=parts.photo, **LIGHT)
-    local = [parts.reach.input, parts.window.input]
+    # change, not input or select: those fire twice by mouse, or never by keyboard.
+    download = session.banner.fetch_on(parts.model.change, parts.model)
+    session.banner.wire(session)
+    after = {name: value for name, value in heavy.items() if name != "trigger_mode"}
     for event in (
         photo,
         parts.examples.pick(pick, now, **heavy),
-        # change, not input or select: those fire twice by mouse, or never by keyboard.
-        parts.model.change(change_model, [now, parts.model], **heavy),
+        download.then(change_model, [now, session.banner.fetched], **after),
         gr.on(local, change_reach, [now, parts.reach, parts.window], **heavy),
     ):
         session.refill_after(event)

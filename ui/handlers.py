@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import Trace, trace
-from ui import lens_payload, metrics, text
+from ui import lens_payload, metrics, text, work
 from ui.examples import EXAMPLES
 from ui.payload import view_payload
 from ui.selection import Selection
@@ -24,7 +24,6 @@ from ui.shelf import ModelShelf
 from ui.store import Held, ResultStore, Subject
 from ui.take_away import write_file
 from ui.uploads import open_upload
-from uniformer import segment
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
 from uniformer.pictures import PictureSource, open_picture
@@ -154,6 +153,10 @@ class Handlers:
         self._store.keep_trace(selection.key, traced)
         return traced
 
+    def forget_old(self) -> None:
+        """Remove the results that nobody has looked at for as long as they are kept."""
+        self._store.forget_old()
+
     @contextmanager
     def original(self, selection: Selection) -> Iterator[Segmenter]:
         """Lend the model behind a result, not optimized and in its reach, to one user at a time."""
@@ -179,7 +182,7 @@ class Handlers:
     ) -> Answer:
         with self.shelf.borrow(selection.model, selection.reach, selection.window_size) as model:
             start = time.perf_counter()
-            result = segment(picture, model)
+            (result,) = work.label(model, picture)
             seconds = time.perf_counter() - start
         key = self._store.put(subject, result, seconds, pinned=pinned)
         return Answer(replace(selection, key=key), subject.example)

@@ -59,10 +59,11 @@ def place_line(handlers: Handlers, selection: Selection) -> str:
     return note_line(words.place(x, y, name, selection.pixel is not None))
 
 
-def panel_intro(says: str, grade: str) -> gr.HTML:
-    """Add the sentence on what a panel shows and does not, with the ``grade`` of its evidence."""
+def panel_intro(title: str, says: str, grade: str) -> gr.HTML:
+    """Add what a panel is about, what it shows and does not, and the ``grade`` of its evidence."""
     return gr.HTML(
-        f'<p class="says">{html.escape(says)} <span class="grade">{html.escape(grade)}</span></p>',
+        f'<h2>{html.escape(title)}</h2><p class="says">{html.escape(says)} '
+        f'<span class="grade">{html.escape(grade)}</span></p>',
         apply_default_css=False,
         elem_classes="panel-intro",
     )
@@ -106,13 +107,16 @@ class AnswerView:
     ) -> None:
         """Ask what ``ask(selection, *values of inputs)`` returns whenever the button is pressed."""
         now, buttons = session.selection, [self.button, self.cancel]
+        at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
         def work(now: Selection, *values: Any) -> Iterator[list[Any]]:
             for status, found in steps(handlers, lambda: ask(now, *values)):
                 yield [status, found, now]
 
         def show(now: Selection, about: Selection | None, found: Answers | None) -> list[Any]:
-            if found is None:
+            if found is None:  # stopped before its end
+                return [note_line(words.CANCELLED), gr.skip(), *_buttons(False)]
+            if not found:
                 return [gr.skip(), gr.skip(), *_buttons(False)]
             if about.key != now.key:
                 return [note_line(words.OUTDATED), "", *_buttons(False)]
@@ -122,9 +126,7 @@ class AnswerView:
         begun = self.button.click(
             lambda: [progress_line(words.WAITING, None), None, *_buttons(True)],
             outputs=[self.status, self.found, *buttons],
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
+            **at_once,
         )
         working = begun.then(
             work,
@@ -141,14 +143,12 @@ class AnswerView:
             show_progress="hidden",
             **LIGHT,
         )
+        # The page tells why by itself, such as a full queue.
+        working.failure(lambda: ["", *_buttons(False)], outputs=[self.status, *buttons], **at_once)
         session.running.append(working)
+        # The buttons wait for the end of the work: one who cancels too early can do it again.
         self.cancel.click(
-            lambda: [note_line(words.CANCELLED), None, *_buttons(False)],
-            outputs=[self.status, self.found, *buttons],
-            cancels=[working],
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
+            lambda: note_line(words.CANCELLED), outputs=self.status, cancels=[working], **at_once
         )
         self._wire_files(session)
 
@@ -165,14 +165,14 @@ class AnswerView:
 def steps(
     handlers: Handlers, ask: Callable[[], Question | Sequence[Question]]
 ) -> Iterator[tuple[str, Answers | None]]:
-    """Yield the status line as HTML with nothing, and last with the answers, if all were found.
+    """Yield the status line as HTML with None, and last with the answers: none if one failed.
 
     What goes wrong becomes one sentence. Closing it stops the work.
     """
     yield progress_line(words.STARTED, None), None
     asked, sentence = attempt(ask)
     if sentence:
-        yield sentence, None
+        yield sentence, ()
         return
     questions = (asked,) if isinstance(asked, Question) else tuple(asked)
     answers: list[Found] = []
@@ -183,7 +183,7 @@ def steps(
             while True:
                 step, sentence = attempt(lambda: next(work))
                 if sentence:
-                    yield sentence, None
+                    yield sentence, ()
                     return
                 if isinstance(step, Found):
                     answers.append(step)

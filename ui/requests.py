@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -19,7 +20,11 @@ LOG = logging.getLogger(__name__)
 ENVELOPE_BYTES = 2**16
 """What a request may have beyond the file it carries."""
 
+BUSY = "This server is busy and its queue is full: please try again in a minute."
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+CALL = re.compile(r".*/gradio_api/call/(?:v2/)?([^/]+)(?:/.*)?")
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -99,6 +104,32 @@ class BodyLimit:
         await self._app(scope, count, answer)
         if refused:
             await JSONResponse({"detail": self._sentence}, 413)(scope, receive, send)
+
+
+class NamedOnly:
+    """Lets programs call the endpoints called ``names`` only, not the events of the page.
+
+    Gradio marks those as private, and hides them, but answers whoever knows what they are called.
+    """
+
+    def __init__(self, app: App, names: Collection[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass the request on unless it calls something else."""
+        called = CALL.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if called and called[1] not in self._names:
+            await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def tell_busy(request: Request, error: HTTPException) -> Response:
+    """Answer a request that could not wait, as there was no place left in the queue."""
+    full = "queue is full" in str(error.detail).lower()
+    content = {"detail": BUSY if full else error.detail}
+    return JSONResponse(content, 503, headers={"Retry-After": "60"})
 
 
 async def tell_failure(request: Request, error: OSError) -> Response:

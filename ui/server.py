@@ -7,22 +7,35 @@ import secrets
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi.routing import APIRoute
+from gradio import mcp
+from gradio.utils import get_upload_folder
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ui import logs, metrics
+from ui.cleaning import remove_old
+from ui.downloads import bound_downloads
+from ui.handlers import Handlers
+from ui.heap import give_back, limit_arenas
 from ui.page import build, launch
-from ui.requests import BodyLimit, RequestLog, tell_failure
+from ui.requests import BodyLimit, NamedOnly, RequestLog, tell_busy, tell_failure
 from ui.scratch import private_folder
 from ui.settings import Settings
 from uniformer.runtime import go_offline, set_threads
 
 Answer = Callable[..., Awaitable[Response]]
+
+CLOSED = ("/gradio_api/process_recording",)
+"""What Gradio offers and this page has no use for: it keeps files and runs another program."""
+
+ROUND_SECONDS, ROUNDS = 60, 4
+"""How often old files are looked for: so often in the time that they are kept, or more often."""
 
 
 def serve(settings: Settings) -> None:
@@ -32,16 +45,24 @@ def serve(settings: Settings) -> None:
     Raises ``ValueError`` for a model, device or weights that cannot be used and ``OSError`` when
     the port is taken.
     """
+    limit_arenas()
     logs.set_up(settings.log_level)
     if settings.offline:
         go_offline()
     if settings.threads is not None:
         set_threads(settings.threads)
+    bound_downloads(settings.upload_bytes)
     with private_folder():
-        page = build(settings)
+        files = Path(get_upload_folder())
+        mcp.DEFAULT_TEMP_DIR = str(files)  # not where it was when Gradio was imported
+        handlers = Handlers(settings)
+        page = build(settings, handlers)
         stop = _signalled()
         launch(page, prevent_thread_lock=True, **launch_options(page, settings))
-        stop.wait()
+        while not stop.wait(min(ROUND_SECONDS, settings.store_seconds / ROUNDS)):
+            remove_old(files, settings.store_seconds)
+            handlers.forget_old()
+            give_back()
         page.close(verbose=False)
 
 
@@ -52,7 +73,13 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
     password where it has one, both beside the page.
     """
     routes = [_route("/healthz", _healthz), _route("/metrics", _metrics(page, settings.auth))]
-    guards = [Middleware(RequestLog), Middleware(BodyLimit, max_bytes=settings.upload_bytes)]
+    routes += [_route(path, _closed, "POST") for path in CLOSED]
+    public = {fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"}
+    guards = [
+        Middleware(RequestLog),
+        Middleware(NamedOnly, names=public),
+        Middleware(BodyLimit, max_bytes=settings.upload_bytes),
+    ]
     return {
         "server_name": settings.host,
         "server_port": settings.port,
@@ -64,7 +91,7 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
         "app_kwargs": {
             "routes": routes,
             "middleware": guards,
-            "exception_handlers": {OSError: tell_failure},
+            "exception_handlers": {OSError: tell_failure, 503: tell_busy},
         },
     }
 
@@ -82,8 +109,13 @@ def _signalled() -> threading.Event:
     return stop
 
 
-def _route(path: str, answer: Answer) -> APIRoute:
-    return APIRoute(path, answer, include_in_schema=False, response_model=None)
+def _route(path: str, answer: Answer, method: str = "GET") -> APIRoute:
+    options = {"include_in_schema": False, "response_model": None}
+    return APIRoute(path, answer, methods=[method], **options)
+
+
+async def _closed() -> Response:
+    return JSONResponse({"detail": "Not Found"}, 404)
 
 
 async def _healthz() -> Response:

@@ -54,7 +54,8 @@ class Session:
     ``first`` is the selection the page opens with, in the tab called ``open_tab``. ``running``
     collects the events of long work, which asking for a new result stops; ``made`` those of tabs
     that may make a new result, after which controls and open tab are brought up to date. ``lens``
-    is the component with the probe, once its tab is built.
+    is the component with the probe, once its tab is built, and ``banner`` the
+    :class:`ui.banner.Banner` above the tabs.
     """
 
     def __init__(self, first: Selection, open_tab: str) -> None:
@@ -67,6 +68,7 @@ class Session:
         self.running: list[Any] = []
         self.made: list[Any] = []
         self.lens: Any = None
+        self.banner: Any = None
 
     @property
     def outputs(self) -> list[Any]:
@@ -98,6 +100,15 @@ class Session:
             show_progress_on=outputs,
             **HEAVY,
         )
+
+    def stop_work_on(self, listeners: list[Any]) -> None:
+        """Stop all ``running`` work at once on these events; call it when all tabs are built.
+
+        The page handles the events of one trigger one after the other, and one that asks for a
+        result waits for the model that the work keeps: this must be wired before it.
+        """
+        for listen in listeners:
+            listen(None, cancels=self.running, queue=False, show_progress="hidden")
 
     def refill_after(self, event: Any) -> None:
         """Bring the open tab up to date after ``event``, which may have made a new result.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import tempfile
@@ -78,8 +79,8 @@ class ResultStore:
         """Keep a result and return its key."""
         key = secrets.token_urlsafe(16)
         folder = Path(self._root.name) / key
-        folder.mkdir()
         with self._lock:
+            folder.mkdir()
             self._held[key] = Held(subject, result, seconds, folder, pinned)
             self._forget(keep=key)
         return key
@@ -94,6 +95,16 @@ class ResultStore:
             held.last_used = time.monotonic()
             self._held.move_to_end(key)
             return held
+
+    def forget_old(self) -> None:
+        """Remove what nobody has used for as long as results are kept, though nobody asks."""
+        with self._lock:
+            self._forget(keep=None)
+            for folder in Path(self._root.name).iterdir():
+                # Work that was under way when its result went has written into a folder of its own.
+                with contextlib.suppress(FileNotFoundError):
+                    if folder.name not in self._held and self._is_old(folder):
+                        shutil.rmtree(folder, ignore_errors=True)
 
     def usage(self) -> tuple[int, int]:
         """Return how many results are held, and their bytes."""
@@ -113,6 +124,9 @@ class ResultStore:
             for held in self._held.values():
                 if held.trace is not None and held.trace.model is model:
                     held.trace = None
+
+    def _is_old(self, folder: Path) -> bool:
+        return time.time() - folder.stat().st_ctime > self._max_seconds
 
     def _forget(self, keep: str | None) -> None:
         oldest = time.monotonic() - self._max_seconds

@@ -58,6 +58,7 @@ GRADIO = (
     "Code input container",
     "Gradio footer navigation",
     "common.complete",
+    "In queue: {at} of {count}",
 )
 
 LABELLED_IN = "labelled in {seconds} s"

@@ -7,11 +7,13 @@ import torch
 
 from training.augment import LABEL_STRIDE, random_crop
 from training.batches import Batches
+from training.bias import fit_bias
 from training.config import RunConfig
 from training.data import Example
 from training.losses import partial_cross_entropy
 from training.sampling import Sampler, class_weights
 from uniformer.classes import class_set
+from uniformer.factory import find_config
 
 PLAIN = RunConfig(scale=(1.0, 1.0), aspect=1.0, rotation=0.0, color=0.0)
 
@@ -133,7 +135,7 @@ class Undecided(torch.nn.Module):
 def test_bias_of_a_model_that_sees_nothing_is_the_log_of_the_natural_shares():
     labels = np.full((64, 64), 255, np.uint8)
     labels[:32], labels[32:48] = 0, 1  # two pixels of class 0 for one of class 1, none of class 2
-    examples = [Example("s_0", np.zeros((64, 64, 3), np.uint8), labels)]
+    examples = [Example("s_0", np.zeros((64, 64, 3), np.uint8), labels)] * 30
     found = fit_bias(Undecided(), examples)
     assert (found[0] - found[1]).item() == pytest.approx(np.log(2), abs=0.1)
     assert found[2] < found[1] - 2

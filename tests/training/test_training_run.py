@@ -121,6 +121,17 @@ def test_exported_file_is_fp16_and_its_card_has_its_sha256(data, tmp_path):
             torch.testing.assert_close(value, averaged[name], rtol=1e-3, atol=1e-6)
 
 
+def test_fitted_bias_is_all_that_changes_in_what_is_exported(data, tmp_path):
+    trainer(data, tmp_path / "run").save()
+    plain, fitted = (
+        read_state_dict(export(tmp_path / "run", data, tmp_path / "out.safetensors", fit=fit)[0])
+        for fit in (False, True)
+    )
+    changed = [name for name in plain if not torch.equal(plain[name], fitted[name])]
+    assert changed == ["decode_head.conv_seg.bias"]
+    assert json.loads((tmp_path / "out.safetensors.json").read_text())["training"]["bias_fitted"]
+
+
 def test_weights_for_other_classes_give_all_but_their_classifier(data, tmp_path):
     run = trainer(data, tmp_path / "run")
     run.save()

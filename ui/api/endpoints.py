@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,18 @@ from gradio_client.utils import is_file_obj_with_meta
 from analysis.answer import finish
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import Parameter, parameters_of
-from ui import metrics, text
+from analysis.report.page import Caption
+from ui import metrics, text, work
 from ui.api.signatures import check, make_endpoint
+from ui.requests import NO_ROOM
 from ui.session import HEAVY
 from ui.settings import Settings
 from ui.shelf import ModelShelf
 from ui.take_away import file_stem
-from uniformer import segment
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES
 from uniformer.factory import find_config
+from uniformer.files import replace_file
 from uniformer.pictures import open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.weights import WeightsError
@@ -61,7 +64,7 @@ LOG = logging.getLogger(__name__)
 
 
 def add(shelf: ModelShelf, settings: Settings) -> None:
-    """Add /models, /segment and an endpoint per question to the page that is being built.
+    """Add /models, /segment, /report and an endpoint per question to the page being built.
 
     They share the models of ``shelf``, and the queue in front of them, with the page.
     """
@@ -70,8 +73,11 @@ def add(shelf: ModelShelf, settings: Settings) -> None:
     gr.api(listed, api_name="models", queue=False)
     public = {**HEAVY, "api_visibility": "public"}
     labelled = [JSON, *((gr.FileData, words) for words in SEGMENT_FILES.values())]
-    endpoint = make_endpoint("segment", SEGMENT, api.common(SHORT_SIDE), labelled, api.segment)
+    common = api.common(SHORT_SIDE)
+    endpoint = make_endpoint("segment", SEGMENT, common, labelled, api.segment)
     gr.api(endpoint, api_name="segment", **public)
+    endpoint = make_endpoint("report", REPORT, common, REPORTED, api.report)
+    gr.api(endpoint, api_name="report", **public)
     for question, ask in QUESTIONS.items():
         name = question.replace("-", "_")
         own = parameters_of(ask)
@@ -104,6 +110,13 @@ ANSWER = [
     (gr.FileData, "NPZ: the arrays behind the figure"),
     (list[gr.FileData], "CSV: the tables"),
 ]
+
+REPORT = """Write an interactive report about a picture: one HTML file that needs no server.
+
+It has the labels, a legend, and a lens that shows for every pixel what it attended to. The JSON is
+like that of segment: shares and mean_confidence from 0 to 1, sizes in pixels."""
+
+REPORTED = [JSON, (gr.FileData, "HTML: the report, for a browser; it asks for nothing outside it")]
 
 SHORT_SIDE = Parameter(
     "short_side",
@@ -140,33 +153,47 @@ class _Api:
         """Label a picture."""
         return _answered("segment", lambda: self._segment(picture, given))
 
+    def report(self, picture: Any, **given: Any) -> tuple[Any, ...]:
+        """Write the interactive report of a picture."""
+        return _answered("report", lambda: self._report(picture, given))
+
     def ask(self, question: str, picture: Any, **given: Any) -> tuple[Any, ...]:
         """Ask a question about a picture."""
         return _answered(question, lambda: self._ask(question, picture, given))
 
     def _segment(self, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
-        place, _ = self._sorted(given, [SHORT_SIDE])
+        place, values = self._sorted(given, [SHORT_SIDE])
         pixels = read_picture(picture, self._max_pixels)
         with self._shelf.borrow(*place) as model:
-            result = segment(pixels, model, short_side=given["short_side"])
+            (result,) = work.label(model, pixels, values["short_side"])
         files = result.save(_new_folder(), _stem(picture), tuple(SEGMENT_FILES))
         described = json.dumps(result.describe(), indent=2, ensure_ascii=False)
         return described, *map(_file, files)
 
     def _ask(self, question: str, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
-        ask = QUESTIONS[question]
-        place, values = self._sorted(given, parameters_of(ask))
-        if (values.get("short_side") or 0) > QUESTION_SHORT_SIDE:
-            raise ValueError(f"short_side may be at most {QUESTION_SHORT_SIDE} for a question.")
-        for name, most in QUESTION_COUNTS.items():
-            if values.get(name, 0) > most:
-                raise ValueError(f"{name} may be at most {most}.")
+        place, values = self._sorted(given, parameters_of(QUESTIONS[question]))
+        _bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
-        with self._shelf.borrow_original(*place) as model:
-            answer = finish(ask(model, pixels, **values), _time_limit(QUESTION_SECONDS))
+        with (
+            self._shelf.borrow_original(*place) as model,
+            closing(work.answer(question, model, pixels, values)) as steps,
+        ):
+            answer = finish(steps, _time_limit(QUESTION_SECONDS))
         stem = f"{_stem(picture)}.{question}"
         figure, arrays, *tables = answer.save(_new_folder(), stem, ("png", "npz", "csv"))
         return answer.to_json(), _file(figure), _file(arrays), [_file(table) for table in tables]
+
+    def _report(self, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
+        place, values = self._sorted(given, [SHORT_SIDE])
+        _bound(values)
+        pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
+        stem = _stem(picture)
+        with self._shelf.borrow_original(*place) as model:
+            ((described, page),) = work.report(model, pixels, Caption(stem), values["short_side"])
+        folder = _new_folder()
+        folder.mkdir(parents=True)
+        file = replace_file(folder / f"{stem}.html", lambda file: file.write(page.encode()))
+        return described, _file(file)
 
     def _sorted(
         self, given: dict[str, Any], own: Sequence[Parameter]
@@ -185,6 +212,15 @@ class _Api:
             config.window_size if window_size is None else window_size,
         )
         return place, values
+
+
+def _bound(values: dict[str, Any]) -> None:
+    """Refuse values that would take too long; :func:`check` has seen their types."""
+    if (values.get("short_side") or 0) > QUESTION_SHORT_SIDE:
+        raise ValueError(f"short_side may be at most {QUESTION_SHORT_SIDE} for a question.")
+    for name, most in QUESTION_COUNTS.items():
+        if values.get(name, 0) > most:
+            raise ValueError(f"{name} may be at most {most}.")
 
 
 def read_picture(given: Any, max_pixels: int) -> np.ndarray:
@@ -217,9 +253,10 @@ def _answered(name: str, work: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]
         sentence = NO_WEIGHTS
     except ValueError as error:
         sentence = " ".join(str(error).split())
-    except Exception:
+    except Exception as error:
         LOG.exception("An endpoint failed.")
-        sentence = text.SERVER_FAILED
+        full = getattr(error, "errno", None) in NO_ROOM
+        sentence = text.NO_ROOM if full else text.SERVER_FAILED
     raise gr.Error(sentence, print_exception=False)
 
 

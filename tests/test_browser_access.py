@@ -1,0 +1,130 @@
+"""Everybody can use the page: by keyboard alone, with a screen reader, on a phone, in the dark."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import open_tab
+from playwright.sync_api import expect
+
+from ui import text_lens
+from ui.page import TABS
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 60_000
+"""Milliseconds; a busy machine is no failure."""
+
+GRAVE = ("serious", "critical")
+
+FOCUSED = """() => {
+  const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(document.activeElement);
+  return { outlineStyle, outlineWidth: parseFloat(outlineWidth), boxShadow };
+}"""
+
+
+@pytest.fixture(scope="module")
+def address(bundled):
+    return bundled
+
+
+def tab_until(page, target, at_most=60):
+    """Press Tab until ``target`` has the focus; every stop on the way shows where it is."""
+    for _ in range(at_most):
+        page.keyboard.press("Tab")
+        if target.evaluate("node => node === document.activeElement"):
+            return
+    raise AssertionError(f"{target} is not reached by {at_most} tabs.")
+
+
+def assert_focus_is_visible(page):
+    style = page.evaluate(FOCUSED)
+    outlined = style["outlineStyle"] != "none" and style["outlineWidth"] >= 2
+    assert outlined or style["boxShadow"] != "none", style
+
+
+def test_keyboard_alone_opens_tabs_moves_the_probe_and_asks(visit):
+    page = visit()
+    lens_tab = page.get_by_role("tab", name=text_lens.TAB, exact=True)
+    tab_until(page, lens_tab)
+    assert_focus_is_visible(page)
+    page.keyboard.press("Enter")
+    expect(lens_tab).to_have_attribute("aria-selected", "true")
+    page.wait_for_selector("#lens [data-shown]", state="attached")
+    frame = page.locator("#lens .frame.main")
+    tab_until(page, frame)
+    assert_focus_is_visible(page)
+    at = page.locator('#lens [data-part="at"]')
+    before = at.inner_text()
+    page.keyboard.press("ArrowLeft")
+    expect(at).not_to_have_text(before)
+    page.keyboard.press("Enter")
+    expect(page.locator('#lens [data-part="badge"]')).to_have_text(text_lens.LENS["exact"])
+    place = re.sub(r"\D+", " ", at.inner_text()).split()
+    expect(page.locator('#lens [data-part="live"]')).to_contain_text(", ".join(place))
+
+
+def test_keyboard_alone_asks_a_question(visit):
+    page = visit()
+    tab_until(page, page.get_by_role("tab", name=TABS["compare"].NAME, exact=True))
+    page.keyboard.press("Space")
+    ask = page.locator("#compare-ask")
+    expect(ask).to_be_visible()
+    tab_until(page, ask)
+    assert_focus_is_visible(page)
+    page.keyboard.press("Enter")
+    page.locator("#compare-card .answer").wait_for(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_grave_on_any_tab(visit, scheme):
+    page = visit(color_scheme=scheme)
+    page.locator("#tour button").first.click()
+    ground = re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert (int(ground[0]) < 60) == (scheme == "dark")
+    found = []
+    for tab in TABS.values():
+        open_tab(page, tab.NAME)
+        for violation in Axe().run(page).response["violations"]:
+            if violation["impact"] in GRAVE:
+                found += [(tab.NAME, violation["id"], node["html"]) for node in violation["nodes"]]
+    assert found == []
+
+
+def test_answer_has_nothing_grave_for_axe(visit):
+    page = visit()
+    open_tab(page, TABS["compare"].NAME)
+    page.locator("#compare-ask").click()
+    page.locator("#compare-card .answer").wait_for(timeout=PATIENCE)
+    found = Axe().run(page, "#compare-card").response["violations"]
+    assert [each for each in found if each["impact"] in GRAVE] == []
+
+
+def test_every_tab_has_its_name_in_sight_on_a_laptop(visit):
+    page = visit(viewport={"width": 1280, "height": 800})
+    boxes = []
+    for tab in TABS.values():
+        name = page.get_by_role("tab", name=tab.NAME, exact=True)
+        expect(name).to_be_in_viewport(ratio=1)
+        boxes.append(name.bounding_box())
+    assert len({box["y"] for box in boxes}) == 1
+
+
+def test_phone_has_every_tab_within_its_width(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    for tab in TABS.values():
+        open_tab(page, tab.NAME)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, tab.NAME
+
+
+def test_phone_has_an_answer_with_a_wide_table_within_its_width(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    open_tab(page, TABS["depth"].NAME)
+    page.locator("#depth-ask").click()
+    answer = page.locator("#depth-card .answer")
+    answer.wait_for(timeout=PATIENCE)
+    box = answer.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    heading = answer.locator("h3").bounding_box()
+    assert heading["x"] + heading["width"] <= box["x"] + box["width"]

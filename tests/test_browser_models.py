@@ -1,0 +1,121 @@
+"""Models in a real browser: the line on their weights, a download, two of them under one probe."""
+
+import threading
+
+import pytest
+import torch
+from playwright.sync_api import expect
+
+import ui
+from analysis.progress import Progress
+from ui.page import TABS
+from ui.words import compare, models
+from uniformer.weights import WeightsError
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 60_000
+"""Milliseconds; a busy machine is no failure."""
+
+MEGABYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def address():
+    torch.manual_seed(0)
+    page = ui.build(ui.Settings(weights=None))
+    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield url
+    page.close(verbose=False)
+
+
+def open_tab(page, name):
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def choose_model(page, name):
+    page.locator("#model").get_by_role("combobox").click()
+    page.get_by_role("option").filter(has_text=name).first.click()
+
+
+def test_untrained_weights_are_announced_on_every_tab(visit):
+    page = visit()
+    for module in TABS.values():
+        open_tab(page, module.NAME)
+        line = page.locator("#weights-line .warning")
+        expect(line).to_be_visible()
+        expect(line).to_contain_text(models.IN_USE.format(model="nano"))
+        expect(line).to_contain_text("untrained")
+
+
+def test_download_is_told_on_every_tab_and_can_be_stopped(visit, monkeypatch):
+    closed = threading.Event()
+
+    def endless(name):
+        try:
+            while not closed.wait(0.2):
+                yield Progress(3 * MEGABYTE, 10 * MEGABYTE)
+        finally:
+            closed.set()
+
+    monkeypatch.setattr("ui.banner.fetch", endless)
+    page = visit()
+    choose_model(page, "small-upernet")
+    says = models.DOWNLOADING.format(model="small-upernet", done=3, total=10)
+    expect(page.locator("#weights-line")).to_contain_text(says, timeout=PATIENCE)
+    open_tab(page, TABS["depth"].NAME)
+    expect(page.locator("#weights-line progress")).to_be_visible()
+    page.locator("#weights-stop").click()
+    expect(page.locator("#weights-line")).to_contain_text("Cancelled", timeout=PATIENCE)
+    assert closed.wait(10)
+    expect(page.locator("#weights-stop")).to_be_hidden()
+    expect(page.locator("#model").get_by_role("combobox")).to_have_value("nano", timeout=PATIENCE)
+
+
+def test_download_that_fails_says_why_and_what_still_works(visit, monkeypatch):
+    def fail(name):
+        yield Progress(0, 0)
+        raise WeightsError("The weights cannot be had: the Hub cannot be reached.")
+
+    monkeypatch.setattr("ui.banner.fetch", fail)
+    page = visit()
+    open_tab(page, TABS["models"].NAME)
+    page.locator("#models-choice").get_by_role("combobox").click()
+    page.get_by_role("option", name="small-upernet", exact=True).click()
+    page.locator("#models-use").click()
+    line = page.locator("#weights-line")
+    expect(line.get_by_role("alert")).to_contain_text("cannot be reached", timeout=PATIENCE)
+    expect(line).to_contain_text(models.STAYS)
+    expect(page.locator("#model").get_by_role("combobox")).to_have_value("nano")
+
+
+def test_one_probe_reads_both_settings_and_sends_nothing(visit):
+    page = visit()
+    open_tab(page, TABS["compare"].NAME)
+    page.locator("#compare-ask").click()
+    page.wait_for_selector("#pair [data-shown]", state="attached", timeout=PATIENCE)
+    expect(page.locator("#compare-card article")).to_be_visible(timeout=PATIENCE)
+    left, right = page.locator("#pair [data-side]").all()
+    expect(left.locator("h3")).to_contain_text("global reach")
+    expect(right.locator("h3")).to_contain_text("window reach")
+    at = page.locator('#pair [data-part="at"]')
+    page.wait_for_timeout(1000)
+    before, sent = at.inner_text(), len(page.sent)
+    right.locator(".frame").press("Shift+ArrowRight")
+    expect(at).not_to_have_text(before)
+    for side in (left, right):
+        expect(side.locator('[data-stage="3"] td').first).to_contain_text("px")
+    page.locator("#pair label", has_text=compare.PAIR["stage3"]).click()
+    expect(left.locator(".heat")).to_be_visible()
+    expect(left.locator(".labels")).to_be_hidden()
+    page.locator('#pair [data-tool="in"]').click()
+    planes = [side.locator(".plane").evaluate(SCALE) for side in (left, right)]
+    assert planes[0] == planes[1] > 1.5
+    assert len(page.sent) == sent
+    left.locator(".frame").click()
+    open_tab(page, TABS["fields"].NAME)
+    x, y = at.text_content().split()[1:]
+    expect(page.locator(".block.place-line:visible")).to_contain_text(f"({x} {y})")
+
+
+SCALE = "(node) => new DOMMatrix(getComputedStyle(node).transform).a"

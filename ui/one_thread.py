@@ -1,0 +1,53 @@
+"""Run a generator wholly on one thread, whoever asks it for its next step."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _End:
+    """Nothing more comes: the work is over and all it had taken is given back."""
+
+    error: BaseException | None
+
+
+def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
+    """Yield what the generator that ``start`` returns yields; it lives on a thread of its own.
+
+    Gradio asks a generator for each step on whatever thread is free. A lock held between two steps
+    would be held for as long as a visitor takes to ask, and what torch keeps by thread, such as
+    whether gradients are recorded, would be set on one thread and set back on another. Here the
+    work does not wait to be asked. Closing this stops it at its next step, and does not wait for
+    that either. The caller's context variables hold in it, and its errors are raised here.
+    """
+    stopped, told = threading.Event(), queue.SimpleQueue()
+
+    def work() -> None:
+        error = None
+        try:
+            with closing(start()) as steps:
+                for step in steps:
+                    if stopped.is_set():
+                        break
+                    told.put(step)
+        except BaseException as caught:  # whoever waits for the next step must be told
+            error = caught
+        told.put(_End(error))
+
+    threading.Thread(target=copy_context().run, args=(work,), daemon=True, name="steps").start()
+    try:
+        while not isinstance(step := told.get(), _End):
+            yield step
+        if step.error is not None:
+            raise step.error
+    finally:
+        stopped.set()
