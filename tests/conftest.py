@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from serving import serving
+from visiting import settle
 
 PATIENCE_MS = 60_000
 """For anything on the page to come about; a busy machine is no failure."""
@@ -71,20 +72,3 @@ def visit(browser, address):
         errors = [str(error) for page in context.pages for error in page.errors]
         context.close()
         assert errors == []
-
-
-def open_tab(page, name):
-    """Go to a tab and wait until it is filled."""
-    tab = page.get_by_role("tab", name=name, exact=True)
-    tab.click()
-    tab.and_(page.locator("[aria-selected=true]")).wait_for()
-    settle(page)
-    page.wait_for_function("() => !document.querySelector('#tabs .pending')")
-
-
-def settle(page):
-    """Wait until the page sends nothing more; one request, Gradio's, stays open."""
-    before = -1
-    while len(page.sent) != before:
-        before = len(page.sent)
-        page.wait_for_timeout(400)

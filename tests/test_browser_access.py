@@ -4,8 +4,8 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import open_tab
 from playwright.sync_api import expect
+from visiting import open_tab
 
 from ui import text_lens
 from ui.page import TABS

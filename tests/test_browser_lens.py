@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import open_tab, settle
 from PIL import Image
 from playwright.sync_api import expect
+from visiting import open_tab, settle
 
 from analysis import (
     global_affinity,

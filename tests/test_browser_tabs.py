@@ -5,8 +5,8 @@ import time
 
 import pytest
 import torch
-from conftest import open_tab
 from playwright.sync_api import expect
+from visiting import open_tab
 
 import ui
 from analysis.errors import AnalysisError

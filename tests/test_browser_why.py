@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from conftest import open_tab, settle
 from playwright.sync_api import expect
+from visiting import open_tab, settle
 
 import ui
 from ui.examples import EXAMPLES

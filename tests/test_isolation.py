@@ -1,5 +1,6 @@
 """Nobody reads what another visitor sent or was answered, whatever address or name they try."""
 
+import itertools
 import json
 import re
 from urllib.parse import quote
@@ -118,10 +119,9 @@ def test_the_events_of_the_page_cannot_be_called_by_name(server):
     listed = server.get("/gradio_api/info").json()
     assert set(listed["named_endpoints"]) == {f"/{name}" for name in public}
     assert listed["unnamed_endpoints"] == {}
-    for event in private:
-        for kind in ("call", "call/v2"):
-            address = f"{server.url}/gradio_api/{kind}/{event['api_name']}"
-            assert httpx.post(address, json={"data": []}).status_code == 404, event["api_name"]
+    with httpx.Client(base_url=f"{server.url}/gradio_api") as program:
+        for name, kind in itertools.product([e["api_name"] for e in private], ("call", "call/v2")):
+            assert program.post(f"/{kind}/{name}", json={"data": []}).status_code == 404, name
 
 
 def test_what_another_visit_was_answered_cannot_be_asked_for(server, other):
