@@ -27,19 +27,28 @@ def stored_answer(
     return stored if same and all((folder / name).is_file() for name in names) else None
 
 
-def write_manifest(
-    folder: Path, question: str, photos: Iterable[tuple[Path, str]], failures: Mapping[Path, str]
-) -> Path:
+def note_failure(folder: Path, stem: str, sentence: str | None) -> None:
+    """Write why ``stem`` could not be answered to ``{stem}.error.txt``; None takes it away."""
+    if sentence is None:
+        _error_file(folder, stem).unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(_error_file(folder, stem), lambda file: file.write(sentence.encode()))
+
+
+def write_manifest(folder: Path, question: str, photos: Iterable[tuple[Path, str]]) -> Path:
     """Write ``{question}.manifest.jsonl``, a line of JSON per photo, and return it.
 
     ``photos`` are files and the stems of their answers. A line has the photo and the numbers of its
-    answer, read again one by one so that memory does not grow, or the error in ``failures``.
+    answer, or why there is none. Both are read again one by one, so that memory does not grow and
+    any process may have written them.
     """
 
     def lines() -> Iterator[dict[str, Any]]:
         for photo, stem in photos:
-            if photo in failures:
-                yield {"photo": str(photo), "error": failures[photo]}
+            failure = _error_file(folder, stem)
+            if failure.exists():
+                yield {"photo": str(photo), "error": failure.read_text(encoding="utf-8")}
                 continue
             stored = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
             picture = stored["settings"]["picture"]
@@ -54,6 +63,10 @@ def write_manifest(
             f"{json.dumps(line, ensure_ascii=False)}\n".encode() for line in lines()
         ),
     )
+
+
+def _error_file(folder: Path, stem: str) -> Path:
+    return folder / f"{stem}.error.txt"
 
 
 def _file_names(stem: str, kind: str, tables: Iterable[str]) -> list[str]:

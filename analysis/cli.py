@@ -7,6 +7,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis.answer import provenance
-from analysis.batch import stored_answer, write_manifest
+from analysis.batch import note_failure, stored_answer, write_manifest
 from analysis.checks import check_region
 from analysis.claims.command import add_claims_options, run_claims
 from analysis.error_report import add_errors_options, run_errors
@@ -26,6 +27,7 @@ from analysis.options import (
     add_mask,
     add_model,
     add_parameters,
+    add_processes,
     values_of,
 )
 from analysis.progress import Progress
@@ -36,6 +38,7 @@ from uniformer.commands import file_names, list_photos
 from uniformer.factory import create_model
 from uniformer.pictures import PictureError, open_picture
 from uniformer.segmenter import Segmenter
+from uniformer.shares import run_shares
 
 EXAMPLES = """examples:
   python -m analysis probe photo.jpg --pixel 120,80 -o out
@@ -44,7 +47,8 @@ EXAMPLES = """examples:
   python -m analysis publish photos/ -o site
 
 Of a folder, what is answered already is not asked again: after an interruption, run the command
-once more. QUESTION.manifest.jsonl has the numbers of all photos."""
+once more. QUESTION.manifest.jsonl has the numbers of all photos, NAME.QUESTION.error.txt says why
+one could not be answered. torchrun shares the photos among its processes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,6 +101,7 @@ def build_parser() -> Parser:
 def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[..., Any]) -> None:
     add_inputs(command, default="answers")
     add_formats(command)
+    add_processes(command)
     if _takes_mask(ask):
         add_mask(command)
     parameters = parameters_of(ask)
@@ -107,24 +112,37 @@ def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[...
 
 def _ask(args: argparse.Namespace) -> int:
     """Ask one question about every photo; 1 when some could not be answered."""
-    model = _open_model(args)
     photos = list_photos(args.photos)
     stems = [f"{name}.{args.question}" for name in file_names(photos)]
-    failures: dict[Path, str] = {}
-    for photo, stem in zip(photos, stems, strict=True):
+    work = list(zip(photos, stems, strict=True))
+    if len(work) == 1:
+        print(_answer(args, _open_model(args), *work[0]))
+        return 0
+    failed = run_shares(partial(_ask_share, args, work), args.processes)
+    if failed is None:  # the first process of torchrun tells of all
+        return 0
+    if "json" in args.formats:
+        print(write_manifest(args.output, args.question, work))
+    return 1 if failed else 0
+
+
+def _ask_share(
+    args: argparse.Namespace, work: Sequence[tuple[Path, str]], rank: int, count: int
+) -> int:
+    """Ask about every ``count``-th photo from ``rank`` on; return how many were not answered."""
+    model, failed = _open_model(args), 0
+    for photo, stem in work[rank::count]:
         try:
             said = _answer(args, model, photo, stem)
         except (PictureError, AnalysisError) as error:
-            if len(photos) == 1:
-                raise
-            failures[photo] = " ".join(str(error).split())
-            print(f"analysis: error: {photo}: {failures[photo]}", file=sys.stderr)
+            failed += 1
+            sentence = " ".join(str(error).split())
+            note_failure(args.output, stem, sentence)
+            print(f"analysis: error: {photo}: {sentence}", file=sys.stderr)
         else:
+            note_failure(args.output, stem, None)
             print(said)
-    if len(photos) > 1 and "json" in args.formats:
-        work = zip(photos, stems, strict=True)
-        print(write_manifest(args.output, args.question, work, failures))
-    return 1 if failures else 0
+    return failed
 
 
 def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) -> str:

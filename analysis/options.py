@@ -45,6 +45,14 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    """Add how many photos are worked on at a time."""
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N",
+        help="ask about N photos of a folder at a time, one per process (default: 1)",
+    )  # fmt: skip
+
+
 def add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
     """Add the options of the model; a question that has a reach of its own brings that option."""
     group = parser.add_argument_group("model")

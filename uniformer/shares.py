@@ -60,8 +60,8 @@ def _among_others(share: Share, rank: int, count: int) -> int | None:
 
 
 def _run(rank: int, share: Share, count: int, failed: Any, told: Any) -> None:
-    """Run one share in a process that was started for it, with its part of the cores."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // count))
+    """Run one share in a process that was started for it, with its part of the cores at most."""
+    torch.set_num_threads(min(torch.get_num_threads(), max(1, (os.cpu_count() or 1) // count)))
     try:
         done = share(rank, count)
     except (ValueError, OSError) as error:

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from analysis import cli
@@ -83,7 +84,24 @@ def test_a_photo_that_cannot_be_answered_does_not_stop_the_others(photos, tmp_pa
     assert "b.png" in capsys.readouterr().err
     lines = (out / "affinity.manifest.jsonl").read_text().splitlines()
     assert ["error" in json.loads(line) for line in lines] == [False, True, False]
+    assert "b.png" in (out / "b.affinity.error.txt").read_text()
     assert (out / "c.affinity.json").is_file()
+    Image.new("RGB", (80, 64)).save(photos / "b.png")
+    assert cli.main(["affinity", str(photos), *PIXEL, *QUICK, "-o", str(out)]) == 0
+    assert not (out / "b.affinity.error.txt").exists()
+
+
+def test_two_processes_write_what_one_does(photos, tmp_path, monkeypatch):
+    (photos / "b.png").write_bytes(b"no picture")
+    # Two runs agree to the last bit with equally many threads.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    ask = ["affinity", str(photos), *PIXEL, *QUICK]
+    assert cli.main([*ask, "-o", str(tmp_path / "one")]) == 1
+    torch.set_num_threads(threads)
+    assert cli.main([*ask, "-o", str(tmp_path / "two"), "--processes", "2"]) == 1
+    assert digests(tmp_path / "two") == digests(tmp_path / "one")
 
 
 @pytest.mark.parametrize(
