@@ -35,8 +35,8 @@ soak: $(VENV)/development
 screenshots: $(VENV)/development
 	$(BIN)/python scripts/screenshots.py
 
-# DATA is a folder of images/{train,val,test} and masks/{train,val,test}. Without a RECIPE the bundled
-# weights are made; the teacher of the first run is a network whose weights come inside a package.
+# DATA is a folder of images/{train,val,test} and masks/{train,val,test}. Without a RECIPE weights are
+# made as the bundled ones were; the teacher of the first run is a network whose weights come inside a package.
 # RECIPE=training/recipes/finetune.json goes on from them with pictures of your own.
 RUNS ?= runs
 train: $(VENV)/development
@@ -53,6 +53,8 @@ else
 		--run "$(RUNS)/nano" --init "$(RUNS)/nano-distil"
 	$(BIN)/python -m training run training/recipes/nano-long.json --data "$(DATA)" \
 		--run "$(RUNS)/nano-long" --init "$(RUNS)/nano"
+	$(BIN)/python -m training export --run "$(RUNS)/nano-long" --data "$(DATA)" --fit-bias \
+		--out "$(RUNS)/nano.safetensors"
 endif
 
 # The scores in docs/model_card.md, from the file that ships, in each reach of stage 3.

@@ -1,6 +1,6 @@
 """Draw the figures of docs/model_card.md from evaluations of the released weights.
 
-    python scripts/card_figures.py val.json test.json -o docs/figures
+    PYTHONPATH=. python scripts/card_figures.py val.json test.json -o docs/figures
 
 takes what ``python -m uniformer evaluate ... -o FILE`` wrote, and labels the example photos.
 """

@@ -1,6 +1,6 @@
 """Measure what docs/model_card.md says of speed: loading ``nano``, and labelling a photo of 512².
 
-    python scripts/card_timings.py
+    PYTHONPATH=. python scripts/card_timings.py
 
 Time on the clock goes up when the machine does other work as well; time on the processors, of all
 threads together, hardly does.

@@ -26,6 +26,7 @@ PARTS = (
     "uniformer/data/*.safetensors",
     "analysis/*.py",
     "ui/*.py",
+    "ui/words/*.json",
     "assets/*",
     "docs/*.md",
 )

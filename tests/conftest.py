@@ -45,6 +45,20 @@ def bundled():
     page.close(verbose=False)
 
 
+@pytest.fixture(scope="module")
+def untrained():
+    """The address of a page in this process with random weights, for a module that patches it."""
+    import torch
+
+    import ui
+
+    torch.manual_seed(0)
+    page = ui.build(ui.Settings(weights=None))
+    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield url
+    page.close(verbose=False)
+
+
 @pytest.fixture
 def visit(browser, address):
     """Open the page at the module's ``address`` in a fresh context.

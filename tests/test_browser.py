@@ -249,7 +249,7 @@ def test_example_and_reach_are_changed_on_the_same_page(visit):
     expect(page.locator('[data-part="credit"]')).to_contain_text(example.credit)
     expect(page.get_by_title(example.title)).to_have_attribute("aria-pressed", "true")
     key = key_of(page)
-    page.get_by_label(text.REACH_NAMES["window"], exact=True).check(force=True)
+    page.get_by_label(text.REACH_NAMES["window"], exact=True).check()
     page.wait_for_selector(f'[data-shown]:not([data-shown="{key}"])', state="attached")
     facts = f"window reach, window {find_config('nano').window_size}"
     expect(page.locator('[data-part="facts"]')).to_contain_text(facts)

@@ -12,9 +12,6 @@ from ui.page import TABS
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000
-"""Milliseconds; a busy machine is no failure."""
-
 GRAVE = ("serious", "critical")
 
 FOCUSED = """() => {
@@ -73,7 +70,7 @@ def test_keyboard_alone_asks_a_question(visit):
     tab_until(page, ask)
     assert_focus_is_visible(page)
     page.keyboard.press("Enter")
-    page.locator("#compare-card .answer").wait_for(timeout=PATIENCE)
+    page.locator("#compare-card .answer").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -95,7 +92,7 @@ def test_answer_has_nothing_grave_for_axe(visit):
     page = visit()
     open_tab(page, TABS["compare"].NAME)
     page.locator("#compare-ask").click()
-    page.locator("#compare-card .answer").wait_for(timeout=PATIENCE)
+    page.locator("#compare-card .answer").wait_for()
     found = Axe().run(page, "#compare-card").response["violations"]
     assert [each for each in found if each["impact"] in GRAVE] == []
 
@@ -122,7 +119,7 @@ def test_phone_has_an_answer_with_a_wide_table_within_its_width(visit):
     open_tab(page, TABS["depth"].NAME)
     page.locator("#depth-ask").click()
     answer = page.locator("#depth-card .answer")
-    answer.wait_for(timeout=PATIENCE)
+    answer.wait_for()
     box = answer.bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390

@@ -250,7 +250,7 @@ def test_other_reach_is_another_map_with_its_window(lens):
     before = heat_of(page, 3)
     assert (before[..., 3] == 255).all()
     key = page.get_attribute("#lens [data-shown]", "data-shown")
-    page.get_by_label(text.REACH_NAMES["window"], exact=True).check(force=True)
+    page.get_by_label(text.REACH_NAMES["window"], exact=True).check()
     page.wait_for_selector(f'#lens [data-shown]:not([data-shown="{key}"])', state="attached")
     after = heat_of(page, 3)
     assert (after[:8, :8, 3] == 255).all()  # nano's windows are 8 x 8

@@ -3,10 +3,9 @@
 import threading
 
 import pytest
-import torch
 from playwright.sync_api import expect
+from visiting import open_tab, settle
 
-import ui
 from analysis.progress import Progress
 from ui.page import TABS
 from ui.words import compare, models
@@ -14,23 +13,12 @@ from uniformer.weights import WeightsError
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000
-"""Milliseconds; a busy machine is no failure."""
-
 MEGABYTE = 2**20
 
 
 @pytest.fixture(scope="module")
-def address():
-    torch.manual_seed(0)
-    page = ui.build(ui.Settings(weights=None))
-    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    yield url
-    page.close(verbose=False)
-
-
-def open_tab(page, name):
-    page.get_by_role("tab", name=name, exact=True).click()
+def address(untrained):
+    return untrained
 
 
 def choose_model(page, name):
@@ -62,14 +50,14 @@ def test_download_is_told_on_every_tab_and_can_be_stopped(visit, monkeypatch):
     page = visit()
     choose_model(page, "small-upernet")
     says = models.DOWNLOADING.format(model="small-upernet", done=3, total=10)
-    expect(page.locator("#weights-line")).to_contain_text(says, timeout=PATIENCE)
+    expect(page.locator("#weights-line")).to_contain_text(says)
     open_tab(page, TABS["depth"].NAME)
     expect(page.locator("#weights-line progress")).to_be_visible()
     page.locator("#weights-stop").click()
-    expect(page.locator("#weights-line")).to_contain_text("Cancelled", timeout=PATIENCE)
+    expect(page.locator("#weights-line")).to_contain_text("Cancelled")
     assert closed.wait(10)
     expect(page.locator("#weights-stop")).to_be_hidden()
-    expect(page.locator("#model").get_by_role("combobox")).to_have_value("nano", timeout=PATIENCE)
+    expect(page.locator("#model").get_by_role("combobox")).to_have_value("nano")
 
 
 def test_download_that_fails_says_why_and_what_still_works(visit, monkeypatch):
@@ -84,7 +72,7 @@ def test_download_that_fails_says_why_and_what_still_works(visit, monkeypatch):
     page.get_by_role("option", name="small-upernet", exact=True).click()
     page.locator("#models-use").click()
     line = page.locator("#weights-line")
-    expect(line.get_by_role("alert")).to_contain_text("cannot be reached", timeout=PATIENCE)
+    expect(line.get_by_role("alert")).to_contain_text("cannot be reached")
     expect(line).to_contain_text(models.STAYS)
     expect(page.locator("#model").get_by_role("combobox")).to_have_value("nano")
 
@@ -93,13 +81,13 @@ def test_one_probe_reads_both_settings_and_sends_nothing(visit):
     page = visit()
     open_tab(page, TABS["compare"].NAME)
     page.locator("#compare-ask").click()
-    page.wait_for_selector("#pair [data-shown]", state="attached", timeout=PATIENCE)
-    expect(page.locator("#compare-card article")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_selector("#pair [data-shown]", state="attached")
+    expect(page.locator("#compare-card article")).to_be_visible()
     left, right = page.locator("#pair [data-side]").all()
     expect(left.locator("h3")).to_contain_text("global reach")
     expect(right.locator("h3")).to_contain_text("window reach")
     at = page.locator('#pair [data-part="at"]')
-    page.wait_for_timeout(1000)
+    settle(page)
     before, sent = at.inner_text(), len(page.sent)
     right.locator(".frame").press("Shift+ArrowRight")
     expect(at).not_to_have_text(before)

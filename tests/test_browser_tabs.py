@@ -4,11 +4,9 @@ import json
 import time
 
 import pytest
-import torch
 from playwright.sync_api import expect
 from visiting import open_tab
 
-import ui
 from analysis.errors import AnalysisError
 from analysis.progress import Progress
 from analysis.questions import QUESTIONS
@@ -21,17 +19,9 @@ from uniformer.weights import DATA
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000
-"""Milliseconds that an answer may take on a busy machine."""
-
-
 @pytest.fixture(scope="module")
-def address():
-    torch.manual_seed(0)
-    page = ui.build(ui.Settings(weights=None))
-    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    yield url
-    page.close(verbose=False)
+def address(untrained):
+    return untrained
 
 
 @pytest.fixture
@@ -57,7 +47,7 @@ def answer_of(page, name):
     """Press the button of a view and return its card once it has a figure."""
     page.locator(f"#{name}-ask").click()
     card = page.locator(f"#{name}-card .answer")
-    card.first.wait_for(timeout=PATIENCE)
+    card.first.wait_for()
     return card
 
 
@@ -100,7 +90,7 @@ def test_tab_answers_with_a_figure(visit, tab, name):
 def begin(page):
     """Ask the endless question, and return once it is under way."""
     page.locator("#depth-ask").click()
-    expect(page.locator("#depth-status")).to_contain_text("Step", timeout=PATIENCE)
+    expect(page.locator("#depth-status")).to_contain_text("Step")
 
 
 def test_cancel_stops_the_work_and_the_next_question_is_answered(visit, toy):
@@ -111,7 +101,7 @@ def test_cancel_stops_the_work_and_the_next_question_is_answered(visit, toy):
         begin(page)
         press()
         expect(page.locator("#depth-status")).to_have_text(words.CANCELLED)
-        expect(cancel).to_be_disabled(timeout=PATIENCE)
+        expect(cancel).to_be_disabled()
         assert toy["closed"] == times
 
 
@@ -120,8 +110,8 @@ def test_new_reach_stops_the_work_and_empties_the_tab(visit, toy):
     open_tab(page, depth.NAME)
     begin(page)
     page.get_by_label(text.REACH_NAMES["window"], exact=True).check()
-    expect(page.locator("#depth-status")).to_be_empty(timeout=PATIENCE)
-    expect(page.locator("#depth-ask")).to_be_enabled(timeout=PATIENCE)
+    expect(page.locator("#depth-status")).to_be_empty()
+    expect(page.locator("#depth-ask")).to_be_enabled()
     assert toy["closed"] == 1
 
 
@@ -129,8 +119,8 @@ def test_answer_for_a_picture_no_longer_shown_is_dropped(visit):
     page = visit()
     open_tab(page, compare.NAME)
     answer_of(page, "compare")
-    page.get_by_label(text.REACH_NAMES["hybrid"], exact=True).check(force=True)
-    expect(page.locator("#compare-card .answer")).to_have_count(0, timeout=PATIENCE)
+    page.get_by_label(text.REACH_NAMES["hybrid"], exact=True).check()
+    expect(page.locator("#compare-card .answer")).to_have_count(0)
 
 
 def test_what_cannot_be_answered_is_a_sentence(visit, monkeypatch):
@@ -144,7 +134,7 @@ def test_what_cannot_be_answered_is_a_sentence(visit, monkeypatch):
     open_tab(page, compare.NAME)
     page.locator("#compare-ask").click()
     alert = page.locator("#compare-status").get_by_role("alert")
-    expect(alert).to_have_text("Choose another reach for this.", timeout=PATIENCE)
+    expect(alert).to_have_text("Choose another reach for this.")
     expect(page.locator("#compare-card .answer")).to_have_count(0)
 
 
@@ -153,6 +143,6 @@ def test_own_checkpoint_is_used_and_named(visit):
     open_tab(page, models.NAME)
     expect(page.locator(".banner")).to_have_attribute("data-trained", "false")
     page.set_input_files("#own-model input[type=file]", DATA / "nano.safetensors")
-    expect(page.locator(".banner")).to_contain_text("Your file nano.safetensors", timeout=PATIENCE)
+    expect(page.locator(".banner")).to_contain_text("Your file nano.safetensors")
     expect(page.locator(".banner")).to_have_attribute("data-trained", "true")
     expect(page.locator("#model input").first).to_have_value(model_words.OWN_NAME)

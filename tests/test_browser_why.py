@@ -13,10 +13,6 @@ from ui.words import share, tour, what_if, why
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000
-"""Milliseconds; a busy machine is no failure."""
-
-
 @pytest.fixture(scope="module")
 def address(bundled):
     return bundled
@@ -35,13 +31,13 @@ def answer_of(page, name):
 def test_a_method_answers_with_its_map_and_its_program(visit):
     page = visit()
     open_tab(page, why.TAB)
-    expect(page.get_by_label(why.METHOD, exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_label(why.METHOD, exact=True)).to_be_visible()
     page.get_by_label(why.METHOD, exact=True).click()
     page.get_by_role("option", name="Gradient x activation").click()
     expect(page.get_by_text(why.STAGE, exact=True)).to_be_visible()
     page.locator("#attribute-ask").click()
     answer = answer_of(page, "attribute")
-    expect(answer).to_be_visible(timeout=PATIENCE)
+    expect(answer).to_be_visible()
     expect(answer.locator("h3")).to_contain_text("Gradient x activation")
     answer.locator(".program summary").click()
     expect(answer.locator(".program code")).to_contain_text("method='gradient-x-activation'")
@@ -52,7 +48,7 @@ def test_painted_region_is_what_is_asked_about(visit):
     open_tab(page, why.TAB)
     page.get_by_label(why.REGIONS["mask"], exact=True).check()
     canvas = page.locator("#why-brush canvas").first
-    expect(canvas).to_be_visible(timeout=PATIENCE)
+    expect(canvas).to_be_visible()
     settle(page)
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
@@ -65,20 +61,20 @@ def test_painted_region_is_what_is_asked_about(visit):
     page.get_by_role("option", name="Grad-CAM", exact=True).click()
     page.locator("#attribute-ask").click()
     expect(answer_of(page, "attribute").locator("h3")).to_contain_text(
-        "painted region", timeout=PATIENCE
+        "painted region"
     )
 
 
 def test_an_intervention_shows_what_changed_beside_its_control(visit):
     page = visit()
     open_tab(page, what_if.TAB)
-    expect(page.get_by_label(what_if.KIND, exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_label(what_if.KIND, exact=True)).to_be_visible()
     page.get_by_label(what_if.KIND, exact=True).click()
     page.get_by_role("option", name=re.compile("a block were skipped")).click()
     expect(page.get_by_label(what_if.BLOCK, exact=True)).to_be_visible()
     page.locator("#what-if-ask").click()
     answer = answer_of(page, "what-if")
-    expect(answer).to_be_visible(timeout=PATIENCE)
+    expect(answer).to_be_visible()
     expect(answer).to_contain_text("control")
     expect(answer.locator(".grade").first).to_contain_text("causal")
 
@@ -89,15 +85,15 @@ def test_tour_sets_the_page_in_six_steps(visit):
     for number, (title, _, tab, *_, pixel) in enumerate(tour.STEPS):
         page.locator("#tour-next").click()
         expect(page.locator("#tour")).to_contain_text(
-            f"{number + 1} of {len(tour.STEPS)} · {title}", timeout=PATIENCE
+            f"{number + 1} of {len(tour.STEPS)} · {title}"
         )
         assert tab in ui.page.TABS
         name = ui.page.TABS[tab].NAME
         chosen = page.get_by_role("tab", name=name, exact=True)
-        expect(chosen).to_have_attribute("aria-selected", "true", timeout=PATIENCE)
+        expect(chosen).to_have_attribute("aria-selected", "true")
         if tab == "lens":
             at = page.locator('#lens [data-part="at"]')
-            expect(at).to_contain_text(f"{pixel[0]}, {pixel[1]}", timeout=PATIENCE)
+            expect(at).to_contain_text(f"{pixel[0]}, {pixel[1]}")
     expect(page.locator("#tour-next")).to_be_disabled()
     open_tab(page, lens.NAME)
     before = heat_of(page)
@@ -112,18 +108,18 @@ def test_link_restores_example_reach_pixel_and_tab(visit, address):
     example = list(EXAMPLES)[2]
     query = f"?example={example}&model=nano&reach=window&window=8&x=100&y=60&tab=lens"
     page.goto(address + query)
-    expect(page.locator('#lens [data-part="at"]')).to_contain_text("100, 60", timeout=PATIENCE)
+    expect(page.locator('#lens [data-part="at"]')).to_contain_text("100, 60")
     expect(page.get_by_label("Window", exact=True)).to_be_checked()
     open_tab(page, share.TAB)
     field = page.locator("#share-link input")
-    expect(field).to_have_value(re.compile(r"x=100&y=60&tab=lens$"), timeout=PATIENCE)
+    expect(field).to_have_value(re.compile(r"x=100&y=60&tab=lens$"))
     assert f"example={example}" in field.input_value()
 
 
 def test_report_answers_the_probe_with_the_network_off(visit, tmp_path):
     page = visit()
     open_tab(page, share.TAB)
-    with page.expect_download(timeout=PATIENCE) as download:
+    with page.expect_download() as download:
         page.locator("#share-report").click()
     assert download.value.suggested_filename == "Portland_Head_Light.html"
     report = tmp_path / "report.html"

@@ -3,10 +3,9 @@
 import re
 
 import pytest
-import torch
 from playwright.sync_api import expect
+from visiting import open_tab
 
-import ui
 from ui import text
 from ui.examples import EXAMPLES
 from ui.language import translations
@@ -16,12 +15,9 @@ from uniformer.config import MODELS
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000
-"""Milliseconds; a busy machine is no failure."""
-
 # Every text and every spoken attribute that can be seen, without programs and input fields.
 READ = """() => {
-  const kept = "pre, code, script, style, textarea, .cm-editor, [lang=en]";
+  const kept = "pre, code, script, style, textarea, .cm-editor, body [lang=en]";
   const seen = new Set();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -39,12 +35,8 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture(scope="module")
-def address():
-    torch.manual_seed(0)
-    page = ui.build(ui.Settings(weights=None))
-    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    yield url
-    page.close(verbose=False)
+def address(untrained):
+    return untrained
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +46,6 @@ def chinese():
 
 def names_of_tabs(page):
     return [tab.inner_text() for tab in page.locator("#tabs [role=tab]").all()]
-
-
-def open_tab(page, name):
-    page.get_by_role("tab", name=name, exact=True).click()
-    expect(page.get_by_role("tab", name=name, exact=True)).to_have_attribute(
-        "aria-selected", "true"
-    )
 
 
 def english_sentences(page):
@@ -75,7 +60,9 @@ def test_english_browser_reads_the_words_as_they_stand(visit):
     page = visit(locale="en-US")
     assert names_of_tabs(page) == [module.NAME for module in TABS.values()]
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    assert not any(CHINESE.search(line) for line in page.evaluate(READ))
+    read = page.evaluate(READ)
+    assert text.INTRODUCTION in read
+    assert not any(CHINESE.search(line) for line in read)
 
 
 def test_chinese_browser_reads_chinese_in_every_tab(visit, chinese):
@@ -85,7 +72,6 @@ def test_chinese_browser_reads_chinese_in_every_tab(visit, chinese):
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     for name in names:
         open_tab(page, name)
-        page.wait_for_timeout(1000)
         assert english_sentences(page) == [], name
 
 
@@ -110,17 +96,29 @@ def test_the_lens_speaks_chinese_while_the_probe_moves(visit, chinese):
 
 def test_what_the_server_says_later_is_chinese_too(visit, chinese):
     page = visit(locale="zh-CN")
-    page.get_by_label(chinese["Window"], exact=True).check(force=True)
+    page.get_by_label(chinese["Window"], exact=True).check()
     reach = chinese["window reach, window {window}"].replace("{window}", "8")
-    expect(page.locator('#viewer [data-part="facts"]')).to_contain_text(reach, timeout=PATIENCE)
+    expect(page.locator('#viewer [data-part="facts"]')).to_contain_text(reach)
     open_tab(page, chinese["Fields"])
     says = chinese[questions.MIDDLE].split("{name}")
-    expect(page.locator(".block.place-line:visible")).to_contain_text(says[0], timeout=PATIENCE)
+    expect(page.locator(".block.place-line:visible")).to_contain_text(says[0])
     expect(page.locator(".block.place-line:visible")).to_contain_text(says[1])
     page.get_by_role("button", name=chinese["Guided tour"]).click()
     page.locator("#tour-next").click()
     step = chinese[questions.STEP].replace("{done}", "1").replace("{total}", "6")
-    expect(page.locator("#tour")).to_contain_text(step, timeout=PATIENCE)
+    expect(page.locator("#tour")).to_contain_text(step)
+
+
+def test_an_answer_keeps_the_words_of_its_files(visit, chinese):
+    page = visit(locale="zh-CN")
+    open_tab(page, chinese[TABS["compare"].NAME])
+    page.locator("#compare-ask").click()
+    card = page.locator("#compare-card .answer")
+    expect(card.locator(".grade")).to_have_text(CHINESE)
+    kept = [card.locator("h3").inner_text(), card.locator(".says [lang=en]").inner_text()]
+    kept.append(card.get_by_role("img").get_attribute("alt"))
+    assert all(kept)
+    assert not any(CHINESE.search(line) for line in kept), kept
 
 
 def test_language_chosen_in_the_settings_is_spoken_at_once(visit, chinese):

@@ -35,7 +35,7 @@ CLOSED = ("/gradio_api/process_recording",)
 """What Gradio offers and this page has no use for: it keeps files and runs another program."""
 
 ROUND_SECONDS, ROUNDS = 60, 4
-"""How often old files are looked for: so often in the time that they are kept, or more often."""
+"""Old files are looked for every minute, and at least four times within ``store_seconds``."""
 
 
 def serve(settings: Settings) -> None:

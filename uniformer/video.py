@@ -32,7 +32,6 @@ def label_video(
     target: Path,
     model: Segmenter,
     *,
-    opacity: float = 0.6,
     progress: Callable[[int, int | None], None] | None = None,
     **prediction: Any,
 ) -> int:
@@ -61,7 +60,7 @@ def label_video(
             result = segment(frame, model, **prediction)
             if writer is None:
                 writer = _writer(part, rate, frame.shape[1::-1], target)
-            writer.write(cv2.cvtColor(np.asarray(result.overlay(opacity)), cv2.COLOR_RGB2BGR))
+            writer.write(cv2.cvtColor(np.asarray(result.overlay()), cv2.COLOR_RGB2BGR))
             counted = np.bincount(result.labels.ravel(), minlength=len(model.classes))
             shares.append((counted / result.labels.size).astype(np.float32))
             if progress is not None:
@@ -69,6 +68,8 @@ def label_video(
         if writer is None:
             raise VideoError(f"{source.name} has no frame that can be read.")
         writer.release()
+        if sum(1 for _ in _frames(_open(part))) != len(shares):  # the writer tells of no failure
+            raise VideoError(f"{target} cannot be written whole: make room for it.")
         replace_file(target.with_suffix(".csv"), _table(model.classes.names, rate, shares))
         part.replace(target)
     finally:

@@ -32,7 +32,6 @@ STAGES = range(1, len(STRIDES) + 1)
 
 
 @question
-@question
 def similarity(
     model: Segmenter,
     image: PictureSource,
