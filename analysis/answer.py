@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf", "npz", "csv", "json")
 DOTS_PER_INCH = 144
+"""Of every PNG file."""
 
 Row = dict[str, Any]
 
@@ -90,13 +91,13 @@ class Answer:
         for name in formats:
             if name == "csv":
                 files += [
-                    replace_file(folder / f"{stem}.{table}.csv", _writing(self.csv(table)))
+                    replace_file(folder / f"{stem}.{table}.csv", writing(self.csv(table)))
                     for table in self.tables
                 ]
             elif name == "npz":
                 files.append(replace_file(folder / f"{stem}.npz", self._write_arrays))
             elif name == "json":
-                files.append(replace_file(folder / f"{stem}.json", _writing(self.to_json())))
+                files.append(replace_file(folder / f"{stem}.json", writing(self.to_json())))
             else:
                 files.append(replace_file(folder / f"{stem}.{name}", _drawing(figure, name)))
         return files
@@ -143,7 +144,8 @@ def digest(values: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(values)).hexdigest()
 
 
-def _writing(text: str) -> Callable[[BinaryIO], Any]:
+def writing(text: str) -> Callable[[BinaryIO], Any]:
+    """Return what writes ``text`` into a file, for :func:`uniformer.files.replace_file`."""
     return lambda file: file.write(text.encode())
 
 

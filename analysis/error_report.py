@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from analysis.answer import DOTS_PER_INCH, writing
+from uniformer.commands import telling
 from uniformer.dataset import pair_annotations, read_annotation
 from uniformer.files import replace_file
 from uniformer.pictures import open_picture
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 CONFUSIONS = 50
 """Rows of the table of confusions."""
-
-DOTS_PER_INCH = 110
 
 
 def add_errors_options(command: argparse.ArgumentParser) -> None:
@@ -52,18 +51,13 @@ def run_errors(model: Segmenter, args: argparse.Namespace) -> int:
     from uniformer.evaluate import evaluate  # torchmetrics takes seconds to import
 
     with tqdm(unit="picture", disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
         found = evaluate(
             model,
             args.images,
             args.annotations,
             zero_is_other=args.zero_is_other,
             short_side=args.short_side,
-            progress=progress,
+            progress=telling(bar),
         )
     args.output.mkdir(parents=True, exist_ok=True)
     write_errors(found, args.output)
@@ -81,14 +75,14 @@ def write_errors(found: Evaluation, output: Path) -> None:
     _save(output / "reliability.png", reliability_figure(found))
     _save(output / "classes.png", class_iou_figure(found))
     _save(output / "confusions.png", confusion_figure(found))
-    replace_file(output / "errors.json", _writing(found.to_json()))
+    replace_file(output / "errors.json", writing(found.to_json()))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["annotated", "predicted", "pixels", "share_of_annotated"])
     names = [row.name for row in found.classes]
     for one in top_confusions(found.confusion, names, CONFUSIONS):
         writer.writerow([one.truth, one.predicted, one.pixels, one.share])
-    replace_file(output / "confusions.csv", _writing(text.getvalue()))
+    replace_file(output / "confusions.csv", writing(text.getvalue()))
 
 
 def map_errors(model: Segmenter, args: argparse.Namespace) -> None:
@@ -107,7 +101,3 @@ def map_errors(model: Segmenter, args: argparse.Namespace) -> None:
 
 def _save(file: Path, figure: Figure) -> None:
     replace_file(file, lambda part: figure.savefig(part, format="png", dpi=DOTS_PER_INCH))
-
-
-def _writing(text: str) -> Callable[..., int]:
-    return lambda file: file.write(text.encode())

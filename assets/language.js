@@ -3,7 +3,7 @@
 // English, the language of the keys, needs nothing.
 () => {
   const ATTRIBUTES = ["title", "aria-label", "alt", "placeholder"];
-  const KEPT = "pre, code, script, style, textarea, .cm-editor, [translate=no]";
+  const KEPT = "pre, code, script, style, textarea, .cm-editor, [translate=no], body [lang=en]";
   const tables = window.gradio_config?.i18n_translations ?? {};
   const root = document.documentElement;
   const said = new WeakMap(); // node -> { name of attribute, or "": [English, what is shown] }

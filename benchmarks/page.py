@@ -27,7 +27,8 @@ VIEWPORT = {"width": 1280, "height": 860}
 MOVES = 200
 PATIENCE_MS = 120_000
 
-# Moves the pointer over the picture and takes the time until everything is drawn and laid out.
+# Milliseconds until everything is drawn and laid out, for moves over the picture. The events are
+# made here, so it times the drawing only: not the browser's way from the pointer to the event.
 TIME_MOVES = """(moves) => {
   const frame = document.querySelector("#lens .frame.main");
   const box = frame.getBoundingClientRect();

@@ -182,6 +182,12 @@ def test_work_that_takes_too_long_is_stopped_between_two_steps():
     module._time_limit(60)(3, 9)
 
 
+def test_a_report_that_takes_too_long_is_stopped(client, picture, monkeypatch):
+    monkeypatch.setattr(module, "QUESTION_SECONDS", -1)
+    with pytest.raises(AppError, match="after 1 of 3 steps"):
+        ask(client, "/report", picture, short_side=64)
+
+
 def test_a_failure_of_the_server_is_logged_and_not_shown(caplog):
     def fail():
         raise KeyError("secret detail")

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analysis.answer import FORMATS, Answer
+from analysis.answer import FORMATS, Answer, finish
 from analysis.errors import AnalysisError
 from analysis.progress import Progress
 from analysis.questions import QUESTIONS
@@ -16,6 +16,7 @@ from ui import asking, banner
 from ui.answer_card import answer_cards, read_name, read_value
 from ui.asking import Found, Question, file_of, pixel_of, run
 from ui.handlers import Handlers
+from ui.pair import other_setting
 from ui.questions import steps
 from ui.settings import Settings
 from ui.shelf import OWN
@@ -218,6 +219,29 @@ def test_another_setting_is_compared_and_the_same_one_is_refused(handlers, shown
     *_, (status, answers) = steps(handlers, lambda: compare.question(shown, "", False, "", 0))
     assert "Choose another model" in status
     assert answers == ()
+
+
+def test_untrained_weights_are_those_of_the_pair_in_every_answer(handlers, shown):
+    asked = compare.question(shown, "", True, "", 0)
+    with handlers.original(shown) as model:
+        answers = [
+            finish(QUESTIONS["compare"](model, handlers.held(shown).result.picture, **chosen))
+            for chosen in [asked.parameters] * 2
+        ]
+    assert answers[0].numbers == answers[1].numbers
+    pair = handlers.held(other_setting(handlers, shown, "", True, "", 0)).result
+    assert not pair.weights.trained
+    assert (pair.labels == answers[0].arrays["labels_b"]).mean() > 0.99  # rewritten to be fast
+
+
+def test_another_model_is_compared_only_once_its_weights_are_here(shown):
+    asked = compare.fetched_question(shown, "base-fpn", "base-fpn", False, "", 0)
+    assert asked.parameters["other_model"] == "base-fpn"
+    compare.fetched_question(shown, None, "base-fpn", True, "", 0)
+    compare.fetched_question(shown, None, shown.model, False, "window", 0)
+    for fetched in (None, "small-fpn"):
+        with pytest.raises(ValueError, match="not fetched"):
+            compare.fetched_question(shown, fetched, "base-fpn", False, "", 0)
 
 
 def test_depth_is_answered_with_the_numbers_of_the_analysis(handlers, shown):

@@ -11,7 +11,6 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from playwright.sync_api import expect
 
-import ui
 from analysis.figures.canvas import color_steps
 from analysis.report.view import SAFE_COLORS
 from ui import text
@@ -27,25 +26,16 @@ PHOTO = FOLDER / "chelsea_cat.jpg"
 READ_CANVAS = """() => document.querySelector('[data-part="paint"]').toDataURL("image/png")"""
 
 
-def untrained():
-    """The same random network every time."""
-    torch.manual_seed(0)
-    return create_model("nano", weights=None)
-
-
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    torch.manual_seed(0)
-    page = ui.build(ui.Settings(weights=None))
-    _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    yield url
-    page.close(verbose=False)
+def address(untrained):
+    return untrained
 
 
 @pytest.fixture(scope="module")
 def direct():
     """What the library says about the photo, without the page."""
-    return segment(PHOTO, optimize_for_inference(untrained()))
+    torch.manual_seed(0)  # as the page has it
+    return segment(PHOTO, optimize_for_inference(create_model("nano", weights=None)))
 
 
 def key_of(page):

@@ -19,6 +19,7 @@ from uniformer.weights import DATA
 
 pytestmark = pytest.mark.browser
 
+
 @pytest.fixture(scope="module")
 def address(untrained):
     return untrained

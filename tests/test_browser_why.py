@@ -13,6 +13,7 @@ from ui.words import share, tour, what_if, why
 
 pytestmark = pytest.mark.browser
 
+
 @pytest.fixture(scope="module")
 def address(bundled):
     return bundled
@@ -60,9 +61,7 @@ def test_painted_region_is_what_is_asked_about(visit):
     page.get_by_label(why.METHOD, exact=True).click()
     page.get_by_role("option", name="Grad-CAM", exact=True).click()
     page.locator("#attribute-ask").click()
-    expect(answer_of(page, "attribute").locator("h3")).to_contain_text(
-        "painted region"
-    )
+    expect(answer_of(page, "attribute").locator("h3")).to_contain_text("painted region")
 
 
 def test_an_intervention_shows_what_changed_beside_its_control(visit):

@@ -20,6 +20,8 @@ from ui.api import endpoints as module
 from ui.settings import Settings
 from ui.shelf import ModelShelf
 
+# Of every endpoint: few, for the time of the ordinary run, yet a check that is missing altogether
+# is found; `make test-slow` makes many, for rare ones.
 CALLS, MANY_CALLS = 25, 400
 ENDPOINTS = ["segment", "report", *QUESTIONS]
 PATHS = ["/etc/passwd", "../../app.py", "file:///etc/passwd", "C:\\x", "a\0b", "~", ".", "//"]

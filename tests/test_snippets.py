@@ -134,6 +134,7 @@ def test_weights_are_named_without_the_folder_they_are_in(model):
 def test_painted_region_is_read_from_the_arrays_that_were_saved(model):
     content = content_of(model, "attribute")
     content["settings"]["parameters"]["region"] = "mask"
+    content["settings"]["mask_sha256"] = "ab"
     code = python_snippet(content)
     compile(code, "snippet", "exec")
     assert 'np.load("photo.attribute.npz")["region"]' in code

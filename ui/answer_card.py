@@ -43,7 +43,7 @@ def _card(found: Found, at: int) -> str:
         f'<h3 lang="en">{title}</h3><p class="of">{_made_by(content["settings"])}</p>'
         f'<p class="says">{_badge(grade)} <span lang="en">{sentence}</span></p>'
         f'<div class="figure-frame" tabindex="0" role="group" aria-label="{words.FIGURE}">'
-        f'<img src="data:image/png;base64,{picture}" alt="{title}. {sentence}" '
+        f'<img lang="en" src="data:image/png;base64,{picture}" alt="{title}. {sentence}" '
         f'style="--natural: {width}px"></div>'
         f"{_numbers(content['numbers'], content['tables'])}{_tables(content['tables'])}"
         f"{_programs(content)}{_files(found.files, at)}"

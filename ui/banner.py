@@ -38,12 +38,17 @@ class Banner:
         quiet = {"show_progress": "hidden", **LIGHT}
         self._now.change(lambda now: standing(handlers, now), self._now, self.line, **quiet)
 
-    def fetch_on(self, listen: Callable[..., Any], model: gr.Dropdown) -> Any:
-        """Fetch the weights of the chosen model on an event, and return what may come ``then``."""
+    def fetch_on(
+        self, listen: Callable[..., Any], model: gr.Dropdown, untrained: gr.Dropdown | None = None
+    ) -> Any:
+        """Fetch the weights of the chosen model on an event, and return what may come ``then``.
+
+        Where there is a choice ``untrained`` and it is made, nothing is fetched.
+        """
         outputs = [self.line, self.fetched]
 
-        def work(now: Selection, name: str) -> Iterator[list[Any]]:
-            if name in ("", now.model):  # the same, or the page itself set it back
+        def work(now: Selection, name: str, bare: bool = False) -> Iterator[list[Any]]:
+            if bare or name in ("", now.model):  # the same, or the page itself set it back
                 yield [gr.skip(), None]
                 return
             if self._handlers.shelf.is_at_hand(name):
@@ -54,7 +59,7 @@ class Banner:
 
         download = listen(
             work,
-            [self._now, model],
+            [self._now, model] if untrained is None else [self._now, model, untrained],
             outputs,
             show_progress="hidden",
             trigger_mode="always_last",

@@ -103,9 +103,17 @@ class AnswerView:
         return ["", ""]
 
     def wire(
-        self, handlers: Handlers, session: Session, ask: Ask, inputs: list[Any] | None = None
+        self,
+        handlers: Handlers,
+        session: Session,
+        ask: Ask,
+        inputs: list[Any] | None = None,
+        on: Callable[..., Any] | None = None,
     ) -> None:
-        """Ask what ``ask(selection, *values of inputs)`` returns whenever the button is pressed."""
+        """Ask what ``ask(selection, *values of inputs)`` returns whenever the button is pressed.
+
+        ``on`` is the event that starts it instead, where something comes between.
+        """
         now, buttons = session.selection, [self.button, self.cancel]
         at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -123,7 +131,7 @@ class AnswerView:
             card, sentence = attempt(lambda: answer_cards(found))
             return [sentence, card or "", *_buttons(False)]
 
-        begun = self.button.click(
+        begun = (on or self.button.click)(
             lambda: [progress_line(words.WAITING, None), None, *_buttons(True)],
             outputs=[self.status, self.found, *buttons],
             **at_once,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from analysis.profile.nulls import random_model
 from ui.words.models import OWN_GONE
 from uniformer import create_model
 from uniformer.config import Reach
@@ -104,7 +105,9 @@ class ModelShelf:
         with place.lock:
             if place.model is None:
                 weights = None if name != known else self._weights.get(name, "default")
-                place.model = create_model(known, weights=weights, device=self._device)
+                model = create_model(known, weights=weights, device=self._device)
+                # The draw that an answer about the same setting compares with.
+                place.model = model if name == known else random_model(model)
                 self._drop_oldest()
             yield place
 

@@ -56,11 +56,12 @@ def python_snippet(content: dict[str, Any]) -> str:
 def command_snippet(content: dict[str, Any]) -> str:
     """Return the command that asks the same, or nothing for what it cannot take.
 
-    That is a painted region, and a checkpoint with other classes than its model.
+    That is a painted region, which is in the answer's NPZ file while the command reads pictures of
+    one, and a checkpoint with other classes than its model.
     """
     settings = content["settings"]
     parameters = dict(settings["parameters"])
-    if parameters.get("region") == "mask" or _other_classes(settings):
+    if settings.get("mask_sha256") or _other_classes(settings):
         return ""
     words = ["python", "-m", "analysis", content["question"], PHOTO]
     if parameters.get("x") is not None:

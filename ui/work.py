@@ -67,11 +67,14 @@ def answer(
 @on_gpu(ANSWER_SECONDS)
 def report(
     model: Segmenter, picture: np.ndarray, caption: Caption, short_side: int | None = None
-) -> Generator[tuple[str, str], None, None]:
-    """Yield the facts of the labels as JSON and the report as one HTML page."""
+) -> Generator[Progress | tuple[str, str], None, None]:
+    """Yield progress, and last the facts of the labels as JSON and the report as one HTML page."""
     model = _placed(model)
     result = segment(picture, model, short_side=short_side)
-    page = report_html(result, trace(model, picture, short_side=short_side), caption)
+    yield Progress(1, 3)
+    traced = trace(model, picture, short_side=short_side)
+    yield Progress(2, 3)
+    page = report_html(result, traced, caption)
     yield json.dumps(result.describe(), indent=2, ensure_ascii=False), page
 
 

@@ -54,7 +54,7 @@ def run_video(args: argparse.Namespace) -> int:
     model = _open_model(args)
     _warn_untrained(model)
     with tqdm(unit="frame", disable=None) as bar:
-        frames = label_video(args.film, target, model, progress=_telling(bar), **_prediction(args))
+        frames = label_video(args.film, target, model, progress=telling(bar), **_prediction(args))
     print(f"{args.film}: {frames} frames -> {target}")
     return 0
 
@@ -105,7 +105,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
             args.annotations,
             zero_is_other=args.zero_is_other,
             resume=args.resume,
-            progress=_telling(bar),
+            progress=telling(bar),
             **_prediction(args),
         )
     if args.output is not None:
@@ -199,7 +199,7 @@ def _warn_untrained(model: Segmenter) -> None:
         print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)
 
 
-def _telling(bar: tqdm) -> Callable[[int, int | None], None]:
+def telling(bar: tqdm) -> Callable[[int, int | None], None]:
     """Return what tells ``bar`` how much is done and how much there is."""
 
     def progress(done: int, total: int | None) -> None:

@@ -35,6 +35,9 @@ Progress = Callable[[int, int | None], object]
 
 DATA = Path(__file__).parent / "data"
 
+BACKBONE_ONLY = "Only the backbone is trained; the decode head is random: the labels mean nothing."
+"""The note of weights without a decode head."""
+
 _HUB_ID = re.compile(
     r"(?P<repo>(?P<owner>\w[\w.-]*)/\w[\w.-]*)/(?P<file>[^@\\]+)(@(?P<revision>\S+))?"
 )
@@ -87,7 +90,7 @@ def load_weights(model: Segmenter, source: str, progress: Progress | None = None
     kind = load_state(model, state, found.source)
     note = found.note
     if kind == "backbone":
-        note = "Only the backbone is trained; the decode head is random: the labels mean nothing."
+        note = BACKBONE_ONLY
     model.weights = WeightsRecord(kind == "segmenter", found.source, digest, note)
 
 

@@ -10,14 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from analysis.answer import DOTS_PER_INCH, writing
 from analysis.claims.conditions import CONTROL
 from analysis.claims.findings import Findings
 from analysis.claims.intervals import Interval
 from analysis.figures.claims import FIGURES
 from uniformer.files import replace_file
-
-DOTS_PER_INCH = 96
-"""Figures of 960 pixels: sharp enough for a page of text, below 100 kB."""
 
 CAPTIONS = {
     "claims-spread": "How local the attention of each block is, beside its nulls.",
@@ -47,7 +45,7 @@ def write_report(found: Findings, output: Path, command: str) -> list[Path]:
         "claims.json": json.dumps(_plain(asdict(found)), indent=1, allow_nan=False) + "\n",
     }
     for name, text in texts.items():
-        files.append(replace_file(output / name, lambda file, text=text: file.write(text.encode())))
+        files.append(replace_file(output / name, writing(text)))
     return files
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from analysis.errors import AnalysisError
 from analysis.label_comparison import LabelComparison, compare_labels
+from analysis.profile.nulls import random_model
 from analysis.progress import Progress
 from analysis.questions.common import ShortSide, Steps, question, start
 from analysis.tracing import trace
@@ -47,7 +48,8 @@ def compare(
     """What another setting makes of the picture: labels side by side, and where they differ.
 
     Raises :class:`analysis.errors.AnalysisError` for models with other classes and for a setting
-    that is no other, and whatever making the other model raises.
+    that is no other, and whatever making the other model raises. Untrained weights are the same
+    ones every time.
     """
     asked = start(model, image, short_side)
     yield Progress(1, 3)
@@ -89,7 +91,7 @@ def _other(
     else:
         chosen = None if weights == "none" else "default"
         other = create_model(name or model.config.name, weights=chosen, device=model.device)
-        other = other.to(model.dtype)
+        other = other.to(model.dtype) if chosen else random_model(other.to(model.dtype))
     other.set_reach(reach or model.reach, window_size or model.window_size)
     if other.classes.names != model.classes.names:
         raise AnalysisError(

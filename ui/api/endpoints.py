@@ -19,6 +19,7 @@ from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj_with_meta
 
 from analysis.answer import finish
+from analysis.progress import Progress
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import Parameter, parameters_of
 from analysis.report.page import Caption
@@ -188,8 +189,16 @@ class _Api:
         _bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         stem = _stem(picture)
-        with self._shelf.borrow_original(*place) as model:
-            ((described, page),) = work.report(model, pixels, Caption(stem), values["short_side"])
+        in_time = _time_limit(QUESTION_SECONDS)
+        with (
+            self._shelf.borrow_original(*place) as model,
+            closing(work.report(model, pixels, Caption(stem), values["short_side"])) as steps,
+        ):
+            for step in steps:
+                if isinstance(step, Progress):
+                    in_time(step.done, step.total)
+                else:
+                    described, page = step
         folder = _new_folder()
         folder.mkdir(parents=True)
         file = replace_file(folder / f"{stem}.html", lambda file: file.write(page.encode()))
@@ -217,7 +226,7 @@ class _Api:
 def _bound(values: dict[str, Any]) -> None:
     """Refuse values that would take too long; :func:`check` has seen their types."""
     if (values.get("short_side") or 0) > QUESTION_SHORT_SIDE:
-        raise ValueError(f"short_side may be at most {QUESTION_SHORT_SIDE} for a question.")
+        raise ValueError(f"short_side may be at most {QUESTION_SHORT_SIDE}.")
     for name, most in QUESTION_COUNTS.items():
         if values.get(name, 0) > most:
             raise ValueError(f"{name} may be at most {most}.")
@@ -243,11 +252,11 @@ def read_picture(given: Any, max_pixels: int) -> np.ndarray:
     return picture
 
 
-def _answered(name: str, work: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Return what ``work`` does, or raise one sentence; what was no refusal is logged."""
+def _answered(name: str, do: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return what ``do`` returns, or raise one sentence; what was no refusal is logged."""
     try:
         with metrics.measured(f"api {name}"):
-            return work()
+            return do()
     except WeightsError as error:
         LOG.warning("%s", error)
         sentence = NO_WEIGHTS

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from analysis.report.template import fill
+from ui.answer_card import progress_line
 from ui.asking import Question
 from ui.controls import WINDOW_SIZES
 from ui.examples import ASSETS
@@ -20,6 +21,7 @@ from ui.session import HEAVY, LIGHT, Session, attempt
 from ui.text import REACH_NAMES
 from ui.text_lens import LENS
 from ui.words import compare as words
+from ui.words import questions as common
 from uniformer import list_models
 from uniformer.config import REACHES
 
@@ -35,9 +37,18 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
         choices = _choices()
     view = AnswerView("compare")
     pair = _pair()
-    view.wire(handlers, session, question, choices)
-    session.banner.fetch_on(view.button.click, choices[0])
-    _wire_pair(handlers, session, view.button, choices, pair)
+    # The button is off while the weights are fetched, and the answer waits for them.
+    pressed = view.button.click(
+        lambda: [progress_line(common.WAITING, None), gr.Button(interactive=False)],
+        outputs=[view.status, view.button],
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    download = session.banner.fetch_on(pressed.then, *choices[:2])
+    inputs = [session.banner.fetched, *choices]
+    view.wire(handlers, session, fetched_question, inputs, on=download.then)
+    _wire_pair(handlers, session, download, inputs, pair)
     session.fill(tab, [pair, *view.outputs], lambda now: [None, *view.blank(now)])
 
 
@@ -72,22 +83,24 @@ def _pair() -> gr.HTML:
 def _wire_pair(
     handlers: Handlers,
     session: Session,
-    button: gr.Button,
-    choices: list[gr.Dropdown],
+    download: Any,
+    inputs: list[Any],
     pair: gr.HTML,
 ) -> None:
-    """Show both results under one probe when asked, and have a click choose the pixel."""
+    """Show both results under one probe once asked, and have a click choose the pixel."""
     now, about = session.selection, gr.State(None)
 
-    def make(now: Selection, *chosen: Any) -> list[Any]:
+    def make(now: Selection, fetched: str | None, *chosen: Any) -> list[Any]:
+        if not is_here(now, fetched, *chosen):  # which the status tells
+            return [None, now.key, ""]
         made, sentence = attempt(
             lambda: pair_payload(handlers, now, other_setting(handlers, now, *chosen))
         )
         return [made, now.key, sentence]
 
-    button.click(
+    download.then(
         make,
-        [now, *choices],
+        [now, *inputs],
         [pair, about, session.message],
         show_progress="hidden",
         **HEAVY,
@@ -103,6 +116,18 @@ def _wire_pair(
         return replace(now, pixel=(event.x, event.y))
 
     pair.probe(choose, now, now, show_progress="hidden", **LIGHT)
+
+
+def is_here(now: Selection, fetched: str | None, model: str, untrained: bool, *rest: Any) -> bool:
+    """Whether all weights of the other setting are here, if only ``fetched`` was fetched."""
+    return untrained or model in ("", now.model, fetched)
+
+
+def fetched_question(now: Selection, fetched: str | None, *chosen: Any) -> Question:
+    """Return what to ask; ``ValueError`` for weights that were not fetched."""
+    if not is_here(now, fetched, *chosen):
+        raise ValueError(words.NOT_FETCHED)
+    return question(now, *chosen)
 
 
 def question(now: Selection, model: str, untrained: bool, reach: str, window: int) -> Question:

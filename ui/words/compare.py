@@ -18,6 +18,7 @@ REACH = "Its reach"
 WINDOW = "Its window size"
 SAME = "the same"
 UNTRAINED_TITLE = "random weights"
+NOT_FETCHED = "The weights of the other model were not fetched: nothing was compared."
 PAIR = {
     "stage": (
         "The picture in one of two settings, with one probe for both. Arrow keys move it by one "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ui.text import REACHES
 from uniformer.config import ModelConfig, UPerConfig
 from uniformer.segmenter import UNTRAINED
+from uniformer.weights import BACKBONE_ONLY
 
 TAB = "Models"
 SAYS = (
@@ -44,10 +45,7 @@ ON_HUB = "on the Hugging Face Hub"
 ON_DRIVE = "Google Drive; upload it below"
 NEVER_RELEASED = "never released"
 NO_WEIGHTS = "none: untrained"
-NOTES = (
-    UNTRAINED.note,
-    "Only the backbone is trained; the decode head is random: the labels mean nothing.",
-)
+NOTES = (UNTRAINED.note, BACKBONE_ONLY)
 """What a warning says of the weights."""
 
 

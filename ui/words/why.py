@@ -37,7 +37,6 @@ SEVERAL_SAYS = (
     "else."
 )
 METHODS = "Methods"
-TRUST = "How far can these maps be trusted?"
 SHOW = "Check"
 SHOWS = {
     "curves": "Take away what they mark",
