@@ -190,7 +190,7 @@ def test_template_that_is_broken_is_refused(broken):
 
 
 def test_command_line_writes_a_site(model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "publish", partial(publish, short_side=64))
+    monkeypatch.setattr("analysis.report.publish.publish", partial(publish, short_side=64))
     assert cli.main(["publish", str(PHOTO), "-o", str(tmp_path / "site")]) == 0
     assert (tmp_path / "site" / f"{PHOTO.stem}.html").is_file()
     assert "index.html" in capsys.readouterr().out
