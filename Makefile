@@ -53,7 +53,9 @@ else
 		--run "$(RUNS)/nano" --init "$(RUNS)/nano-distil"
 	$(BIN)/python -m training run training/recipes/nano-long.json --data "$(DATA)" \
 		--run "$(RUNS)/nano-long" --init "$(RUNS)/nano"
-	$(BIN)/python -m training export --run "$(RUNS)/nano-long" --data "$(DATA)" --fit-bias \
+	$(BIN)/python -m training run training/recipes/nano-more.json --data "$(DATA)" \
+		--run "$(RUNS)/nano-more" --init "$(RUNS)/nano-long"
+	$(BIN)/python -m training export --run "$(RUNS)/nano-more" --data "$(DATA)" --fit-bias \
 		--out "$(RUNS)/nano.safetensors"
 endif
 

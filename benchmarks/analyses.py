@@ -1,8 +1,9 @@
 """Speed and memory of analyses, each beside what it may take: ``python -m benchmarks.analyses``.
 
-Every row is measured in a process of its own, after one warm-up, and prints the median of a few
-rounds. Memory is how far the analysis rises above the loaded model and its trace. Analyses that
-take minutes are stopped early: their time is what their own progress makes one expect.
+Every row is measured in a process of its own, after warm-up, and prints the median of a few rounds,
+or of a second's worth. Memory is how far the analysis rises above the loaded model and its trace.
+Analyses that take minutes are stopped early: their time is what their own progress makes one
+expect.
 """
 
 from __future__ import annotations
@@ -199,6 +200,8 @@ def measure(task: Task, model: str, rounds: int) -> dict[str, object]:
     """Return the seconds of a task, their ratio to what it is compared with, and its memory."""
     case, shares = _case(model), []
     first = timed(lambda: shares.append(task.run(case)))
+    # What takes milliseconds is measured often enough for about a second.
+    rounds = max(rounds, min(50, round(1 / first.wall)))
     forms = {"ours": lambda: task.run(case)}
     if task.against is not None:
         forms["against"] = lambda: task.against(case)
