@@ -104,6 +104,21 @@ def global_affinity(trace: Trace, stage: int, block: int, token: Token) -> Globa
     )
 
 
+def joint_contribution_norm(trace: Trace, row: GlobalAffinity) -> np.ndarray:
+    """Return the length of what each key adds through all heads together, (rows, columns).
+
+    |sum_n A_n(i, j) W_n v_n(j)|, 0 outside the window: heads that pull apart cancel here, and do
+    not in the sum of their lengths. ``row`` is one of ``trace``.
+    """
+    attention, normed = normed_input(trace, row.stage, row.block)
+    with torch.no_grad():
+        value = _values(attention, normed.flatten(0, 1))
+        weight = torch.from_numpy(row.weight).to(value).flatten(1)
+        gathered = (weight[..., None] * value).transpose(0, 1).flatten(1)
+        joint = F.linear(gathered, attention.proj.weight).norm(dim=1)
+    return joint.view(normed.shape[:2]).cpu().numpy()
+
+
 def normed_input(trace: Trace, stage: int, block: int) -> tuple[Attention, Tensor]:
     """Return the attention of a block of stage 3 or 4 and what it reads, (rows, columns, C).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.errors import AnalysisError
+from uniformer.backbone import MIN_SIDE
 from uniformer.classes import ClassSet
 from uniformer.config import STRIDES
 from uniformer.segmenter import Segmenter
@@ -43,6 +44,12 @@ def check_pixel(size_px: tuple[int, int], x: int, y: int) -> None:
             f"Pixel x={x}, y={y} is outside the picture: x runs from 0 to {width - 1}, "
             f"y from 0 to {height - 1}."
         )
+
+
+def check_sides(size_px: tuple[int, int]) -> None:
+    """Raise :class:`AnalysisError` for a network input of (height, width) without a last token."""
+    if min(size_px) < MIN_SIDE:
+        raise AnalysisError(f"The network needs sides of {MIN_SIDE} pixels, not {min(size_px)}.")
 
 
 def check_region(region: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import inspect
 import json
+import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +23,7 @@ from analysis.checks import check_region
 from analysis.claims.command import add_claims_options, run_claims
 from analysis.error_report import add_errors_options, run_errors
 from analysis.errors import AnalysisError
+from analysis.evidence import GRADES
 from analysis.options import (
     Parser,
     add_formats,
@@ -33,7 +37,7 @@ from analysis.options import (
 from analysis.progress import Progress
 from analysis.questions import QUESTIONS
 from analysis.questions.common import in_reach
-from analysis.questions.parameters import parameters_of
+from analysis.questions.parameters import parameters_of, summary_of
 from uniformer.commands import file_names, list_photos
 from uniformer.factory import create_model
 from uniformer.pictures import PictureError, open_picture
@@ -43,7 +47,9 @@ from uniformer.shares import run_shares
 EXAMPLES = """examples:
   python -m analysis probe photo.jpg --pixel 120,80 -o out
   python -m analysis attribute photo.jpg --pixel 120,80 --method integrated-gradients
-  python -m analysis profile photos/ -o out
+  python -m analysis what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
+  python -m analysis profile photos/ --nulls -o out
+  python -m analysis claims --data photos/ -o claims
   python -m analysis publish photos/ -o site
 
 Of a folder, what is answered already is not asked again: after an interruption, run the command
@@ -60,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("analysis: interrupted", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
-        print(f"analysis: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"analysis: error: {_reason(error)}", file=sys.stderr)
         return 1
 
 
@@ -75,27 +81,36 @@ def build_parser() -> Parser:
     )
     commands = parser.add_subparsers(required=True, metavar="QUESTION")
     for name, ask in QUESTIONS.items():
-        summary = (ask.__doc__ or "").strip()
+        summary = summary_of(ask)
         command = commands.add_parser(
             name,
             help=summary.split("\n")[0].replace("%", "%%"),
-            description=inspect.cleandoc(summary),
+            description=summary,
             formatter_class=plain,
         )
         _add_question(command, name, ask)
-    site = commands.add_parser("publish", help="write a static site in which the lens works")
+    _add_reports(commands)
+    return parser
+
+
+def _add_reports(commands: argparse._SubParsersAction) -> None:
+    """Add what is made of many pictures at once: a site, a report of errors, one of the claims."""
+
+    def add(name: str, words: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+
+    site = add("publish", "write a static site in which the lens works")
     add_inputs(site, default="site")
     add_model(site, asks_reach=False)
     site.set_defaults(run=_publish)
-    errors = commands.add_parser("errors", help="where labels are wrong, and for what, in a folder")
+    errors = add("errors", "where labels are wrong, and for what, in a folder")
     add_errors_options(errors)
     add_model(errors, asks_reach=False)
     errors.set_defaults(run=lambda args: run_errors(_open_model(args), args))
-    claims = commands.add_parser("claims", help="test the paper's claims on a folder of pictures")
+    claims = add("claims", "test the paper's claims on a folder of pictures")
     add_claims_options(claims)
     add_model(claims, asks_reach=True)
     claims.set_defaults(run=lambda args: run_claims(_open_model(args), args), reach=None)
-    return parser
 
 
 def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[..., Any]) -> None:
@@ -113,6 +128,7 @@ def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[...
 def _ask(args: argparse.Namespace) -> int:
     """Ask one question about every photo; 1 when some could not be answered."""
     photos = list_photos(args.photos)
+    _check_output(args.output)
     stems = [f"{name}.{args.question}" for name in file_names(photos)]
     work = list(zip(photos, stems, strict=True))
     if len(work) == 1:
@@ -136,9 +152,8 @@ def _ask_share(
             said = _answer(args, model, photo, stem)
         except (PictureError, AnalysisError) as error:
             failed += 1
-            sentence = " ".join(str(error).split())
-            note_failure(args.output, stem, sentence)
-            print(f"analysis: error: {photo}: {sentence}", file=sys.stderr)
+            note_failure(args.output, stem, _reason(error))
+            print(f"analysis: error: {photo}: {_reason(error)}", file=sys.stderr)
         else:
             note_failure(args.output, stem, None)
             print(said)
@@ -159,8 +174,12 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
         stored = json.loads(answer.to_json())
     if args.print_json:
         return json.dumps(stored, indent=2, ensure_ascii=False)
-    title = f"{photo}: {stored['title']} -> {args.output / stem}.*"
-    return f"{title}\n{_lines(stored['numbers'])}"
+    return "\n".join([
+        f"{photo}: {stored['title']} [{GRADES[stored['grade']]}]",
+        textwrap.fill(stored["sentence"], 98, initial_indent="  ", subsequent_indent="  "),
+        *_lines(stored["numbers"], stored["tables"]),
+        f"-> {args.output / stem}.*",
+    ])  # fmt: skip
 
 
 def _takes_mask(ask: Callable[..., Any]) -> bool:
@@ -176,7 +195,13 @@ def _mask(args: argparse.Namespace, picture: np.ndarray) -> np.ndarray | None:
                 "the region is not."
             )
         return None
-    return check_region(open_picture(args.mask).any(axis=2), picture.shape[:2])
+    painted, size = open_picture(args.mask).any(axis=2), picture.shape[:2]
+    if painted.shape != size:
+        raise AnalysisError(
+            f"{args.mask.name} is {painted.shape[0]} x {painted.shape[1]} pixels: a mask must be "
+            f"as large as the photo, {size[0]} x {size[1]} pixels (height x width)."
+        )
+    return check_region(painted, size)
 
 
 def _publish(args: argparse.Namespace) -> int:
@@ -213,9 +238,45 @@ def _open_model(args: argparse.Namespace) -> Segmenter:
     return model
 
 
-def _lines(numbers: dict[str, Any]) -> str:
-    """Return numbers as lines of text; what is nested stays JSON."""
-    return "\n".join(
-        f"  {name}: {value if isinstance(value, str) else json.dumps(value, default=str)}"
-        for name, value in numbers.items()
-    )
+def _check_output(folder: Path) -> None:
+    """Raise ``OSError`` if nothing can be written there: better before the work than after it."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    if not os.access(there, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+
+
+def _reason(error: Exception) -> str:
+    """Return why something failed, in one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return " ".join(str(error).split())
+
+
+def _lines(numbers: dict[str, Any], tables: dict[str, Any]) -> list[str]:
+    """Return numbers as lines of text, rounded; of rows that a table has as well, how many."""
+    lines = []
+    for name, value in numbers.items():
+        if not _is_rows(value):
+            lines.append(f"  {name}: {_brief(value)}")
+        elif name in tables:
+            lines.append(f"  {name}: {len(value)} rows, see the table")
+        else:
+            lines += [f"  {name}:", *(f"    {_brief(row)}" for row in value)]
+    return lines
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _brief(value: Any) -> str:
+    """Return a value to be read, numbers with four digits: the JSON file has all of them."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_brief(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_brief, value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -86,7 +86,10 @@ def write_errors(found: Evaluation, output: Path) -> None:
 
 
 def map_errors(model: Segmenter, args: argparse.Namespace) -> None:
-    """Write the error maps of the first ``args.maps`` pictures, NAME.errors.png each."""
+    """Write the error maps of the first ``args.maps`` pictures, NAME.errors.png each.
+
+    These few are labelled once more: an evaluation keeps sums, never the labels of a picture.
+    """
     from analysis.error_map import error_map
     from analysis.figures.evaluation import error_map_figure
 

@@ -63,12 +63,15 @@ class TokenJacobian:
 
     @property
     def others_by_norm(self) -> Spread:
-        """The spread (1,) of the norms of all tokens but the query itself, scaled to sum 1."""
+        """The spread (1,) of the norms of all tokens but the query itself, scaled to sum 1.
+
+        NaN where no other token moves the output.
+        """
         return self._others(self.norm)
 
     @property
     def others_by_energy(self) -> Spread:
-        """The spread (1,) of the energies of all tokens but the query itself, scaled to sum 1."""
+        """The same of the energies, which favour the few tokens that move the output most."""
         return self._others(self.energy)
 
     @property
@@ -79,6 +82,8 @@ class TokenJacobian:
     def _others(self, values: np.ndarray) -> Spread:
         others = self.support.copy()
         others[self.token] = False
+        if not others.any():
+            return Spread(*np.full((5, 1), np.nan))
         offsets = torch.from_numpy(np.argwhere(others) - self.token)[None]
         weight = torch.from_numpy(values[others].astype(float))[None]
         keys = torch.tensor([weight.shape[1]])

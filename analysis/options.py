@@ -56,15 +56,23 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
     """Add the options of the model; a question that has a reach of its own brings that option."""
     group = parser.add_argument_group("model")
-    group.add_argument("--model", choices=MODELS, default="nano", metavar="NAME")
+    group.add_argument(
+        "--model", choices=MODELS, default="nano", metavar="NAME",
+        help=f"{', '.join(MODELS)} (default: nano)",
+    )  # fmt: skip
     group.add_argument(
         "--weights",
         default="default",
         help="default (the model's own), a file, a Hub id owner/repo/file, or none (untrained)",
     )
     if not asks_reach:
-        group.add_argument("--reach", choices=REACHES)
-    group.add_argument("--window-size", type=int, metavar="N", help="in stage-3 tokens")
+        group.add_argument(
+            "--reach", choices=REACHES, help="reach of stage 3; by default the model's own"
+        )
+    group.add_argument(
+        "--window-size", type=int, metavar="N",
+        help="side of windows in stage-3 tokens; by default the model's own",
+    )  # fmt: skip
 
 
 def add_parameters(parser: argparse.ArgumentParser, parameters: Sequence[Parameter]) -> None:
@@ -78,7 +86,7 @@ def add_parameters(parser: argparse.ArgumentParser, parameters: Sequence[Paramet
                 required=parameter.default is REQUIRED,
                 default=None,
                 metavar="X,Y",
-                help="column and row of the pixel asked about, from 0 at the top left",
+                help=_pixel_words(parameter),
             )
         elif parameter.name != "y":
             _add_parameter(group, parameter)
@@ -104,6 +112,12 @@ def _add_parameter(group: argparse._ArgumentGroup, parameter: Parameter) -> None
         metavar=None if parameter.choices else parameter.kind.__name__.upper(),
         help=words,
     )
+
+
+def _pixel_words(column: Parameter) -> str:
+    """Return the help of column and row together, from that of the column."""
+    words = column.help.replace("column of", "column and row of").replace("left", "top left")
+    return words if column.default is REQUIRED else f"{words} (default: none)"
 
 
 def _choosing(parameter: Parameter) -> Callable[[str], Any]:

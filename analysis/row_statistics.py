@@ -36,6 +36,14 @@ class RowStatistics:
         with np.errstate(invalid="ignore"):
             return self.heads.distance_px / self.uniform.distance_px
 
+    @property
+    def effective_keys(self) -> np.ndarray:
+        """Perplexity of each head's row, (heads,): how many keys of equal weight are as even.
+
+        1 where one key has all the weight, ``keys`` where all have the same.
+        """
+        return self.keys**self.heads.entropy
+
 
 def global_row_statistics(row: GlobalAffinity) -> RowStatistics:
     """Return the statistics of the weights of each head of a row of stage 3 or 4."""

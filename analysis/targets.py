@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from analysis.checks import check_evaluating, check_label, check_region
 from analysis.errors import AnalysisError
+from analysis.walk import stage_maps
 from uniformer.segmenter import Segmenter
 
 Score = Literal["margin", "logit", "probability"]
@@ -65,7 +66,7 @@ class RegionScore(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the score (B,) of network inputs (B, 3, h, w)."""
-        return self.of_logits(self.model(x))
+        return self.of_logits(self.model.decode(stage_maps(self.model, x)))
 
     def of_logits(self, logits: Tensor) -> Tensor:
         """Return the score (B,) of logits (B, classes, rows, columns) at any stride.

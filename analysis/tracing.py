@@ -16,7 +16,7 @@ from torch import Tensor
 from analysis.checks import check_evaluating, check_stage
 from analysis.errors import AnalysisError
 from analysis.grid import Grid
-from analysis.walk import Windows, walk
+from analysis.walk import Windows, walk, windows_of
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import STRIDES, Reach
 from uniformer.pictures import PictureSource, open_picture
@@ -89,7 +89,7 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     _check_model(model)
     _check_short_side(short_side)
     # Read first: another thread may change the reach during the pass.
-    reach, weights, windows = model.reach, model.weights, _windows(model)
+    reach, weights, windows = model.reach, model.weights, windows_of(model)
     picture = open_picture(image)
     x = preprocess(picture, short_side, model.config.size_divisor)
     with torch.no_grad():
@@ -121,14 +121,6 @@ def _check_short_side(short_side: int) -> None:
             f"The short side must be a whole number of pixels from {low} to {high}, "
             f"not {short_side!r}."
         )
-
-
-def _windows(model: Segmenter) -> Windows:
-    """Return the side of the windows of every block, stage by stage."""
-    stages = (model.backbone.stage(number)[1] for number in range(1, 5))
-    return tuple(
-        tuple(getattr(block, "window_size", None) for block in blocks) for blocks in stages
-    )
 
 
 def _check_model(model: Segmenter) -> None:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from analysis.checks import check_sides
 from uniformer.attention import from_windows, to_windows
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.layers import to_map, to_tokens
@@ -72,6 +73,27 @@ class Change:
 
 
 NOTHING = Change()
+
+
+def windows_of(model: Segmenter) -> Windows:
+    """Return the windows that the blocks of ``model`` are set to now."""
+    stages = (model.backbone.stage(number)[1] for number in range(1, 5))
+    return tuple(
+        tuple(getattr(block, "window_size", None) for block in blocks) for blocks in stages
+    )
+
+
+def stage_maps(model: Segmenter, x: Tensor, windows: Windows | None = None) -> tuple[Tensor, ...]:
+    """Return the normed maps of all stages for network inputs (B, 3, h, w), ready for gradients.
+
+    They are those of the backbone, which forms the attention matrix of every block and keeps it for
+    gradients: here memory grows with the tokens, not with their square. ``windows`` are those of
+    the blocks, None: what they are set to now. Raises :class:`AnalysisError` for sides that the
+    network refuses.
+    """
+    check_sides(tuple(x.shape[-2:]))
+    windows = windows_of(model) if windows is None else windows
+    return walk(model, model.backbone.patch_embed1(x), windows)[1]
 
 
 def walk(

@@ -19,6 +19,7 @@ from analysis.progress import Progress
 from analysis.targets import RegionScore, Score
 from analysis.tracing import Trace, trace
 from analysis.twin import private_twin
+from analysis.walk import stage_maps
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
@@ -59,7 +60,7 @@ class Attribution:
 
 def attribute(
     model: Segmenter,
-    image: PictureSource,
+    image: PictureSource | Tensor,
     region: np.ndarray,
     label: int,
     *,
@@ -78,6 +79,8 @@ def attribute(
     rather than B". ``stage`` is the one whose map is looked at, by methods that look at one.
     ``traced`` is a trace of the same model, picture and short side: it spares a pass, methods on a
     stage then run the decoder only, and the answer is for the reach it was traced with.
+    ``image`` may be the network's input (1, 3, h, w) itself, perhaps a changed one: the region is
+    still that of the picture, and there is no short side.
 
     The model is left as it is. A heuristic map should be checked by hiding what it marks.
 
@@ -85,6 +88,41 @@ def attribute(
     region, a trace of something else, what the method refuses and a map that is not finite, and
     whatever :func:`trace` raises.
     """
+    if method not in METHODS:
+        raise AnalysisError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
+    check_stage(stage)
+    check_evaluating(model)
+    if isinstance(image, Tensor):
+        x = _check_input(image)
+    else:
+        x, traced = _traced_input(model, image, region, short_side, traced)
+    # Tensors made in inference mode could not be differentiated: everything is made outside of it.
+    with torch.inference_mode(False), torch.no_grad():
+        twin = private_twin(model, None if traced is None else traced.windows)
+        target = RegionScore(twin, region, label, score=score, against=against)
+        x = x.clone()
+        maps = stage_maps(twin, x) if traced is None else traced.stage_outputs
+        maps = tuple(kept.clone() for kept in maps)
+        logits = twin.decode(maps)
+    return _answer(Question(target, x, maps, logits, stage, settings or Settings()), method)
+
+
+def _check_input(x: Tensor) -> Tensor:
+    if x.ndim != 4 or tuple(x.shape[:2]) != (1, 3):
+        raise AnalysisError(
+            f"The network's input must be one picture (1, 3, H, W), not {tuple(x.shape)}."
+        )
+    return x
+
+
+def _traced_input(
+    model: Segmenter,
+    image: PictureSource,
+    region: np.ndarray,
+    short_side: int | None,
+    traced: Trace | None,
+) -> tuple[Tensor, Trace]:
+    """Return the network's input of a picture and its trace, a new one if there is none."""
     picture = open_picture(image)
     check_region(region, picture.shape[:2])
     short_side = model.config.short_side if short_side is None else short_side
@@ -92,43 +130,7 @@ def attribute(
     x = preprocess(picture, short_side, model.config.size_divisor).to(model.device, model.dtype)
     if traced.model is not model or traced.network_size_px != tuple(x.shape[-2:]):
         raise AnalysisError("The trace is of another model, picture or short side: trace again.")
-    return attribute_input(
-        model, x, region, label, method=method, stage=stage, score=score, against=against,
-        settings=settings, traced=traced,
-    )  # fmt: skip
-
-
-def attribute_input(
-    model: Segmenter,
-    x: Tensor,
-    region: np.ndarray,
-    label: int,
-    *,
-    method: str = "integrated_gradients",
-    stage: int = 4,
-    score: Score = "margin",
-    against: int | None = None,
-    settings: Settings | None = None,
-    traced: Trace | None = None,
-) -> Iterator[Progress | Attribution]:
-    """Do what :func:`attribute` does for a network input ``x`` (1, 3, h, w), perhaps a changed one.
-
-    ``region`` stays that of the picture (H, W). Without ``traced`` the model keeps the reach it has
-    now. Raises the same, but for what concerns the picture.
-    """
-    if method not in METHODS:
-        raise AnalysisError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
-    check_stage(stage)
-    check_evaluating(model)
-    # Tensors made in inference mode could not be differentiated: everything is made outside of it.
-    with torch.inference_mode(False), torch.no_grad():
-        twin = private_twin(model, None if traced is None else traced.windows)
-        target = RegionScore(twin, region, label, score=score, against=against)
-        x = x.clone()
-        maps = twin.backbone(x) if traced is None else traced.stage_outputs
-        maps = tuple(kept.clone() for kept in maps)
-        logits = twin.decode(maps)
-    return _answer(Question(target, x, maps, logits, stage, settings or Settings()), method)
+    return x, traced
 
 
 def _answer(question: Question, name: str) -> Iterator[Progress | Attribution]:

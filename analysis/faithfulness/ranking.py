@@ -130,11 +130,13 @@ def rank_maps(
     inside = region_on_grid(score.region, size)
     importance = {name: _importance(values, size, name) for name, values in maps.items()}
     orders = [*importance.values(), -np.maximum(signed_distance(inside), 0)]
+    # The random orders are the same whichever maps they are set beside.
+    seeds = [removal.seed] * len(orders) + list(range(removal.seed, removal.seed + removal.repeats))
     orders += [None] * removal.repeats
     curves_each = 2 if inside.all() else 3
     total = (len(orders) * curves_each - removal.repeats) * (removal.steps + 1)
     done, results = 0, []
-    for seed, order in enumerate(orders, start=removal.seed):
+    for seed, order in zip(seeds, orders, strict=True):
         for item in _curves(score, x, inside, order, removal, seed):
             if isinstance(item, Curves):
                 results.append(item)

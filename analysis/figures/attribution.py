@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,15 +11,28 @@ from matplotlib.figure import Figure
 
 from analysis.attribution.attribute import SCORE_UNITS, Attribution
 from analysis.attribution.methods import METHODS
+from analysis.attribution.words import scored, summed
 from analysis.errors import AnalysisError
 from analysis.evidence import most_doubtful
-from analysis.figures.canvas import QUIET, color_bar, heat, new_figure, outline, shared_limits
+from analysis.figures.canvas import (
+    QUIET,
+    color_bar,
+    heat,
+    new_figure,
+    outline,
+    picture_height,
+    shared_limits,
+)
 from uniformer.classes import ClassSet
 
 PERCENTILE = 99
 """Where the colours end: a few outliers would leave the rest of a map white."""
 
-COLUMNS = 3
+COLUMNS, PANEL = 3, 2.6
+"""Of a comparison: maps in a row, and the width of one in inches."""
+
+LINE = 48
+"""Letters that stand in a line below a map of a comparison."""
 
 
 def attribution_figure(found: Attribution, picture: np.ndarray, classes: ClassSet) -> Figure:
@@ -30,16 +44,16 @@ def attribution_figure(found: Attribution, picture: np.ndarray, classes: ClassSe
     method = METHODS[found.method]
     parts = [
         method.description,
-        _scored(found),
-        _summed(found),
+        scored(found),
+        summed(found),
         f"Colours end at the {PERCENTILE}th percentile.",
         method.misleads,
         found.note,
     ]
     title = f"{_named(found)}: why {_question(found, classes)}?"
-    height, width = picture.shape[:2]
-    tall = 5.6 * min(height / width, 1.5) + 1.8
-    figure = new_figure(7, tall, title, found.grade, " ".join(filter(None, parts)))
+    # Portraits would be taller than a screen.
+    tall = min(picture_height(picture.shape[:2], 5.6), 6.4)
+    figure = new_figure(7, tall + 1.6, title, found.grade, " ".join(filter(None, parts)))
     _draw(figure, figure.subplots(), found, picture)
     return figure
 
@@ -65,25 +79,31 @@ def attribution_comparison(
     )
     grade = most_doubtful(other.grade for other in found)
     figure = new_figure(
-        4.2 * columns, 3.9 * rows + 0.9, f"Why {_question(first, classes)}?", grade, caption
+        (PANEL + 1.1) * max(columns, 2),
+        (picture_height(picture.shape[:2], PANEL) + 0.8) * rows + 1.1,
+        f"Why {_question(first, classes)}?",
+        grade,
+        caption,
     )
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, other in zip(panels, found, strict=False):
         _draw(figure, axes, other, picture)
         axes.set_title(f"{_named(other)} [{other.grade[0].upper()}]", fontsize=10)
-        axes.set_xlabel(other.note or _summed(other), fontsize=7, color=QUIET, wrap=True)
+        below = textwrap.fill(other.note or summed(other), LINE)
+        axes.set_xlabel(below, fontsize=7, color=QUIET)
     for axes in panels[len(found) :]:
         axes.set_axis_off()
     return figure
 
 
 def _draw(figure: Figure, axes: Axes, found: Attribution, picture: np.ndarray) -> None:
-    # Grey, so that no colour of the picture is taken for one of the map.
-    grey = np.repeat(picture.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
-    limits = shared_limits(found.map, signed=found.signed, percentile=PERCENTILE)
-    image = heat(axes, found.map, limits, picture.shape[:2], signed=found.signed, picture=grey)
+    # A map without sign starts at 0, or its colours would make much of the least of its values.
+    values = found.map if found.signed else np.append(found.map, 0)
+    limits = shared_limits(values, signed=found.signed, percentile=PERCENTILE)
+    image = heat(axes, found.map, limits, picture.shape[:2], signed=found.signed, picture=picture)
     outline(axes, found.region)
-    color_bar(figure, image, axes, found.unit)
+    beyond = "both" if found.signed else "max"
+    color_bar(figure, image, axes, textwrap.fill(found.unit, LINE), beyond=beyond)
 
 
 def _named(found: Attribution) -> str:
@@ -102,20 +122,3 @@ def _same_question(one: Attribution, other: Attribution) -> bool:
         other.against,
         other.score,
     ) and np.array_equal(one.region, other.region)
-
-
-def _scored(found: Attribution) -> str:
-    """Return the score of the region, and of the baseline, in a sentence."""
-    unit = SCORE_UNITS[found.score]
-    text = f"Score of the region ({found.score}): {found.score_value:.3g} {unit}"
-    if found.baseline_score is not None:
-        text += f", of the baseline {found.baseline_score:.3g}"
-    return f"{text}."
-
-
-def _summed(found: Attribution) -> str:
-    """Return how far the map adds up to the change of the score, in a sentence; else nothing."""
-    if found.completeness_gap is None:
-        return ""
-    gap = 100 * found.completeness_gap
-    return f"The map adds up to {found.map.sum():.3g}, {gap:.2g} % off the change of the score."

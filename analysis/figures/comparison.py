@@ -11,10 +11,14 @@ from analysis.figures.canvas import (
     heat,
     new_figure,
     outline,
+    picture_height,
     plot_axes,
     shared_limits,
 )
 from analysis.label_comparison import LabelComparison
+
+PANEL = 4.2
+"""Width of a map in inches."""
 
 MAX_CLASSES = 10
 """Classes drawn, those with the largest areas."""
@@ -23,30 +27,35 @@ MAX_CLASSES = 10
 def comparison_figure(found: LabelComparison, names: tuple[str, str]) -> Figure:
     """Draw the labels of A and B, KL(A || B) with changed labels outlined, and IoU by class."""
     size = found.labels_a.shape
-    tall = min(max(4.2 * size[0] / size[1], 1.8), 6)
+    tall = min(picture_height(size, PANEL), 5.2)
     figure = new_figure(
-        11,
-        2 * tall + 1.6,
+        2 * PANEL + 1.4,
+        2 * tall + 1.9,
         f"{names[0]} | {names[1]}: {100 * found.differing_share:.2f} % of pixels differ",
         "exact",
-        "Where the two predictions differ, not which one is right. Outlined: another label. KL "
-        "also sees changes that flip no label.",
+        "Where the two predictions differ, not which one is right. Colours are classes, named "
+        "where their agreement stands. Outlined: another label. KL also sees changes that flip no "
+        "label.",
     )
     (a, b), (kl, bars) = figure.subplots(2, 2)
     for axes, labels, name in ((a, found.labels_a, names[0]), (b, found.labels_b, names[1])):
         axes.imshow(found.classes.palette[labels], interpolation="nearest")
         axes.set_axis_off()
         axes.set_title(name, fontsize=10, color=INK)
-    image = heat(kl, found.kl_map_nats, shared_limits(found.kl_map_nats), size)
-    if found.differs.any() and not found.differs.all():
-        outline(kl, found.differs)
-    color_bar(figure, image, kl, "KL(A || B), nats")
+    limits = shared_limits(found.kl_map_nats, np.zeros(1))
+    image = heat(kl, found.kl_map_nats, limits, size)
+    kl.set_title("how far the probabilities differ", fontsize=10, color=INK)
+    outline(kl, found.differs)
+    color_bar(figure, image, kl, "KL(left || right), nats")
     rows = found.rows()[:MAX_CLASSES]
     at = np.arange(len(rows))
     colors = [found.classes.colors[found.classes.names.index(row["class"])] for row in rows]
+    # The whole width in the class's colour, so that a class without agreement is named as well.
+    bars.barh(at, np.ones(len(rows)), color=colors, alpha=0.25)
     bars.barh(at, [row["iou"] for row in rows], color=colors, edgecolor=INK, linewidth=0.5)
     bars.set_yticks(at, [row["class"] for row in rows])
     bars.invert_yaxis()
     bars.set_xlim(0, 1)
-    plot_axes(bars, "agreement (intersection over union)", "")
+    bars.set_title("agreement by class", fontsize=10, color=INK)
+    plot_axes(bars, "intersection over union, 0 to 1", "")
     return figure

@@ -12,15 +12,21 @@ from matplotlib.patches import Patch
 from analysis.error_map import BORDER_MISS, HIT, MISS, UNKNOWN, ErrorMap, top_confusions
 from analysis.figures.canvas import (
     INK,
+    OPACITY,
     QUIET,
     SERIES,
     Limits,
     color_bar,
     heat,
     new_figure,
+    pale,
+    picture_height,
     plot_axes,
 )
 from uniformer.evaluation import ClassScore, Evaluation
+
+PANEL = 5.0
+"""Width of a picture in inches."""
 
 MAX_CLASSES = 40
 """Bars in a figure: more could not be read."""
@@ -134,10 +140,10 @@ def confusion_figure(evaluation: Evaluation, count: int = 12) -> Figure:
 
 def error_map_figure(errors: ErrorMap, picture: np.ndarray) -> Figure:
     """Draw where the labels of a picture, uint8 (H, W, 3), are right and where they are wrong."""
-    height, width = errors.kind.shape
+    tall = min(picture_height(errors.kind.shape, PANEL), 5.4)
     figure = new_figure(
-        11,
-        1.6 + 5 * height / width,
+        2 * PANEL + 0.2,
+        tall + 1.5,
         f"Where are the labels wrong? {errors.share(HIT):.0%} of annotated pixels are right",
         "statistic",
         f"Near a border: within {errors.border_px} px of where the annotation changes, where it is "
@@ -146,11 +152,11 @@ def error_map_figure(errors: ErrorMap, picture: np.ndarray) -> Figure:
     plain, mapped = figure.subplots(1, 2)
     plain.imshow(picture)
     plain.set_axis_off()
-    mapped.imshow(picture)
+    mapped.imshow(pale(picture))
     mapped.imshow(
         np.ma.masked_equal(errors.kind, UNKNOWN),
         cmap=ListedColormap([color for _, color in KINDS.values()]),
-        vmin=HIT, vmax=MISS, alpha=0.75, interpolation="nearest",
+        vmin=HIT, vmax=MISS, alpha=OPACITY, interpolation="nearest",
     )  # fmt: skip
     mapped.set_axis_off()
     figure.legend(

@@ -14,8 +14,11 @@ from analysis.figures.canvas import INK, QUIET, SERIES, new_figure, plot_axes
 PANELS = {
     "deletion": ("Deletion: lower is better", "pixels replaced, %"),
     "insertion": ("Insertion: higher is better", "pixels shown, %"),
-    "context": ("Deletion outside the region", "pixels outside replaced, %"),
+    "context": ("Deletion outside the region: lower is better", "pixels outside replaced, %"),
 }
+LOOKS = (("o", 8, 2.4), ("s", 5.5, 1.4), ("^", 3, 0.8))
+"""Marker, its size and width of lines that may lie on each other: the next fits in the last."""
+
 MAX_LINES = len(SERIES) - 1
 """Maps drawn, best first; black is left to the baseline."""
 
@@ -27,8 +30,8 @@ def curves_figure(ranking: Ranking) -> Figure:
     """
     drawn = ranking.rows[:MAX_LINES]
     figure = new_figure(
-        12,
-        4.6 + 0.15 * len(drawn),
+        11,
+        4.7 + 0.15 * len(drawn),
         "Does the region's probability rest on what the maps say?",
         "causal",
         "Replacing the region itself lowers its probability whatever the model does: compare with "
@@ -105,8 +108,9 @@ def weight_check_figure(check: WeightCheck) -> Figure:
         "picture, envelope taken out": [one.corrected for one in pictures],
         "inside the region, envelope taken out": [one.corrected for one in regions],
     }
-    for (label, values), color in zip(lines.items(), SERIES, strict=False):
-        axes.plot([1.0, *values], "o-", color=color, label=label, ms=4)
+    for (label, values), color, look in zip(lines.items(), SERIES, LOOKS, strict=False):
+        marker, size, width = look
+        axes.plot([1.0, *values], marker=marker, color=color, label=label, ms=size, lw=width)
     envelope = [one.envelope for one in pictures]
     positions = range(1, len(envelope) + 1)
     axes.plot(positions, envelope, ":", color=INK, label="null: shared envelope alone")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import groupby
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.canvas import INK, QUIET, SERIES, new_figure, plot_axes
+from analysis.figures.canvas import INK, SERIES, new_figure, plain_ticks, plot_axes, shade_stages
 from analysis.profile.depth_profile import BlockProfile, DepthProfile
 
 Values = Callable[[BlockProfile], np.ndarray]
 
 MASSES = {"3 x 3": "mass_3x3", "5 x 5": "mass_5x5", "7 x 7": "mass_7x7"}
-HEADS, NULLS = SERIES[0], ((SERIES[1], "--"), (SERIES[3], ":"))
-SHADE = "#eef1ef"
+MASS_COLORS = (SERIES[0], SERIES[2], SERIES[4])
+HEADS, NULLS, NULL_MARKS = SERIES[0], ((SERIES[1], "--"), (SERIES[3], ":")), "x+"
 
 
 def profile_figure(
@@ -29,32 +28,35 @@ def profile_figure(
     """
     nulls = nulls or {}
     figure = new_figure(
-        11,
+        10.5,
         7.6,
         "How far and how evenly every block looks",
         "statistic",
-        "One dot per head, mean over all queries of one picture. Stages 1 and 2 are convolutions "
-        "(one dot, shares of their exact terms): local by construction, and their uniform is that "
-        f"of their own 5 x 5 tokens. {_padding_words(profile)}",
+        "One dot per head, mean over all queries of one picture; nulls are means of heads. Stages "
+        "1 and 2 are convolutions (one dot, shares of their exact terms): local by construction, "
+        f"and their uniform is that of their own 5 x 5 tokens. {_padding_words(profile)}",
     )
     (distance, ratio), (mass, entropy) = figure.subplots(2, 2, sharex=True)
     _dots(distance, profile, nulls, lambda block: block.heads.distance_px)
     _ticks(distance, profile, lambda block: block.uniform.distance_px)
     distance.set_yscale("log")
+    plain_ticks(distance.yaxis)
     plot_axes(distance, "", "distance, pixels of the input")
     _dots(ratio, profile, nulls, lambda block: block.distance_over_uniform)
     _ticks(ratio, profile, lambda block: np.ones(1))
     plot_axes(ratio, "", "distance / uniform distance")
-    _masses(mass, profile)
+    _masses(mass, profile, nulls)
     plot_axes(mass, "block", "share of weight, mean of heads")
     _dots(entropy, profile, nulls, lambda block: block.heads.entropy)
     _ticks(entropy, profile, lambda block: np.ones(1))
     entropy.set_ylim(0, 1.05)
     plot_axes(entropy, "block", "entropy / maximum")
+    names = [block.name for block in profile.blocks]
     for axes in (distance, ratio, mass, entropy):
-        _stages(axes, profile)
-    for axes in (ratio, mass):
-        axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        shade_stages(axes, [block.stage for block in profile.blocks], named=True)
+        axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 20 else 0)
+    for axes in (mass, entropy):  # in whose lower left corners convolutions leave room
+        axes.legend(fontsize=7, edgecolor="none", loc="lower left")
     return figure
 
 
@@ -79,31 +81,20 @@ def _ticks(axes: Axes, profile: DepthProfile, values: Values) -> None:
     axes.hlines(levels, places - 0.42, places + 0.42, color=INK, lw=1, label="uniform weights")
 
 
-def _masses(axes: Axes, profile: DepthProfile) -> None:
-    """Draw the mass within three squares, solid, and that of uniform weights, dotted."""
-    for (label, name), color in zip(MASSES.items(), (SERIES[0], SERIES[2], SERIES[4]), strict=True):
+def _masses(axes: Axes, profile: DepthProfile, nulls: Mapping[str, DepthProfile]) -> None:
+    """Draw the mass within three squares, solid, that of uniform weights, dotted, and of nulls."""
+    for (label, name), color in zip(MASSES.items(), MASS_COLORS, strict=True):
         found = [getattr(block.heads, name).mean() for block in profile.blocks]
         uniform = [getattr(block.uniform, name)[0] for block in profile.blocks]
         axes.plot(found, "o-", ms=3.5, lw=1.2, color=color, label=f"{label} tokens")
-        axes.plot(uniform, ":", lw=1.2, color=color, label=f"{label}, uniform")
+        axes.plot(uniform, ":", lw=1.2, color=color)
+        for null, mark in zip(nulls.values(), NULL_MARKS, strict=False):
+            means = [getattr(block.heads, name).mean() for block in null.blocks]
+            axes.plot(means, mark, ms=5, color=color)
+    axes.plot([], [], ":", color=INK, label="uniform weights")
+    for null, mark in zip(nulls, NULL_MARKS, strict=False):
+        axes.plot([], [], mark, ms=5, color=INK, label=null)
     axes.set_ylim(0, 1.05)
-
-
-def _stages(axes: Axes, profile: DepthProfile) -> None:
-    """Shade every other stage and name all of them, with their blocks below."""
-    start = 0
-    for stage, blocks in groupby(profile.blocks, key=lambda block: block.stage):
-        count = len(list(blocks))
-        if stage % 2 == 0:
-            axes.axvspan(start - 0.5, start + count - 0.5, color=SHADE, zorder=0, lw=0)
-        axes.text(
-            start + (count - 1) / 2, 1.02, f"stage {stage}", fontsize=8, color=QUIET, ha="center",
-            transform=axes.get_xaxis_transform(),
-        )  # fmt: skip
-        start += count
-    axes.set_xlim(-0.6, start - 0.4)
-    names = [block.name for block in profile.blocks]
-    axes.set_xticks(range(start), names, rotation=90 if start > 20 else 0)
 
 
 def _padding_words(profile: DepthProfile) -> str:

@@ -7,16 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import StrMethodFormatter
 
 from analysis.figures.canvas import (
     INK,
+    NOTHING,
     QUIET,
     SERIES,
     Limits,
     color_bar,
     heat,
     new_figure,
+    picture_height,
+    plain_ticks,
     plot_axes,
 )
 from analysis.receptive.comparison import FieldComparison, NetworkField
@@ -24,6 +26,9 @@ from analysis.receptive.effective import Square, energy_within
 
 DECADES = 8
 """Powers of ten below a map's own maximum that are told apart."""
+
+PANEL, ACROSS = 2.0, 3
+"""Width of a map in inches; panels of curves side by side."""
 
 HALF, MOST = 0.5, 0.99
 STYLES = {True: ("-", "-."), False: ("--", ":")}
@@ -41,15 +46,15 @@ def field_maps(comparison: FieldComparison) -> Figure:
     """
     rows = _by_network(comparison)
     columns = max(map(len, rows.values()))
-    height, width = comparison.size_px
     figure = new_figure(
-        2.5 * columns + 1,
-        (2.5 * min(height / width, 2) + 0.8) * len(rows) + 1.2,
-        "Receptive fields",
+        PANEL * columns + 1,
+        (picture_height(comparison.size_px, PANEL) + 0.65) * len(rows) + 1.1,
+        f"Receptive fields of the units at {_where(comparison)}",
         "statistic",
         f"Energy of the Jacobian per pixel, mean of {_counts(comparison)}. White: theoretical "
         f"field; light and dark orange: centred squares with {HALF:.0%} and {MOST:.0%} of the "
-        f"energy; grey: none. Each map is scaled to its own maximum; {DECADES} decades are shown.",
+        f"energy; grey: none. Each map is scaled to its own maximum; {DECADES} decades are shown. "
+        "Energy is not importance for a class.",
     )
     grid = figure.subplots(len(rows), columns, squeeze=False)
     image = None
@@ -61,7 +66,7 @@ def field_maps(comparison: FieldComparison) -> Figure:
                 axes.set_title(_heading(fields[column], full=column == 0), fontsize=8, color=INK)
             else:
                 axes.axis("off")
-    color_bar(figure, image, list(grid.flat), "log10 of energy / maximum of the map")
+    color_bar(figure, image, list(grid.flat), "log10 of energy / maximum of the map", beyond="min")
     return figure
 
 
@@ -71,27 +76,36 @@ def energy_curves(comparison: FieldComparison) -> Figure:
     Levels are paired by their order. Thin grey: energy spread evenly over the picture.
     """
     columns = _by_network(comparison)
-    rows = max(map(len, columns.values()))
+    levels = max(map(len, columns.values()))
+    across = min(levels, ACROSS)
+    down = -(-levels // across)
     figure = new_figure(
-        3.4 * rows,
-        4.2,
-        "Energy within a square",
+        2.9 * across + 1.8,
+        2.6 * down + 1.2,
+        f"Energy within a square around {_where(comparison)}",
         "statistic",
         f"Mean of {_counts(comparison)}. Dashed: random weights. Thin grey: energy spread evenly "
         "over the picture. A curve further left sees less far.",
     )
-    panels = figure.subplots(1, rows, squeeze=False, sharey=True)[0]
-    for row, axes in enumerate(panels):
-        for number, (network, fields) in enumerate(columns.items()):
-            if row < len(fields):
-                _curve(axes, fields[row], network, number)
-        _even_curve(axes, comparison)
-        levels = dict.fromkeys(each[row].level for each in columns.values() if row < len(each))
-        axes.set_title(" / ".join(levels), fontsize=9, color=INK)
-        plot_axes(axes, "side of the square, pixels", "share of energy" if row == 0 else "")
+    panels = list(figure.subplots(down, across, squeeze=False, sharey=True).flat)
+    for level, axes in enumerate(panels[:levels]):
+        shown = [
+            (number, name, fields[level])
+            for number, (name, fields) in enumerate(columns.items())
+            if level < len(fields)
+        ]
+        for number, name, field in shown:
+            _curve(axes, field, name, number)
+        _even_curve(axes, shown[0][-1])
+        axes.set_title(" / ".join(dict.fromkeys(field.level for *_, field in shown)),
+                       fontsize=9, color=INK)  # fmt: skip
+        first = level % across == 0
+        plot_axes(axes, "side of the square, pixels", "share of energy" if first else "")
         axes.set_ylim(0, 1.02)
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.set_xscale("log")
+        plain_ticks(axes.xaxis)
+    for axes in panels[levels:]:
+        axes.remove()
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
     return figure
@@ -104,9 +118,9 @@ def field_table(comparison: FieldComparison) -> Figure:
     header += [f"{share:.0%}" for share in shares] + ["radius", "sigma down", "sigma across"]
     cells = [_cells(field) for field in comparison.fields]
     figure = new_figure(
-        13,
+        12,
         1.4 + 0.26 * len(cells),
-        "Extent of receptive fields, in pixels",
+        f"Extent of receptive fields at {_where(comparison)}, in pixels",
         "statistic",
         f"Mean of {_counts(comparison)}. Percentages: side of the centred square that holds that "
         "share of the energy, and its share of the picture's area. Theory: the side without "
@@ -131,7 +145,7 @@ def field_table(comparison: FieldComparison) -> Figure:
 def _map(axes: Axes, field: NetworkField, size_px: tuple[int, int]) -> AxesImage:
     with np.errstate(divide="ignore"):
         decades = np.log10(field.energy / field.energy.max())
-    axes.set_facecolor("#d9dcda")
+    axes.set_facecolor(NOTHING)
     shown = np.where(np.isfinite(decades), decades, np.nan)
     image = heat(axes, shown, Limits(-DECADES, 0.0), size_px)
     box = field.theoretical
@@ -166,13 +180,13 @@ def _square(axes: Axes, field: NetworkField, square: Square, color: str) -> None
 def _curve(axes: Axes, field: NetworkField, label: str, number: int) -> None:
     sides, shares = energy_within(field.energy, field.center_px)
     again, color = divmod(number, len(SERIES))
-    style = STYLES[field.trained][again % 2]
-    axes.plot(sides, shares, style, color=SERIES[color], lw=1.5, label=label)
+    style, width = STYLES[field.trained][again % 2], max(1.0, 3.0 - 0.7 * number)
+    axes.plot(sides, shares, style, color=SERIES[color], lw=width, label=label)
 
 
-def _even_curve(axes: Axes, comparison: FieldComparison) -> None:
-    center = tuple((side - 1) / 2 for side in comparison.size_px)
-    sides, shares = energy_within(np.ones(comparison.size_px), center)
+def _even_curve(axes: Axes, field: NetworkField) -> None:
+    """Draw what squares around the same unit hold of energy that is spread evenly."""
+    sides, shares = energy_within(np.ones_like(field.energy), field.center_px)
     axes.plot(sides, shares, color=QUIET, lw=1, label="even")
 
 
@@ -195,6 +209,13 @@ def _by_network(comparison: FieldComparison) -> dict[str, list[NetworkField]]:
         network if names.count(network) == 1 else f"{network}, {weights.partition(':')[0]}": fields
         for (network, weights), fields in columns.items()
     }
+
+
+def _where(comparison: FieldComparison) -> str:
+    """Return where the units are: in the network's input, which may be another size."""
+    row, column = comparison.pixel
+    height, width = comparison.size_px
+    return f"row {row}, column {column} of {height} x {width} input pixels"
 
 
 def _counts(comparison: FieldComparison) -> str:

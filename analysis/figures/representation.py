@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.canvas import (
     INK,
@@ -18,7 +19,9 @@ from analysis.figures.canvas import (
     color_bar,
     heat,
     new_figure,
+    picture_height,
     plot_axes,
+    shade_stages,
     shared_limits,
 )
 from analysis.representation.block_cka import BlockCka
@@ -31,7 +34,8 @@ PART_NAMES = dict(
     zip(PARTS[1:], ("position encoding", "affinity", "feed-forward network"), strict=True)
 )
 NULL = {"color": QUIET, "ls": ":", "lw": 1.2}
-SHADE = "#eef1ef"
+PANEL = 2.4
+"""Width of a map in inches."""
 
 
 def representation_figure(found: Survey, null: Survey, across: BlockCka) -> Figure:
@@ -41,19 +45,24 @@ def representation_figure(found: Survey, null: Survey, across: BlockCka) -> Figu
     CKA of the blocks with those of it.
     """
     figure = new_figure(
-        13,
-        8.4,
+        11.5,
+        7.6,
         "What the blocks hold, from first to last",
         "statistic",
         f"Outputs of the blocks for one picture, before any norm. CKA is unbiased, over "
         f"{found.cka.samples} cells of one common grid: the same spatial layout, not the same "
-        "meaning. Dotted: the same network with random weights. One picture is an anecdote.",
+        "meaning. Dotted and hollow: the same network with random weights. Maps of few tokens have "
+        "no high frequencies to compare. One picture is an anecdote.",
     )
     (own, other, alike), (gap, rank, smooth) = figure.subplots(2, 3)
     limits = shared_limits(found.cka.cka, across.cka, np.array([0.0, 1.0]))
     _cka(own, found.cka, limits, "CKA, block by block")
     image = _cka(other, across, limits, "CKA with random weights")
-    color_bar(figure, image, other, "unbiased linear CKA")
+    color_bar(figure, image, [own, other], "unbiased linear CKA")
+    titles = {alike: "how alike tokens are", gap: "redundancy gap", rank: "effective rank",
+              smooth: "what each part does to detail"}  # fmt: skip
+    for axes, title in titles.items():
+        axes.set_title(title, fontsize=9, color=INK)
     _lines(alike, found, null, {
         "any two tokens": lambda block: block.raw.all_pairs,
         "neighbours": lambda block: float(block.raw.neighbours.mean()),
@@ -72,7 +81,7 @@ def representation_figure(found: Survey, null: Survey, across: BlockCka) -> Figu
     })  # fmt: skip
     rank.set_ylim(0, 1)
     plot_axes(rank, "block", "effective rank / largest possible")
-    _changes(smooth, found)
+    _changes(smooth, found, null)
     return figure
 
 
@@ -95,10 +104,13 @@ def peers_figure(peers: dict[str, BlockCka], model: str) -> Figure:
     return figure
 
 
-def spectrum_figure(found: Survey) -> Figure:
-    """Draw the spectra after each part of every block, a panel per stage; later blocks darker."""
+def spectrum_figure(found: Survey, null: Survey | None = None) -> Figure:
+    """Draw the spectra after each part of every block, a panel per stage; later blocks darker.
+
+    ``null`` is the survey of the same picture with random weights: its last blocks stand beside.
+    """
     figure = new_figure(
-        13,
+        11.5,
         4.6,
         "Which spatial frequencies does each part keep?",
         "statistic",
@@ -107,8 +119,9 @@ def spectrum_figure(found: Survey) -> Figure:
         "input: the finest of stage 4 is coarse there. Later blocks are drawn darker.",
     )
     stages = [list(blocks) for _, blocks in groupby(found.blocks, lambda block: block.stage)]
+    nulls = _last_of_stages(null) if null else [None] * len(stages)
     panels = figure.subplots(1, len(stages), sharey=True)
-    for axes, blocks in zip(panels, stages, strict=True):
+    for axes, blocks, random in zip(panels, stages, nulls, strict=True):
         for place, block in enumerate(blocks, start=1):
             last = place == len(blocks)
             for (part, name), color in zip(PART_NAMES.items(), SERIES, strict=False):
@@ -117,6 +130,10 @@ def spectrum_figure(found: Survey) -> Figure:
                     shown.cycles_per_token / NYQUIST, shown.log_amplitude, color=color, lw=1.3,
                     alpha=place / len(blocks), label=f"after {name}" if last else "",
                 )  # fmt: skip
+        if random is not None:
+            shown = random.spectra["produced"]
+            axes.plot(shown.cycles_per_token / NYQUIST, shown.log_amplitude, **NULL,
+                      label="random weights, last block")  # fmt: skip
         axes.axvline(1, color=INK, lw=0.6, ls=":")
         _pixel_axis(axes, blocks[0].spectra["produced"], f"stage {blocks[0].stage}")
         plot_axes(axes, "frequency / Nyquist", "log amplitude" if axes is panels[0] else "")
@@ -124,10 +141,11 @@ def spectrum_figure(found: Survey) -> Figure:
     return figure
 
 
-def correlogram_figure(found: Survey) -> Figure:
+def correlogram_figure(found: Survey, null: Survey | None = None) -> Figure:
     """Draw the mean cosine of tokens against their distance, for the last block of each stage.
 
-    Up to half of the longer side: beyond, few pairs are left.
+    Up to half of the longer side: beyond, few pairs are left. ``null`` is the survey of the same
+    picture with random weights, drawn dotted.
     """
     figure = new_figure(
         10,
@@ -135,43 +153,54 @@ def correlogram_figure(found: Survey) -> Figure:
         "How far apart are tokens still alike?",
         "statistic",
         "Output of the last block of each stage. Raw, a mean vector that all tokens share lifts "
-        "every cosine; with it taken off, 0 is as alike as any two.",
+        "every cosine; with it taken off, 0 is as alike as any two. Dotted: random weights.",
     )
     panels = figure.subplots(1, 2, sharex=True)
     for axes, name, title in zip(
         panels, ("raw", "centered"), ("raw", "mean token taken off"), strict=True
     ):
-        for block, color in zip(_last_of_stages(found), SERIES, strict=False):
-            shown = getattr(block, name)
-            half = max(1, len(shown.pairs) // 2)
-            axes.plot(
-                shown.distance_px[:half], shown.by_distance[:half], "o-", ms=3, lw=1.2,
-                color=color, label=f"stage {block.stage}",
-            )  # fmt: skip
+        for survey, style in ((found, {"marker": "o", "ms": 3}), (null, NULL)):
+            for block, color in zip(
+                _last_of_stages(survey) if survey else (), SERIES, strict=False
+            ):
+                shown, label = (
+                    getattr(block, name),
+                    f"stage {block.stage}" if survey is found else "",
+                )
+                half = max(1, len(shown.pairs) // 2)
+                look = {"lw": 1.2} | style | {"color": color, "label": label}
+                axes.plot(shown.distance_px[:half], shown.by_distance[:half], **look)
         axes.set_title(title, fontsize=9, color=INK)
         plot_axes(axes, "distance, pixels of the network's input", "mean cosine")
     panels[0].legend(fontsize=8, frameon=False)
     return figure
 
 
-def gap_figure(found: Survey, picture: np.ndarray) -> Figure:
-    """Draw where tokens resemble their neighbours more than any two, last block of each stage."""
+def gap_figure(found: Survey, picture: np.ndarray, null: Survey | None = None) -> Figure:
+    """Draw where tokens resemble their neighbours more than any two, last block of each stage.
+
+    Below each map stands its mean, beside that of ``null``, the survey with random weights.
+    """
     blocks = _last_of_stages(found)
-    height, width = picture.shape[:2]
+    nulls = _last_of_stages(null) if null else [None] * len(blocks)
+    size_px = picture.shape[:2]
     figure = new_figure(
-        3.1 * len(blocks) + 1,
-        1.7 + 3 * height / width,
+        PANEL * len(blocks) + 1,
+        picture_height(size_px, PANEL) + 1.7,
         "Where is a map redundant?",
         "statistic",
         "Cosine of each token with its neighbours, minus the mean of any two tokens, mean token "
         "taken off: high where a neighbourhood says one thing many times, low at edges.",
     )
     maps = [block.centered.gap_map for block in blocks]
-    limits = shared_limits(*maps)
+    limits = shared_limits(*maps, signed=True)
     panels = list(figure.subplots(1, len(blocks), squeeze=False)[0])
-    for axes, block, values in zip(panels, blocks, maps, strict=True):
-        image = heat(axes, values, limits, (height, width))
+    for axes, block, random, values in zip(panels, blocks, nulls, maps, strict=True):
+        image = heat(axes, values, limits, size_px, signed=True, picture=picture)
         axes.set_title(f"stage {block.stage}", fontsize=9, color=INK)
+        words = f"mean {block.centered.gap:+.2f}"
+        words += f", random weights {random.centered.gap:+.2f}" if random else ""
+        axes.set_xlabel(words, fontsize=8, color=INK)
     color_bar(figure, image, panels, "cosine above any two")
     return figure
 
@@ -196,12 +225,16 @@ def _lines(axes: Axes, found: Survey, null: Survey, values: dict[str, Value]) ->
     _stages(axes, found.blocks)
 
 
-def _changes(axes: Axes, found: Survey) -> None:
-    """Draw how each part changes high frequencies, block by block."""
+def _changes(axes: Axes, found: Survey, null: Survey) -> None:
+    """Draw how each part changes high frequencies, block by block; of the null hollow."""
     for (part, name), color in zip(PART_NAMES.items(), SERIES, strict=False):
         axes.plot(
             [block.change(part) for block in found.blocks], "o", ms=4, color=color, label=name
         )
+    for part, color in zip(PART_NAMES, SERIES, strict=False):
+        changes = [block.change(part) for block in null.blocks]
+        axes.plot(changes, "o", ms=4, mfc="none", mew=0.8, color=color)
+    axes.plot([], [], "o", ms=4, mfc="none", mew=0.8, color=QUIET, label="random weights")
     axes.axhline(0, color=INK, lw=0.8)
     axes.legend(fontsize=7, frameon=False)
     _stages(axes, found.blocks)
@@ -209,10 +242,8 @@ def _changes(axes: Axes, found: Survey) -> None:
 
 
 def _stages(axes: Axes, blocks: Sequence[BlockSurvey]) -> None:
-    """Shade stages 2 and 4 and name the blocks."""
-    for place, block in enumerate(blocks):
-        if block.stage % 2 == 0:
-            axes.axvspan(place - 0.5, place + 0.5, color=SHADE, zorder=0, lw=0)
+    """Shade every other stage and name the blocks."""
+    shade_stages(axes, [block.stage for block in blocks])
     axes.set_xticks(range(len(blocks)), [block.name for block in blocks], rotation=90)
 
 
@@ -221,6 +252,7 @@ def _pixel_axis(axes: Axes, shown: Spectrum, title: str) -> None:
     scale = NYQUIST / shown.stride_px
     above = axes.secondary_xaxis("top", functions=(lambda x: x * scale, lambda x: x / scale))
     above.set_xlabel(f"{title} · cycles per pixel", fontsize=8, color=QUIET)
+    above.xaxis.set_major_locator(MaxNLocator(4))  # or they run into those of the next panel
     above.tick_params(labelsize=7, colors=QUIET)
 
 

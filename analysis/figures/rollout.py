@@ -14,12 +14,16 @@ from analysis.figures.canvas import (
     heat,
     new_figure,
     outline,
+    picture_height,
     plot_axes,
     shared_limits,
 )
 from analysis.rollout.agreement import Agreement
 from analysis.rollout.relevance import Relevance
 from analysis.rollout.rollout import Rollout
+
+MAP = 4.6
+"""Width of the map in inches."""
 
 PERCENTILE = 99.5
 """Of the map's values, where the colours end."""
@@ -42,15 +46,13 @@ def rollout_figure(
 
     ``region`` (H, W) is outlined. Without ``agreement`` its place says that nothing was compared.
     """
-    figure = new_figure(
-        12,
-        5.4,
+    figure, axes = _panels(
         f"What the output of stage {rollout.stage} in the region flows from",
-        "heuristic",
         f"Lost to the padding of windows: {rollout.total_lost_mass:.1%}. Colours end at the "
         f"{PERCENTILE} % quantile. No class enters, and the decoder's own paths are left out.",
+        picture,
+        "shares",
     )
-    axes = figure.subplot_mosaic([["map", "shares"], ["map", "table"]], width_ratios=(1, 1.1))
     _overlay(figure, axes["map"], rollout.pixels, picture, region)
     _share_bars(axes["shares"], rollout)
     _comparison_table(axes["table"], agreement)
@@ -67,15 +69,13 @@ def relevance_figure(
 ) -> Figure:
     """Draw the relevance for a class over the picture (H, W, 3), its seeds, and the comparison."""
     total = sum(float(seed.sum()) for seed in relevance.seeds)
-    figure = new_figure(
-        12,
-        5.4,
+    figure, axes = _panels(
         f"What speaks for {class_name} in the region",
-        "heuristic",
         f"Lost to the padding of windows: {relevance.lost_relevance / total:.1%}. Colours end at "
         f"the {PERCENTILE} % quantile. What speaks against the class is not shown.",
+        picture,
+        "seeds",
     )
-    axes = figure.subplot_mosaic([["map", "seeds"], ["map", "table"]], width_ratios=(1, 1.1))
     _overlay(figure, axes["map"], relevance.pixels, picture, region)
     seeds = [100 * float(seed.sum()) / total for seed in relevance.seeds]
     axes["seeds"].bar(range(1, 5), seeds, color=SERIES[0], width=0.6)
@@ -86,6 +86,18 @@ def relevance_figure(
     return figure
 
 
+def _panels(
+    title: str, caption: str, picture: np.ndarray, bars: str
+) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure and its axes: the map beside ``bars``, which stand above the table."""
+    tall = min(max(picture_height(picture.shape[:2], MAP), 3.2), 5.4)
+    figure = new_figure(11, tall + 1.3, title, "heuristic", caption)
+    axes = figure.subplot_mosaic(
+        [["map", bars], ["map", "table"]], width_ratios=(1, 1), height_ratios=(1.5, 1)
+    )
+    return figure, axes
+
+
 def _overlay(
     figure: Figure, axes: Axes, pixels: np.ndarray, picture: np.ndarray, region: np.ndarray
 ) -> None:
@@ -94,7 +106,7 @@ def _overlay(
     limits = shared_limits(even, percentile=PERCENTILE)
     image = heat(axes, even, limits, picture.shape[:2], picture=picture)
     outline(axes, region)
-    color_bar(figure, image, axes, "times the even share (1 = uniform)")
+    color_bar(figure, image, axes, "times the even share (1 = uniform)", beyond="max")
 
 
 def _share_bars(axes: Axes, rollout: Rollout) -> None:
@@ -102,7 +114,7 @@ def _share_bars(axes: Axes, rollout: Rollout) -> None:
     names = [
         f"{stage}.{block}"
         for stage, shares in enumerate(rollout.affinity_share, start=1)
-        for block in range(len(shares))
+        for block in range(1, len(shares) + 1)
     ]
     branches = {"affinity": rollout.affinity_share, "position encoding": rollout.position_share}
     at = np.arange(len(names))
@@ -116,7 +128,8 @@ def _share_bars(axes: Axes, rollout: Rollout) -> None:
         fontsize=9,
         color=INK,
     )
-    plot_axes(axes, "stage.block", "share, 0 to 1")
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    plot_axes(axes, "block", "share, 0 to 1")
     axes.legend(fontsize=7, edgecolor="none", ncols=2)
 
 
@@ -124,14 +137,8 @@ def _comparison_table(axes: Axes, agreement: Agreement | None) -> None:
     """Write the rank correlations: over all, beyond distance, and what chance gives."""
     axes.axis("off")
     if agreement is None:
-        axes.text(
-            0.5,
-            0.5,
-            "Not compared with gradient and occlusion.",
-            ha="center",
-            color=QUIET,
-            fontsize=9,
-        )
+        words = "Not compared with the gradient and with hiding: take it as a guess."
+        axes.text(0.5, 0.5, words, ha="center", color=QUIET, fontsize=9)
         return
     names = list(dict.fromkeys(one.map for one in agreement.comparisons))
     found = {(one.map, one.reference): one for one in agreement.comparisons}
@@ -153,8 +160,8 @@ def _comparison_table(axes: Axes, agreement: Agreement | None) -> None:
     table.auto_set_font_size(False)
     table.set_fontsize(8)
     axes.set_title(
-        "Rank correlation (beyond distance; 95 % of moved maps stay below), "
-        f"{agreement.fall.size} cells",
+        f"Rank correlation with three references, {agreement.fall.size} cells\n"
+        "(beyond distance to the region; 95 % of moved maps stay below)",
         fontsize=9,
         color=INK,
     )

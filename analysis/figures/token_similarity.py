@@ -7,8 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures.canvas import INK, Limits, color_bar, heat, mark_pixel, new_figure
+from analysis.figures.canvas import (
+    INK,
+    Limits,
+    color_bar,
+    heat,
+    mark_pixel,
+    new_figure,
+    picture_height,
+)
 from analysis.representation.token_similarity import TokenSimilarity
+
+PANEL = 2.4
+"""Width of a map in inches."""
 
 
 def similarity_figure(
@@ -16,10 +27,10 @@ def similarity_figure(
 ) -> Figure:
     """Draw for each stage the cosines with the token at ``pixel`` (x, y), above its components."""
     height, width = picture.shape[:2]
-    tall = min(max(2.9 * height / width, 1.5), 4.5)
+    tall = picture_height((height, width), PANEL)
     figure = new_figure(
-        2.9 * len(found) + 1.2,
-        2 * tall + 1.8,
+        PANEL * len(found) + 1,
+        2 * tall + 1.9,
         f"Which tokens hold the same as the one at pixel ({pixel[0]}, {pixel[1]})?",
         "statistic",
         "Above: cosine with the marked token, mean token taken off. Alike does not mean looked at. "
@@ -28,7 +39,9 @@ def similarity_figure(
     )
     panels = figure.subplots(2, len(found), squeeze=False)
     for axes, one in zip(panels[0], found, strict=True):
-        image = heat(axes, one.centered, Limits(-1, 1), (height, width), signed=True)
+        image = heat(
+            axes, one.centered, Limits(-1, 1), (height, width), signed=True, picture=picture
+        )
         mark_pixel(axes, *pixel)
         axes.set_title(f"stage {one.stage}", fontsize=9, color=INK)
     color_bar(figure, image, list(panels[0]), "cosine")

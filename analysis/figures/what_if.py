@@ -12,8 +12,12 @@ from analysis.figures.canvas import (
     QUIET,
     SERIES,
     color_bar,
+    hatch,
     heat,
     new_figure,
+    outline,
+    picture_height,
+    plain_ticks,
     plot_axes,
     shared_limits,
 )
@@ -29,23 +33,39 @@ LEGEND_CLASSES = 12
 MARKERS = "osD^v"
 """Of the kinds of reach: equal ones lie on top of each other."""
 
+PANEL = 3.4
+"""Width of a map in inches."""
+
+CROWDED = 1.3
+"""Radii that differ by less than this factor have no room for both numbers."""
+
 UNCHANGED = 0.25
 """How much of a class's colour is left where nothing changed."""
 
 
-def effect_figure(report: EffectReport) -> Figure:
-    """Return before | after | changed with the numbers of the effect and of its control."""
+def effect_figure(
+    report: EffectReport, *, watched: np.ndarray | None = None, hidden: np.ndarray | None = None
+) -> Figure:
+    """Return before | after | changed with the numbers of the effect and of its control.
+
+    ``watched`` (H, W), bool, is the region whose margin is told, outlined before and after;
+    ``hidden`` (H, W), bool, what of the picture was hidden, hatched before.
+    """
     effect, palette = report.effect, report.classes.palette
-    height, width = effect.changed.shape
-    tall = min(max(3.5 * height / width, 1.5), 7)
+    tall = min(picture_height(effect.changed.shape, PANEL), 5.2)
+    marks = [] if watched is None else ["Outlined: the region that is watched."]
+    marks += [] if hidden is None else ["Hatched: what was hidden."]
     figure = new_figure(
-        11,
-        tall + 2.3,
+        3 * PANEL + 0.5,
+        tall + 2.2,
         _title(effect),
         "causal",
-        "Colours are classes; on the right only changed pixels keep the full colour of their new "
-        "class. The control is one random change of the same size.",
-    )
+        " ".join([
+            "Colours are classes, with the change of their area in points of the whole and how "
+            "they overlap with before; on the right only changed pixels keep the full colour of "
+            "their new class.", *marks, "The control is one random change of the same size.",
+        ]),
+    )  # fmt: skip
     panels = figure.subplot_mosaic(
         [["before", "after", "changed"], ["legend", "legend", "numbers"]],
         height_ratios=[tall, 0.9],
@@ -60,6 +80,10 @@ def effect_figure(report: EffectReport) -> Figure:
         axes.set_axis_off()
         if name in ("before", "after", "changed"):
             axes.set_title(name, fontsize=10, color=INK)
+        if watched is not None and name in ("before", "after"):
+            outline(axes, watched)
+    if hidden is not None:
+        hatch(panels["before"], hidden)
     legend = panels["legend"].legend(
         handles=_legend(report), loc="upper left", ncols=3, fontsize=8, frameon=False
     )
@@ -102,11 +126,13 @@ def head_sweep_figure(sweep: HeadSweep) -> Figure:
 
 def radius_curve_figure(curve: RadiusCurve) -> Figure:
     """Return effect against radius, beside neighbourhoods of equal size around other tokens."""
-    stages = " and ".join(map(str, curve.stages))
+    stages = ("stages " if len(curve.stages) > 1 else "stage ") + " and ".join(
+        map(str, curve.stages)
+    )
     figure = new_figure(
         9,
         4,
-        f"Attention to a neighbourhood only, stage {stages}",
+        f"Attention to a neighbourhood only, {stages}",
         "causal",
         "Where the line meets zero, edges beyond that radius were not needed. If the control lies "
         "as low, nearness was not what mattered.",
@@ -154,6 +180,7 @@ def reach_cost_figure(cost: ReachCost) -> Figure:
                     color=QUIET,
                 )
     axes.set_xscale("log")
+    plain_ticks(axes.xaxis)
     plot_axes(axes, "keys per query, padding included", "mean KL(clean || changed) (nats)")
     axes.legend(fontsize=8, frameon=False)
     return figure
@@ -161,7 +188,9 @@ def reach_cost_figure(cost: ReachCost) -> Figure:
 
 def _radius_axes(axes: Axes, curve: RadiusCurve, label: str) -> None:
     axes.set_xscale("symlog", linthresh=1)
-    axes.set_xticks(curve.radius_tokens, curve.radius_tokens)
+    radii = list(curve.radius_tokens)
+    crowded = len(radii) > 1 and radii[-1] < CROWDED * radii[-2]
+    axes.set_xticks(radii, ["" if crowded and radius == radii[-2] else radius for radius in radii])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     plot_axes(axes, "radius (tokens, along each axis)", label)

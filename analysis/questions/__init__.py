@@ -15,6 +15,7 @@ from analysis.questions.attributions import attributions
 from analysis.questions.common import Steps
 from analysis.questions.compare import compare
 from analysis.questions.faithfulness import faithfulness
+from analysis.questions.jacobian import jacobian
 from analysis.questions.probe import probe
 from analysis.questions.profile import profile
 from analysis.questions.receptive_field import receptive_field
@@ -26,6 +27,7 @@ from analysis.questions.what_if import what_if
 QUESTIONS: dict[str, Callable[..., Steps]] = {
     "probe": probe,
     "affinity": affinity,
+    "jacobian": jacobian,
     "profile": profile,
     "rollout": rollout,
     "receptive-field": receptive_field,

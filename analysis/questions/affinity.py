@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
 from analysis.affinity_global import GlobalAffinity
-from analysis.affinity_local import LocalAffinity
+from analysis.affinity_local import LocalAffinity, position_affinity
 from analysis.answer import Row
 from analysis.checks import check_pixel, check_stage
 from analysis.composition import TokenClasses, token_classes
@@ -40,6 +40,11 @@ from uniformer.segmenter import Segmenter
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Show = Annotated[
+    Literal["weight", "length", "share"],
+    "figure of stages 3 and 4: attention weights, or what each key adds, by length or signed share",
+]
+
 
 @question
 def affinity(
@@ -53,6 +58,7 @@ def affinity(
     head: Head = None,
     short_side: ShortSide = None,
     reach: Reach = None,
+    show: Show = "weight",
 ) -> Steps:
     """What did this pixel use in one block: the terms of a convolution, or every head's row?
 
@@ -68,7 +74,9 @@ def affinity(
     tokens = token_classes(asked.labels, trace.grid(stage))
     found = row_numbers(trace, row, tokens, head)
     degrees = None if isinstance(row, LocalAffinity) else in_degree(trace, stage, number)
-    received = {} if degrees is None else {"in_degree": degrees.degree}
+    received = {}
+    if degrees is not None:
+        received = {"in_degree": degrees.degree, "input_norm": degrees.input_norm}
     parts = term_rows(row) if degrees is None else _head_rows(asked, row, tokens, degrees)
     yield asked.answer(
         title=f"What pixel ({x}, {y}) used in stage {stage}, block {number + 1}",
@@ -78,9 +86,10 @@ def affinity(
         arrays=row_arrays([row]) | received,
         tables={
             "terms" if degrees is None else "heads": parts,
+            "position_encoding": term_rows(position_affinity(trace, stage, number, row.token)),
             "classes": class_rows(trace, row, tokens, head),
         },
-        draw=lambda: _draw(asked, row),
+        draw=lambda: _draw(asked, row, degrees, (x, y), show),
     )
 
 
@@ -126,9 +135,15 @@ def _words(row: Row) -> str:
     )
 
 
-def _draw(asked: Asked, row: Affinity) -> Figure:
-    from analysis.figures.affinity import heads_figure, local_figure
+def _draw(
+    asked: Asked, row: Affinity, degrees: InDegree | None, pixel: tuple[int, int], show: str
+) -> Figure:
+    from analysis.figures.affinity import heads_figure
+    from analysis.figures.contributions import contributions_figure
+    from analysis.figures.local_terms import local_figure
 
     if isinstance(row, LocalAffinity):
-        return local_figure(asked.trace, asked.picture, row)
-    return heads_figure(asked.trace, asked.picture, row)
+        return local_figure(asked.trace, asked.picture, row, pixel)
+    if show != "weight":
+        return contributions_figure(asked.trace, asked.picture, row, show, pixel)
+    return heads_figure(asked.trace, asked.picture, row, degrees, pixel)

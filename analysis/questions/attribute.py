@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.attribution.attribute import SCORE_UNITS, Attribution
 from analysis.attribution.methods import METHODS, Settings
+from analysis.attribution.words import scored, summed
 from analysis.faithfulness.region_grid import region_on_grid
 from analysis.progress import part_of
 from analysis.questions.common import (
@@ -68,8 +69,10 @@ def attribute(
 ) -> Steps:
     """Why this class here: what in the picture, or in a stage, speaks for it and against.
 
-    ``mask`` (H, W), bool, is the painted region where ``region`` is "mask". Raises
-    :class:`analysis.errors.AnalysisError` for what is no pixel, region, class or method.
+    Integrated gradients share out the change of the score among pixels. Occlusion and ablation hide
+    parts and see how far it falls, which takes longer. SmoothGrad is a sensitivity. All others look
+    at the map of one stage. What misleads about the method stands with its answer. A painted
+    ``mask`` (H, W), bool, is the region where ``region`` is "mask".
     """
     asked = start(model, image, short_side)
     subject = asked.subject(x, y, region, label, mask, against)
@@ -79,13 +82,19 @@ def attribute(
     chosen = METHODS[found.method]
     yield asked.answer(
         title=f"{chosen.title}: why {_class_words(asked, subject)} at {subject.words}?",
-        sentence=" ".join(filter(None, [chosen.description, chosen.misleads, found.note])),
+        sentence=_sentence(found),
         grade=found.grade,
         numbers=_numbers(found, asked),
         arrays={"map": found.map, "region": subject.region},
         tables={},
         draw=lambda: _draw(asked, found),
     )
+
+
+def _sentence(found: Attribution) -> str:
+    method = METHODS[found.method]
+    parts = [method.description, scored(found), summed(found), method.misleads, found.note]
+    return " ".join(filter(None, parts))
 
 
 def _class_words(asked: Asked, subject: Subject) -> str:

@@ -68,8 +68,8 @@ def attributions(
 ) -> Steps:
     """Why this class here, by several methods: where they agree, and where a map is one method's.
 
-    ``mask`` (H, W), bool, is the painted region where ``region`` is "mask". Raises
-    :class:`analysis.errors.AnalysisError` for what is no pixel, region, class or method.
+    Each map has a scale of its own, and agreement is no proof: rank them by faithfulness before one
+    is believed. A painted ``mask`` (H, W), bool, is the region where ``region`` is "mask".
     """
     names = methods_named(methods)
     asked = start(model, image, short_side)

@@ -38,7 +38,10 @@ Head = Annotated[int | None, "head of the block, from 0; by default the mean ove
 Region = Annotated[Extent, "region asked about: the pixel, its segment or all of its class"]
 Label = Annotated[str | None, "class asked about, by name or number; by default the predicted one"]
 Against = Annotated[str | None, "class to compare with: why the one rather than the other"]
-ShortSide = Annotated[int | None, "short side of the network's input in pixels, 64 to 2048"]
+ShortSide = Annotated[
+    int | None,
+    "short side of the network's input in pixels, 64 to 2048; by default the model's own",
+]
 Seed = Annotated[int, "seed of what is drawn at random"]
 Reach = Annotated[
     Literal["global", "hybrid", "window"] | None, "reach of stage 3; by default the model's own"
@@ -105,7 +108,8 @@ class Asked:
     ) -> Answer:
         """Return the answer; the note, if there is one, is in sentence, numbers and figure.
 
-        ``draw`` makes the figure. What was asked is added by :func:`question`.
+        ``draw`` makes the figure. Tables without rows are left out. What was asked is added by
+        :func:`question`.
         """
         return Answer(
             question="",
@@ -114,7 +118,7 @@ class Asked:
             grade=grade,
             numbers={**numbers, **({"warning": self.note} if self.note else {})},
             arrays=arrays,
-            tables=tables,
+            tables={name: rows for name, rows in tables.items() if rows},
             settings=provenance(self.trace.model, self.picture),
             figure=lambda: _noted(draw(), self.note),
         )

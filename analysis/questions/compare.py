@@ -47,9 +47,8 @@ def compare(
 ) -> Steps:
     """What another setting makes of the picture: labels side by side, and where they differ.
 
-    Raises :class:`analysis.errors.AnalysisError` for models with other classes and for a setting
-    that is no other, and whatever making the other model raises. Untrained weights are the same
-    ones every time.
+    Another model must have the same classes. Untrained weights are the same ones every time. Where
+    the two differ does not say which one is right.
     """
     asked = start(model, image, short_side)
     yield Progress(1, 3)

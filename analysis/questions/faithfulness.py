@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from analysis.answer import Answer, Row
-from analysis.attribution.attribute import attribute_input
+from analysis.attribution.attribute import attribute
 from analysis.attribution.methods import METHODS, Settings
 from analysis.errors import AnalysisError
 from analysis.faithfulness.infidelity import Infidelity, Squares, infidelities
@@ -120,8 +120,9 @@ def faithfulness(
 ) -> Steps:
     """Which map can be believed here: methods ranked by removing what they call important.
 
-    ``mask`` (H, W), bool, is the painted region where ``region`` is "mask". Raises
-    :class:`analysis.errors.AnalysisError` for an unknown method, and if every map is blank.
+    The region's probability is watched while pixels go, those first that a map marks most, beside
+    random orders and one that goes outwards from the region. Methods whose maps are blank here are
+    left out. A painted ``mask`` (H, W), bool, is the region where ``region`` is "mask".
     """
     names = methods_named(methods)
     asked = start(model, image, short_side)
@@ -139,7 +140,7 @@ def faithfulness(
 def _map(
     method: str, subject: Subject, stage: int, settings: Settings, model: Segmenter, inputs: Tensor
 ) -> np.ndarray:
-    *_, found = attribute_input(
+    *_, found = attribute(
         model, inputs, subject.region, subject.label,
         method=method, stage=stage, settings=settings,
     )  # fmt: skip

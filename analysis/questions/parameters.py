@@ -42,6 +42,11 @@ def parameters_of(ask: Callable[..., Any]) -> list[Parameter]:
     return [_parameter(keyword.name, hints[keyword.name], keyword.default) for keyword in keywords]
 
 
+def summary_of(ask: Callable[..., Any]) -> str:
+    """Return what a question says of itself, as plain text: its docstring without markup."""
+    return inspect.cleandoc(ask.__doc__ or "").replace("``", "")
+
+
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     if get_origin(hint) is not Annotated:
         raise TypeError(f"The parameter {name} needs Annotated[type, help].")

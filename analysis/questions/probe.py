@@ -75,7 +75,7 @@ def probe(
         numbers={"x": x, "y": y, "label": name, "stages": stages},
         arrays={"labels": asked.labels, **row_arrays(rows)},
         tables={"blocks": blocks, "classes": classes, "terms": _terms(rows)},
-        draw=lambda: _draw(asked, rows, head),
+        draw=lambda: _draw(asked, rows, head, (x, y)),
     )
 
 
@@ -92,7 +92,7 @@ def _words(row: Row) -> str:
     )
 
 
-def _draw(asked: Asked, rows: list[Affinity], head: int | None) -> Figure:
+def _draw(asked: Asked, rows: list[Affinity], head: int | None, pixel: tuple[int, int]) -> Figure:
     from analysis.figures.affinity import stages_figure
 
-    return stages_figure(asked.trace, asked.picture, rows, head)
+    return stages_figure(asked.trace, asked.picture, rows, head, pixel)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from torch import Tensor
 
+from analysis.answer import Row
 from analysis.checks import check_pixel
+from analysis.grid import Grid
 from analysis.profile.nulls import random_model
 from analysis.progress import Progress, part_of
 from analysis.questions.common import (
@@ -24,13 +26,14 @@ from analysis.questions.common import (
     start,
 )
 from analysis.questions.peers import Peers, peers_named
+from analysis.receptive import theoretical
 from analysis.receptive.comparison import FieldComparison, NetworkField, compare_fields
 from analysis.receptive.effective import effective_fields, summarize
 from analysis.receptive.theoretical import ReceptiveField
 from analysis.receptive.units import margin_unit
 from analysis.zoo import Network, peer_network, uniformer_network
 from analysis.zoo.network import SIDE_MULTIPLE
-from uniformer.config import REACHES
+from uniformer.config import REACHES, STRIDES
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -88,7 +91,7 @@ def receptive_field(
         grade="statistic",
         numbers={"x": x, "y": y, "label": asked.names[subject.label], **_numbers(found)},
         arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
-        tables={"fields": found.rows()},
+        tables={"fields": found.rows(), "blocks": _block_rows(asked.trace.model, found)},
         draw=lambda: _draw(found, show),
     )
 
@@ -100,6 +103,31 @@ def _numbers(found: FieldComparison) -> dict[str, object]:
         "network_size_px": list(found.size_px),
         "fields": found.rows(),
     }
+
+
+def _block_rows(model: Segmenter, found: FieldComparison) -> list[Row]:
+    """Return what the token at the pixel can see after each block, with and without encodings.
+
+    Between windows nothing but the position encoding carries anything.
+    """
+    rows = []
+    for stage, stride in enumerate(STRIDES, start=1):
+        token = Grid(found.size_px, found.size_px, stride).token_at(*reversed(found.pixel))
+        for block in range(len(model.backbone.stage(stage)[1])):
+            place = (model, found.size_px, stage, token, block + 1)
+            seen = theoretical.receptive_field(*place)
+            apart = theoretical.receptive_field(*place, position_encoding=False)
+            rows.append(
+                {
+                    "stage": stage,
+                    "block": block,
+                    "height_px": seen.height_px,
+                    "width_px": seen.width_px,
+                    "height_px_without_encoding": apart.height_px,
+                    "width_px_without_encoding": apart.width_px,
+                }
+            )
+    return rows
 
 
 def _scaled(

@@ -202,9 +202,9 @@ def _draw(
 
     drawn = {
         "overview": lambda: figures.representation_figure(found, null, across),
-        "frequencies": lambda: figures.spectrum_figure(found),
-        "distance": lambda: figures.correlogram_figure(found),
-        "redundancy": lambda: figures.gap_figure(found, asked.picture),
+        "frequencies": lambda: figures.spectrum_figure(found, null),
+        "distance": lambda: figures.correlogram_figure(found, null),
+        "redundancy": lambda: figures.gap_figure(found, asked.picture, null),
         "peers": lambda: figures.peers_figure(beside, asked.trace.model.config.name),
     }
     return drawn[show]()

@@ -61,7 +61,7 @@ def rollout(
     A rollout mixes tokens as affinities and the lengths of branches say; relevance also asks what
     speaks for a class, by gradients. Both are heuristics: with compare, rank correlations with the
     gradient of the class's score and with hiding parts of the picture say how far to trust them.
-    ``mask`` (H, W), bool, is the painted region where ``region`` is "mask".
+    A painted ``mask`` (H, W), bool, is the region where ``region`` is "mask".
     """
     asked = start(in_reach(model, reach), image, short_side)
     trace, subject = asked.trace, asked.subject(x, y, region, label, mask)

@@ -55,6 +55,7 @@ def row_numbers(trace: Trace, row: Affinity, tokens: TokenClasses, head: int | N
         "distance_px": float(spread.distance_px[chosen].mean()),
         "uniform_distance_px": float(uniform.distance_px[0]),
         "entropy": float(spread.entropy[chosen].mean()),
+        "effective_keys": float(found.effective_keys[chosen].mean()),
         **{name: float(getattr(spread, name)[chosen].mean()) for name in MASSES},
         "padding_mass": float(found.padding_mass[chosen].mean()),
         "attended": attended.in_words(trace.model.classes),

@@ -114,9 +114,9 @@ def what_if(
 ) -> Steps:
     """What if not: take one thing away, and see what changes beside a random control.
 
-    With a pixel, the margin of its region is watched too. ``mask`` (H, W), bool, is a painted area:
-    the one that is hidden, or with ``region`` "mask" the one that is watched. Raises
-    :class:`analysis.errors.AnalysisError` for settings that do not fit together or the model.
+    With a pixel, the margin of its region is watched too. A painted ``mask`` (H, W), bool, is the
+    area that is hidden, or with ``region`` "mask" the one that is watched. A head-sweep silences
+    every head in turn, a radius-curve lets attention reach ever further, reach-cost tries windows.
     """
     asked = start(model, image, short_side)
     subject = _subject(asked, x, y, region, label, mask)

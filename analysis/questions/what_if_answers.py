@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.answer import Row
-from analysis.interventions import Intervention
+from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report
 from analysis.interventions.head_sweep import head_sweep
 from analysis.interventions.radius_curve import radius_curve
@@ -54,7 +54,11 @@ def effect_steps(
             "changed": effect.changed,
         },
         tables={"classes": _class_rows(report)},
-        draw=lambda: _figures().effect_figure(report),
+        draw=lambda: _figures().effect_figure(
+            report,
+            watched=None if subject is None else subject.region,
+            hidden=taken.region if isinstance(taken, HideRegion) else None,
+        ),
     )
 
 
@@ -63,6 +67,7 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
     sweep = yield from part_of(head_sweep(asked.trace, target))
     rows = [
         {
+            "name": f"{stage}.{at[0] + 1}",
             "stage": stage,
             "block": at[0],
             "head": at[1],
@@ -87,6 +92,7 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
         grade="causal",
         numbers={
             "heads": len(rows),
+            "strongest_name": most["name"],
             "strongest_stage": most["stage"],
             "strongest_block": most["block"],
             "strongest_head": most["head"],

@@ -15,9 +15,9 @@ from typing import Protocol
 
 from torch import nn
 
-from analysis.checks import check_not_optimized, check_stage
+from analysis.checks import check_not_optimized, check_sides, check_stage
 from analysis.errors import AnalysisError
-from uniformer.backbone import MIN_SIDE, UniFormer
+from uniformer.backbone import UniFormer
 from uniformer.segmenter import Segmenter
 
 
@@ -161,8 +161,7 @@ def receptive_field(
     picture the network refuses, and a stage, block or token that does not exist.
     """
     check_not_optimized(model)
-    if min(size_px) < MIN_SIDE:
-        raise AnalysisError(f"The network needs sides of {MIN_SIDE} pixels, not {min(size_px)}.")
+    check_sides(size_px)
     steps = uniformer_steps(model.backbone, stage, block, position_encoding)
     rows, columns = (
         input_interval(steps, side, index) for side, index in zip(size_px, token, strict=True)

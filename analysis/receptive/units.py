@@ -18,6 +18,7 @@ from analysis.grid import Grid, Token
 from analysis.receptive.effective import Readout
 from analysis.receptive.theoretical import receptive_field
 from analysis.twin import private_twin
+from analysis.walk import stage_maps, walk, windows_of
 from uniformer.config import STRIDES
 from uniformer.segmenter import Segmenter
 
@@ -96,15 +97,11 @@ def margin_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout
 
 def _outputs(model: Segmenter, x: Tensor, stages: Sequence[int]) -> dict[int, Tensor]:
     """Return the normed outputs of ``stages``, and run no stage above them."""
-    outputs = {}
-    for stage in range(1, max(stages, default=0) + 1):
-        embed, blocks, norm = model.backbone.stage(stage)
-        x = embed(x)
-        for block in blocks:
-            x = block(x)
-        if stage in stages:
-            outputs[stage] = norm(x)
-    return outputs
+    if not stages:
+        return {}
+    windows = windows_of(model)[: max(stages)]
+    _, outputs = walk(model, model.backbone.patch_embed1(x), windows)
+    return {stage: outputs[stage - 1] for stage in sorted(stages)}
 
 
 def _crop(model: Segmenter, x: Tensor, stage: int, token: Token) -> tuple[Tensor, Token]:
@@ -126,5 +123,7 @@ def _logits_at(model: Segmenter, x: Tensor, pixel: tuple[int, int]) -> Tensor:
     check_pixel(size, x=pixel[1], y=pixel[0])
     row, column = ((2 * index + 1) / side - 1 for index, side in zip(pixel, size, strict=True))
     point = x.new_tensor([column, row]).expand(len(x), 1, 1, 2)
-    logits = F.grid_sample(model(x), point, padding_mode="border", align_corners=False)
+    logits = F.grid_sample(
+        model.decode(stage_maps(model, x)), point, padding_mode="border", align_corners=False
+    )
     return logits[:, :, 0, 0]

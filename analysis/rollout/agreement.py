@@ -22,7 +22,7 @@ from analysis.faithfulness.removal import replacement_of
 from analysis.progress import Progress
 from analysis.targets import RegionScore
 from analysis.tracing import Trace
-from analysis.walk import walk
+from analysis.walk import stage_maps
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 
@@ -131,8 +131,7 @@ def _score(trace: Trace, target: RegionScore) -> Callable[[Tensor], Tensor]:
     model = trace.model
 
     def score(x: Tensor) -> Tensor:
-        outputs = walk(model, model.backbone.patch_embed1(x), trace.windows)[1]
-        return target.of_logits(model.decode(outputs))
+        return target.of_logits(model.decode(stage_maps(model, x, trace.windows)))
 
     return score
 

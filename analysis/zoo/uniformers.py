@@ -12,6 +12,7 @@ from analysis.receptive.effective import Readout
 from analysis.receptive.theoretical import uniformer_steps
 from analysis.receptive.units import stage_units
 from analysis.twin import private_twin
+from analysis.walk import stage_maps
 from analysis.zoo.network import Level, Network, check_size
 from uniformer.config import STRIDES
 from uniformer.segmenter import Segmenter
@@ -57,6 +58,6 @@ def uniformer_network(
         trained=model.weights.trained,
         weights=f"trained: {model.weights.source}" if model.weights.trained else RANDOM,
         levels=tuple(Level(name, along, along) for name, along in steps.items()),
-        maps=lambda x: dict(zip(stages, model.backbone(x), strict=True)),
+        maps=lambda x: dict(zip(stages, stage_maps(model, x), strict=True)),
         readout=readout,
     )

@@ -8,7 +8,7 @@ import torch
 
 from analysis import AnalysisError, trace
 from analysis.attribution import occlusion as attribution_occlusion
-from analysis.attribution.attribute import attribute, attribute_input
+from analysis.attribution.attribute import attribute
 from analysis.attribution.methods import METHODS, Settings
 from analysis.progress import Progress
 from analysis.regions import pixel_region
@@ -113,7 +113,7 @@ def test_the_network_input_can_be_asked_about_directly(tiny, picture):
     x = preprocess(picture(), 64).double()
     for method in ("hires_cam", "integrated_gradients"):
         np.testing.assert_allclose(
-            last(attribute_input(model, x, region(), 2, method=method)).map,
+            last(attribute(model, x, region(), 2, method=method)).map,
             last(attribute(model, picture(), region(), 2, method=method)).map,
             atol=1e-12,
         )
@@ -175,4 +175,4 @@ def test_a_map_that_is_not_finite_is_an_error(tiny, picture):
     x = preprocess(picture(), 64).double()
     x[0, 0, 3, 3] = torch.nan
     with pytest.raises(AnalysisError, match="not finite"):
-        last(attribute_input(model, x, region(), 2, settings=QUICK))
+        last(attribute(model, x, region(), 2, settings=QUICK))

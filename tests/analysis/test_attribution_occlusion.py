@@ -61,13 +61,17 @@ class StageOne(nn.Module):
         self.stage = nn.Sequential(backbone.patch_embed1, *backbone.blocks1, backbone.norm1)
         self.eval()
 
+
+class LocalScore(RegionScore):
+    """A score of the logits of :class:`StageOne`."""
+
     def forward(self, x):
-        return self.stage(x)
+        return self.of_logits(self.model.stage(x))
 
 
 def test_hiding_changes_exactly_what_the_receptive_field_holds(tiny):
     model = tiny()
-    score = RegionScore(StageOne(model.backbone), pixel_region((64, 64), 36, 25), 3, score="logit")
+    score = LocalScore(StageOne(model.backbone), pixel_region((64, 64), 36, 25), 3, score="logit")
     x = values(1, 3, 64, 64)
     found = last(occlusion(score, x, torch.zeros_like(x), 4, 4))
     seen = np.zeros((64, 64), dtype=bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 
@@ -12,6 +13,8 @@ from PIL import Image
 
 from analysis import cli
 from analysis.answer import Answer
+from analysis.options import Parser, add_parameters, values_of
+from analysis.questions.parameters import Parameter, parameters_of
 
 QUICK = ["--short-side", "64", "--formats", "csv,npz,json"]
 PIXEL = ["--pixel", "30,40"]
@@ -38,7 +41,8 @@ def test_one_photo_gets_figure_arrays_tables_and_json(photos, tmp_path, capsys):
     arguments = ["affinity", str(photos / "a.png"), *PIXEL, "--stage", "1", "--short-side", "64"]
     assert cli.main([*arguments, "-o", str(out)]) == 0
     assert set(digests(out)) == {
-        f"a.affinity.{end}" for end in ("png", "npz", "json", "terms.csv", "classes.csv")
+        f"a.affinity.{end}"
+        for end in ("png", "npz", "json", "terms.csv", "position_encoding.csv", "classes.csv")
     }
     report = json.loads((out / "a.affinity.json").read_text())
     assert report["settings"]["parameters"]["x"] == 30
@@ -104,6 +108,49 @@ def test_two_processes_write_what_one_does(photos, tmp_path, monkeypatch):
     assert digests(tmp_path / "two") == digests(tmp_path / "one")
 
 
+def test_processes_share_the_photos_and_equal_names_stay_apart(photos, tmp_path, monkeypatch):
+    other, answered = tmp_path / "other", []
+    other.mkdir()
+    Image.new("RGB", (80, 64)).save(other / "a.png")
+
+    def one_after_another(share, processes):
+        return sum(share(rank, processes) for rank in range(processes))
+
+    def note(args, model, photo, stem):
+        answered.append((model, model.window_size, photo.parent.name, stem))
+
+    monkeypatch.setattr(cli, "run_shares", one_after_another)
+    monkeypatch.setattr(cli, "_answer", note)
+    ask = ["profile", str(photos), str(other), "--formats", "png", "--window-size", "2"]
+    assert cli.main([*ask, "--processes", "2", "-o", str(tmp_path / "out")]) == 0
+    models, sizes, *names = zip(*answered, strict=True)
+    assert models[0] == models[1] != models[2] == models[3]
+    assert set(sizes) == {2}
+    assert list(zip(*names, strict=True)) == [
+        ("photos", "a.profile"), ("photos", "c.profile"),
+        ("photos", "b.profile"), ("other", "a-2.profile"),
+    ]  # fmt: skip
+
+
+def test_what_is_not_given_is_what_it_is_in_python():
+    given = {"x": 3, "y": 5, "kind": "window"}
+    for name, ask in cli.QUESTIONS.items():
+        defaults = {one.name: one.default for one in parameters_of(ask)}
+        pixel = ["--pixel", "3,5"] if "x" in defaults else []
+        kind = ["--kind", "window"] if "kind" in defaults else []
+        args = cli.build_parser().parse_args([name, "photo.jpg", *pixel, *kind])
+        wanted = {key: given.get(key, default) for key, default in defaults.items()}
+        assert values_of(args, parameters_of(ask)) == wanted
+
+
+def test_switches_go_on_and_off_and_formats_come_once():
+    def read(*options):
+        return cli.build_parser().parse_args(["profile", "photo.jpg", *options])
+
+    assert [read(option).nulls for option in ("--nulls", "--no-nulls")] == [True, False]
+    assert read("--formats", "csv, png,csv").formats == ("csv", "png")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -113,6 +160,7 @@ def test_two_processes_write_what_one_does(photos, tmp_path, monkeypatch):
         (["probe", "PHOTO", *PIXEL, "--colour", "red"], "--colour"),
         (["rollout", "PHOTO", *PIXEL, "--rule", "magic"], "relevance"),
         (["divine", "PHOTO"], "'divine'"),
+        (["what-if", "PHOTO"], "--kind"),
     ],
 )
 def test_wrong_usage_is_told_in_one_line(arguments, words, capsys):
@@ -160,6 +208,12 @@ def test_names_may_be_spelt_with_underscores_and_capitals():
     assert cli.build_parser().parse_args(ask).method == "integrated-gradients"
 
 
+def test_help_may_tell_of_percent():
+    parser = Parser()
+    add_parameters(parser, [Parameter("share", float, "at most 50 % of it", 0.5, False, None)])
+    assert "at most 50 % of it" in " ".join(parser.format_help().split())
+
+
 def test_help_of_every_question_can_be_printed(capsys):
     for question in cli.QUESTIONS:
         with pytest.raises(SystemExit):
@@ -167,17 +221,22 @@ def test_help_of_every_question_can_be_printed(capsys):
         assert "usage" in capsys.readouterr().out
 
 
-def test_a_painted_region_comes_from_a_file_and_is_part_of_the_question(photos, tmp_path, capsys):
+def test_a_painted_region_comes_from_a_file_and_is_part_of_the_question(
+    photos, tmp_path, monkeypatch, capsys
+):
     photo, out, painted = str(photos / "a.png"), tmp_path / "out", tmp_path / "painted.png"
-    mask = np.zeros((64, 80), dtype=np.uint8)
-    mask[10:30, 20:50] = 255
+    mask = np.zeros((64, 80, 3), dtype=np.uint8)
+    mask[10:30, 20:50, 0] = 255  # any colour but black
     Image.fromarray(mask).save(painted)
     ask = ["rollout", photo, *PIXEL, *QUICK, "--region", "mask", "--mask", str(painted)]
     assert cli.main([*ask, "-o", str(out)]) == 0
     with np.load(out / "a.rollout.npz") as arrays:
-        np.testing.assert_array_equal(arrays["region"], mask > 0)
+        np.testing.assert_array_equal(arrays["region"], mask.any(2))
     report = json.loads((out / "a.rollout.json").read_text())
-    assert report["settings"]["mask_sha256"] == hashlib.sha256(mask > 0).hexdigest()
+    assert report["settings"]["mask_sha256"] == hashlib.sha256(mask.any(2)).hexdigest()
+    with monkeypatch.context() as patch:
+        patch.delattr(Answer, "save")  # what is answered already needs none
+        assert cli.main([*ask, "-o", str(out)]) == 0
     before = digests(out)
     mask[40:50] = 9
     Image.fromarray(mask).save(painted)
@@ -190,10 +249,11 @@ def test_a_painted_region_comes_from_a_file_and_is_part_of_the_question(photos, 
 
 @pytest.fixture
 def masks(photos, tmp_path):
-    """A folder of annotations: of class 4, and unknown below."""
+    """A folder of annotations: class 4, class 7 to the right of it, and unknown below."""
     folder = tmp_path / "masks"
     folder.mkdir()
     labels = np.full((64, 80), 4, dtype=np.uint8)
+    labels[:, 40:] = 7
     labels[50:] = 255
     for photo in photos.iterdir():
         Image.fromarray(labels).save(folder / photo.name)
@@ -214,6 +274,36 @@ def test_errors_of_a_folder_are_scored_named_and_mapped(photos, masks, tmp_path,
     wrong = sum(int(row.split(",")[2]) for row in rows)
     assert wrong == round((1 - found["aacc"]) * found["pixels"])
     assert "3 pictures" in capsys.readouterr().out
+
+
+def test_ids_from_one_with_zero_as_other_are_scored_and_mapped_alike(
+    photos, masks, tmp_path, monkeypatch
+):
+    maps = []
+    monkeypatch.setattr(
+        "analysis.figures.evaluation.error_map_figure", lambda found, picture: maps.append(found)
+    )
+    monkeypatch.setattr("analysis.error_report._save", lambda file, figure: None)
+    ask = ["errors", "--images", str(photos), "--annotations", str(masks), "--short-side", "64"]
+    assert cli.main([*ask, "--maps", "3", "-o", str(tmp_path / "zero")]) == 0
+    for file in masks.iterdir():
+        with Image.open(file) as annotation:
+            labels = np.array(annotation) + np.uint8(1)  # 255, not annotated, becomes 0
+        Image.fromarray(labels).save(file)
+    ask += ["--zero-is-other", "--maps", "9"]
+    assert cli.main([*ask, "-o", str(tmp_path / "one")]) == 0
+    zero, one = (tmp_path / name / "confusions.csv" for name in ("zero", "one"))
+    assert zero.read_bytes() == one.read_bytes()
+    for before, after in zip(maps[:3], maps[3:], strict=True):
+        np.testing.assert_array_equal(before.kind, after.kind)
+    scored = json.loads((tmp_path / "one" / "errors.json").read_text())
+    np.testing.assert_array_equal(sum(each.confusion for each in maps[3:]), scored["confusion"])
+    names = [row["name"] for row in scored["classes"]]
+    rows = list(csv.DictReader(zero.read_text().splitlines()))
+    assert rows
+    for row in rows:
+        annotated, predicted = (names.index(row[key]) for key in ("annotated", "predicted"))
+        assert scored["confusion"][annotated][predicted] == int(row["pixels"])
 
 
 def test_claims_get_their_model_and_options_from_the_command_line(photos, monkeypatch):

@@ -93,15 +93,21 @@ def test_divergence_is_that_of_two_coins():
 
 
 def test_the_control_stands_beside_and_is_the_effect_of_what_it_names(tiny, picture, lively):
-    traced = trace(tiny(edit=lively), picture())
-    report = effect_report(traced, [DropBlock(3, 1)], seed=2)
-    (name,) = report.control.interventions
-    block = int(name.removeprefix("stage 3, block ").removesuffix(": left out")) - 1
-    assert block != 1
-    alone = effect_of(traced, [DropBlock(3, block)])
-    assert report.control.kl_nats == alone.kl_nats
-    assert report.effect.margin_change_nats is None
-    assert effect_report(traced, [DropBlock(4, 0)]).control is None
+    traced, named = trace(tiny(edit=lively), picture()), set()
+    target = RegionScore(traced.model, REGION, 1)
+    for seed in range(4):
+        report = effect_report(traced, [DropBlock(3, 1)], target=target, seed=seed)
+        (name,) = report.control.interventions
+        block = int(name.removeprefix("stage 3, block ").removesuffix(": left out")) - 1
+        assert block != 1
+        alone = effect_of(traced, [DropBlock(3, block)], target)
+        assert report.control.kl_nats == alone.kl_nats
+        assert report.control.margin_change_nats == alone.margin_change_nats
+        named.add(name)
+    assert len(named) > 1
+    unwatched = effect_report(traced, [DropBlock(4, 0)])
+    assert unwatched.control is None
+    assert unwatched.effect.margin_change_nats is None
 
 
 def test_targets_that_do_not_fit_are_refused(tiny, picture):

@@ -157,7 +157,8 @@ def ranked(parts, maps, region=None, **settings):
 def test_ranking_puts_the_true_contributions_first_and_their_opposite_last():
     parts = ramp()
     noise = np.random.default_rng(7).random(SIZE)
-    ranking = ranked(parts, {"noise": noise, "worst": -parts, "best": parts})
+    maps = {"noise": noise, "worst": -parts, "best": parts}
+    ranking = ranked(parts, maps, repeats=20)
     assert [row.method for row in ranking.rows] == ["best", "noise", "worst"]
     best, _, worst = ranking.rows
     assert best.against_random > 0.1
@@ -174,6 +175,17 @@ def test_ranking_puts_the_true_contributions_first_and_their_opposite_last():
 def test_random_baseline_separates_nothing():
     for curves in ranked(ramp(), {"a": ramp()}).random:
         assert curves.insertion.auc == pytest.approx(curves.deletion.auc)
+
+
+def test_random_baseline_is_the_same_whichever_maps_are_ranked():
+    parts = ramp()
+    few, many = ranked(parts, {"a": parts}), ranked(parts, {"b": -parts, "a": parts, "c": parts**2})
+    for one, other in zip(few.random, many.random, strict=True):
+        np.testing.assert_array_equal(one.deletion.score, other.deletion.score)
+        np.testing.assert_array_equal(one.context.score, other.context.score)
+    scores = {tuple(one.deletion.score) for one in few.random}
+    assert len(scores) == len(few.random)
+    assert few.rows[0] == next(row for row in many.rows if row.method == "a")
 
 
 def test_distance_order_is_best_when_only_the_region_counts_and_context_is_then_flat():

@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from analysis import AnalysisError, global_affinity, local_affinity, trace
-from analysis.figures.affinity import heads_figure, local_figure, stages_figure
+from analysis import AnalysisError, global_affinity, in_degree, local_affinity, trace
+from analysis.figures.affinity import heads_figure, stages_figure
 from analysis.figures.canvas import GRADES
+from analysis.figures.local_terms import local_figure
 
 
 def texts(figure: Figure) -> str:
@@ -72,8 +73,8 @@ def test_stages_stand_side_by_side_in_times_uniform(windowed):
 def test_query_and_window_are_outlined_where_they_lie(windowed):
     image, traced, rows = windowed
     axes = stages_figure(traced, image, rows).axes
-    assert boxes(axes[0]) == {(80, 0, 4, 4)}
-    assert boxes(axes[1]) == {(48, 32, 8, 8)}
+    assert boxes(axes[0]) == {(80, 0, 4, 4), (72, 0, 20, 12)}
+    assert boxes(axes[1]) == {(48, 32, 8, 8), (32, 16, 40, 40)}
     assert boxes(axes[2]) == {(80, 32, 16, 16), (80, 0, 16, 64)}
     assert boxes(axes[3]) == {(0, 32, 32, 32)}
 
@@ -133,14 +134,30 @@ def test_heads_share_one_scale_with_their_mean(windowed):
 def test_terms_of_a_convolution_are_numbered(windowed):
     image, traced, rows = windowed
     figure = local_figure(traced, image, rows[0])
-    crop, share, kernel, *_ = figure.axes
+    crop, share, signed, kernel, *_ = figure.axes
     assert len(boxes(crop)) == 15
+    numbers = [float(text.get_text()) for text in signed.texts]
+    np.testing.assert_allclose(numbers, 100 * rows[0].signed_share[2:].ravel(), atol=0.051)
+    low, high = signed.images[0].get_clim()
+    assert low == -high
     numbers = [float(text.get_text()) for text in share.texts]
     np.testing.assert_allclose(numbers, 100 * rows[0].norm_share[2:].ravel(), atol=0.051)
     assert sum(numbers) == pytest.approx(100, abs=1)
     numbers = [float(text.get_text()) for text in kernel.texts]
     np.testing.assert_allclose(numbers, np.abs(rows[0].kernel).mean(0).ravel(), atol=0.00051)
     assert "the same for every picture" in texts(figure)
+
+
+def test_what_all_queries_give_is_drawn_in_times_even(windowed):
+    image, traced, rows = windowed
+    found = in_degree(traced, 3, 1)
+    figure = heads_figure(traced, image, rows[2], found, (90, 40))
+    values = 2 ** token_maps(figure)[-1].get_array()
+    # Windows of 5 on 4 x 6 tokens: one of 4 x 5 real tokens, one of 4 x 1, each of 25 in all.
+    even = np.repeat([[20 / 25] * 5 + [4 / 25]], 4, axis=0)
+    np.testing.assert_allclose(values * even, found.degree.mean(0))
+    assert "pixel (90, 40)" in figure.get_suptitle()
+    assert "from all queries" in texts(figure)
 
 
 def test_a_head_that_does_not_exist_is_refused(windowed):

@@ -37,13 +37,18 @@ def test_every_head_has_its_dot_and_every_null_its_line(found):
 
 
 def test_masses_stand_beside_those_of_uniform_weights(found):
-    mass = profile_figure(found.traced).axes[2]
+    mass = profile_figure(found.traced, found.nulls).axes[2]
     lines = {line.get_label(): line.get_ydata() for line in mass.lines}
+    dotted = [line.get_ydata() for line in mass.lines if line.get_linestyle() == ":"]
+    crosses = [line.get_ydata() for line in mass.lines if line.get_marker() == "x"]
     blocks = found.traced.blocks
     wanted = [block.heads.mass_3x3.mean() for block in blocks]
     np.testing.assert_array_equal(lines["3 x 3 tokens"], wanted)
     wanted = [block.uniform.mass_7x7[0] for block in blocks]
-    np.testing.assert_array_equal(lines["7 x 7, uniform"], wanted)
+    np.testing.assert_array_equal(dotted[2], wanted)
+    null = next(iter(found.nulls.values()))
+    wanted = [block.heads.mass_5x5.mean() for block in null.blocks]
+    np.testing.assert_array_equal(crosses[1], wanted)
 
 
 def test_stages_blocks_padding_and_grade_are_named(found, tiny, picture):

@@ -19,6 +19,7 @@ from analysis.figures.receptive_field import (
     field_table,
 )
 from analysis.receptive.comparison import compare_fields
+from analysis.receptive.effective import energy_within
 from analysis.zoo import uniformer_network
 
 SIZE = (64, 96)
@@ -97,6 +98,15 @@ def test_curves_rise_to_one_beside_that_of_an_even_field(comparison):
             assert (np.diff(line.get_ydata()) >= 0).all()
             assert line.get_ydata()[-1] == pytest.approx(1)
         assert [line.get_linestyle() for line in axes.lines] == ["--", "--", "-"]
+
+
+def test_the_even_curve_is_that_around_the_same_unit(tiny):
+    picture = torch.randn(1, 3, *SIZE, dtype=torch.float64)
+    *_, corner = compare_fields([uniformer_network(tiny(), SIZE)], [picture], (60, 90))
+    for axes, field in zip(energy_curves(corner).axes, corner.fields, strict=True):
+        sides, shares = energy_within(np.ones(SIZE), field.center_px)
+        np.testing.assert_array_equal(axes.lines[-1].get_xydata(), np.stack([sides, shares], 1))
+    assert "row 60, column 90 of 64 x 96" in energy_curves(corner).get_suptitle()
 
 
 def test_the_table_shows_every_field(comparison):

@@ -50,6 +50,18 @@ def test_a_pixel_changes_the_token_it_belongs_to_and_no_other(tiny, picture, siz
         assert [tuple(token) for token in np.argwhere(moved)] == [grid.token_at(x, y)] * seen
 
 
+def test_every_pixel_of_a_region_counts_in_its_token():
+    region = np.random.default_rng(0).random((53, 39)) < 0.4
+    for network in ((53, 39), (106, 78), (64, 47)):
+        grid = Grid((53, 39), network, 16)
+        wanted = np.zeros(grid.shape, dtype=int)
+        for y, x in np.argwhere(region):
+            wanted[grid.token_at(x, y)] += 1
+        np.testing.assert_array_equal(grid.pixels_of(region), wanted)
+    whole = Grid((64, 96), (64, 96), 16).pixels_of(np.ones((64, 96), dtype=bool))
+    np.testing.assert_array_equal(whole, np.full((4, 6), 256))
+
+
 def test_boxes_tile_what_the_network_sees():
     grid = Grid((260, 130), (130, 65), 32)
     assert grid.shape == (4, 2)

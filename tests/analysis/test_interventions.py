@@ -254,6 +254,15 @@ def test_controls_are_as_large_elsewhere_and_repeat_with_their_seed(tiny, pictur
         assert controls(traced, [*chosen, alone], 0) is None
 
 
+def test_a_control_is_never_the_change_itself(tiny, picture):
+    traced = trace(tiny(), picture(64, 64))
+    near, window = Neighbourhood(4, None, 0), SetWindow(3, None, 2)
+    moved = {controls(traced, [near], seed)[0].offset for seed in range(20)}
+    assert moved == {(0, 1), (1, 0), (1, 1)}  # all other tokens of 2 x 2
+    assert {controls(traced, [window], seed)[0].offset for seed in range(20)} == {(1, 1)}
+    assert controls(traced, [SetWindow(3, None, 1)], 0) is None
+
+
 def test_interventions_that_cannot_be_made_are_refused_in_one_sentence(tiny, picture, tokens_of):
     model, image = tiny(), picture()
     traced = trace(model, image)

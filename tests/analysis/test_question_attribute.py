@@ -83,6 +83,26 @@ def test_faithfulness_ranks_as_the_functions_do_and_tells_blank_maps(tiny, pictu
     assert answer.to_json()
 
 
+def test_a_method_whose_map_is_blank_is_named_and_the_others_are_ranked(tiny, picture):
+    def deaf(model):
+        """Let the decoder hear nothing of stage 4."""
+        model.neck.lateral_convs[3].conv.weight.zero_()
+
+    model = tiny(edit=deaf)
+
+    def ask(methods):
+        return finish(
+            QUESTIONS["faithfulness"](model, picture(), MASK, methods=methods, steps=1, **PAINTED)
+        )
+
+    answer = ask("gradient-x-activation,eigen-cam")
+    assert not answer.arrays["gradient-x-activation"].any()
+    assert [row["method"] for row in answer.tables["methods"]] == ["eigen-cam"]
+    assert "maps are blank: gradient-x-activation." in answer.sentence
+    with pytest.raises(AnalysisError, match="Every map is blank: choose other methods"):
+        ask("gradient-x-activation")
+
+
 def test_the_best_map_can_be_checked_against_scrambled_weights(tiny, picture):
     answer = finish(
         QUESTIONS["faithfulness"](

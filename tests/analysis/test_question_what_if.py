@@ -10,10 +10,12 @@ from analysis.answer import finish
 from analysis.interventions import DropBlock, HeadGate, HideRegion, Neighbourhood
 from analysis.interventions.effect import effect_report
 from analysis.interventions.head_sweep import head_sweep
+from analysis.profile.nulls import random_model
 from analysis.questions import QUESTIONS
+from analysis.regions import predicted_labels
 from analysis.targets import RegionScore
 from analysis.twin import private_twin
-from uniformer import segment
+from uniformer import create_model, segment
 
 MASK = np.zeros((64, 96), dtype=bool)
 MASK[8:30, 20:60] = True
@@ -66,6 +68,19 @@ def test_a_painted_area_is_what_is_hidden(tiny, picture, lively):
     answer = ask("what-if", model, photo, MASK, kind="hide-region", fill="mean")
     report = effect_report(trace(model, photo), [HideRegion(MASK, "mean")], picture=photo)
     assert answer.numbers["kl_nats"] == pytest.approx(report.effect.kl_nats)
+
+
+def test_a_painted_area_that_is_watched_is_not_the_one_hidden(tiny, picture, lively):
+    model, photo = tiny(edit=lively), picture()
+    answer = ask("what-if", model, photo, MASK, kind="hide-region", size=8, fill="mean", **PAINTED)
+    square = np.zeros_like(MASK)
+    square[16:24, 26:34] = True
+    target = RegionScore(model, MASK, 1)
+    hidden = [HideRegion(square, "mean")]
+    report = effect_report(trace(model, photo), hidden, target=target, picture=photo)
+    assert answer.numbers["kl_nats"] == pytest.approx(report.effect.kl_nats)
+    assert answer.numbers["margin_change_nats"] == pytest.approx(report.effect.margin_change_nats)
+    assert answer.numbers["watched_region"] == "the painted region"
 
 
 @pytest.mark.parametrize(
@@ -127,13 +142,32 @@ def test_a_comparison_of_reaches_is_that_of_the_two_predictions(tiny, picture, l
     np.testing.assert_array_equal(answer.arrays["labels_a"], a)
     np.testing.assert_array_equal(answer.arrays["labels_b"], b)
     assert 0 < answer.numbers["differing_share"] == pytest.approx((a != b).mean())
+    p, q = (trace(each, photo).logits.softmax(1) for each in (model, other))
+    np.testing.assert_allclose(answer.arrays["kl_nats"], (p * (p / q).log()).sum(1)[0], atol=1e-12)
     assert answer.numbers["kl_nats"] == pytest.approx(answer.arrays["kl_nats"].mean())
     for row in answer.tables["classes"]:
         here, there = (labels == int(row["class"].split()[1]) for labels in (a, b))
         assert row["iou"] == pytest.approx((here & there).sum() / (here | there).sum())
         assert row["area_a_share"] == pytest.approx(here.mean())
+        assert row["area_b_share"] == pytest.approx(there.mean())
     answer.figure().draw_without_rendering()
     assert answer.to_json()
+
+
+def test_a_comparison_with_no_weights_keeps_reach_and_size_and_says_which_is_which(picture):
+    model, photo = create_model("nano", reach="window", window_size=4), picture()
+    found = ask("compare", model, photo, other_weights="none", short_side=64)
+    other = random_model(model)
+    other.set_reach("window", 4)
+    traces = [trace(each, photo, short_side=64) for each in (model, other)]
+    for side, traced in zip("ab", traces, strict=True):
+        np.testing.assert_array_equal(found.arrays[f"labels_{side}"], predicted_labels(traced))
+        confidence = traced.logits.softmax(1).amax(1).mean().item()
+        assert found.numbers[f"confidence_{side}"] == pytest.approx(confidence, rel=1e-5)
+    assert found.title == "nano, trained | nano, untrained"
+    assert (found.numbers["a"], found.numbers["b"]) == ("nano, trained", "nano, untrained")
+    assert (found.numbers["other_reach"], found.numbers["other_window_tokens"]) == ("window", 4)
+    assert not found.numbers["other_weights"]["trained"]
 
 
 def test_equal_settings_differ_nowhere_and_none_other_is_refused(tiny, picture, lively):

@@ -14,7 +14,7 @@ from analysis.answer import Answer, finish
 from analysis.attended_classes import attended_classes
 from analysis.composition import token_classes
 from analysis.errors import AnalysisError
-from analysis.profile import depth_profile
+from analysis.profile import depth_profile, profile_with_nulls
 from analysis.questions import QUESTIONS
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of
@@ -34,6 +34,7 @@ LOCATED = {"x": X, "y": Y, "short_side": 64}
 NEEDED = {
     "probe": LOCATED,
     "affinity": LOCATED,
+    "jacobian": LOCATED,
     "profile": {"short_side": 64},
     "rollout": LOCATED,
     "receptive-field": LOCATED | {"probes": 1},
@@ -87,6 +88,36 @@ def test_probe_gives_the_rows_of_every_block(tiny, picture):
     assert "E · exact" in text
 
 
+def test_probe_counts_classes_in_the_last_block_of_each_stage_and_in_the_head_asked_for(
+    tiny, picture
+):
+    def lively(model):
+        model.decode_head.conv_seg.weight.mul_(30)
+
+    model, image = tiny("window", 5, edit=lively), picture()
+    traced = trace(model, image, short_side=64)
+    labels = predicted_labels(traced)
+    assert len(np.unique(labels)) > 1
+    answer = asked("probe", model, image, head=2, **LOCATED)
+    for stage, block in ((1, 0), (2, 0), (3, 3), (4, 0)):
+        grid, local = traced.grid(stage), stage < 3
+        row = (local_affinity if local else global_affinity)(
+            traced, stage, block, grid.token_at(X, Y)
+        )
+        found = (local_row_statistics if local else global_row_statistics)(row)
+        head = 0 if local else 2
+        attended = attended_classes(row, token_classes(labels, grid), None if local else head)
+        numbers = answer.numbers["stages"][stage - 1]
+        assert numbers["distance_px"] == found.heads.distance_px[head]
+        assert numbers["uniform_distance_px"] == found.uniform.distance_px[0]
+        assert numbers["padding_mass"] == found.padding_mass[head]
+        rows = [each for each in answer.tables["classes"] if each["stage"] == stage]
+        assert {each["block"] for each in rows} == {block}
+        for name in ("share", "uniform_share"):
+            padding = getattr(attended, name.replace("share", "padding_mass"))
+            assert [each[name] for each in rows] == [*getattr(attended, name), padding]
+
+
 def test_a_head_is_that_head_and_must_exist(tiny, picture):
     model, image = tiny(), picture()
     answer = asked("affinity", model, image, stage=3, block=1, head=2, **LOCATED)
@@ -120,20 +151,57 @@ def test_terms_of_a_convolution_are_its_exact_shares(tiny, picture):
     row = local_affinity(traced, 1, 0, traced.grid(1).token_at(X, Y))
     shares = [term["signed_share"] for term in answer.tables["terms"]]
     np.testing.assert_array_equal(np.reshape(shares, (5, 5)), row.signed_share)
+    for term in answer.tables["terms"]:
+        at = 2 + term["step_down"], 2 + term["step_right"]
+        assert term["norm_share"] == row.norm_share[at]
     assert "%" in drawn_text(answer)
     assert answer.sentence.startswith("The convolution looks at ")
 
 
 def test_profile_has_every_head_and_on_request_its_nulls(tiny, picture):
     model, image = tiny(), picture()
-    answer = asked("profile", model, image, short_side=64, nulls=True)
-    (*_, direct) = depth_profile(trace(model, image, short_side=64))
-    table = [row for row in answer.tables["heads"] if row["of"] == "this picture"]
-    assert [row["distance_px"] for row in table] == [row["distance_px"] for row in direct.rows()]
+    answer = asked("profile", model, image, short_side=64, nulls=True, seed=1)
+    *_, direct = profile_with_nulls(trace(model, image, short_side=64), image, seed=1)
+    for name, profile in {"this picture": direct.traced, **direct.nulls}.items():
+        table = [row for row in answer.tables["heads"] if row["of"] == name]
+        assert [row["distance_px"] for row in table] == [
+            row["distance_px"] for row in profile.rows()
+        ]
     assert {row["of"] for row in answer.tables["heads"]} == {
         "this picture", "random weights", "shuffled pixels",
     }  # fmt: skip
     assert "S · statistic" in drawn_text(answer)
+
+
+def test_profile_names_blocks_and_heads_from_zero_and_sums_each_stage_up(tiny, picture):
+    def even_stage_4(model):
+        model.backbone.blocks4[0].attn.qkv.weight[:64] = 0
+        model.backbone.blocks4[0].attn.qkv.bias[:64] = 0
+
+    model, image = tiny(edit=even_stage_4), picture()
+    answer = asked("profile", model, image, short_side=64)
+    (*_, direct) = depth_profile(trace(model, image, short_side=64))
+    assert [
+        (row["name"], row["stage"], row["block"], row["head"]) for row in answer.tables["heads"]
+    ] == [
+        (block.name, block.stage, block.block, head)
+        for block in direct.blocks
+        for head in range(len(block.padding_mass))
+    ]
+    for block in direct.blocks:
+        distance = answer.arrays[f"stage{block.stage}_block{block.block}_distance_px"]
+        np.testing.assert_array_equal(distance, block.heads.distance_px)
+    *_, third, fourth = answer.numbers["stages"]
+    blocks = [block for block in direct.blocks if block.stage == 3]
+    for name in ("distance_px", "entropy", "mass_5x5"):
+        wanted = np.mean([getattr(block.heads, name) for block in blocks])
+        assert third[name] == pytest.approx(wanted)
+    assert third["uniform_distance_px"] == pytest.approx(blocks[0].uniform.distance_px[0])
+    assert fourth["uniform_distance_px"] == pytest.approx(fourth["distance_px"])
+    assert (fourth["distance_over_uniform"], fourth["entropy"]) == pytest.approx((1, 1))
+    share = f"{third['distance_over_uniform']:.0%}"
+    assert share != "100%"
+    assert f"stage 3 look {share} and those of stage 4 100% as far" in answer.sentence
 
 
 def test_rollout_and_relevance_are_those_of_the_region(tiny, picture):

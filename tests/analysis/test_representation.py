@@ -14,10 +14,12 @@ from analysis.figures.representation import (
     representation_figure,
     spectrum_figure,
 )
+from analysis.profile.nulls import random_weights_trace
 from analysis.progress import Progress
 from analysis.questions.parameters import parameters_of
 from analysis.questions.representation import representation
-from analysis.representation.block_cka import features_cka, token_cka
+from analysis.representation.block_cka import block_features, features_cka, token_cka
+from analysis.representation.cka import cka_sums
 from analysis.representation.streams import streams
 from analysis.representation.survey import PARTS, survey
 
@@ -90,14 +92,19 @@ def test_the_figures_show_the_numbers(found, picture):
     assert rank.lines[0].get_ydata()[0] == found.blocks[0].rank / found.blocks[0].rank_limit
     assert smooth.lines[1].get_ydata()[0] == found.blocks[0].change("gathered")
     assert figure.get_supxlabel().startswith("[S · statistic")
-    maps = gap_figure(found, picture(64, 96)).axes
-    np.testing.assert_array_equal(maps[0].images[0].get_array(), found.blocks[0].centered.gap_map)
+    maps = gap_figure(found, picture(64, 96), found).axes
+    np.testing.assert_array_equal(maps[0].images[1].get_array(), found.blocks[0].centered.gap_map)
+    low, high = maps[0].images[1].get_clim()
+    assert low == -high
+    mean = f"{found.blocks[0].centered.gap:+.2f}"
+    assert maps[0].get_xlabel() == f"mean {mean}, random weights {mean}"
     assert [axes.get_title() for axes in maps[:4]] == [f"stage {n}" for n in range(1, 5)]
-    raw, centered = correlogram_figure(found).axes
-    assert len(raw.lines) == len(centered.lines) == 4
+    raw, centered = correlogram_figure(found, found).axes
+    assert len(raw.lines) == len(centered.lines) == 8
+    np.testing.assert_array_equal(raw.lines[4].get_ydata(), raw.lines[0].get_ydata())
     assert len(raw.lines[0].get_ydata()) == len(found.blocks[0].raw.pairs) // 2
-    panels = spectrum_figure(found).axes
-    assert [len(axes.lines) for axes in panels] == [4, 4, 13, 4]
+    panels = spectrum_figure(found, found).axes
+    assert [len(axes.lines) for axes in panels] == [5, 5, 14, 5]
     amplitude = found.blocks[0].spectra["encoded"].log_amplitude
     np.testing.assert_array_equal(panels[0].lines[0].get_ydata(), amplitude)
 
@@ -145,6 +152,28 @@ def test_another_figure_can_be_asked_for(tiny, picture, monkeypatch, show, title
     }  # fmt: skip
     # A network that is the model itself is as like it as its own blocks are.
     np.testing.assert_allclose(answer.arrays["cka_resnet50"], answer.arrays["cka"], atol=1e-4)
+
+
+def test_own_blocks_are_the_rows_and_what_they_are_compared_with_the_columns(
+    tiny, picture, monkeypatch
+):
+    model, image = tiny(), picture()
+    traced = trace(model, image)
+    level = {stream.name: stream.produced for stream in streams(traced)}["3.2"]
+    peer = SimpleNamespace(name="peer", trained=True, maps=lambda x: {"level": level})
+    module = import_module(representation.__module__)
+    monkeypatch.setattr(module, "peer_network", lambda name, size_px: peer)
+    *_, answer = representation(model, image, peers="resnet50")
+    own, other = (
+        block_features(one, (2, 3)) for one in (traced, random_weights_trace(traced, image))
+    )
+    (pair,) = cka_sums([own["1.1"]], [other["4.1"]]).cka.ravel()
+    assert answer.arrays["cka_random_weights"][0, 6] == pytest.approx(pair)
+    table = {(row["first"], row["second"]): row for row in answer.tables["cka"]}
+    assert table["1.1", "4.1"]["cka_random_weights"] == pytest.approx(pair)
+    rows = answer.tables["cka_peers"]
+    assert [(row["first"], row["second"]) for row in rows] == [(name, "level") for name in own]
+    assert [row["first"] for row in rows if row["cka"] > 1 - 1e-4] == ["3.2"]
 
 
 def test_peers_must_be_known_and_named(tiny, picture):

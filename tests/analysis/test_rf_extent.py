@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from analysis.grid import Grid
-from analysis.receptive.effective import SHARES, effective_fields, summarize
+from analysis.receptive.effective import SHARES, effective_fields, energy_within, summarize
 
 
 @pytest.mark.parametrize("layers", [4, 10, 30])
@@ -72,6 +72,12 @@ def test_squares_count_pixels_of_the_picture_only():
     assert (most.side_px, most.area_share) == (9, 25 / 600)
     (even,) = summarize(np.ones((4, 4)), (1.5, 1.5), (0.25,)).squares
     assert (even.side_px, even.area_share) == (2, 0.25)
+
+
+def test_the_energy_within_squares_is_a_share_that_grows_to_one():
+    sides, shares = energy_within(np.ones((4, 6)), (1.5, 1.5))
+    np.testing.assert_array_equal(sides, [2, 4, 6, 8])
+    np.testing.assert_allclose(shares, np.array([4, 16, 20, 24]) / 24)
 
 
 def test_the_center_of_mass_of_a_patch_is_the_center_of_its_token():

@@ -9,6 +9,7 @@ import torch
 from analysis import AnalysisError, attention_rows, local_affinity, position_affinity, trace
 from analysis.receptive.theoretical import receptive_field
 from analysis.regions import pixel_region
+from analysis.rollout.flow import to_patches
 from analysis.rollout.rollout import rollout
 from uniformer.attention import to_windows
 from uniformer.layers import to_tokens
@@ -172,9 +173,26 @@ def test_shares_are_means_weighted_by_the_flow(tiny, picture):
         branch = layers.attend(layers.norm1(to_tokens(stream)), 2, 3)[0, 5].norm()
         expected = branch / (branch + stream[0, :, 1, 2].norm())
     assert found.affinity_share[3][0] == pytest.approx(expected.item(), rel=1e-12)
-    fixed = rollout(traced, start_of(traced, 4, 1, 2), fixed_share=0.3)
-    np.testing.assert_allclose(np.concatenate(fixed.affinity_share), 0.3)
-    np.testing.assert_allclose(np.concatenate(fixed.position_share), 0.3)
+    for each in (traced, trace(tiny("window", 4), picture())):
+        fixed = rollout(each, start_of(each, 4, 1, 2), fixed_share=0.3)
+        np.testing.assert_allclose(np.concatenate(fixed.affinity_share), 0.3)
+        np.testing.assert_allclose(np.concatenate(fixed.position_share), 0.3)
+
+
+def test_windows_that_fill_the_map_lose_nothing_at_all(tiny, picture):
+    traced = trace(tiny("window", 2), picture())
+    found = rollout(traced, start_of(traced, 4, 1, 2))
+    assert found.lost_mass == ((0,), (0,), (0, 0, 0, 0), (0,))
+
+
+def test_a_patch_to_which_nothing_adds_is_shared_out_evenly(tiny, picture):
+    traced = trace(tiny(), picture())
+    x = traced.block_inputs[0][0].clone()
+    x[:, :, 2:4, 6:8] = 0
+    amount = torch.rand(8, 12, dtype=torch.float64)
+    moved = to_patches(traced.model.backbone.stage(2)[0], x, amount).detach()
+    torch.testing.assert_close(moved[2:4, 6:8], (amount[1, 3] / 4).expand(2, 2))
+    torch.testing.assert_close(moved.unflatten(0, (8, 2)).unflatten(2, (12, 2)).sum((1, 3)), amount)
 
 
 def test_local_stages_reach_as_far_as_their_kernels(tiny, picture):

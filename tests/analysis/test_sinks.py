@@ -48,6 +48,19 @@ def test_planted_sink_is_found_in_its_head_alone(tiny, picture, silent_queries):
     assert found.top_1_percent_share[1] > 0.9
 
 
+@pytest.mark.parametrize(("side", "pull"), [(240, 2), (64, 4)])
+def test_either_limit_alone_makes_a_sink(tiny, picture, silent_queries, side, pull):
+    def plant(model):
+        silent_queries(model)
+        model.backbone.blocks3[0].attn.qkv.bias[16] = pull
+
+    found = in_degree(trace(tiny(edit=plant), picture(side, side), short_side=side), 3, 0)
+    # 11 of 225 tokens' attention are a twentieth of it, 5 of 16 tokens' nearly a third.
+    assert (found.max_degree[1] > 10) == (side == 240)
+    assert (found.top_1_percent_share[1] > 0.2) == (side == 64)
+    assert found.has_sink.tolist() == [False, True, False, False]
+
+
 def test_rows_of_at_most_256_queries_are_held_at_a_time(tiny, picture, rows_held):
     image = picture(320, 352)
     for reach, size in (("global", 3), ("window", 3), ("window", 18)):

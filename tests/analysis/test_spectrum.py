@@ -86,6 +86,25 @@ def test_frequencies_are_radial_in_maps_that_are_not_square():
         assert found.cycles_per_px[ring] == pytest.approx(0.25 / 16, abs=0.001)
 
 
+def test_a_longer_map_has_no_finer_rings():
+    square, longer = (spectrum(noise(2, 40, side), 4).cycles_per_token for side in (40, 80))
+    np.testing.assert_allclose(longer, square, atol=0.5 / 40)
+    np.testing.assert_allclose(square, np.arange(1, 29) / 40, atol=0.5 / 40)
+
+
+def test_mirrored_and_turned_maps_have_the_same_spectrum():
+    x = noise(4, 12, 20)
+    for same in (x.flip(1), x.flip(2), x.transpose(1, 2)):
+        np.testing.assert_allclose(spectrum(same, 4).power, spectrum(x, 4).power, rtol=1e-9)
+
+
+def test_fine_detail_three_times_as_strong_is_log_3_above_coarse():
+    x = noise(256, 64, 64)
+    radius = torch.hypot(*torch.meshgrid(*[torch.fft.fftfreq(64).double()] * 2, indexing="ij"))
+    stronger = torch.fft.ifft2(torch.fft.fft2(x) * (1 + 2 * (radius > 0.25))).real
+    assert spectrum(stronger, 4).high_over_low == pytest.approx(np.log(3), abs=0.05)
+
+
 def test_the_window_keeps_borders_from_passing_for_detail():
     ramp = torch.linspace(0, 1, 64).double().expand(1, 64, 64)
     found = spectrum(ramp, 4)

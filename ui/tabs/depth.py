@@ -16,7 +16,7 @@ from ui.words import depth as words
 from uniformer.config import REACHES
 
 NAME = words.TAB
-AT_A_PIXEL = ("rollout", "similarity")
+AT_A_PIXEL = ("rollout", "similarity", "jacobian")
 
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:

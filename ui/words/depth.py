@@ -15,6 +15,7 @@ WHATS = {
     "representation": "Token similarity",
     "rollout": "Flow to the chosen pixel",
     "similarity": "Like the chosen pixel",
+    "jacobian": "What moves the chosen pixel",
 }
 WHAT_INFO = {
     "profile": (
@@ -32,6 +33,10 @@ WHAT_INFO = {
     "similarity": (
         "Which tokens hold the same as the one at the pixel, stage by stage, and what varies most "
         "over all tokens. Alike does not mean looked at."
+    ),
+    "jacobian": (
+        "How strongly each token moves the output of the last block of stage 3 at the pixel: whole "
+        "block, affinity alone, position encoding. An infinitely small change, in this picture."
     ),
 }
 NULLS = "Also random weights and shuffled pixels (three times as long)"

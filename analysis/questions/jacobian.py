@@ -1,0 +1,101 @@
+"""The question `jacobian`: how strongly each token moves the output of one block at a pixel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.answer import Row
+from analysis.checks import check_pixel, check_stage
+from analysis.jacobian import PARTS, TokenJacobian, token_jacobian
+from analysis.profile.depth_profile import MASSES
+from analysis.progress import Progress
+from analysis.questions.common import (
+    Asked,
+    Block,
+    Reach,
+    ShortSide,
+    Stage,
+    Steps,
+    X,
+    Y,
+    in_reach,
+    question,
+    start,
+)
+from uniformer.pictures import PictureSource
+from uniformer.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@question
+def jacobian(
+    model: Segmenter,
+    image: PictureSource,
+    *,
+    x: X,
+    y: Y,
+    stage: Stage = 3,
+    block: Block = None,
+    short_side: ShortSide = None,
+    reach: Reach = None,
+) -> Steps:
+    """How strongly does each token move the output of one block here?
+
+    One measure for convolution and attention: the norm of the Jacobian of the output at this pixel
+    by each input token, for the block and, apart, for its affinity and its position encoding. It
+    says what an infinitely small change would do, in this picture.
+    """
+    asked = start(in_reach(model, reach), image, short_side)
+    trace = asked.trace
+    check_pixel(trace.picture_size_px, x, y)
+    number = len(trace.windows[check_stage(stage) - 1]) - 1 if block is None else block
+    token = trace.grid(stage).token_at(x, y)
+    found: list[TokenJacobian] = []
+    for part in PARTS:
+        found.append(token_jacobian(trace, stage, number, token, part))
+        yield Progress(len(found), len(PARTS))
+    rows = [_row(one) for one in found]
+    yield asked.answer(
+        title=f"What moves pixel ({x}, {y}) in stage {stage}, block {number + 1}",
+        sentence=_sentence(rows),
+        grade="exact",
+        numbers={"x": x, "y": y, "stage": stage, "block": number, "token": list(token)},
+        arrays={f"{one.part}_norm": one.norm for one in found},
+        tables={"parts": rows},
+        draw=lambda: _draw(asked, found, (x, y)),
+    )
+
+
+def _row(found: TokenJacobian) -> Row:
+    """Return how near the tokens are that move a part's output, by norm and by energy."""
+    by_norm, by_energy = found.others_by_norm, found.others_by_energy
+    return {
+        "part": found.part,
+        "tokens": int(np.count_nonzero(found.support)),
+        "self_share": found.self_share,
+        "distance_px": float(by_norm.distance_px[0]),
+        **{name: float(getattr(by_norm, name)[0]) for name in MASSES},
+        **{f"energy_{name}": float(getattr(by_energy, name)[0]) for name in MASSES},
+    }
+
+
+def _sentence(rows: list[Row]) -> str:
+    whole, affinity = rows[0], rows[1]
+    if whole["tokens"] < 2:
+        return "No other token moves it."
+    alone = f"{affinity['mass_5x5']:.0%} by norm" if affinity["tokens"] > 1 else "nothing is left"
+    return (
+        f"Of what the other tokens do to the block's output, {whole['mass_5x5']:.0%} lies within "
+        f"5 x 5 tokens by norm and {whole['energy_mass_5x5']:.0%} by energy, which favours the few "
+        f"strong ones; of what they do through its affinity alone, {alone}."
+    )
+
+
+def _draw(asked: Asked, found: list[TokenJacobian], pixel: tuple[int, int]) -> Figure:
+    from analysis.figures.jacobian import jacobian_figure
+
+    return jacobian_figure(asked.trace, asked.picture, found, pixel)

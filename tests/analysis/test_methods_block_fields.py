@@ -1,0 +1,24 @@
+"""What a token can see after each block: between windows only the position encoding carries on."""
+
+from __future__ import annotations
+
+from analysis import QUESTIONS, finish
+
+AT = {"x": 0, "y": 0, "short_side": 64, "probes": 1}
+
+
+def test_windows_grow_with_the_position_encoding_and_not_without(tiny, picture):
+    rows = finish(QUESTIONS["receptive-field"](tiny("window", 2), picture(), **AT)).tables["blocks"]
+    assert [(row["stage"], row["block"]) for row in rows] == [
+        (1, 0), (2, 0), (3, 0), (3, 1), (3, 2), (3, 3), (4, 0),
+    ]  # fmt: skip
+    first, second, *third, last = rows
+    assert (first["width_px"], first["width_px_without_encoding"]) == (16, 12)
+    assert second["width_px"] > second["width_px_without_encoding"]
+    widths = [row["width_px"] for row in third]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[-1] == 96
+    # Two tokens of stage 3 and what the kernels of stages 1 and 2 add, block after block the same.
+    assert {row["width_px_without_encoding"] for row in third} == {32 + 2 * 8 + 2 * 4}
+    assert (last["height_px"], last["width_px"]) == (64, 96)
+    assert (last["height_px_without_encoding"], last["width_px_without_encoding"]) == (64, 96)
