@@ -22,3 +22,10 @@ def test_windows_grow_with_the_position_encoding_and_not_without(tiny, picture):
     assert {row["width_px_without_encoding"] for row in third} == {32 + 2 * 8 + 2 * 4}
     assert (last["height_px"], last["width_px"]) == (64, 96)
     assert (last["height_px_without_encoding"], last["width_px_without_encoding"]) == (64, 96)
+
+
+def test_the_token_is_the_one_at_the_pixel(tiny, picture):
+    place = {"x": 95, "y": 32, "short_side": 64, "probes": 1}
+    first, *_ = finish(QUESTIONS["receptive-field"](tiny(), picture(), **place)).tables["blocks"]
+    # 7 tokens of 4 pixels high; at the right border 3 of 7 in width are cut off.
+    assert (first["height_px"], first["width_px"]) == (28, 16)
