@@ -14,7 +14,6 @@ from dataclasses import astuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from analysis.affinity_global import GlobalAffinity
 from analysis.affinity_local import LocalAffinity
@@ -23,7 +22,7 @@ from analysis.figures.canvas import (
     INK,
     Limits,
     color_bar,
-    heat,
+    heat_of_tokens,
     mark_pixel,
     new_figure,
     outline_box,
@@ -76,8 +75,8 @@ def stages_figure(
     maps = [_times_uniform(row, trace.grid(row.stage).shape, head) for row in rows]
     limits = _limits(maps)
     for axes, row, values in zip(panels, rows, maps, strict=True):
-        image = _on_picture(axes, picture, values, limits, trace.grid(row.stage))
-        _mark(axes, trace.grid(row.stage), row, pixel)
+        image = heat_of_tokens(axes, values, limits, trace.grid(row.stage), picture, signed=True)
+        mark_query(axes, trace.grid(row.stage), row, pixel)
         axes.set_title(f"stage {row.stage}, block {row.block + 1}", fontsize=9, color=INK)
         axes.set_xlabel(_words(row, head), fontsize=8, color=INK)
     color_bar(figure, image, list(panels), UNIT, beyond="min")
@@ -117,9 +116,9 @@ def heads_figure(
     panels = list(figure.subplots(down, COLUMNS, squeeze=False).flat)
     limits = _limits(maps)
     for number, (axes, values) in enumerate(zip(panels, maps, strict=False)):
-        image = _on_picture(axes, picture, values, limits, grid)
+        image = heat_of_tokens(axes, values, limits, grid, picture, signed=True)
         if number <= heads:
-            _mark(axes, grid, row, pixel)
+            mark_query(axes, grid, row, pixel)
         axes.set_title(titles[number], fontsize=9, color=INK)
         axes.set_xlabel(words[number], fontsize=8, color=INK)
     for axes in panels[len(maps) :]:
@@ -177,18 +176,7 @@ def _received(trace: Trace, received: InDegree) -> np.ndarray:
     return np.log2(np.maximum(received.degree.mean(0) / even, np.finfo(np.float32).tiny))
 
 
-def _on_picture(
-    axes: Axes, picture: np.ndarray, values: np.ndarray, limits: Limits, grid: Grid
-) -> AxesImage:
-    """Draw a map of tokens where they lie; strips that do not fill a token are not covered."""
-    covered = grid.box((0, 0), *grid.shape)
-    return heat(
-        axes, values, limits, picture.shape[:2], signed=True, picture=picture,
-        covered_px=(covered.bottom_px, covered.right_px),
-    )  # fmt: skip
-
-
-def _mark(axes: Axes, grid: Grid, row: Affinity, pixel: tuple[int, int] | None) -> None:
+def mark_query(axes: Axes, grid: Grid, row: Affinity, pixel: tuple[int, int] | None) -> None:
     """Outline the query and, if they are not the whole map, the tokens it can see."""
     if isinstance(row, LocalAffinity):
         inside = np.argwhere(row.inside)

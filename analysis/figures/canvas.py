@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from analysis.evidence import GRADES, Grade
-from analysis.grid import Box
+from analysis.grid import Box, Grid
 
 SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
 """Perceptually uniform and colour-blind safe; diverging for signed quantities, white at 0."""
@@ -131,6 +131,23 @@ def heat(
     axes.set_xticks([])
     axes.set_yticks([])
     return image
+
+
+def heat_of_tokens(
+    axes: Axes,
+    values: np.ndarray,
+    limits: Limits,
+    grid: Grid,
+    picture: np.ndarray,
+    *,
+    signed: bool = False,
+) -> AxesImage:
+    """Draw a map of tokens where they lie; strips that do not fill a token are not covered."""
+    covered = grid.box((0, 0), *grid.shape)
+    return heat(
+        axes, values, limits, picture.shape[:2], signed=signed, picture=picture,
+        covered_px=(covered.bottom_px, covered.right_px),
+    )  # fmt: skip
 
 
 def color_bar(

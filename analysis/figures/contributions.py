@@ -12,14 +12,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.affinity_global import GlobalAffinity, joint_contribution_norm
+from analysis.figures.affinity import mark_query
 from analysis.figures.canvas import (
     INK,
     Limits,
     color_bar,
-    heat,
-    mark_pixel,
+    heat_of_tokens,
     new_figure,
-    outline_box,
     picture_height,
     pixel_words,
     shared_limits,
@@ -59,12 +58,11 @@ def contributions_figure(
     ``pixel`` (x, y) is marked.
     """
     values = _lengths(trace, row) if show == "length" else 100 * _with_sum(row.signed_share)
-    grid, size_px = trace.grid(row.stage), picture.shape[:2]
-    window, covered = row.window, grid.box((0, 0), *grid.shape)
+    grid = trace.grid(row.stage)
     down = math.ceil(len(values) / COLUMNS)
     figure = new_figure(
         PANEL * COLUMNS + 1,
-        down * (picture_height(size_px, PANEL) + 0.6) + 1.3,
+        down * (picture_height(picture.shape[:2], PANEL) + 0.6) + 1.3,
         f"What keys add in stage {row.stage}, block {row.block + 1}, at {pixel_words(pixel)}",
         "exact",
         CAPTIONS[show],
@@ -72,15 +70,8 @@ def contributions_figure(
     panels = list(figure.subplots(down, COLUMNS, squeeze=False).flat)
     limits = _limits(values, show)
     for head, (axes, each) in enumerate(zip(panels, values, strict=False)):
-        image = heat(
-            axes, each, limits, size_px, signed=True, picture=picture,
-            covered_px=(covered.bottom_px, covered.right_px),
-        )  # fmt: skip
-        if window.real_tokens < each.size:
-            outline_box(axes, grid.box((window.top, window.left), window.rows, window.columns))
-        outline_box(axes, grid.box(row.token))
-        if pixel is not None:
-            mark_pixel(axes, *pixel, size=2)
+        image = heat_of_tokens(axes, each, limits, grid, picture, signed=True)
+        mark_query(axes, grid, row, pixel)
         last = head == len(row.weight)
         axes.set_title("all heads" if last else f"head {head + 1}", fontsize=9, color=INK)
         shares = row.signed_share.sum((1, 2)) + row.padding_signed_share

@@ -11,7 +11,7 @@ from analysis.figures.canvas import (
     INK,
     Limits,
     color_bar,
-    heat,
+    heat_of_tokens,
     mark_pixel,
     new_figure,
     picture_height,
@@ -35,11 +35,10 @@ def jacobian_figure(
 
     Norms are shares of their sum over all tokens but the query, on one logarithmic scale.
     """
-    height, width = picture.shape[:2]
     first = found[0]
     figure = new_figure(
         PANEL * len(found) + 1,
-        picture_height((height, width), PANEL) + 1.7,
+        picture_height(picture.shape[:2], PANEL) + 1.7,
         f"What moves pixel ({pixel[0]}, {pixel[1]}) in stage {first.stage}, "
         f"block {first.block + 1}",
         "exact",
@@ -48,15 +47,12 @@ def jacobian_figure(
         "Norm and energy, its square, tell different stories: both stand below.",
     )
     panels = figure.subplots(1, len(found), squeeze=False)[0]
-    covered = trace.grid(first.stage).box((0, 0), *first.norm.shape)
+    grid = trace.grid(first.stage)
     maps = [_log_share(one) for one in found]
     top = max((values[np.isfinite(values)].max(initial=-np.inf) for values in maps), default=0.0)
     limits = Limits(top - DECADES, top) if np.isfinite(top) else Limits(-DECADES, 0)
     for axes, one, values in zip(panels, found, maps, strict=True):
-        image = heat(
-            axes, values, limits, (height, width), picture=picture,
-            covered_px=(covered.bottom_px, covered.right_px),
-        )  # fmt: skip
+        image = heat_of_tokens(axes, values, limits, grid, picture)
         mark_pixel(axes, *pixel, size=5)
         axes.set_title(TITLES[one.part], fontsize=9, color=INK)
         axes.set_xlabel(_words(one), fontsize=8, color=INK)

@@ -50,7 +50,9 @@ def test_infidelity_knows_a_map_from_its_opposite():
     weight = torch.randn(1, 3, 8, 8, dtype=torch.float64, generator=torch.manual_seed(0))
     weight = weight[:, :1].expand_as(weight)
     x = torch.zeros_like(weight)
-    score = lambda z: (z * weight).sum((1, 2, 3))  # noqa: E731
+
+    def score(z):
+        return (z * weight).sum((1, 2, 3))
 
     def perturb(z):
         noise = torch.randn_like(z)
