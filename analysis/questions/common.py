@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from analysis.answer import Answer, Row, digest, provenance
+from analysis.checks import change_reach
 from analysis.evidence import Grade
 from analysis.progress import Progress
 from analysis.regions import predicted_labels
@@ -157,11 +158,14 @@ def start(model: Segmenter, image: PictureSource, short_side: int | None = None)
 
 
 def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
-    """Return ``model``, or a twin in ``reach`` that shares its weights; ``model`` stays as is."""
+    """Return ``model``, or a twin in ``reach`` that shares its weights; ``model`` stays as is.
+
+    Raises :class:`AnalysisError` for a reach that the model cannot have.
+    """
     if reach in (None, model.reach):
         return model
     twin = private_twin(model)
-    twin.set_reach(reach)
+    change_reach(twin, reach)
     return twin
 
 
