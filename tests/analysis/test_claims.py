@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.claims import study as studying
-from analysis.claims.command import add_claims_options, run_claims
-from analysis.claims.conditions import CONTROL
-from analysis.claims.findings import findings
-from analysis.claims.hypotheses import HYPOTHESES, stage_3
-from analysis.claims.intervals import interval
-from analysis.claims.report import write_report
-from analysis.claims.study import Study, study
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
+from benchmarks.claims import study as studying
+from benchmarks.claims.command import add_claims_options, run_claims
+from benchmarks.claims.conditions import CONTROL
+from benchmarks.claims.findings import findings
+from benchmarks.claims.hypotheses import HYPOTHESES, stage_3
+from benchmarks.claims.intervals import interval
+from benchmarks.claims.report import write_report
+from benchmarks.claims.study import Study, study
 
 
 @pytest.fixture
