@@ -37,9 +37,9 @@ from analysis.questions import QUESTIONS
 from analysis.questions.answer import provenance
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of, summary_of
-from benchmarks.claims.command import add_claims_options, run_claims
-from uniformer.commands import file_names, list_photos
+from uniformer.dataset import list_photos
 from uniformer.factory import create_model
+from uniformer.files import file_names
 from uniformer.pictures import PictureError, open_picture
 from uniformer.segmenter import Segmenter
 from uniformer.shares import run_shares
@@ -49,7 +49,6 @@ EXAMPLES = """examples:
   python -m analysis attribute photo.jpg --pixel 120,80 --method integrated-gradients
   python -m analysis what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
   python -m analysis profile photos/ --nulls -o out
-  python -m analysis claims --data photos/ -o claims
   python -m analysis publish photos/ -o site
 
 Of a folder, what is answered already is not asked again: after an interruption, run the command
@@ -60,13 +59,18 @@ one could not be answered. torchrun shares the photos among its processes."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 0, 1 if something failed, 2 for bad arguments."""
     args = build_parser().parse_args(arguments)
+    return told("analysis", lambda: args.run(args))
+
+
+def told(program: str, run: Callable[[], int]) -> int:
+    """Return what ``run`` returns; a failure is one line on standard error and status 1."""
     try:
-        return args.run(args)
+        return run()
     except KeyboardInterrupt:
-        print("analysis: interrupted", file=sys.stderr)
+        print(f"{program}: interrupted", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
-        print(f"analysis: error: {_reason(error)}", file=sys.stderr)
+        print(f"{program}: error: {_reason(error)}", file=sys.stderr)
         return 1
 
 
@@ -94,7 +98,7 @@ def build_parser() -> Parser:
 
 
 def _add_reports(commands: argparse._SubParsersAction) -> None:
-    """Add what is made of many pictures at once: a site, a report of errors, one of the claims."""
+    """Add what is made of many pictures at once: a site, a report of errors."""
 
     def add(name: str, words: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
@@ -106,11 +110,7 @@ def _add_reports(commands: argparse._SubParsersAction) -> None:
     errors = add("errors", "where labels are wrong, and for what, in a folder")
     add_errors_options(errors)
     add_model(errors, asks_reach=False)
-    errors.set_defaults(run=lambda args: run_errors(_open_model(args), args))
-    claims = add("claims", "test the paper's claims on a folder of pictures")
-    add_claims_options(claims)
-    add_model(claims, asks_reach=True)
-    claims.set_defaults(run=lambda args: run_claims(_open_model(args), args), reach=None)
+    errors.set_defaults(run=lambda args: run_errors(open_model(args), args))
 
 
 def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[..., Any]) -> None:
@@ -132,7 +132,7 @@ def _ask(args: argparse.Namespace) -> int:
     stems = [f"{name}.{args.question}" for name in file_names(photos)]
     work = list(zip(photos, stems, strict=True))
     if len(work) == 1:
-        print(_answer(args, _open_model(args), *work[0]))
+        print(_answer(args, open_model(args), *work[0]))
         return 0
     failed = run_shares(partial(_ask_share, args, work), args.processes)
     if failed is None:  # the first process of torchrun tells of all
@@ -146,7 +146,7 @@ def _ask_share(
     args: argparse.Namespace, work: Sequence[tuple[Path, str]], rank: int, count: int
 ) -> int:
     """Ask about every ``count``-th photo from ``rank`` on; return how many were not answered."""
-    model, failed = _open_model(args), 0
+    model, failed = open_model(args), 0
     for photo, stem in work[rank::count]:
         try:
             said = _answer(args, model, photo, stem)
@@ -208,7 +208,7 @@ def _publish(args: argparse.Namespace) -> int:
     """Write a site about the photos."""
     from analysis.report.publish import publish  # matplotlib takes a while to import
 
-    model = _open_model(args)
+    model = open_model(args)
     site = _result(publish(model, list_photos(args.photos), args.output), "publish")
     print(f"{len(site.pages)} pages -> {site.index}")
     return 0
@@ -225,7 +225,7 @@ def _result(steps: Iterator[Any], name: str) -> Any:
     raise RuntimeError("The work ended without a result.")
 
 
-def _open_model(args: argparse.Namespace) -> Segmenter:
+def open_model(args: argparse.Namespace) -> Segmenter:
     """Return the model asked for; warn when what it says means nothing."""
     model = create_model(
         args.model,

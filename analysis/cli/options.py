@@ -17,7 +17,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one sentence and how to get help, and exit."""
-        self.exit(2, f"analysis: error: {message}; see {self.prog} --help\n")
+        program = self.prog.removeprefix("python -m ").split()[0].split(".")[-1]
+        self.exit(2, f"{program}: error: {message}; see {self.prog} --help\n")
 
 
 def add_inputs(parser: argparse.ArgumentParser, default: str) -> None:

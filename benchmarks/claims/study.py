@@ -16,9 +16,8 @@ from analysis.core.progress import Progress
 from analysis.core.shared_weight_copy import private_twin
 from analysis.profile.nulls import random_model
 from benchmarks.claims.measuring import Record, measure
-from uniformer.commands import file_names
 from uniformer.dataset import list_pictures, read_annotation
-from uniformer.files import replace_file
+from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
 from uniformer.segmenter import Segmenter
 

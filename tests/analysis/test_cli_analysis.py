@@ -304,11 +304,3 @@ def test_ids_from_one_with_zero_as_other_are_scored_and_mapped_alike(
     for row in rows:
         annotated, predicted = (names.index(row[key]) for key in ("annotated", "predicted"))
         assert scored["confusion"][annotated][predicted] == int(row["pixels"])
-
-
-def test_claims_get_their_model_and_options_from_the_command_line(photos, monkeypatch):
-    given = []
-    monkeypatch.setattr(cli, "run_claims", lambda model, args: given.append((model, args)) or 0)
-    assert cli.main(["claims", "--data", str(photos), "--pictures", "2", "--weights", "none"]) == 0
-    ((model, args),) = given
-    assert (model.config.name, args.data, args.pictures) == ("nano", photos, 2)

@@ -28,10 +28,10 @@ from ui.host import metrics
 from ui.host.middleware import NO_ROOM
 from ui.host.settings import Settings
 from ui.messages import page as text
-from ui.page.session import HEAVY
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
 from ui.service.model_cache import ModelShelf
+from ui.service.queues import HEAVY
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES
 from uniformer.factory import find_config

@@ -15,8 +15,9 @@ import gradio as gr
 from ui.messages import models as words
 from ui.messages import questions as common
 from ui.page.answer_card import note_line, progress_line
-from ui.page.session import LIGHT, Session, attempt
+from ui.page.session import Session, attempt
 from ui.service.actions import Handlers
+from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 from ui.service.weights_download import fetch
 

@@ -10,10 +10,11 @@ import gradio as gr
 
 from ui.messages import page as text
 from ui.messages.models import OWN_NAME
-from ui.page.session import HEAVY, LIGHT, Session, attempt
+from ui.page.session import Session, attempt
 from ui.service.actions import Answer, Handlers
 from ui.service.examples import ASSETS, EXAMPLES
 from ui.service.model_cache import OWN
+from ui.service.queues import HEAVY, LIGHT
 from ui.service.selection import Selection
 from uniformer import list_models
 from uniformer.config import REACHES, Reach

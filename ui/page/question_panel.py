@@ -32,11 +32,12 @@ import gradio as gr
 from analysis.core.progress import Progress
 from ui.messages import questions as words
 from ui.page.answer_card import answer_cards, note_line, progress_line
-from ui.page.session import HEAVY, LIGHT, Session, attempt
-from ui.page.tabs.segment import SAVE_FILE
+from ui.page.download import SAVE_FILE
+from ui.page.session import Session, attempt
 from ui.service.actions import Handlers
 from ui.service.examples import ASSETS
 from ui.service.jobs import Found, Question, file_of, pixel_of, run
+from ui.service.queues import HEAVY, LIGHT
 from ui.service.selection import Selection
 
 Ask = Callable[..., Question | Sequence[Question]]

@@ -15,11 +15,8 @@ from typing import Any
 import gradio as gr
 
 from ui.messages import page as text
+from ui.service.queues import HEAVY, LIGHT
 from ui.service.selection import Selection
-
-# The models are shared: work on them waits in one queue, whose width is a setting.
-HEAVY = {"concurrency_id": "model", "api_visibility": "private"}
-LIGHT = {"concurrency_limit": 4, "api_visibility": "private"}
 
 
 def attempt(action: Callable[[], Any]) -> tuple[Any, str]:
@@ -134,6 +131,22 @@ class Session:
             show_progress_on=self.outputs,
             **HEAVY,
         )
+
+
+def show_place_after(event: Any, session: Session) -> None:
+    """Move the probe to the pixel of the selection after ``event``, if the lens shows its result.
+
+    An update would wipe the words of a lens that was never shown; that one finds the pixel in what
+    it is filled with.
+    """
+
+    def show(now: Selection, shown: dict[str, Any]) -> Any:
+        if shown.get("lens") != now.key or now.pixel is None:
+            return gr.skip()
+        return gr.HTML(go={"key": now.key, "pixel": now.pixel})
+
+    inputs = [session.selection, session.shown]
+    event.then(show, inputs, session.lens, show_progress="hidden", **LIGHT)
 
 
 def _filled(panel: _Panel, tab: str, now: Selection, shown: dict[str, Hashable]) -> list[Any]:

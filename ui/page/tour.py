@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from ui.messages import tour as words
-from ui.page.session import HEAVY, Session, attempt
-from ui.page.tabs.lens import show_place_after
+from ui.page.session import Session, attempt, show_place_after
 from ui.service.actions import Handlers
+from ui.service.queues import HEAVY
 from ui.service.selection import Selection
 
 

@@ -16,11 +16,12 @@ from ui.messages.page import REACH_NAMES
 from ui.page.answer_card import progress_line
 from ui.page.controls import WINDOW_SIZES
 from ui.page.question_panel import AnswerView, panel_intro
-from ui.page.session import HEAVY, LIGHT, Session, attempt
+from ui.page.session import Session, attempt
 from ui.service.actions import Handlers
 from ui.service.examples import ASSETS
 from ui.service.jobs import Question
 from ui.service.linked_view import other_setting, pair_payload
+from ui.service.queues import HEAVY, LIGHT
 from ui.service.selection import Selection
 from uniformer import list_models
 from uniformer.config import REACHES

@@ -9,9 +9,10 @@ import gradio as gr
 from analysis.questions import QUESTIONS
 from ui.messages import depth as words
 from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
-from ui.page.session import LIGHT, Session
+from ui.page.session import Session
 from ui.service.actions import Handlers
 from ui.service.jobs import Question, pixel_of
+from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 from uniformer.config import REACHES
 

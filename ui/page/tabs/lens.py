@@ -10,9 +10,10 @@ import gradio as gr
 
 from analysis.report.template import fill
 from ui.messages import lens as text_lens
-from ui.page.session import LIGHT, Session, attempt
+from ui.page.session import Session, attempt
 from ui.service.actions import Handlers
 from ui.service.examples import ASSETS
+from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
 NAME = text_lens.TAB
@@ -65,19 +66,3 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     shared = [session.selection, lens, session.message]
     lens.probe(probe, session.selection, shared, show_progress="hidden", **LIGHT)
     lens.choose(choose, session.selection, shared, show_progress="hidden", **LIGHT)
-
-
-def show_place_after(event: Any, session: Session) -> None:
-    """Move the probe to the pixel of the selection after ``event``, if the lens shows its result.
-
-    An update would wipe the words of a lens that was never shown; that one finds the pixel in what
-    it is filled with.
-    """
-
-    def show(now: Selection, shown: dict[str, Any]) -> Any:
-        if shown.get("lens") != now.key or now.pixel is None:
-            return gr.skip()
-        return gr.HTML(go={"key": now.key, "pixel": now.pixel})
-
-    inputs = [session.selection, session.shown]
-    event.then(show, inputs, session.lens, show_progress="hidden", **LIGHT)

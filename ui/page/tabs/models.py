@@ -9,8 +9,9 @@ from typing import Any
 import gradio as gr
 
 from ui.messages import models as words
-from ui.page.session import HEAVY, Session, attempt
+from ui.page.session import Session, attempt
 from ui.service.actions import Handlers
+from ui.service.queues import HEAVY
 from ui.service.selection import Selection
 from ui.service.uploads import MAX_UPLOAD_BYTES
 from uniformer import list_models

@@ -9,21 +9,14 @@ import gradio as gr
 
 from analysis.report.template import fill
 from ui.messages import page as text
-from ui.page.session import LIGHT, Session, attempt
+from ui.page.download import SAVE_FILE
+from ui.page.session import Session, attempt
 from ui.service.actions import Handlers
 from ui.service.examples import ASSETS
+from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
 NAME = text.SEGMENT_TAB
-
-# Hands a file to the browser as a download.
-SAVE_FILE = """(file) => {
-  if (!file) return;
-  const link = document.createElement("a");
-  link.href = file.url;
-  link.download = file.orig_name;
-  link.click();
-}"""
 
 
 def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:

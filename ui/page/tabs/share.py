@@ -8,14 +8,14 @@ import gradio as gr
 
 from analysis.report import template
 from ui.messages import share as words
+from ui.page.download import SAVE_FILE
 from ui.page.question_panel import place_key
-from ui.page.session import HEAVY, Session, attempt
-from ui.page.tabs.lens import show_place_after
-from ui.page.tabs.segment import SAVE_FILE
+from ui.page.session import Session, attempt, show_place_after
 from ui.service.actions import Handlers
 from ui.service.examples import ASSETS
 from ui.service.jobs import pixel_of
 from ui.service.links import link_of, restore
+from ui.service.queues import HEAVY
 from ui.service.report import write_report
 from ui.service.selection import Selection
 from ui.service.snippets import site_command, start_snippet

@@ -12,9 +12,10 @@ from ui.messages import what_if as words
 from ui.page import what_if
 from ui.page.mask_editor import brush_editor, picture_to_paint
 from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
-from ui.page.session import LIGHT, Session
+from ui.page.session import Session
 from ui.service.actions import Handlers
 from ui.service.jobs import Question
+from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
 NAME = words.TAB

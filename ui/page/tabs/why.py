@@ -13,9 +13,10 @@ from ui.page import why
 from ui.page.answer_card import note_line
 from ui.page.mask_editor import brush_editor, picture_to_paint
 from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
-from ui.page.session import LIGHT, Session
+from ui.page.session import Session
 from ui.service.actions import Handlers
 from ui.service.jobs import Question
+from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
 NAME = words.TAB

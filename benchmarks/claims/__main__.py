@@ -1,17 +1,34 @@
-"""``python -m analysis claims``: the options of the study and what it prints."""
+"""``python -m benchmarks.claims``: the options of the study and what it prints."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from analysis.cli.main import open_model, told
+from analysis.cli.options import Parser, add_model
 from uniformer.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from benchmarks.claims.findings import Findings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the study and return the exit status: 0, 1 if it failed, 2 for bad arguments."""
+    parser = Parser(
+        prog="python -m benchmarks.claims",
+        description="Test the paper's claims on a folder of pictures.",
+    )
+    add_claims_options(parser)
+    add_model(parser, asks_reach=True)
+    parser.set_defaults(reach=None)
+    args = parser.parse_args(arguments)
+    return told("claims", lambda: run_claims(open_model(args), args))
 
 
 def add_claims_options(command: argparse.ArgumentParser) -> None:
@@ -60,7 +77,7 @@ def _command(args: argparse.Namespace) -> str:
     """Return the command without the user's own folders."""
     annotated = " --annotations MASKS" if args.annotations else ""
     return (
-        f"python -m analysis claims --data PICTURES{annotated} --model {args.model} "
+        f"python -m benchmarks.claims --data PICTURES{annotated} --model {args.model} "
         f"--pictures {args.pictures} --short-side {args.short_side} --seed {args.seed}"
     )
 
@@ -71,3 +88,7 @@ def _lines(found: Findings) -> str:
         f"[{test.difference.low:.3g}, {test.difference.high:.3g}])"
         for test in found.tests
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
