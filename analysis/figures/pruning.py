@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.affinity.pruning import BlockPruning
+from analysis.core.activation_cache import Trace
 from analysis.figures.canvas import (
     INK,
     color_bar,
@@ -15,8 +17,6 @@ from analysis.figures.canvas import (
     picture_height,
     shared_limits,
 )
-from analysis.pruning import BlockPruning
-from analysis.tracing import Trace
 
 PANEL = 1.9
 """Width of a map in inches."""

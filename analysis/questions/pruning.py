@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.answer import Row
-from analysis.composition import token_classes
-from analysis.pruning import PRUNING_STAGES, BlockPruning
-from analysis.pruning import pruning as pruned_blocks
+from analysis.affinity.pruning import PRUNING_STAGES, BlockPruning
+from analysis.affinity.pruning import pruning as pruned_blocks
+from analysis.core.token_classes import token_classes
+from analysis.questions.answer import Row
 from analysis.questions.common import Asked, ShortSide, Steps, question, start
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter

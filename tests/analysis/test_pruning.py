@@ -7,16 +7,16 @@ import pytest
 import torch
 from test_questions import NEEDED
 
-from analysis.answer import finish
-from analysis.composition import token_classes
-from analysis.errors import AnalysisError
-from analysis.pruning import pruning
+from analysis.affinity.pruning import pruning
+from analysis.core.activation_cache import trace
+from analysis.core.errors import AnalysisError
+from analysis.core.forward import stage_maps
+from analysis.core.regions import predicted_labels
+from analysis.core.token_classes import token_classes
 from analysis.questions import QUESTIONS
-from analysis.receptive.effective import effective_fields
-from analysis.receptive.units import stage_units
-from analysis.regions import predicted_labels
-from analysis.tracing import trace
-from analysis.walk import stage_maps
+from analysis.questions.answer import finish
+from analysis.receptive_field.effective import effective_fields
+from analysis.receptive_field.units import stage_units
 from uniformer.classes import numbered_classes
 from uniformer.config import BackboneConfig, FPNConfig, ModelConfig
 from uniformer.light import select
