@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from uniformer.classifier import Classifier
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmentation import Segmentation
@@ -183,6 +184,8 @@ def _check(
     model: Segmenter, mode: str, scales: Sequence[float], short_side: int, precision: str
 ) -> None:
     """Raise ``ValueError`` for settings that cannot be used."""
+    if isinstance(model, Classifier):
+        raise ValueError(f"{model.config.name} names whole pictures: use classify, or a segmenter.")
     if model.training:
         raise ValueError("The model is in training mode: call model.eval() before predicting.")
     if mode not in get_args(Mode):

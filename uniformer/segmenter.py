@@ -50,7 +50,7 @@ class Segmenter(nn.Module):
         self.weights = UNTRAINED
         self.optimized = False
         self.backbone = make_backbone(config.backbone, config.drop_path_rate)
-        for name, module in build_heads(config.backbone.dims, config.head, len(classes)).items():
+        for name, module in build_heads(config.backbone, config.head, len(classes)).items():
             self.add_module(name, module)
         self.set_reach(config.reach, config.window_size)
 
