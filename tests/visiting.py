@@ -6,6 +6,7 @@ QUIET_SECONDS = 2
 IDLE = """() => new Promise((done) =>
   requestIdleCallback(() => setTimeout(() => requestIdleCallback(done), 50)))"""
 
+
 def open_tab(page, name):
     """Go to a tab and wait until it is filled."""
     tab = page.get_by_role("tab", name=name, exact=True)
