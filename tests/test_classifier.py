@@ -40,7 +40,13 @@ def official_state(recorded):
     }
 
 
-@pytest.fixture(scope="module", params=CLASSIFIERS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow) if name == "cls_base" else name  # as cls_base_ls
+        for name in CLASSIFIERS
+    ],
+)
 def loaded(request):
     """A classifier filled from an official state dict, and its record."""
     model = create_model(CLASSIFIERS[request.param], weights=None)

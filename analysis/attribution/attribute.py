@@ -97,7 +97,7 @@ def attribute(
     check_evaluating(model)
     if isinstance(model, Classifier) and METHODS[method].uses_stage and stage != LAST_STAGE:
         raise AnalysisError(
-            f"{model.config.name} classifies the map of stage {LAST_STAGE} alone: choose that stage."
+            f"{model.config.name} classifies the map of stage {LAST_STAGE} alone: choose it."
         )
     if isinstance(image, Tensor):
         x = _check_input(image)
