@@ -43,6 +43,9 @@ class Segmenter(nn.Module):
     ``window_size`` are changed with :meth:`set_reach`.
     """
 
+    reach: Reach
+    window_size: int
+
     def __init__(self, config: ModelConfig, classes: ClassSet) -> None:
         super().__init__()
         self.config = config
@@ -62,7 +65,7 @@ class Segmenter(nn.Module):
         """
         window_size = self.window_size if window_size is None else window_size
         self.backbone.set_reach(reach, window_size)
-        self.reach: Reach = reach
+        self.reach = reach
         self.window_size = window_size
 
     def decode(self, maps: Sequence[Tensor]) -> Tensor:
