@@ -23,6 +23,7 @@ from analysis.affinity.row_statistics import (
 )
 from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
+from analysis.core.any_segmenter import as_segmenter
 from analysis.core.errors import AnalysisError
 from analysis.core.grid import Box, Grid, Token, Window
 from analysis.core.progress import Progress
@@ -79,6 +80,7 @@ __all__ = [
     "TokenJacobian",
     "Trace",
     "Window",
+    "as_segmenter",
     "attended_classes",
     "global_affinity",
     "global_row_statistics",
