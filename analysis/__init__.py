@@ -18,12 +18,7 @@ from analysis.errors import AnalysisError
 from analysis.grid import Box, Grid, Token, Window
 from analysis.jacobian import TokenJacobian, token_jacobian
 from analysis.progress import Progress
-from analysis.row_statistics import (
-    RowStatistics,
-    Spread,
-    global_row_statistics,
-    local_row_statistics,
-)
+from analysis.row_summary import RowStatistics, Spread, row_statistics
 from analysis.sinks import InDegree, in_degree
 from analysis.tracing import Trace, trace
 from analysis.untrained import untrained_note
@@ -54,7 +49,6 @@ _LATER = {
     "analysis.questions": ("QUESTIONS",),
     "analysis.receptive.comparison": ("FieldComparison", "compare_fields"),
     "analysis.representation.block_cka": ("BlockCka", "picture_cka", "token_cka"),
-    "analysis.regions": ("predicted_labels",),
     "analysis.rollout": ("agreement", "relevance"),
     "analysis.targets": ("RegionScore",),
 }
@@ -81,11 +75,10 @@ __all__ = [
     "Window",
     "attended_classes",
     "global_affinity",
-    "global_row_statistics",
     "in_degree",
     "local_affinity",
-    "local_row_statistics",
     "position_affinity",
+    "row_statistics",
     "token_classes",
     "token_jacobian",
     "trace",

@@ -38,14 +38,30 @@ class Rows(NamedTuple):
 
     ``weight`` (windows, heads, queries, keys) holds what the keys weigh, at any scale, and
     ``padding_mass`` (windows, heads, queries) the share of attention on padding, which has no place
-    in the picture and is none of the keys. ``offsets`` (queries, keys, 2) are the steps from query
-    to key in tokens and ``inside`` (queries, keys) says which keys are on the map, in all windows.
+    in the picture and is none of the keys. ``queries`` (windows, queries, 2) are row and column of
+    each query on the map, ``offsets`` (queries, keys, 2) the steps from query to key in tokens, and
+    ``inside`` (queries, keys) says which keys are on the map, in all windows.
     """
 
     weight: Tensor
     padding_mass: Tensor
+    queries: Tensor
     offsets: Tensor
     inside: Tensor
+
+
+def spreads(rows: Rows, stage: int) -> tuple[Tensor, Tensor]:
+    """Return the numbers of :class:`Spread` of rows, and of uniform weights over the same keys.
+
+    (windows, heads, queries, 5), each head's row scaled to sum 1, and (queries, 5). A number of the
+    heads of a block is always the mean of these numbers, one for each head, and never the number of
+    their mean row: heads that each look at one place, every head at another, are sharp, and their
+    mean row is not. What is linear in the weights, such as the share on a class, is the same.
+    """
+    share = rows.weight / rows.weight.sum(-1, keepdim=True)
+    keys = rows.inside.sum(-1)
+    even = rows.inside.to(share.dtype) / keys[:, None]
+    return tuple(spread_of(each, rows.offsets, keys, stage) for each in (share, even))
 
 
 def spread_of(share: Tensor, offsets: Tensor, keys: Tensor, stage: int) -> Tensor:

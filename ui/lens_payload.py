@@ -9,7 +9,6 @@ from analysis import Trace
 from analysis.report import lens
 from analysis.report.lens import Choice, piece
 from ui.store import Held
-from uniformer.segmentation import Segmentation
 
 __all__ = ["exact", "lens_payload", "piece"]
 
@@ -28,8 +27,6 @@ def lens_payload(key: str, held: Held, trace: Trace) -> dict[str, Any]:
     }
 
 
-def exact(
-    key: str, result: Segmentation, trace: Trace, x: int, y: int, choices: Mapping[int, Choice]
-) -> dict[str, Any]:
+def exact(key: str, trace: Trace, x: int, y: int, choices: Mapping[int, Choice]) -> dict[str, Any]:
     """Return the float values of one probe, see :func:`analysis.report.lens.exact`."""
-    return {"key": key, **lens.exact(result.labels, trace, x, y, choices)}
+    return {"key": key, **lens.exact(trace, x, y, choices)}

@@ -30,17 +30,17 @@ from analysis.figures.canvas import (
     pixel_words,
 )
 from analysis.grid import Grid
-from analysis.row_statistics import global_row_statistics, local_row_statistics
+from analysis.row_summary import Affinity, row_statistics
 from analysis.sinks import InDegree
 from analysis.tracing import Trace
-
-Affinity = LocalAffinity | GlobalAffinity
 
 UNIT = "log2 of weight / uniform weight\n(0: as by chance)"
 PANEL = 2.4
 """Width of a map in inches."""
 
 COLUMNS = 4
+
+MEAN = "Under the heads' mean row stand the means of the heads' own numbers. "
 
 RECEIVED = (
     " From all queries: what each token is given by all of them, mean of heads; a sink draws much "
@@ -69,7 +69,8 @@ def stages_figure(
         "Shares of the exact terms of a convolution (stages 1 and 2, by length) and attention "
         f"weights (stages 3 and 4, {whose}), in times uniform; what is fainter than the scale is "
         "drawn like its lower end. Small square: the query's token. Large one: the tokens it can "
-        "see, where that is not all. Px: of the network's input. Weight alone is not importance.",
+        f"see, where that is not all. Px: of the network's input. {MEAN if head is None else ''}"
+        "Weight alone is not importance.",
     )
     panels = figure.subplots(1, len(rows), squeeze=False)[0]
     maps = [_times_uniform(row, trace.grid(row.stage).shape, head) for row in rows]
@@ -110,8 +111,8 @@ def heads_figure(
         f"Heads of stage {row.stage}, block {row.block + 1}, at {pixel_words(pixel)}",
         "exact",
         "Attention weights in times uniform, all on one scale; what is fainter is drawn like its "
-        "lower end. Small square: the query's token. Large one: its window. The mean hides heads "
-        "that do something of their own." + (RECEIVED if received is not None else ""),
+        f"lower end. Small square: the query's token. Large one: its window. {MEAN}The mean hides "
+        "heads that do something of their own." + (RECEIVED if received is not None else ""),
     )
     panels = list(figure.subplots(down, COLUMNS, squeeze=False).flat)
     limits = _limits(maps)
@@ -193,13 +194,12 @@ def mark_query(axes: Axes, grid: Grid, row: Affinity, pixel: tuple[int, int] | N
 
 def _words(row: Affinity, head: int | None) -> str:
     """Return distance and evenness of a row, and what padding takes of it, in words."""
-    local = isinstance(row, LocalAffinity)
-    found = local_row_statistics(row) if local else global_row_statistics(row)
-    chosen = slice(None) if head is None or local else slice(head, head + 1)
-    distance, entropy = found.heads.distance_px[chosen].mean(), found.heads.entropy[chosen].mean()
-    words = [f"{distance:.0f} px on average (uniform {found.uniform.distance_px[0]:.0f})"]
-    words += [f"entropy {entropy:.0%} of its maximum"] if np.isfinite(entropy) else []
-    padding = found.padding_mass[chosen].mean()
+    found = row_statistics(row).of(None if isinstance(row, LocalAffinity) else head)
+    distance, uniform = found["distance_px"], found["uniform_distance_px"]
+    words = [f"{distance:.0f} px on average (uniform {uniform:.0f})"]
+    if np.isfinite(found["entropy"]):
+        words.append(f"entropy {found['entropy']:.0%} of its maximum")
+    padding = found["padding_mass"]
     if padding > 0:
         share = "under 1%" if padding < 0.005 else f"{padding:.0%}"
         words.append(f"{share} of the weight is on padding")

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.profile.rows_global import global_rows
+from analysis.attention_rows import global_rows
 from analysis.profile.rows_local import local_rows
 from analysis.progress import Progress
-from analysis.spread import Rows, Spread, head_divergence, spread_of
+from analysis.spread import Rows, Spread, head_divergence, spreads
 from analysis.tracing import Trace
 from uniformer.blocks import LocalBlock
 
@@ -130,11 +130,9 @@ def _measured(rows: Rows, stage: int) -> tuple[Tensor, Tensor]:
     The five of their spread come first; then, for the heads, distance over uniform and padding, and
     for uniform weights the divergence between the heads.
     """
+    spread, even = spreads(rows, stage)
     share = rows.weight / rows.weight.sum(-1, keepdim=True)
-    keys = rows.inside.sum(-1)
-    even = rows.inside.to(share.dtype) / keys[:, None]
-    spread = spread_of(share, rows.offsets, keys, stage)
-    uniform = spread_of(even, rows.offsets, keys, stage).expand(len(share), 1, -1, -1)
+    uniform = even.expand(len(share), 1, -1, -1)
     ratio = spread[..., :1] / uniform[..., :1]
     heads = torch.cat([spread, ratio, rows.padding_mass[..., None]], dim=-1)
     alike = torch.cat([uniform, head_divergence(share)[:, None, :, None]], dim=-1)

@@ -25,14 +25,8 @@ from analysis.questions.common import (
     question,
     start,
 )
-from analysis.questions.rows import (
-    Affinity,
-    affinity_row,
-    class_rows,
-    row_arrays,
-    row_numbers,
-    term_rows,
-)
+from analysis.questions.rows import class_rows, row_arrays, term_rows
+from analysis.row_summary import Affinity, affinity_row, row_numbers
 from analysis.sinks import InDegree, in_degree
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter

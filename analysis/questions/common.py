@@ -6,7 +6,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -15,7 +14,6 @@ from torch import Tensor
 from analysis.answer import Answer, Row, digest, provenance
 from analysis.evidence import Grade
 from analysis.progress import Progress
-from analysis.regions import predicted_labels
 from analysis.subject import Extent, Subject, find_subject
 from analysis.tracing import Trace, trace
 from analysis.twin import private_twin
@@ -34,7 +32,10 @@ X = Annotated[int, "column of the pixel, from 0 at the left"]
 Y = Annotated[int, "row of the pixel, from 0 at the top"]
 Stage = Annotated[int, "stage, 1 to 4"]
 Block = Annotated[int | None, "block of the stage, from 0; by default the last"]
-Head = Annotated[int | None, "head of the block, from 0; by default the mean over heads"]
+Head = Annotated[
+    int | None,
+    "head of the block, from 0; by default all of them, measured one by one and averaged",
+]
 Region = Annotated[Extent, "region asked about: the pixel, its segment or all of its class"]
 Label = Annotated[str | None, "class asked about, by name or number; by default the predicted one"]
 Against = Annotated[str | None, "class to compare with: why the one rather than the other"]
@@ -60,10 +61,10 @@ class Asked:
     trace: Trace
     note: str | None
 
-    @cached_property
+    @property
     def labels(self) -> np.ndarray:
         """The predicted class of every pixel, uint8 (H, W)."""
-        return predicted_labels(self.trace)
+        return self.trace.labels
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,21 +1,22 @@
 """Atlases decode to the exact rows within the stated error, and their statistics are exact."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from analysis import (
     AnalysisError,
+    attended_classes,
     global_affinity,
-    global_row_statistics,
     local_affinity,
-    local_row_statistics,
+    row_statistics,
+    token_classes,
     trace,
 )
-from analysis.atlas import CHUNK, ERROR_OF_PEAK, decode, global_atlas, local_atlas
+from analysis.atlas import ERROR_OF_PEAK, decode, global_atlas, local_atlas
+from analysis.attention_rows import CHUNK
 
 TOKENS = [(0, 0), (1, 3), (3, 5), (2, 0)]
+NUMBERS = ("distance_px", "uniform_distance_px", "entropy", "mass_5x5", "padding_mass")
 
 
 def assert_decodes(codes, peak, rows):
@@ -25,41 +26,51 @@ def assert_decodes(codes, peak, rows):
     assert codes.max() == 255
 
 
+def lively(model):
+    """Have a random model tell many classes apart."""
+    model.decode_head.conv_seg.weight.mul_(30)
+
+
+def assert_composed(atlas, traced, token, exact, head):
+    """Check the classes on which the row of a token falls."""
+    classes = token_classes(traced.labels, traced.grid(exact.stage))
+    assert len(classes.classes) > 1
+    found = attended_classes(exact, classes, head)
+    share = dict(zip(found.classes, found.share, strict=True))
+    wanted = [share[label] for label in classes.classes]
+    np.testing.assert_allclose(atlas.composition[token], wanted, atol=1e-6)
+
+
 @pytest.mark.parametrize("reach", ["global", "window", "hybrid"])
 @pytest.mark.parametrize("head", [None, 1])
 def test_global_rows_and_statistics_are_those_of_the_exact_analysis(tiny, picture, reach, head):
-    traced = trace(tiny(reach), picture())
+    traced = trace(tiny(reach, edit=lively), picture())
     for stage, block in [(3, 0), (3, 3), (4, 0)]:
         atlas = global_atlas(traced, stage, block, head)
         rows, columns = traced.grid(stage).shape
         for token in [token for token in TOKENS if token[0] < rows and token[1] < columns]:
             exact = global_affinity(traced, stage, block, token)
-            heads = slice(None) if head is None else slice(head, head + 1)
-            weight = exact.weight[heads].mean(0, keepdims=True)
-            padding = exact.padding_mass[heads].mean(keepdims=True)
-            assert_decodes(atlas.codes[token], atlas.peak[token], weight[0])
-            statistics = global_row_statistics(replace(exact, weight=weight, padding_mass=padding))
-            for got, want in [
-                (atlas.padding_mass, padding),
-                (atlas.distance_px, statistics.heads.distance_px),
-                (atlas.uniform_distance_px, statistics.uniform.distance_px),
-                (atlas.entropy, statistics.heads.entropy),
-                (atlas.mass_5x5, statistics.heads.mass_5x5),
-            ]:
-                np.testing.assert_allclose(got[token], want[0], rtol=1e-6, atol=1e-9)
+            weight = exact.weight.mean(0) if head is None else exact.weight[head]
+            assert_decodes(atlas.codes[token], atlas.peak[token], weight)
+            numbers = row_statistics(exact).of(head)
+            for name in NUMBERS:
+                got = getattr(atlas, name)[token]
+                np.testing.assert_allclose(got, numbers[name], rtol=1e-6, atol=1e-9)
+            assert_composed(atlas, traced, token, exact, head)
 
 
 @pytest.mark.parametrize("stage", [1, 2])
 def test_local_shares_and_statistics_are_those_of_the_exact_analysis(tiny, picture, stage):
-    traced = trace(tiny(), picture())
+    traced = trace(tiny(edit=lively), picture())
     atlas = local_atlas(traced, stage, 0)
     rows, columns = traced.grid(stage).shape
     for token in [(0, 0), (rows - 1, columns - 1), (3, 4), (0, 5)]:
         exact = local_affinity(traced, stage, 0, token)
         assert_decodes(atlas.codes[token], atlas.peak[token], exact.norm_share)
-        statistics = local_row_statistics(exact).heads
-        np.testing.assert_allclose(atlas.distance_px[token], statistics.distance_px[0], rtol=1e-6)
-        np.testing.assert_allclose(atlas.entropy[token], statistics.entropy[0], rtol=1e-6)
+        numbers = row_statistics(exact).of(None)
+        for name in NUMBERS[:3]:
+            np.testing.assert_allclose(getattr(atlas, name)[token], numbers[name], rtol=1e-6)
+        assert_composed(atlas, traced, token, exact, None)
     np.testing.assert_allclose(atlas.kernel, np.abs(exact.kernel).mean(0))
 
 
@@ -67,7 +78,7 @@ def test_chunks_do_not_change_the_rows(tiny, picture, monkeypatch):
     traced = trace(tiny(), picture())
     whole = global_atlas(traced, 3, 0)
     assert np.prod(traced.grid(3).shape) < CHUNK
-    monkeypatch.setattr("analysis.atlas.CHUNK", 7)
+    monkeypatch.setattr("analysis.attention_rows.CHUNK", 7)
     chunked = global_atlas(traced, 3, 0)
     np.testing.assert_array_equal(whole.codes, chunked.codes)
     np.testing.assert_allclose(whole.entropy, chunked.entropy, rtol=1e-6)

@@ -9,13 +9,13 @@ import torch
 
 from analysis import (
     AnalysisError,
+    attention_rows,
     global_affinity,
-    global_row_statistics,
     local_affinity,
-    local_row_statistics,
+    row_statistics,
     trace,
 )
-from analysis.profile import rows_global, rows_local
+from analysis.profile import rows_local
 from analysis.profile.depth_profile import BlockProfile, DepthProfile, block_profile, depth_profile
 from analysis.profile.rows_local import contribution_norms
 from analysis.progress import Progress
@@ -26,9 +26,9 @@ MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")
 def from_single_rows(traced, stage: int, block: int) -> dict[str, np.ndarray]:
     """Return the means over all queries of what the statistics of one row after another say."""
     one = (
-        (lambda token: local_row_statistics(local_affinity(traced, stage, block, token)))
+        (lambda token: row_statistics(local_affinity(traced, stage, block, token)))
         if stage < 3
-        else (lambda token: global_row_statistics(global_affinity(traced, stage, block, token)))
+        else (lambda token: row_statistics(global_affinity(traced, stage, block, token)))
     )
     rows = [one(token) for token in np.ndindex(traced.grid(stage).shape)]
     means = {"padding_mass": np.mean([row.padding_mass for row in rows], axis=0)}
@@ -53,7 +53,7 @@ def assert_is(found: BlockProfile, wanted: dict[str, np.ndarray]) -> None:
 def test_profile_is_the_mean_of_the_statistics_of_all_rows(
     tiny, picture, monkeypatch, reach, size, chunk
 ):
-    monkeypatch.setattr(rows_global, "CHUNK", chunk)
+    monkeypatch.setattr(attention_rows, "CHUNK", chunk)
     traced = trace(tiny(reach, size), picture())
     for stage, block in ((3, 1), (4, 0)):
         assert_is(block_profile(traced, stage, block), from_single_rows(traced, stage, block))

@@ -28,7 +28,6 @@ from analysis.interventions.head_sweep import head_sweep
 from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
 from analysis.progress import Progress
-from analysis.regions import predicted_labels
 from analysis.targets import RegionScore
 from uniformer import segment
 
@@ -226,7 +225,7 @@ def test_figures_say_what_was_done_with_units_and_their_grade(tiny, picture, liv
     assert "no random change" in next(t.get_text() for a in gated.axes for t in a.texts)
     assert "and 2 more" in gated.get_suptitle()
     named = [text.get_text() for text in hidden.axes[3].get_legend().get_texts()]
-    assert len(named) == len(np.union1d(predicted_labels(traced), reports[0].effect.labels_after))
+    assert len(named) == len(np.union1d(traced.labels, reports[0].effect.labels_after))
     assert "(nats)" in heads.axes[-1].get_ylabel()
     shown = replace(sweep, margin_change_nats={3: np.array([[-2.0, 1.0]]), 4: np.zeros((1, 1))})
     image = head_sweep_figure(shown).axes[0].images[0]

@@ -12,7 +12,6 @@ from analysis.interventions.effect import effect_report
 from analysis.interventions.head_sweep import head_sweep
 from analysis.profile.nulls import random_model
 from analysis.questions import QUESTIONS
-from analysis.regions import predicted_labels
 from analysis.targets import RegionScore
 from analysis.twin import private_twin
 from uniformer import create_model, segment
@@ -161,7 +160,7 @@ def test_a_comparison_with_no_weights_keeps_reach_and_size_and_says_which_is_whi
     other.set_reach("window", 4)
     traces = [trace(each, photo, short_side=64) for each in (model, other)]
     for side, traced in zip("ab", traces, strict=True):
-        np.testing.assert_array_equal(found.arrays[f"labels_{side}"], predicted_labels(traced))
+        np.testing.assert_array_equal(found.arrays[f"labels_{side}"], traced.labels)
         confidence = traced.logits.softmax(1).amax(1).mean().item()
         assert found.numbers[f"confidence_{side}"] == pytest.approx(confidence, rel=1e-5)
     assert found.title == "nano, trained | nano, untrained"

@@ -21,9 +21,9 @@ from analysis.questions.parameters import parameters_of
 from analysis.receptive.effective import effective_fields
 from analysis.receptive.theoretical import receptive_field
 from analysis.receptive.units import margin_unit, stage_units
-from analysis.regions import predicted_labels, segment_region
+from analysis.regions import segment_region
 from analysis.rollout import relevance, rollout
-from analysis.row_statistics import global_row_statistics, local_row_statistics
+from analysis.row_summary import row_statistics
 from analysis.sinks import in_degree
 from analysis.targets import RegionScore
 from analysis.tracing import trace
@@ -64,7 +64,7 @@ def drawn_text(answer: Answer) -> str:
 def test_probe_gives_the_rows_of_every_block(tiny, picture):
     model, image = tiny(), picture()
     answer, traced = asked("probe", model, image, **LOCATED), trace(model, image, short_side=64)
-    labels = predicted_labels(traced)
+    labels = traced.labels
     assert [row["name"] for row in answer.numbers["stages"]] == ["1.1", "2.1", "3.4", "4.1"]
     assert len(answer.tables["blocks"]) == 7
     for found in answer.tables["blocks"]:
@@ -73,10 +73,10 @@ def test_probe_gives_the_rows_of_every_block(tiny, picture):
         token = grid.token_at(X, Y)
         if stage < 3:
             row = local_affinity(traced, stage, block, token)
-            spread = local_row_statistics(row).heads
+            spread = row_statistics(row).heads
         else:
             row = global_affinity(traced, stage, block, token)
-            spread = global_row_statistics(row).heads
+            spread = row_statistics(row).heads
         attended = attended_classes(row, token_classes(labels, grid))
         assert found["distance_px"] == spread.distance_px.mean()
         assert found["entropy"] == spread.entropy.mean()
@@ -96,7 +96,7 @@ def test_probe_counts_classes_in_the_last_block_of_each_stage_and_in_the_head_as
 
     model, image = tiny("window", 5, edit=lively), picture()
     traced = trace(model, image, short_side=64)
-    labels = predicted_labels(traced)
+    labels = traced.labels
     assert len(np.unique(labels)) > 1
     answer = asked("probe", model, image, head=2, **LOCATED)
     for stage, block in ((1, 0), (2, 0), (3, 3), (4, 0)):
@@ -104,7 +104,7 @@ def test_probe_counts_classes_in_the_last_block_of_each_stage_and_in_the_head_as
         row = (local_affinity if local else global_affinity)(
             traced, stage, block, grid.token_at(X, Y)
         )
-        found = (local_row_statistics if local else global_row_statistics)(row)
+        found = row_statistics(row)
         head = 0 if local else 2
         attended = attended_classes(row, token_classes(labels, grid), None if local else head)
         numbers = answer.numbers["stages"][stage - 1]
@@ -123,7 +123,7 @@ def test_a_head_is_that_head_and_must_exist(tiny, picture):
     answer = asked("affinity", model, image, stage=3, block=1, head=2, **LOCATED)
     traced = trace(model, image, short_side=64)
     row = global_affinity(traced, 3, 1, traced.grid(3).token_at(X, Y))
-    spread = global_row_statistics(row).heads
+    spread = row_statistics(row).heads
     assert answer.numbers["distance_px"] == spread.distance_px[2]
     assert [one["entropy"] for one in answer.tables["heads"]] == list(spread.entropy)
     assert sum(one["output_share"] for one in answer.tables["heads"]) == pytest.approx(1)
@@ -207,7 +207,7 @@ def test_profile_names_blocks_and_heads_from_zero_and_sums_each_stage_up(tiny, p
 def test_rollout_and_relevance_are_those_of_the_region(tiny, picture):
     model, image = tiny(), picture()
     traced = trace(model, image, short_side=64)
-    labels = predicted_labels(traced)
+    labels = traced.labels
     region = segment_region(labels, X, Y)
     flow = asked("rollout", model, image, stage=3, **LOCATED)
     np.testing.assert_array_equal(flow.arrays["pixels"], rollout(traced, region, 3).pixels)
@@ -241,7 +241,7 @@ def test_fields_are_those_of_the_tokens_and_the_margin_at_the_pixel(tiny, pictur
     rows = {row["level"]: row for row in answer.numbers["fields"]}
     seen = receptive_field(model, (64, 96), 1, token)
     assert rows["stage 1"]["theoretical_height_px"] == seen.height_px
-    labels = predicted_labels(trace(model, image, short_side=64))
+    labels = trace(model, image, short_side=64).labels
     margin = effective_fields(margin_unit(model, (Y, X), int(labels[Y, X])), [x])["margin"]
     np.testing.assert_array_equal(answer.arrays["field4_tiny_global_logits"], margin.energy)
     assert "log10 of energy" in drawn_text(answer)

@@ -9,10 +9,9 @@ from analysis import (
     Grid,
     Window,
     global_affinity,
-    global_row_statistics,
     local_affinity,
-    local_row_statistics,
     position_affinity,
+    row_statistics,
     trace,
     untrained_note,
 )
@@ -35,7 +34,7 @@ def uniform_rows(side: int, stage: int = 3):
     """Yield the statistics of uniform weights for every query of a square map, row by row."""
     weight, window = np.full((1, side, side), 1 / side**2), Window(0, 0, side, side, 0)
     for token in np.ndindex(side, side):
-        yield global_row_statistics(row_of(weight, token, window, stage))
+        yield row_statistics(row_of(weight, token, window, stage))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +78,7 @@ def test_uniform_distance_depends_on_where_the_query_is_and_on_the_stride():
 def test_attention_to_one_key_is_as_far_as_that_key(step, distance_px, masses):
     weight = np.zeros((2, 9, 12))
     weight[:, 4 + step[0], 5 + step[1]] = 1
-    found = global_row_statistics(row_of(weight, (4, 5), Window(0, 0, 9, 12, 0)))
+    found = row_statistics(row_of(weight, (4, 5), Window(0, 0, 9, 12, 0)))
     np.testing.assert_allclose(found.heads.distance_px, distance_px)
     np.testing.assert_allclose(found.heads.entropy, 0, atol=1e-15)
     for name, mass in zip(("mass_3x3", "mass_5x5", "mass_7x7"), masses, strict=True):
@@ -90,7 +89,7 @@ def test_padding_is_left_out_and_reported():
     window = Grid((512, 512), (512, 512), 16).window((31, 31), 14)
     weight = np.zeros((1, 32, 32))
     weight[:, 28:, 28:] = 1 / 196
-    found = global_row_statistics(row_of(weight, (31, 31), window))
+    found = row_statistics(row_of(weight, (31, 31), window))
     assert found.keys == 16
     assert found.padding_mass[0] == pytest.approx(180 / 196)
     assert found.heads.entropy[0] == pytest.approx(1)
@@ -99,11 +98,11 @@ def test_padding_is_left_out_and_reported():
 
 
 def test_rows_about_which_nothing_can_be_said_are_nan():
-    alone = global_row_statistics(row_of(np.ones((1, 1, 1)), (0, 0), Window(0, 0, 1, 1, 0)))
+    alone = row_statistics(row_of(np.ones((1, 1, 1)), (0, 0), Window(0, 0, 1, 1, 0)))
     assert np.isnan(alone.heads.entropy[0])
     assert np.isnan(alone.distance_over_uniform[0])
     assert alone.heads.mass_3x3[0] == 1
-    lost = global_row_statistics(row_of(np.zeros((1, 2, 2)), (0, 0), Window(0, 0, 2, 2, 5)))
+    lost = row_statistics(row_of(np.zeros((1, 2, 2)), (0, 0), Window(0, 0, 2, 2, 5)))
     assert np.isnan(lost.heads.distance_px[0])
     assert np.isnan(lost.heads.entropy[0])
     assert lost.padding_mass[0] == 1
@@ -111,7 +110,7 @@ def test_rows_about_which_nothing_can_be_said_are_nan():
 
 def test_statistics_of_a_models_row_are_those_of_its_weights(tiny, picture):
     row = global_affinity(trace(tiny("window", 5), picture()), 3, 0, (2, 5))
-    found = global_row_statistics(row)
+    found = row_statistics(row)
     weight = row.weight[:, :, 5] / (1 - row.padding_mass)[:, None]
     np.testing.assert_allclose(found.heads.distance_px, weight @ [32, 16, 0, 16], atol=1e-12)
     entropy = -(weight * np.log(weight)).sum(1) / np.log(4)
@@ -122,7 +121,7 @@ def test_statistics_of_a_models_row_are_those_of_its_weights(tiny, picture):
 
 def test_convolutions_stand_on_the_same_axis(tiny, picture):
     traced = trace(tiny(), picture())
-    found = local_row_statistics(local_affinity(traced, 2, 0, (0, 4)))
+    found = row_statistics(local_affinity(traced, 2, 0, (0, 4)))
     share = local_affinity(traced, 2, 0, (0, 4)).norm_share
     distance = 8 * np.hypot(*np.mgrid[-2:3, -2:3])
     assert found.keys == 15
@@ -130,7 +129,7 @@ def test_convolutions_stand_on_the_same_axis(tiny, picture):
     assert found.uniform.distance_px[0] == pytest.approx(distance[2:].mean())
     assert found.heads.mass_3x3[0] == pytest.approx(share[1:4, 1:4].sum())
     assert found.heads.mass_5x5[0] == pytest.approx(1)
-    nine = local_row_statistics(position_affinity(traced, 3, 0, (1, 1)))
+    nine = row_statistics(position_affinity(traced, 3, 0, (1, 1)))
     assert nine.keys == 9
     assert nine.uniform.distance_px[0] == pytest.approx(16 * (4 + 4 * 2**0.5) / 9)
 
