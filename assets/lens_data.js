@@ -1,6 +1,6 @@
 // What the lens knows, and how a probe is answered from it. No drawing, no requests, and no measuring:
-// every number was measured where it comes from, analysis/report/lens.py, and is looked up here. Only
-// what is drawn comes from codes, which are square roots of weights, see analysis/atlas.py.
+// every number was measured where it comes from, analysis/report/lens_data.py, and is looked up here. Only
+// what is drawn comes from codes, which are square roots of weights, see analysis/affinity/atlas.py.
 
 const LOCAL = [1, 2];
 const GLOBAL = [3, 4];
@@ -78,7 +78,7 @@ function numbersOf(stage, piece, query, exact) {
     };
   }
   const tokens = stage.rows * stage.columns;
-  // In the order of MAPS in analysis/report/lens.py, after the peaks.
+  // In the order of MAPS in analysis/report/lens_data.py, after the peaks.
   const [distance, uniform, entropy, near, padding] = [1, 2, 3, 4, 5].map((at) => piece.maps[at * tokens + query]);
   const from = query * stage.classes.length;
   const composition = ranked(stage.classes.map((index, at) => [index, piece.shares[from + at] / 65535]));

@@ -11,10 +11,11 @@ from playwright.sync_api import expect
 from visiting import open_tab, settle
 
 from analysis import row_statistics, trace
-from analysis.row_summary import affinity_row
+from analysis.affinity.row_summary import affinity_row
 from benchmarks.page import MOVES, TIME_MOVES
-from ui import text, text_lens
-from ui.examples import EXAMPLES
+from ui.messages import lens as text_lens
+from ui.messages import page as text
+from ui.service.examples import EXAMPLES
 from uniformer import create_model
 
 pytestmark = pytest.mark.browser

@@ -14,15 +14,15 @@ import pytest
 from endpoints import SHORT_SIDE, call_tool, data_url, endpoints, mcp_session, photo
 from gradio_client import Client, handle_file
 
-import analysis.cli
+import analysis.cli.main
 import uniformer
 import uniformer.cli
 from analysis import QUESTIONS, finish, trace
-from analysis.report.lens import MAPS, SHARE_STEPS
+from analysis.report.lens_data import MAPS, SHARE_STEPS
 from analysis.report.page import Caption, report_html
-from ui.examples import FOLDER
-from ui.handlers import Handlers
-from ui.settings import Settings
+from ui.host.settings import Settings
+from ui.service.actions import Handlers
+from ui.service.examples import FOLDER
 
 PHOTO = (520, 1100)
 """Larger than what is drawn in a browser; its last windows are cut off at both borders."""

@@ -14,11 +14,11 @@ from time import perf_counter
 import numpy as np
 from torch import Tensor
 
-from analysis.checks import check_region
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_region
+from analysis.core.errors import AnalysisError
+from analysis.core.targets import RegionScore
 from analysis.interventions.run import Intervention, controls, intervene
-from analysis.targets import RegionScore
-from analysis.tracing import Trace
 from uniformer.classes import ClassSet
 from uniformer.pictures import PictureSource
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.affinity_local import LocalAffinity
-from analysis.answer import Row
-from analysis.checks import check_pixel
-from analysis.composition import token_classes
-from analysis.progress import Progress
+from analysis.affinity.local_affinity import LocalAffinity
+from analysis.affinity.row_summary import Affinity, affinity_row, row_numbers
+from analysis.core.checks import check_pixel
+from analysis.core.progress import Progress
+from analysis.core.token_classes import token_classes
+from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Head,
@@ -24,7 +25,6 @@ from analysis.questions.common import (
     start,
 )
 from analysis.questions.rows import class_rows, row_arrays, term_rows
-from analysis.row_summary import Affinity, affinity_row, row_numbers
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 

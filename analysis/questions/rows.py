@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from analysis.affinity_global import GlobalAffinity
-from analysis.affinity_local import LocalAffinity
-from analysis.answer import Row
-from analysis.attended_classes import attended_classes
-from analysis.composition import TokenClasses
-from analysis.row_summary import Affinity
-from analysis.tracing import Trace
+from analysis.affinity.attended_classes import attended_classes
+from analysis.affinity.global_affinity import GlobalAffinity
+from analysis.affinity.local_affinity import LocalAffinity
+from analysis.affinity.row_summary import Affinity
+from analysis.core.activation_cache import Trace
+from analysis.core.token_classes import TokenClasses
+from analysis.questions.answer import Row
 
 
 def class_rows(

@@ -12,8 +12,8 @@ from analysis import (
     token_classes,
     trace,
 )
-from analysis.atlas import ERROR_OF_PEAK, decode, global_atlas, local_atlas
-from analysis.attention_rows import CHUNK
+from analysis.affinity.atlas import ERROR_OF_PEAK, decode, global_atlas, local_atlas
+from analysis.affinity.attention_rows import CHUNK
 
 TOKENS = [(0, 0), (1, 3), (3, 5), (2, 0)]
 NUMBERS = ("distance_px", "uniform_distance_px", "entropy", "mass_5x5", "padding_mass")
@@ -78,7 +78,7 @@ def test_chunks_do_not_change_the_rows(tiny, picture, monkeypatch):
     traced = trace(tiny(), picture())
     whole = global_atlas(traced, 3, 0)
     assert np.prod(traced.grid(3).shape) < CHUNK
-    monkeypatch.setattr("analysis.attention_rows.CHUNK", 7)
+    monkeypatch.setattr("analysis.affinity.attention_rows.CHUNK", 7)
     chunked = global_atlas(traced, 3, 0)
     np.testing.assert_array_equal(whole.codes, chunked.codes)
     np.testing.assert_allclose(whole.entropy, chunked.entropy, rtol=1e-6)

@@ -9,16 +9,15 @@ import torch
 
 from analysis import (
     AnalysisError,
-    attention_rows,
     global_affinity,
     local_affinity,
     row_statistics,
     trace,
 )
-from analysis.profile import rows_local
+from analysis.affinity import attention_rows, local_rows
+from analysis.affinity.local_rows import contribution_norms
+from analysis.core.progress import Progress
 from analysis.profile.depth_profile import BlockProfile, DepthProfile, block_profile, depth_profile
-from analysis.profile.rows_local import contribution_norms
-from analysis.progress import Progress
 
 MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")
 
@@ -61,7 +60,7 @@ def test_profile_is_the_mean_of_the_statistics_of_all_rows(
 
 @pytest.mark.parametrize("chunk", [4096, 50])
 def test_profile_of_a_convolution_is_the_mean_over_all_tokens(tiny, picture, monkeypatch, chunk):
-    monkeypatch.setattr(rows_local, "CHUNK", chunk)
+    monkeypatch.setattr(local_rows, "CHUNK", chunk)
     traced = trace(tiny(), picture())
     for stage in (1, 2):
         assert_is(block_profile(traced, stage, 0), from_single_rows(traced, stage, 0))
