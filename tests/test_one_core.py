@@ -231,6 +231,10 @@ def test_a_report_says_what_the_question_says(browser, model, file_of, tmp_path,
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(report.as_uri())
     page.wait_for_selector("#lens [data-shown]", state="attached")
+    for chooser in page.locator("#lens [data-choose] >> visible=true").all():
+        options = chooser.locator("option").evaluate_all("all => all.map(o => [o.value, o.text])")
+        counted = [(value, text.split()[0]) for value, text in options if value != "mean"]
+        assert counted == [(str(number), str(number)) for number in range(len(counted))]
     height, width = result.labels.shape
     for x, y in places(result.labels.shape):
         at = [(x + 0.5) / width, (y + 0.5) / height]

@@ -18,6 +18,7 @@ from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
 from analysis.affinity.local_affinity import LocalAffinity, local_affinity
 from analysis.affinity.statistics import Rows, Spread, spreads
 from analysis.core.activation_cache import Trace
+from analysis.core.forward import Place
 from analysis.core.token_classes import TokenClasses
 
 Affinity = LocalAffinity | GlobalAffinity
@@ -125,7 +126,7 @@ def row_numbers(
     # First, since it refuses heads that do not exist.
     attended = attended_classes(row, tokens, head)
     return {
-        "name": f"{row.stage}.{row.block + 1}",
+        "name": Place(row.stage, row.block).name,
         "stage": row.stage,
         "block": row.block,
         "head": "mean" if head is None else head,

@@ -60,7 +60,7 @@ def stages_figure(
     ``head`` chooses a head of the global blocks, None their mean; ``pixel`` (x, y) is marked. Below
     each map stand its numbers and, in words, what went to padding.
     """
-    whose = "mean of heads" if head is None else f"head {head + 1}"
+    whose = "mean of heads" if head is None else f"head {head}"
     figure = new_figure(
         PANEL * len(rows) + 1,
         picture_height(picture.shape[:2], PANEL) + 1.8,
@@ -78,7 +78,7 @@ def stages_figure(
     for axes, row, values in zip(panels, rows, maps, strict=True):
         image = heat_of_tokens(axes, values, limits, trace.grid(row.stage), picture, signed=True)
         mark_query(axes, trace.grid(row.stage), row, pixel)
-        axes.set_title(f"stage {row.stage}, block {row.block + 1}", fontsize=9, color=INK)
+        axes.set_title(f"stage {row.stage}, block {row.block}", fontsize=9, color=INK)
         axes.set_xlabel(_words(row, head), fontsize=8, color=INK)
     color_bar(figure, image, list(panels), UNIT, beyond="min")
     return figure
@@ -98,7 +98,7 @@ def heads_figure(
     """
     grid, heads = trace.grid(row.stage), len(row.weight)
     maps = [_times_uniform(row, grid.shape, head) for head in (*range(heads), None)]
-    titles = [*(f"head {head + 1}" for head in range(heads)), "mean of heads"]
+    titles = [*(f"head {head}" for head in range(heads)), "mean of heads"]
     words = [_words(row, head) for head in (*range(heads), None)]
     if received is not None:
         maps.append(_received(trace, received))
@@ -108,7 +108,7 @@ def heads_figure(
     figure = new_figure(
         PANEL * COLUMNS + 1,
         down * (picture_height(picture.shape[:2], PANEL) + 0.85) + 0.9,
-        f"Heads of stage {row.stage}, block {row.block + 1}, at {pixel_words(pixel)}",
+        f"Heads of stage {row.stage}, block {row.block}, at {pixel_words(pixel)}",
         "exact",
         "Attention weights in times uniform, all on one scale; what is fainter is drawn like its "
         f"lower end. Small square: the query's token. Large one: its window. {MEAN}The mean hides "

@@ -19,6 +19,7 @@ from analysis.affinity.attention_rows import global_rows
 from analysis.affinity.local_rows import local_rows
 from analysis.affinity.statistics import Rows, Spread, head_divergence, spreads
 from analysis.core.activation_cache import Trace
+from analysis.core.forward import Place
 from analysis.core.progress import Progress
 from uniformer.blocks import LocalBlock
 
@@ -54,8 +55,8 @@ class BlockProfile:
 
     @property
     def name(self) -> str:
-        """Stage and block as people count them: "3.1" is the first block of stage 3."""
-        return f"{self.stage}.{self.block + 1}"
+        """Stage and block as in a state dict: "3.5" is ``blocks3.5``."""
+        return Place(self.stage, self.block).name
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,15 @@ class DepthProfile:
     blocks: tuple[BlockProfile, ...]
 
     def rows(self) -> list[dict[str, str | int | float]]:
-        """Return one row per block and head for a table; blocks and heads are counted from 1."""
+        """Return one row per block and head for a table; blocks and heads are counted from 0."""
         return [
             {
                 "stage": block.stage,
-                "block": block.block + 1,
+                "name": block.name,
+                "block": block.block,
                 "kind": "local" if block.local else "global",
                 "window_tokens": block.window_tokens or "",
-                "head": head + 1,
+                "head": head,
                 "distance_px": float(block.heads.distance_px[head]),
                 "uniform_distance_px": float(block.uniform.distance_px[0]),
                 "distance_over_uniform": float(block.distance_over_uniform[head]),

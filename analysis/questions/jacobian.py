@@ -60,7 +60,7 @@ def jacobian(
         yield Progress(len(found), len(PARTS))
     rows = [_row(one) for one in found]
     yield asked.answer(
-        title=f"What moves pixel ({x}, {y}) in stage {stage}, block {number + 1}",
+        title=f"What moves pixel ({x}, {y}) in stage {stage}, block {number}",
         sentence=_sentence(rows),
         grade="exact",
         numbers={"x": x, "y": y, "stage": stage, "block": number, "token": list(token)},

@@ -56,18 +56,8 @@ def profile(
 
 
 def _table(profiles: Mapping[str, DepthProfile]) -> list[Row]:
-    """Return a row per head of every profile; blocks and heads from 0, as questions count them."""
-    return [
-        {
-            "of": name,
-            "name": f"{row['stage']}.{row['block']}",
-            **row,
-            "block": row["block"] - 1,
-            "head": row["head"] - 1,
-        }
-        for name, profile in profiles.items()
-        for row in profile.rows()
-    ]
+    """Return a row per head of every profile."""
+    return [{"of": name, **row} for name, profile in profiles.items() for row in profile.rows()]
 
 
 def _stage_means(profile: DepthProfile, stage: int) -> Row:

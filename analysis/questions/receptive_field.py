@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from torch import Tensor
 
 from analysis.core.checks import check_pixel
+from analysis.core.forward import Place
 from analysis.core.grid import Grid
 from analysis.core.progress import Progress, part_of
 from analysis.profile.nulls import random_model
@@ -123,6 +124,7 @@ def _block_rows(model: Segmenter, found: FieldComparison) -> list[Row]:
             apart = theoretical.receptive_field(*place, position_encoding=False)
             rows.append(
                 {
+                    "name": Place(stage, block).name,
                     "stage": stage,
                     "block": block,
                     "height_px": seen.height_px,

@@ -17,7 +17,7 @@ from analysis.questions.peers import Peers, peers_named
 from analysis.receptive_field.networks import peer_network
 from analysis.receptive_field.networks.network import SIDE_MULTIPLE
 from analysis.representation.block_cka import BlockCka, common_grid, features_cka, pooled
-from analysis.representation.survey import PARTS, Survey, survey
+from analysis.representation.survey import PARTS, BlockSurvey, Survey, survey
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -152,11 +152,16 @@ def _pairs(cka: BlockCka, across: BlockCka) -> list[Row]:
     ]
 
 
+def _place(block: BlockSurvey) -> Row:
+    """Return which block it is, in the columns that all tables of blocks share."""
+    return {"name": block.name, "stage": block.stage, "block": block.block}
+
+
 def _distances(found: Survey) -> list[Row]:
     """Return the mean cosine of tokens by distance, of all blocks."""
     return [
         {
-            "block": block.name,
+            **_place(block),
             "distance_px": int(distance),
             "pairs": int(pairs),
             "similarity": float(raw),
@@ -186,7 +191,7 @@ def _frequencies(found: Survey) -> list[Row]:
                 for part in PARTS[1:]
             }
             place = {"cycles_per_token": float(token), "cycles_per_px": float(pixel)}
-            rows.append({"block": block.name} | place | amplitudes)
+            rows.append(_place(block) | place | amplitudes)
     return rows
 
 

@@ -45,6 +45,9 @@ LENS = {
     ),
     "block": "Block",
     "head": "Head",
+    "count_hint": (
+        "Blocks and heads count from 0, as in the weights: block 5 of stage 3 is blocks3.5."
+    ),
     "mean": "mean",
     "stage_short": "Stage",
     "first": "first",

@@ -157,13 +157,13 @@ def test_profile_of_a_model_has_all_blocks_and_a_table(tiny, picture):
     assert steps == [Progress(done, 7) for done in range(1, 8)]
     assert isinstance(found, DepthProfile)
     assert [block.name for block in found.blocks] == [
-        "1.1",
-        "2.1",
+        "1.0",
+        "2.0",
+        "3.0",
         "3.1",
         "3.2",
         "3.3",
-        "3.4",
-        "4.1",
+        "4.0",
     ]
     assert [block.local for block in found.blocks] == [True] * 2 + [False] * 5
     assert [block.window_tokens for block in found.blocks] == [None] * 2 + [3] * 3 + [None] * 2
@@ -171,7 +171,7 @@ def test_profile_of_a_model_has_all_blocks_and_a_table(tiny, picture):
     assert len(rows) == 2 + 5 * 4
     assert len({tuple(row) for row in rows}) == 1
     third = rows[3]
-    assert (third["stage"], third["block"], third["head"], third["kind"]) == (3, 1, 2, "global")
+    assert (third["stage"], third["block"], third["head"], third["kind"]) == (3, 0, 1, "global")
     assert third["distance_px"] == found.blocks[2].heads.distance_px[1]
     assert third["uniform_mass_5x5"] == found.blocks[2].uniform.mass_5x5[0]
 

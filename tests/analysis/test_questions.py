@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from numbering import assert_counted_from_0
 
 import analysis
 from analysis.affinity.attended_classes import attended_classes
@@ -66,7 +67,7 @@ def test_probe_gives_the_rows_of_every_block(tiny, picture):
     model, image = tiny(), picture()
     answer, traced = asked("probe", model, image, **LOCATED), trace(model, image, short_side=64)
     labels = traced.labels
-    assert [row["name"] for row in answer.numbers["stages"]] == ["1.1", "2.1", "3.4", "4.1"]
+    assert [row["name"] for row in answer.numbers["stages"]] == ["1.0", "2.0", "3.3", "4.0"]
     assert len(answer.tables["blocks"]) == 7
     for found in answer.tables["blocks"]:
         stage, block = found["stage"], found["block"]
@@ -136,7 +137,7 @@ def test_a_head_is_that_head_and_must_exist(tiny, picture):
     assert (f"heads with one: {', '.join(map(str, sinks))} (of 4)" in answer.sentence) == bool(
         sinks
     )
-    assert answer.sentence.startswith("Head 3 looks at ")  # people count from 1
+    assert answer.sentence.startswith("Head 2 looks at ")
     mean = asked("affinity", model, image, stage=3, block=1, **LOCATED)
     assert mean.sentence.startswith("The mean of its heads looks at ")
     assert "uniform" in drawn_text(answer)
@@ -285,7 +286,9 @@ def test_all_questions_are_here():
 
 @pytest.mark.parametrize("question", NEEDED)
 def test_an_answer_says_what_was_asked_and_that_weights_are_untrained(question, tiny, picture):
-    answer = asked(question, tiny(), picture(), **NEEDED[question])
+    model = tiny()
+    answer = asked(question, model, picture(), **NEEDED[question])
+    assert_counted_from_0(answer, model)
     assert json.loads(answer.to_json())["question"] == question
     parameters = {one.name: one.default for one in parameters_of(QUESTIONS[question])}
     assert answer.settings["parameters"] == parameters | NEEDED[question]
