@@ -68,8 +68,8 @@ const ranked = (composition) => [...composition].sort((a, b) => b[1] - a[1]);
 function numbersOf(stage, piece, query, exact) {
   if (exact) {
     return {
-      distance: exact.distance_px,
-      uniform: exact.uniform_distance_px,
+      distance: exact.distance_picture_px,
+      uniform: exact.uniform_distance_picture_px,
       entropy: exact.entropy,
       near: exact.mass_5x5,
       padding: exact.padding_mass,

@@ -98,7 +98,7 @@ def test_hover_redraws_all_stages_without_a_request(lens, direct):
     x, y = probe_of(page)
     for stage, block in ((3, 5), (4, 1)):
         numbers = numbers_of(direct, stage, block, x, y)
-        assert value_of(page, stage, "distance") == f"{numbers['distance_px']:.0f} px"
+        assert value_of(page, stage, "distance") == f"{numbers['distance_picture_px']:.0f} px"
         assert value_of(page, stage, "entropy") == f"{numbers['entropy']:.2f}"
     for stage in (1, 2):
         assert (heat_of(page, stage, "contribution") != local[stage]).any()
@@ -138,7 +138,7 @@ def test_click_brings_the_exact_values_of_the_analysis(lens, direct):
     x, y = probe_of(page)
     for stage, block in ((1, 1), (2, 2), (3, 5), (4, 1)):
         numbers = numbers_of(direct, stage, block, x, y)
-        assert value_of(page, stage, "distance") == f"{numbers['distance_px']:.3f} px"
+        assert value_of(page, stage, "distance") == f"{numbers['distance_picture_px']:.3f} px"
         assert value_of(page, stage, "entropy") == f"{numbers['entropy']:.5f}"
     point(page, 0.2, 0.2)
     expect(badge).to_have_text(text_lens.LENS["quick"])
@@ -153,7 +153,7 @@ def test_chosen_head_is_fetched_once_and_then_answers_without_a_request(lens, di
     page.sent.clear()
     point(page, 0.4, 0.4)
     numbers = numbers_of(direct, 3, 5, *probe_of(page), head=1)
-    assert value_of(page, 3, "distance") == f"{numbers['distance_px']:.0f} px"
+    assert value_of(page, 3, "distance") == f"{numbers['distance_picture_px']:.0f} px"
     assert page.sent == []
 
 

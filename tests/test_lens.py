@@ -81,7 +81,7 @@ def test_exact_values_are_those_of_the_analysis(handlers, shown):
         want = local_affinity(traced, stage, CHOICES[stage][0], token)
         got = values["stages"][str(stage)]
         assert got["weight"] == want.norm_share.ravel().tolist()
-        assert got["distance_px"] == row_statistics(want).of(None)["distance_px"]
+        assert got["distance_picture_px"] == row_statistics(want).of(None)["distance_picture_px"]
     token = traced.grid(3).token_at(40, 21)
     row = global_affinity(traced, 3, 5, token)
     got = values["stages"]["3"]

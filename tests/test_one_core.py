@@ -65,7 +65,7 @@ def ways(tmp_path_factory, large):
         out = folder / str(number)
         options = ["--pixel", f"{probe['x']},{probe['y']}", "--formats", "json", "-o", str(out)]
         options += ["--reach", probe["reach"]] if "reach" in probe else []
-        assert analysis.cli.main(["probe", *given, *options]) == 0
+        assert analysis.cli.main.main(["probe", *given, *options]) == 0
         files.append(out / f"{large.stem}.probe.json")
     found["command line"] = [path.read_text(encoding="utf-8") for path in files]
 
@@ -213,7 +213,7 @@ def assert_rounded(text, wanted):
 
 
 SAID = {
-    "distance": "distance_px",
+    "distance": "distance_picture_px",
     "entropy": "entropy",
     "near": "mass_5x5",
     "padding": "padding_mass",
@@ -249,7 +249,7 @@ def test_a_report_says_what_the_question_says(browser, model, file_of, tmp_path,
             for shown_as, number in SAID.items():
                 if shown_as in said:
                     assert_rounded(said[shown_as], row[number])
-            ratio = row["distance_px"] / row["uniform_distance_px"]
+            ratio = row["distance_picture_px"] / row["uniform_distance_picture_px"]
             assert_rounded(said["ratio"], ratio)
             wanted = composition_of(answer, row["stage"])
             assert classes

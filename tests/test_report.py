@@ -94,7 +94,7 @@ def test_probe_answers_with_the_network_off(opened, site, traced):
     numbers = row_statistics(row).of(None)
     values = page.locator('#lens [data-stage="3"]')
     distance = values.locator('[data-value="distance"]')
-    expect(distance).to_have_text(f"{numbers['distance_px']:.0f} px")
+    expect(distance).to_have_text(f"{numbers['distance_picture_px']:.0f} px")
     expect(values.locator('[data-value="entropy"]')).to_have_text(f"{numbers['entropy']:.2f}")
     page.mouse.click(box["x"] + 5, box["y"] + 5)  # would ask for exact values on the page
     page.locator('#lens [data-stage="3"] [data-choose="block"]').select_option("0")

@@ -50,8 +50,8 @@ class GlobalAtlas:
     codes: np.ndarray
     peak: np.ndarray
     padding_mass: np.ndarray
-    distance_px: np.ndarray
-    uniform_distance_px: np.ndarray
+    distance_picture_px: np.ndarray
+    uniform_distance_picture_px: np.ndarray
     entropy: np.ndarray
     mass_5x5: np.ndarray
     composition: np.ndarray
@@ -72,8 +72,8 @@ class LocalAtlas:
     codes: np.ndarray
     peak: np.ndarray
     kernel: np.ndarray
-    distance_px: np.ndarray
-    uniform_distance_px: np.ndarray
+    distance_picture_px: np.ndarray
+    uniform_distance_picture_px: np.ndarray
     entropy: np.ndarray
     composition: np.ndarray
 
@@ -93,16 +93,17 @@ def global_atlas(
     row sum to 1 - padding_mass. Raises :class:`AnalysisError` for a block or head that does not
     exist and for stages 1 and 2.
     """
-    shape = rows, columns = trace.grid(stage).shape
+    grid = trace.grid(stage)
+    shape = rows, columns = grid.shape
     cell = _cell(shape, max_bytes)
     codes = np.zeros((rows, columns, -(-rows // cell), -(-columns // cell)), np.uint8)
     maps = np.empty((6, rows, columns), np.float32)
-    classes = torch.from_numpy(token_classes(trace.labels, trace.grid(stage)).share).flatten(0, 1)
+    classes = torch.from_numpy(token_classes(trace.labels, grid).share).flatten(0, 1)
     composition = np.empty((rows, columns, classes.shape[1]), np.float32)
     for chunk in global_rows(trace, stage, block):
         chosen = _of_head(chunk, head)
-        heads, even = spreads(chosen, stage)
-        distance, entropy, _, near, _ = heads.mean(1).flatten(0, 1).T.cpu()
+        heads, even = spreads(chosen, grid)
+        distance, _, entropy, _, near, _ = heads.mean(1).flatten(0, 1).T.cpu()
         uniform = even[:, 0].expand(len(chunk.queries), -1).flatten().cpu()
         padding = chosen.padding_mass.mean(1).flatten().cpu()
         placed = _placed(chosen, shape)
@@ -119,15 +120,16 @@ def local_atlas(trace: Trace, stage: int, block: int) -> LocalAtlas:
 
     Raises :class:`AnalysisError` for a block that does not exist and for stages 3 and 4.
     """
-    shape, side = trace.grid(stage).shape, 2 * RADIUS + 1
+    grid, side = trace.grid(stage), 2 * RADIUS + 1
+    shape = grid.shape
     chunks = list(local_rows(trace, stage, block))
-    heads, even = zip(*(spreads(rows, stage) for rows in chunks), strict=True)
+    heads, even = zip(*(spreads(rows, grid) for rows in chunks), strict=True)
     spread = torch.cat(heads, dim=2)[0, 0].float().cpu()
     weight = torch.cat([rows.weight for rows in chunks], dim=2)[0, 0]
     total = weight.sum(-1, keepdim=True)
     share = torch.where(total > 0, weight / total, 0).view(*shape, side, side).cpu()
     codes, peak = _encode(share)
-    classes = torch.from_numpy(token_classes(trace.labels, trace.grid(stage)).share)
+    classes = torch.from_numpy(token_classes(trace.labels, grid).share)
     kernel = trace.block(stage, block).attn.weight.detach()[:, 0].abs().mean(0)
     return LocalAtlas(
         stage=stage,
@@ -135,9 +137,9 @@ def local_atlas(trace: Trace, stage: int, block: int) -> LocalAtlas:
         codes=codes,
         peak=peak.numpy(),
         kernel=kernel.cpu().numpy(),
-        distance_px=spread[:, 0].view(shape).numpy(),
-        uniform_distance_px=torch.cat(even)[:, 0].float().view(shape).cpu().numpy(),
-        entropy=spread[:, 1].view(shape).numpy(),
+        distance_picture_px=spread[:, 0].view(shape).numpy(),
+        uniform_distance_picture_px=torch.cat(even)[:, 0].float().view(shape).cpu().numpy(),
+        entropy=spread[:, 2].view(shape).numpy(),
         composition=_around(share, classes.to(share)).float().numpy(),
     )
 

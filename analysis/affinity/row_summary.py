@@ -16,7 +16,7 @@ import torch
 from analysis.affinity.attended_classes import attended_classes
 from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
 from analysis.affinity.local_affinity import LocalAffinity, local_affinity
-from analysis.affinity.statistics import Rows, Spread, spreads
+from analysis.affinity.statistics import DISTANCES, Rows, Spread, spreads
 from analysis.core.activation_cache import Trace
 from analysis.core.forward import Place
 from analysis.core.token_classes import TokenClasses
@@ -44,7 +44,7 @@ class RowStatistics:
     def distance_over_uniform(self) -> np.ndarray:
         """Distance over that of uniform weights, (heads,); NaN if the only key is the query."""
         with np.errstate(invalid="ignore"):
-            return self.heads.distance_px / self.uniform.distance_px
+            return self.heads.distance_picture_px / self.uniform.distance_picture_px
 
     @property
     def effective_keys(self) -> np.ndarray:
@@ -65,7 +65,7 @@ class RowStatistics:
         return {
             "keys": self.keys,
             **{name: float(values[chosen].mean()) for name, values in heads.items()},
-            "uniform_distance_px": float(self.uniform.distance_px[0]),
+            **{f"uniform_{name}": float(getattr(self.uniform, name)[0]) for name in DISTANCES},
             "padding_mass": float(self.padding_mass[chosen].mean()),
         }
 
@@ -94,7 +94,7 @@ def row_statistics(row: Affinity) -> RowStatistics:
         offsets=torch.from_numpy(offsets)[None],
         inside=torch.from_numpy(inside.ravel())[None],
     )
-    heads, uniform = spreads(rows, row.stage)
+    heads, uniform = spreads(rows, row.grid)
     return RowStatistics(
         heads=Spread(*heads[0, :, 0].T.numpy()),
         uniform=Spread(*uniform.T.numpy()),
@@ -118,8 +118,8 @@ def row_numbers(
 
     Numbers of all heads are means of the heads' numbers, see :meth:`RowStatistics.of`. A
     convolution has no heads: ``head`` is for the others. Stage 1 to 4; block and head from 0;
-    lengths in pixels of the network's input; all else shares, 0 to 1. ``name`` is that of figures.
-    Raises :class:`AnalysisError` for a head that does not exist.
+    names of distances say in which pixels they are; all else are shares, 0 to 1. ``name`` is that
+    of figures. Raises :class:`AnalysisError` for a head that does not exist.
     """
     local = isinstance(row, LocalAffinity)
     head = None if local else head

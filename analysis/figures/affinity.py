@@ -69,7 +69,7 @@ def stages_figure(
         "Shares of the exact terms of a convolution (stages 1 and 2, by length) and attention "
         f"weights (stages 3 and 4, {whose}), in times uniform; what is fainter than the scale is "
         "drawn like its lower end. Small square: the query's token. Large one: the tokens it can "
-        f"see, where that is not all. Px: of the network's input. {MEAN if head is None else ''}"
+        f"see, where that is not all. Px: of the picture. {MEAN if head is None else ''}"
         "Weight alone is not importance.",
     )
     panels = figure.subplots(1, len(rows), squeeze=False)[0]
@@ -195,7 +195,7 @@ def mark_query(axes: Axes, grid: Grid, row: Affinity, pixel: tuple[int, int] | N
 def _words(row: Affinity, head: int | None) -> str:
     """Return distance and evenness of a row, and what padding takes of it, in words."""
     found = row_statistics(row).of(None if isinstance(row, LocalAffinity) else head)
-    distance, uniform = found["distance_px"], found["uniform_distance_px"]
+    distance, uniform = found["distance_picture_px"], found["uniform_distance_picture_px"]
     words = [f"{distance:.0f} px on average (uniform {uniform:.0f})"]
     if np.isfinite(found["entropy"]):
         words.append(f"entropy {found['entropy']:.0%} of its maximum")

@@ -122,9 +122,9 @@ def _words(row: Row) -> str:
     else:
         whose = "The mean of its heads" if row["head"] == "mean" else f"Head {row['head']}"
     return (
-        f"{whose} looks at {row['attended']}, {row['distance_px']:.0f} px away on average; evenly "
-        f"it would be {row['uniform_distance_px']:.0f} px. A large weight on a small value adds "
-        "little."
+        f"{whose} looks at {row['attended']}, {row['distance_picture_px']:.0f} px of the picture "
+        f"away on average; evenly it would be {row['uniform_distance_picture_px']:.0f} px. A large "
+        "weight on a small value adds little."
     )
 
 

@@ -81,8 +81,9 @@ def _words(row: Row) -> str:
     """Return one sentence on what a block looked at."""
     evenly = f"{row['entropy']:.0%}" if np.isfinite(row["entropy"]) else "none"
     return (
-        f"Stage {row['stage']} ({row['kind']}): {row['attended']}, {row['distance_px']:.0f} px "
-        f"away on average (evenly: {row['uniform_distance_px']:.0f}), entropy {evenly}."
+        f"Stage {row['stage']} ({row['kind']}): {row['attended']}, "
+        f"{row['distance_picture_px']:.0f} px of the picture away on average (evenly: "
+        f"{row['uniform_distance_picture_px']:.0f}), entropy {evenly}."
     )
 
 

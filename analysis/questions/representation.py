@@ -162,14 +162,16 @@ def _distances(found: Survey) -> list[Row]:
     return [
         {
             **_place(block),
-            "distance_px": int(distance),
+            "distance_picture_px": float(distance),
+            "distance_input_px": int(on_input),
             "pairs": int(pairs),
             "similarity": float(raw),
             "similarity_centered": float(centered),
         }
         for block in found.blocks
-        for distance, pairs, raw, centered in zip(
-            block.raw.distance_px,
+        for distance, on_input, pairs, raw, centered in zip(
+            block.raw.distance_picture_px,
+            block.raw.distance_input_px,
             block.raw.pairs,
             block.raw.by_distance,
             block.centered.by_distance,
@@ -184,13 +186,13 @@ def _frequencies(found: Survey) -> list[Row]:
     for block in found.blocks:
         shown = block.spectra["produced"]
         for ring, (token, pixel) in enumerate(
-            zip(shown.cycles_per_token, shown.cycles_per_px, strict=True)
+            zip(shown.cycles_per_token, shown.cycles_per_input_px, strict=True)
         ):
             amplitudes = {
                 f"log_amplitude_{part}": float(block.spectra[part].log_amplitude[ring])
                 for part in PARTS[1:]
             }
-            place = {"cycles_per_token": float(token), "cycles_per_px": float(pixel)}
+            place = {"cycles_per_token": float(token), "cycles_per_input_px": float(pixel)}
             rows.append(_place(block) | place | amplitudes)
     return rows
 

@@ -24,8 +24,8 @@ SHARE_STEPS = 65535
 """Steps in which shares of classes are sent: they are off by less than 0.001 %."""
 
 MAPS = (
-    ("distance_px", "uniform_distance_px", "entropy"),
-    ("distance_px", "uniform_distance_px", "entropy", "mass_5x5", "padding_mass"),
+    ("distance_picture_px", "uniform_distance_picture_px", "entropy"),
+    ("distance_picture_px", "uniform_distance_picture_px", "entropy", "mass_5x5", "padding_mass"),
 )
 """Numbers of every row, sent as float32 after the peaks: of local blocks, and of global ones."""
 

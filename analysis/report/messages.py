@@ -73,7 +73,7 @@ LENS = {
     "contribution": "Contribution",
     "contribution_hint": "at this pixel, %",
     "distance": "Mean distance",
-    "distance_hint": "Between centres of tokens, weighted, in pixels of the network's input.",
+    "distance_hint": "Between centres of tokens, weighted, in pixels of the picture.",
     "even": "even",
     "entropy": "Entropy",
     "entropy_hint": "0: one token has all the weight. 1: all have the same.",

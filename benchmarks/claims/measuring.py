@@ -8,10 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from analysis.affinity.statistics import MASSES
 from analysis.core.activation_cache import Trace, trace
 from analysis.interventions import controls
 from analysis.interventions.effect import Effect, effect_of
-from analysis.profile.depth_profile import MASSES, block_profile
+from analysis.profile.depth_profile import block_profile
 from analysis.profile.nulls import shuffled_trace
 from benchmarks.claims.conditions import CONTROL, conditions
 from uniformer.classes import IGNORE_INDEX

@@ -14,9 +14,10 @@ from analysis import (
 )
 from analysis.affinity.atlas import ERROR_OF_PEAK, decode, global_atlas, local_atlas
 from analysis.affinity.attention_rows import CHUNK
+from analysis.report.lens_data import MAPS
 
 TOKENS = [(0, 0), (1, 3), (3, 5), (2, 0)]
-NUMBERS = ("distance_px", "uniform_distance_px", "entropy", "mass_5x5", "padding_mass")
+NUMBERS = MAPS[1]
 
 
 def assert_decodes(codes, peak, rows):
@@ -94,7 +95,7 @@ def test_codes_fit_the_bytes_given_by_summing_neighbouring_keys(tiny, picture):
     row = global_affinity(traced, 3, 0, (2, 3)).weight.mean(0)
     cells = row.reshape(rows, 2, -1, 2).sum((1, 3))
     assert_decodes(small.codes[2, 3], small.peak[2, 3], cells)
-    np.testing.assert_array_equal(small.distance_px, full.distance_px)
+    np.testing.assert_array_equal(small.distance_picture_px, full.distance_picture_px)
 
 
 def test_uneven_map_keeps_all_weight_in_cells(tiny, picture):
@@ -109,7 +110,7 @@ def test_uniform_attention_has_equal_codes_and_full_entropy(tiny, picture, silen
     atlas = global_atlas(trace(tiny(edit=silent_queries), picture()), 3, 0)
     assert (atlas.codes == 255).all()
     np.testing.assert_allclose(atlas.entropy, 1)
-    np.testing.assert_allclose(atlas.distance_px, atlas.uniform_distance_px)
+    np.testing.assert_allclose(atlas.distance_picture_px, atlas.uniform_distance_picture_px)
 
 
 def test_what_does_not_exist_is_refused_in_one_sentence(tiny, picture):

@@ -32,7 +32,7 @@ def from_single_rows(traced, stage: int, block: int) -> dict[str, np.ndarray]:
     rows = [one(token) for token in np.ndindex(traced.grid(stage).shape)]
     means = {"padding_mass": np.mean([row.padding_mass for row in rows], axis=0)}
     means["ratio"] = np.nanmean([row.distance_over_uniform for row in rows], axis=0)
-    for name in ("distance_px", "entropy", *MASSES):
+    for name in ("distance_picture_px", "entropy", *MASSES):
         means[name] = np.nanmean([getattr(row.heads, name) for row in rows], axis=0)
         means[f"uniform {name}"] = np.nanmean([getattr(row.uniform, name) for row in rows], axis=0)
     return means
@@ -42,7 +42,7 @@ def assert_is(found: BlockProfile, wanted: dict[str, np.ndarray]) -> None:
     close = {"rtol": 0, "atol": 1e-9}
     np.testing.assert_allclose(found.padding_mass, wanted["padding_mass"], **close)
     np.testing.assert_allclose(found.distance_over_uniform, wanted["ratio"], **close)
-    for name in ("distance_px", "entropy", *MASSES):
+    for name in ("distance_picture_px", "entropy", *MASSES):
         np.testing.assert_allclose(getattr(found.heads, name), wanted[name], **close)
         np.testing.assert_allclose(getattr(found.uniform, name), wanted[f"uniform {name}"], **close)
 
@@ -90,7 +90,7 @@ def test_uniform_attention_has_its_closed_forms(
     traced = trace(tiny(edit=silent_queries), picture(16 * side, 16 * side), short_side=16 * side)
     found = block_profile(traced, 3, 0)
     for spread in (found.heads, found.uniform):
-        np.testing.assert_allclose(spread.distance_px / 16, distance, rtol=0, atol=5e-5)
+        np.testing.assert_allclose(spread.distance_picture_px / 16, distance, rtol=0, atol=5e-5)
         for name, mass in zip(MASSES, masses, strict=True):
             np.testing.assert_allclose(getattr(spread, name), mass, rtol=0, atol=5.1e-5)
         np.testing.assert_allclose(spread.entropy, 1)
@@ -100,7 +100,7 @@ def test_uniform_attention_has_its_closed_forms(
 
 def test_windows_of_one_token_look_nowhere_else(tiny, picture):
     found = block_profile(trace(tiny("window", 1), picture()), 3, 0)
-    np.testing.assert_array_equal(found.heads.distance_px, 0)
+    np.testing.assert_array_equal(found.heads.distance_picture_px, 0)
     np.testing.assert_array_equal(found.heads.mass_3x3, 1)
     assert np.isnan(found.heads.entropy).all()
     assert np.isnan(found.distance_over_uniform).all()
@@ -115,7 +115,7 @@ def test_kernel_of_one_tap_looks_one_step_away(tiny, picture):
 
     found = block_profile(trace(tiny(edit=shift), picture()), 2, 0)
     # The last column has nothing to its right: nothing can be said of it.
-    np.testing.assert_allclose(found.heads.distance_px, 8)
+    np.testing.assert_allclose(found.heads.distance_picture_px, 8)
     np.testing.assert_allclose(found.heads.entropy, 0, atol=1e-12)
     np.testing.assert_allclose(found.heads.mass_3x3, 1)
     np.testing.assert_array_equal(found.padding_mass, 0)
@@ -172,7 +172,7 @@ def test_profile_of_a_model_has_all_blocks_and_a_table(tiny, picture):
     assert len({tuple(row) for row in rows}) == 1
     third = rows[3]
     assert (third["stage"], third["block"], third["head"], third["kind"]) == (3, 0, 1, "global")
-    assert third["distance_px"] == found.blocks[2].heads.distance_px[1]
+    assert third["distance_picture_px"] == found.blocks[2].heads.distance_picture_px[1]
     assert third["uniform_mass_5x5"] == found.blocks[2].uniform.mass_5x5[0]
 
 

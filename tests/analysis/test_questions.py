@@ -80,7 +80,7 @@ def test_probe_gives_the_rows_of_every_block(tiny, picture):
             row = global_affinity(traced, stage, block, token)
             spread = row_statistics(row).heads
         attended = attended_classes(row, token_classes(labels, grid))
-        assert found["distance_px"] == spread.distance_px.mean()
+        assert found["distance_picture_px"] == spread.distance_picture_px.mean()
         assert found["entropy"] == spread.entropy.mean()
         assert found["attended"] == attended.in_words(model.classes)
     assert sum(row["share"] for row in answer.tables["classes"]) == pytest.approx(4)
@@ -110,8 +110,8 @@ def test_probe_counts_classes_in_the_last_block_of_each_stage_and_in_the_head_as
         head = 0 if local else 2
         attended = attended_classes(row, token_classes(labels, grid), None if local else head)
         numbers = answer.numbers["stages"][stage - 1]
-        assert numbers["distance_px"] == found.heads.distance_px[head]
-        assert numbers["uniform_distance_px"] == found.uniform.distance_px[0]
+        assert numbers["distance_picture_px"] == found.heads.distance_picture_px[head]
+        assert numbers["uniform_distance_picture_px"] == found.uniform.distance_picture_px[0]
         assert numbers["padding_mass"] == found.padding_mass[head]
         rows = [each for each in answer.tables["classes"] if each["stage"] == stage]
         assert {each["block"] for each in rows} == {block}
@@ -126,7 +126,7 @@ def test_a_head_is_that_head_and_must_exist(tiny, picture):
     traced = trace(model, image, short_side=64)
     row = global_affinity(traced, 3, 1, traced.grid(3).token_at(X, Y))
     spread = row_statistics(row).heads
-    assert answer.numbers["distance_px"] == spread.distance_px[2]
+    assert answer.numbers["distance_picture_px"] == spread.distance_picture_px[2]
     assert [one["entropy"] for one in answer.tables["heads"]] == list(spread.entropy)
     assert sum(one["output_share"] for one in answer.tables["heads"]) == pytest.approx(1)
     received = in_degree(traced, 3, 1)
@@ -166,8 +166,8 @@ def test_profile_has_every_head_and_on_request_its_nulls(tiny, picture):
     *_, direct = profile_with_nulls(trace(model, image, short_side=64), image, seed=1)
     for name, profile in {"this picture": direct.traced, **direct.nulls}.items():
         table = [row for row in answer.tables["heads"] if row["of"] == name]
-        assert [row["distance_px"] for row in table] == [
-            row["distance_px"] for row in profile.rows()
+        assert [row["distance_picture_px"] for row in table] == [
+            row["distance_picture_px"] for row in profile.rows()
         ]
     assert {row["of"] for row in answer.tables["heads"]} == {
         "this picture", "random weights", "shuffled pixels",
@@ -191,15 +191,16 @@ def test_profile_names_blocks_and_heads_from_zero_and_sums_each_stage_up(tiny, p
         for head in range(len(block.padding_mass))
     ]
     for block in direct.blocks:
-        distance = answer.arrays[f"stage{block.stage}_block{block.block}_distance_px"]
-        np.testing.assert_array_equal(distance, block.heads.distance_px)
+        distance = answer.arrays[f"stage{block.stage}_block{block.block}_distance_picture_px"]
+        np.testing.assert_array_equal(distance, block.heads.distance_picture_px)
     *_, third, fourth = answer.numbers["stages"]
     blocks = [block for block in direct.blocks if block.stage == 3]
-    for name in ("distance_px", "entropy", "mass_5x5"):
+    for name in ("distance_picture_px", "entropy", "mass_5x5"):
         wanted = np.mean([getattr(block.heads, name) for block in blocks])
         assert third[name] == pytest.approx(wanted)
-    assert third["uniform_distance_px"] == pytest.approx(blocks[0].uniform.distance_px[0])
-    assert fourth["uniform_distance_px"] == pytest.approx(fourth["distance_px"])
+    (even,) = blocks[0].uniform.distance_picture_px
+    assert third["uniform_distance_picture_px"] == pytest.approx(even)
+    assert fourth["uniform_distance_picture_px"] == pytest.approx(fourth["distance_picture_px"])
     assert (fourth["distance_over_uniform"], fourth["entropy"]) == pytest.approx((1, 1))
     share = f"{third['distance_over_uniform']:.0%}"
     assert share != "100%"
@@ -242,7 +243,7 @@ def test_fields_are_those_of_the_tokens_and_the_margin_at_the_pixel(tiny, pictur
     assert (first > 0).sum() == (direct.energy > 0).sum()
     rows = {row["level"]: row for row in answer.numbers["fields"]}
     seen = receptive_field(model, (64, 96), 1, token)
-    assert rows["stage 1"]["theoretical_height_px"] == seen.height_px
+    assert rows["stage 1"]["theoretical_height_input_px"] == seen.height_px
     labels = trace(model, image, short_side=64).labels
     margin = effective_fields(margin_unit(model, (Y, X), int(labels[Y, X])), [x])["margin"]
     np.testing.assert_array_equal(answer.arrays["field4_tiny_global_logits"], margin.energy)
