@@ -106,8 +106,8 @@ def receptive_field(
 def _numbers(found: FieldComparison) -> dict[str, object]:
     row, column = found.pixel
     return {
-        "network_pixel": {"row": row, "column": column},
-        "network_size_px": list(found.size_px),
+        "input_pixel": {"row": row, "column": column},
+        "input_size_px": list(found.size_px),
         "fields": found.rows(),
     }
 

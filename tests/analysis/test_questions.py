@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from numbering import assert_counted_from_0
+from conventions import assert_counted_from_0, assert_units_named
 
 import analysis
 from analysis.affinity.attended_classes import attended_classes
@@ -133,7 +133,7 @@ def test_a_head_is_that_head_and_must_exist(tiny, picture):
     np.testing.assert_array_equal(answer.arrays["in_degree"], received.degree)
     heads = answer.tables["heads"]
     assert [one["largest_in_degree"] for one in heads] == list(received.max_degree)
-    sinks = [one["head"] + 1 for one in heads if one["has_sink"]]
+    sinks = [one["head"] for one in heads if one["has_sink"]]
     assert (f"heads with one: {', '.join(map(str, sinks))} (of 4)" in answer.sentence) == bool(
         sinks
     )
@@ -290,6 +290,7 @@ def test_an_answer_says_what_was_asked_and_that_weights_are_untrained(question, 
     model = tiny()
     answer = asked(question, model, picture(), **NEEDED[question])
     assert_counted_from_0(answer, model)
+    assert_units_named(answer)
     assert json.loads(answer.to_json())["question"] == question
     parameters = {one.name: one.default for one in parameters_of(QUESTIONS[question])}
     assert answer.settings["parameters"] == parameters | NEEDED[question]

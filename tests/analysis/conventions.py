@@ -1,4 +1,7 @@
-"""What every answer must keep to: blocks and heads count from 0, as in a state dict."""
+"""What every answer must keep to: blocks and heads count from 0, lengths say in which pixels.
+
+Blocks and heads are those of a state dict; pixels those of the picture or of the network's input.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,26 @@ from uniformer.segmenter import Segmenter
 
 BLOCK_NAME = re.compile(r"[1-4]\.\d+")
 MENTION = re.compile(r"\b(block|head) (\d+)", re.IGNORECASE)
+
+
+UNIT = re.compile(r"(picture|input)(_size)?_px$")
+
+
+def keys_of(value: object) -> set[str]:
+    """Return the names of all values of an answer, at any depth."""
+    if isinstance(value, dict):
+        return set(map(str, value)).union(*map(keys_of, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    return set()
+
+
+def assert_units_named(answer: Answer) -> None:
+    """Check that whatever is measured in pixels says in which."""
+    names = {*keys_of(answer.numbers), *keys_of(answer.tables), *answer.arrays}
+    assert [name for name in names if "px" in name and not UNIT.search(name)] == []
+    if " px" in answer.sentence:
+        assert "px of the picture" in answer.sentence
 
 
 def texts_of(figure: Figure) -> list[str]:
@@ -41,7 +64,8 @@ def assert_counted_from_0(answer: Answer, model: Segmenter) -> None:
                 assert row["block"] in range(depths[row["stage"]]), title
                 assert row.get("name") in (None, f"{row['stage']}.{row['block']}"), title
             if "head" in row:
-                heads = model.backbone.stage(row["stage"])[1][0].attn.heads
+                # A convolution counts as a single head.
+                heads = getattr(model.backbone.stage(row["stage"])[1][0].attn, "heads", 1)
                 assert row["head"] == "mean" or row["head"] in range(heads), title
         if title in ("blocks", "heads") and len(set(blocks)) > 1:
             assert {block for stage, block in blocks if stage == 3} == set(range(depths[3])), title
