@@ -111,8 +111,9 @@ def heads_figure(
         f"Heads of stage {row.stage}, block {row.block}, at {pixel_words(pixel)}",
         "exact",
         "Attention weights in times uniform, all on one scale; what is fainter is drawn like its "
-        f"lower end. Small square: the query's token. Large one: its window. {MEAN}The mean hides "
-        "heads that do something of their own." + (RECEIVED if received is not None else ""),
+        "lower end. Small square: the query's token. Large one: its window. Px: of the picture. "
+        f"{MEAN}The mean hides heads that do something of their own."
+        + (RECEIVED if received is not None else ""),
     )
     panels = list(figure.subplots(down, COLUMNS, squeeze=False).flat)
     limits = _limits(maps)
