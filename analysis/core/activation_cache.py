@@ -25,7 +25,7 @@ from uniformer.pictures import PictureSource, open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter, WeightsRecord
-from uniformer.tiles import Window, label_picture, resize_weights
+from uniformer.tiles import Window, label_map, resize_weights
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Trace:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """The predicted class of every pixel of the picture, uint8 (H, W), at its full size.
+        """The predicted class of every pixel of the picture (H, W), at its full size.
 
-        Logits are resized to the network's input and on to the picture, as for a prediction. Every
-        question, the lens and reports name classes by this one map.
+        uint8, uint16 above 256 classes. Logits are resized to the network's input and on to the
+        picture, as for a prediction. Every question, the lens and reports name classes by this map.
         """
         spans = [
             resize_weights(cells, (0, seen), torch.ones(seen), side)
@@ -72,14 +72,14 @@ class Trace:
         ]
         with torch.no_grad():
             logits = self.logits[0].permute(1, 2, 0).float().contiguous()
-            return label_picture([[Window.of(logits, *spans)]], *self.picture_size_px).labels
+            return label_map(Window.of(logits, *spans), *self.picture_size_px)
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
         return Grid(self.picture_size_px, self.network_size_px, STRIDES[check_stage(stage) - 1])
 
     def block(self, stage: int, block: int) -> LocalBlock | GlobalBlock:
-        """Return block number ``block`` of ``stage``, counted from 0.
+        """Return block number ``block`` of ``stage``, counted from 0; layer scale is multiplied in.
 
         Raises :class:`AnalysisError` if there is none, and for a block that prunes tokens: its rows
         are not of the map's tokens, which is what all analyses of a block are about.
@@ -90,7 +90,8 @@ class Trace:
                 f"There is no block {block} in stage {stage}: its blocks are 0 to "
                 f"{len(blocks) - 1}."
             )
-        return check_unpruned(blocks[block], self.model)
+        layers = check_unpruned(blocks[block], self.model)
+        return layers.without_layer_scale() if isinstance(layers, GlobalBlock) else layers
 
     def _kept(self) -> Iterator[Tensor]:
         for inputs in self.block_inputs:

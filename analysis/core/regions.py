@@ -17,7 +17,7 @@ from uniformer.classes import ClassSet
 def pixel_region(size_px: tuple[int, int], x: int, y: int) -> np.ndarray:
     """Return the region of the single pixel in column ``x`` and row ``y``."""
     check_pixel(size_px, x, y)
-    region = np.zeros(size_px, dtype=bool)
+    region: np.ndarray = np.zeros(size_px, dtype=bool)
     region[y, x] = True
     return region
 
