@@ -18,6 +18,8 @@ VALUES = {
     "models_in_memory": ("3", 3, "0"),
     "host": ("0.0.0.0", "0.0.0.0", "a b"),
     "port": ("8080", 8080, "65536"),
+    "host_names": ("a.example,b", "a.example,b", "http://a"),
+    "origins": ("https://a.example", "https://a.example", "a.example"),
     "root_path": ("/lens", "/lens", "lens"),
     "upload_bytes": ("4096", 4096, "99999999999"),
     "picture_pixels": ("1000000", 10**6, "-1"),

@@ -22,6 +22,7 @@ from ui.asking import Found, Question, run
 from ui.handlers import Handlers
 from ui.settings import Settings
 from ui.shelf import ModelShelf
+from ui.turns import Turns
 from ui.zerogpu import on_gpu
 
 
@@ -140,7 +141,7 @@ def given(api, own):
 
 @pytest.fixture
 def api():
-    return endpoints._Api(ModelShelf({"nano": None}, 1), Settings(weights=None))
+    return endpoints._Api(ModelShelf({"nano": None}, 1), Settings(weights=None), Turns(2))
 
 
 def test_labels_and_report_take_a_gpu_and_nothing_runs_outside(spaces, api, convolved, picture):

@@ -35,7 +35,7 @@ from ui.asking import Found, Question, file_of, pixel_of, run
 from ui.examples import ASSETS
 from ui.handlers import Handlers
 from ui.selection import Selection
-from ui.session import HEAVY, LIGHT, Session, attempt
+from ui.session import LIGHT, LONG, Session, attempt
 from ui.tabs.segment import SAVE_FILE
 from ui.words import questions as words
 
@@ -142,7 +142,7 @@ class AnswerView:
             [self.status, self.found, self._about],
             show_progress="minimal",
             show_progress_on=self.status,
-            **HEAVY,
+            **LONG,
         )
         working.then(
             show,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import logging
+import os
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fastapi.routing import APIRoute
 from gradio import mcp
@@ -19,20 +22,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ui import logs, metrics
+from ui.browsers import Browsers, answer_only
 from ui.cleaning import remove_old
+from ui.doors import Doors
 from ui.downloads import bound_downloads
 from ui.handlers import Handlers
 from ui.heap import give_back, limit_arenas
+from ui.logins import Logins
 from ui.page import build, launch
-from ui.requests import BodyLimit, NamedOnly, RequestLog, tell_busy, tell_failure
+from ui.places import Listeners, make_fair
+from ui.requests import BodyLimit, RequestLog, tell_busy, tell_failure
 from ui.scratch import private_folder
 from ui.settings import Settings
 from uniformer.runtime import go_offline, set_threads
 
 Answer = Callable[..., Awaitable[Response]]
 
-CLOSED = ("/gradio_api/process_recording",)
-"""What Gradio offers and this page has no use for: it keeps files and runs another program."""
+LAST_SECONDS = 3.0
+"""For steps under way to end, once the server is told to stop."""
 
 ROUND_SECONDS, ROUNDS = 60, 4
 """Old files are looked for every minute, and at least four times within ``store_seconds``."""
@@ -63,7 +70,18 @@ def serve(settings: Settings) -> None:
             remove_old(files, settings.store_seconds)
             handlers.forget_old()
             give_back()
+        handlers.turns.close(LAST_SECONDS)
         page.close(verbose=False)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with ``code``, whatever its threads still compute.
+
+    A thread in the middle of a computation of torch cannot be ended: Python would abort on it.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
@@ -73,11 +91,14 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
     password where it has one, both beside the page.
     """
     routes = [_route("/healthz", _healthz), _route("/metrics", _metrics(page, settings.auth))]
-    routes += [_route(path, _closed, "POST") for path in CLOSED]
-    public = {fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"}
+    origins = settings.trusted_origins
+    answer_only(origins)
     guards = [
         Middleware(RequestLog),
-        Middleware(NamedOnly, names=public),
+        Middleware(Browsers, origins=origins, names=settings.answers_to),
+        Middleware(Doors, functions=page.fns.values()),
+        Middleware(Listeners, queue=make_fair(page)),
+        *([Middleware(Logins)] if settings.auth else []),
         Middleware(BodyLimit, max_bytes=settings.upload_bytes),
     ]
     return {
@@ -109,13 +130,8 @@ def _signalled() -> threading.Event:
     return stop
 
 
-def _route(path: str, answer: Answer, method: str = "GET") -> APIRoute:
-    options = {"include_in_schema": False, "response_model": None}
-    return APIRoute(path, answer, methods=[method], **options)
-
-
-async def _closed() -> Response:
-    return JSONResponse({"detail": "Not Found"}, 404)
+def _route(path: str, answer: Answer) -> APIRoute:
+    return APIRoute(path, answer, include_in_schema=False, response_model=None)
 
 
 async def _healthz() -> Response:

@@ -14,11 +14,13 @@ from typing import Any
 
 import gradio as gr
 
-from ui import text
+from ui import places, text
 from ui.selection import Selection
 
-# The models are shared: work on them waits in one queue, whose width is a setting.
+# What computes waits in one of two lanes, each as wide as a setting says: what is answered in a
+# few seconds never waits behind what takes longer.
 HEAVY = {"concurrency_id": "model", "api_visibility": "private"}
+LONG = {"concurrency_id": places.LONG, "api_visibility": "private"}
 LIGHT = {"concurrency_limit": 4, "api_visibility": "private"}
 
 
