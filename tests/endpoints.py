@@ -15,9 +15,9 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 from ui import api
-from ui.settings import Settings
-from ui.shelf import ModelShelf
-from ui.turns import Turns
+from ui.host.settings import Settings
+from ui.service.model_cache import ModelShelf
+from ui.service.turns import Turns
 
 SHORT_SIDE = 64
 

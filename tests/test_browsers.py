@@ -7,10 +7,10 @@ import httpx
 import pytest
 from starlette.datastructures import Headers
 
-from ui.browsers import answer_only, may_send
-from ui.logins import TOO_MANY, TRIES
+from ui.host.browsers import answer_only, may_send
+from ui.host.logins import TOO_MANY, TRIES
+from ui.host.settings import Settings
 from ui.server import launch_options
-from ui.settings import Settings
 
 AUTH = ("ann", "s3:cret")
 EVIL, FRIEND = "https://evil.example", "https://friend.example"

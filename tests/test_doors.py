@@ -4,9 +4,9 @@ import gradio as gr
 import httpx
 import pytest
 
-from ui.doors import CLOSED, OPEN, served_by
+from ui.host.doors import CLOSED, OPEN, served_by
+from ui.host.settings import Settings
 from ui.server import launch_options
-from ui.settings import Settings
 
 
 def shout(word: str) -> str:

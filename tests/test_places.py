@@ -11,10 +11,10 @@ from endpoints import call_tool, mcp_session
 from gradio_client import Client
 from processes import wait_for
 
-from ui import places
-from ui.places import LONG, is_wanted, sender_of
+from ui.host import places
+from ui.host.places import LONG, is_wanted, sender_of
+from ui.host.settings import Settings
 from ui.server import launch_options
-from ui.settings import Settings
 
 PATIENCE_SECONDS = 60
 SIZE = 4

@@ -5,8 +5,8 @@ import threading
 import pytest
 from processes import wait_for
 
-from ui import turns as module
-from ui.turns import STOPPING, Turns
+from ui.service import turns as module
+from ui.service.turns import STOPPING, Turns
 
 PATIENCE_SECONDS = 30
 
