@@ -23,6 +23,7 @@ VALUES = {
     "root_path": ("/lens", "/lens", "lens"),
     "upload_bytes": ("4096", 4096, "99999999999"),
     "picture_pixels": ("1000000", 10**6, "-1"),
+    "files_bytes": ("1048576", 2**20, "1"),
     "store_bytes": ("1048576", 2**20, "1"),
     "store_seconds": ("0.5e2", 50.0, "nan"),
     "queue_size": ("8", 8, "0"),

@@ -29,7 +29,8 @@ from ui.host.logins import Logins
 from ui.host.memory import give_back, limit_arenas
 from ui.host.middleware import BodyLimit, RequestLog, tell_busy, tell_failure
 from ui.host.places import Listeners, make_fair
-from ui.host.retention import remove_old
+from ui.host.retention import remove_beyond, remove_old
+from ui.host.room import Room
 from ui.host.settings import Settings
 from ui.host.temp_files import private_folder
 from ui.layout import build, launch
@@ -40,6 +41,9 @@ Answer = Callable[..., Awaitable[Response]]
 
 LAST_SECONDS = 3.0
 """For steps under way to end, once the server is told to stop."""
+
+KEPT_SHARE = 0.75
+"""Part of ``files_bytes`` down to which the oldest files go, so that there is room for new ones."""
 
 ROUND_SECONDS, ROUNDS = 60, 4
 """Old files are looked for every minute, and at least four times within ``store_seconds``."""
@@ -60,7 +64,7 @@ def serve(settings: Settings) -> None:
         set_threads(settings.threads)
     bound_downloads(settings.upload_bytes)
     with private_folder():
-        files = Path(get_upload_folder())
+        files = _files()
         mcp.DEFAULT_TEMP_DIR = str(files)  # not where it was when Gradio was imported
         handlers = Handlers(settings)
         page = build(settings, handlers)
@@ -68,6 +72,7 @@ def serve(settings: Settings) -> None:
         launch(page, prevent_thread_lock=True, **launch_options(page, settings))
         while not stop.wait(min(ROUND_SECONDS, settings.store_seconds / ROUNDS)):
             remove_old(files, settings.store_seconds)
+            remove_beyond(files, int(KEPT_SHARE * settings.files_bytes))
             handlers.forget_old()
             give_back()
         handlers.turns.close(LAST_SECONDS)
@@ -100,6 +105,7 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
         Middleware(Listeners, queue=make_fair(page)),
         *([Middleware(Logins)] if settings.auth else []),
         Middleware(BodyLimit, max_bytes=settings.upload_bytes),
+        Middleware(Room, folder=_files, most_bytes=settings.files_bytes),
     ]
     return {
         "server_name": settings.host,
@@ -115,6 +121,10 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
             "exception_handlers": {OSError: tell_failure, 503: tell_busy},
         },
     }
+
+
+def _files() -> Path:
+    return Path(get_upload_folder())
 
 
 def _signalled() -> threading.Event:

@@ -112,6 +112,9 @@ class Settings:
     picture_pixels: int = _setting(
         24 * 10**6, _whole(64, MAX_PIXELS), "largest picture a visitor may open"
     )
+    files_bytes: int = _setting(
+        2**32, _whole(2**20, 2**40), "disk for the files of all visitors together"
+    )
     store_bytes: int = _setting(
         2**30, _whole(2**20, 2**40), "memory for the results of all visitors together"
     )
