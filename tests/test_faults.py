@@ -32,7 +32,7 @@ from ui.host import logs
 from ui.host import temp_files as scratch
 from ui.messages import page as text
 from ui.service.model_cache import ModelShelf
-from uniformer import segment
+from uniformer import files, segment
 from uniformer.files import replace_file
 from uniformer.weights import DATA, WeightsError
 
@@ -70,6 +70,17 @@ def test_killed_while_a_report_is_written_the_old_report_stays_whole(tmp_path):
     assert target.read_bytes() == b"old" * 1000
     replace_file(target, lambda file: file.write(b"new"))
     assert target.read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_what_another_process_or_computer_is_writing_stays(tmp_path):
+    mine, gone = os.getpid(), 2**22 + 1  # more than any process is called
+    theirs = "0" * 4 if files._HERE != "0" * 4 else "1" * 4
+    kept = {f".a.{files._HERE}-{mine}-1.part", f".a.{theirs}-{gone}-1.part", ".note.part", "a.part"}
+    for name in (*kept, f".a b.{files._HERE}-{gone}-1.part"):
+        (tmp_path / name).touch()
+    replace_file(tmp_path / "new", lambda file: file.write(b"new"))
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"new"}
 
 
 # A disk that is full

@@ -93,6 +93,7 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
         ssr_mode=False,
         run_history=False,  # nothing of a visit is kept in the browser
         enable_monitoring=False,
+        _frontend=False,  # do not give up where the first answer takes over three seconds
         **spoken(),
         **{"max_file_size": MAX_FILE_BYTES} | where,
     )

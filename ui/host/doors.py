@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from gradio.block_function import BlockFunction
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -96,6 +97,7 @@ CLOSED = {
 """What Gradio offers and this page has no use for, and why it is not served."""
 
 _CALLED = re.compile(r"/gradio_api/(run|call/v2|call)/([^/]+)(?:/[^/]+)?")
+_MOST_RANGES = 16
 _MOST_JSON_BYTES = 2**16
 """Of a request that waits in no queue: names and numbers, no pictures."""
 
@@ -126,6 +128,7 @@ class Doors:
         if not self._is_open(path, scope["method"]):
             await not_found(scope, receive, send)
             return
+        _forget_many_ranges(scope)
         if called := _CALLED.fullmatch(path):
             way, name = called.groups()
             if way == "run":
@@ -179,6 +182,13 @@ def served_by(routes: Collection[Any], prefix: str = "") -> Iterator[tuple[str, 
         else:
             for method in getattr(route, "methods", None) or {"*"}:
                 yield (prefix + route.path).rstrip("/") or "/", method
+
+
+def _forget_many_ranges(scope: Scope) -> None:
+    """Let whoever asks for a file in very many parts have it whole, as a server may."""
+    headers = MutableHeaders(scope=scope)
+    if headers.get("range", "").count(",") >= _MOST_RANGES:
+        del headers["range"]
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:

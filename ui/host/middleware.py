@@ -27,6 +27,11 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 GONE = 499
 """The status in the log of a request whose sender left before it was complete."""
 
+MISTAKES = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
+"""What Gradio's routes raise on content they did not expect; what functions raise ends before."""
+
+NOT_UNDERSTOOD = "This request has another form than its address expects."
+
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 Message = MutableMapping[str, Any]
@@ -51,18 +56,23 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        status = 500  # unless an answer starts
+        status, began = 500, False  # unless an answer starts
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, began
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, began = message["status"], True
             await send(message)
 
         try:
             await self._app(scope, receive, watch)
         except ClientDisconnect:  # in the middle of an upload: nobody is there to be told
             status = GONE
+        except MISTAKES as error:
+            if began or scope["method"] != "POST":
+                raise
+            LOG.info("not understood", exc_info=error)
+            await JSONResponse({"detail": NOT_UNDERSTOOD}, 400)(scope, receive, watch)
         finally:
             _tell(scope, status, time.perf_counter() - start)
 

@@ -185,4 +185,8 @@ def no_weights(config: ModelConfig) -> str:
 
 def too_large(megapixels: float, limit: float) -> str:
     """Return the sentence for a picture that the page will not hold."""
-    return TOO_LARGE.format(megapixels=f"{megapixels:.3g}", limit=f"{limit:.3g}")
+    shown = f"{limit:.10g}"
+    for digits in range(3, 10):  # as many as it takes to see that it is more
+        if (said := f"{megapixels:.{digits}g}") != shown:
+            break
+    return TOO_LARGE.format(megapixels=said, limit=shown)
