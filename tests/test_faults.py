@@ -5,6 +5,7 @@ Downloads that break off and caches that rot are in test_hub.py, temporary files
 
 import contextlib
 import errno
+import json
 import os
 import resource
 import shutil
@@ -187,7 +188,10 @@ def test_visitors_who_leave_in_the_middle_are_forgotten(server):
     wait_for(lambda: actions(server) > before)
     assert server.get("/healthz").is_success
     assert not [path for path in server.temporary.rglob("*") if "half" in path.name]
-    assert '"error"' not in server.output.read_text()[logged:]
+    wait_for(lambda: '"status": 499' in server.output.read_text()[logged:])
+    said = server.output.read_text()[logged:]
+    assert '"error"' not in said
+    assert all(json.loads(line) for line in said.splitlines())
 
 
 def test_full_disk_on_the_server_is_one_sentence_and_it_lives_on(server):
@@ -229,12 +233,16 @@ def files_go_after_their_time(server, tmp_path):
 
 
 def sigterm_during_work_ends_it_with_every_file_gone(server):
+    sent = {"picture": handle_file(str(PHOTO)), "x": 9, "y": 9, "steps": 128, "short_side": 1024}
+    Client(server.url, verbose=False).submit(**sent, api_name="/attribute")
     join(server, "a")
     half = upload_half(server)
+    wait_for(lambda: "actions_running 0.0" not in server.get("/metrics").text)
     assert list(server.temporary.iterdir())
     assert server.stop(signal.SIGTERM) == 0
     half.close()
     assert not [path for path in server.temporary.rglob("*") if path.is_file()]
+    assert "terminate" not in server.output.read_text()
 
 
 def test_a_model_whose_file_is_deleted_serves_on_and_is_one_sentence_once_it_is_not_loaded(
