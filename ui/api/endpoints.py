@@ -187,7 +187,7 @@ class _Api:
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         with (
             self._shelf.borrow_original(*place) as model,
-            closing(self._turns.stepwise(work.answer(question, model, pixels, values))) as steps,
+            closing(self._turns.stepwise(work.answer(model, question, pixels, values))) as steps,
         ):
             answer = finish(steps, _limit(QUESTION_SECONDS))
         stem = f"{_stem(picture)}.{question}"

@@ -37,6 +37,10 @@ DOWNLOADS = {
 RESULT_GONE = "The server no longer holds this result: give it the picture again."
 SERVER_FAILED = "Something went wrong on the server and nothing was changed: please try again."
 NO_ROOM = "The server has no room for this file now: please try a smaller one, or later."
+NO_GPU_TIME = (
+    "This host lends GPUs for a few minutes a day, and yours are used up: choose the model nano, "
+    "which needs none, or come back tomorrow."
+)
 NO_SUCH_EXAMPLE = "There is no such example: choose one of those shown."
 NO_SUCH_FILE = "There is no such file to take away: choose one of those offered."
 

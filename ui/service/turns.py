@@ -8,8 +8,6 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
-from ui.service.zerogpu import lends_gpus
-
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 2.0
@@ -58,14 +56,8 @@ class Turns:
             self._give_back(long=False)
 
     def stepwise(self, steps: Iterator[T]) -> Generator[T, None, None]:
-        """Yield what ``steps`` yields, and close it at the end; each step waits for a place.
-
-        On a GPU that is lent by the call nothing waits: others do not need it, and time counts.
-        """
+        """Yield what ``steps`` yields, and close it at the end; each step waits for a place."""
         with closing(steps):
-            if lends_gpus():
-                yield from steps
-                return
             while True:
                 self._take_long()
                 try:
