@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.affinity.global_affinity import global_affinity
-from analysis.affinity.row_statistics import global_row_statistics
+from analysis.affinity.row_summary import row_statistics
 from analysis.core.activation_cache import Trace
 
 NEARLY_UNIFORM = 0.99
@@ -28,7 +28,7 @@ def untrained_note(trace: Trace) -> str | None:
         rows, columns = trace.grid(stage).shape
         for block in range(len(trace.windows[stage - 1])):
             row = global_affinity(trace, stage, block, (rows // 2, columns // 2))
-            entropies.extend(global_row_statistics(row).heads.entropy)
+            entropies.extend(row_statistics(row).heads.entropy)
     # Windows of a single token have no entropy (NaN); stage 4 always has four tokens or more.
     if np.nanmin(entropies) > NEARLY_UNIFORM:
         return (

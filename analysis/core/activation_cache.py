@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +25,7 @@ from uniformer.pictures import PictureSource, open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter, WeightsRecord
+from uniformer.tiles import Window, label_map, resize_weights
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,26 @@ class Trace:
 
     @property
     def bytes(self) -> int:
-        """Memory of all maps kept, in bytes."""
-        return sum(kept.numel() * kept.element_size() for kept in self._kept())
+        """Memory of all maps kept, in bytes, and of the labels."""
+        height, width = self.picture_size_px
+        return height * width + sum(kept.numel() * kept.element_size() for kept in self._kept())
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The predicted class of every pixel of the picture (H, W), at its full size.
+
+        uint8, uint16 above 256 classes. Logits are resized to the network's input and on to the
+        picture, as for a prediction. Every question, the lens and reports name classes by this map.
+        """
+        spans = [
+            resize_weights(cells, (0, seen), torch.ones(seen), side)
+            for cells, seen, side in zip(
+                self.logits.shape[-2:], self.network_size_px, self.picture_size_px, strict=True
+            )
+        ]
+        with torch.no_grad():
+            logits = self.logits[0].permute(1, 2, 0).float().contiguous()
+            return label_map(Window.of(logits, *spans), *self.picture_size_px)
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""

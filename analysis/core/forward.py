@@ -38,6 +38,11 @@ class Place(NamedTuple):
     stage: int
     block: int
 
+    @property
+    def name(self) -> str:
+        """Its name in tables and figures: "3.5" is ``blocks3.5`` of a state dict."""
+        return f"{self.stage}.{self.block}"
+
 
 FIRST = Place(1, 0)
 

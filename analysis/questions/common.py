@@ -6,7 +6,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -17,7 +16,6 @@ from analysis.core.activation_cache import Trace, trace
 from analysis.core.checks import change_reach
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress
-from analysis.core.regions import predicted_labels
 from analysis.core.shared_weight_copy import private_twin
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
@@ -35,7 +33,10 @@ X = Annotated[int, "column of the pixel, from 0 at the left"]
 Y = Annotated[int, "row of the pixel, from 0 at the top"]
 Stage = Annotated[int, "stage, 1 to 4"]
 Block = Annotated[int | None, "block of the stage, from 0; by default the last"]
-Head = Annotated[int | None, "head of the block, from 0; by default the mean over heads"]
+Head = Annotated[
+    int | None,
+    "head of the block, from 0; by default all of them, measured one by one and averaged",
+]
 Region = Annotated[Extent, "region asked about: the pixel, its segment or all of its class"]
 Label = Annotated[str | None, "class asked about, by name or number; by default the predicted one"]
 Against = Annotated[str | None, "class to compare with: why the one rather than the other"]
@@ -61,10 +62,10 @@ class Asked:
     trace: Trace
     note: str | None
 
-    @cached_property
+    @property
     def labels(self) -> np.ndarray:
         """The predicted class of every pixel, uint8 (H, W)."""
-        return predicted_labels(self.trace)
+        return self.trace.labels
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from torch import Tensor
 
 from analysis.core.checks import check_pixel
+from analysis.core.forward import Place
 from analysis.core.grid import Grid
 from analysis.core.progress import Progress, part_of
 from analysis.profile.nulls import random_model
@@ -31,6 +32,7 @@ from analysis.receptive_field.effective import effective_fields, summarize
 from analysis.receptive_field.networks import Network, peer_network, uniformer_network
 from analysis.receptive_field.networks.comparison import (
     FieldComparison,
+    InPicture,
     NetworkField,
     compare_fields,
 )
@@ -89,6 +91,7 @@ def receptive_field(
     at = _scaled((y, x), asked.trace.picture_size_px, tuple(pixels.shape[-2:]))
     forms = _forms(asked.trace.model, reaches, seed if untrained else None)
     found = yield from _measured(forms, names, pixels, at, subject.label, probes, seed)
+    found = replace(found, in_picture=InPicture(asked.trace.picture_size_px, (y, x)))
     yield asked.answer(
         title=f"What the units at pixel ({x}, {y}) see",
         sentence=_sentence(found),
@@ -103,8 +106,8 @@ def receptive_field(
 def _numbers(found: FieldComparison) -> dict[str, object]:
     row, column = found.pixel
     return {
-        "network_pixel": {"row": row, "column": column},
-        "network_size_px": list(found.size_px),
+        "input_pixel": {"row": row, "column": column},
+        "input_size_px": list(found.size_px),
         "fields": found.rows(),
     }
 
@@ -123,15 +126,24 @@ def _block_rows(model: Segmenter, found: FieldComparison) -> list[Row]:
             apart = theoretical.receptive_field(*place, position_encoding=False)
             rows.append(
                 {
+                    "name": Place(stage, block).name,
                     "stage": stage,
                     "block": block,
-                    "height_px": seen.height_px,
-                    "width_px": seen.width_px,
-                    "height_px_without_encoding": apart.height_px,
-                    "width_px_without_encoding": apart.width_px,
+                    **_sides("", seen, found.picture_scale),
+                    **_sides("without_encoding_", apart, found.picture_scale),
                 }
             )
     return rows
+
+
+def _sides(prefix: str, field: ReceptiveField, scale: tuple[float, float]) -> Row:
+    """Return the sides of a field in pixels of the picture, and of the network's input."""
+    return {
+        f"{prefix}height_picture_px": scale[0] * field.height_px,
+        f"{prefix}width_picture_px": scale[1] * field.width_px,
+        f"{prefix}height_input_px": field.height_px,
+        f"{prefix}width_input_px": field.width_px,
+    }
 
 
 def _scaled(
@@ -221,10 +233,16 @@ def _sentence(found: FieldComparison) -> str:
     for field in found.fields:
         if (field.network, field.weights) != (first.network, first.weights):
             continue
-        sides = {square.energy_share: square.side_px for square in field.summary.squares}
-        theory = f"{field.theoretical.height_px} x {field.theoretical.width_px}"
+        sides = {
+            square.energy_share: found.side_scale * square.side_px
+            for square in field.summary.squares
+        }
+        down, across = found.picture_scale
+        theory = (
+            f"{down * field.theoretical.height_px:.0f} x {across * field.theoretical.width_px:.0f}"
+        )
         parts.append(
-            f"{field.level} can see {theory} px, and has half of its energy within "
+            f"{field.level} can see {theory} px of the picture, and has half of its energy within "
             f"{sides[0.5]:.0f} px, 95 % within {sides[0.95]:.0f}"
         )
     return f"{first.network}: {'; '.join(parts)}."
