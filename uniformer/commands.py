@@ -53,7 +53,7 @@ def run_video(args: argparse.Namespace) -> int:
 
     target = args.output or args.film.with_name(f"{args.film.stem}.labelled.webm")
     model = _open_model(args)
-    _warn_untrained(model)
+    _tell_weights(model)
     with tqdm(unit="frame", disable=None) as bar:
         frames = label_video(args.film, target, model, progress=telling(bar), **_prediction(args))
     print(f"{args.film}: {frames} frames -> {target}")
@@ -66,7 +66,7 @@ def run_classify(args: argparse.Namespace) -> int:
         raise ValueError(f"Name at least one class, not {args.top}.")
     photos, failed = list_photos(args.photos), 0
     model = _open_model(args)
-    _warn_untrained(model)
+    _tell_weights(model)
     for photo in photos:
         try:
             found = classify(photo, model)
@@ -125,7 +125,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if args.output is not None and not args.output.parent.is_dir():
         raise ValueError(f"There is no folder {args.output.parent} to write {args.output.name} to.")
     model = _open_model(args)
-    _warn_untrained(model)
+    _tell_weights(model)
     with tqdm(unit="picture", disable=None) as bar:
         result = evaluate(
             model,
@@ -159,7 +159,7 @@ def _label_share(
     """Label every ``count``-th photo from ``rank`` on and return how many could not be read."""
     batch, failures = _open_batch(args, rank), []
     if rank == 0:
-        _warn_untrained(batch.model)
+        _tell_weights(batch.model)
     share = work[rank::count]
     for photo, name in tqdm(share, unit="photo", disable=None if len(share) > 1 else True):
         try:
@@ -194,8 +194,10 @@ def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:
     return optimize_for_inference(model, getattr(torch, getattr(args, "precision", "float32")))
 
 
-def _warn_untrained(model: Segmenter) -> None:
-    """Say so when the labels mean nothing."""
+def _tell_weights(model: Segmenter) -> None:
+    """Say what was taken of a file that held more, and when the labels mean nothing."""
+    if model.weights.taken:
+        print(f"uniformer: note: {model.weights.taken}", file=sys.stderr)
     if not model.weights.trained:
         print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)
 

@@ -244,6 +244,8 @@ def open_model(args: argparse.Namespace) -> Segmenter:
         reach=args.reach,
         window_size=args.window_size,
     )
+    if model.weights.taken:
+        print(f"analysis: note: {model.weights.taken}", file=sys.stderr)
     if not model.weights.trained:
         print(f"analysis: warning: {model.weights.note}", file=sys.stderr)
     return model
