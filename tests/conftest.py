@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 from serving import serving
 from visiting import settle
+
+# Gradio tries one port after the other, and waits five seconds for one that another process has
+# just taken: every process that runs tests beside others begins its search elsewhere.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+os.environ["GRADIO_SERVER_PORT"] = str(7860 + 100 * WORKER)
 
 PATIENCE_MS = 60_000
 """For anything on the page to come about; a busy machine is no failure."""
