@@ -40,7 +40,7 @@ from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of, summary_of
 from uniformer.commands import file_names, list_photos
 from uniformer.factory import create_model
-from uniformer.pictures import PictureError, open_picture
+from uniformer.pictures import PictureError, open_picture, read_picture
 from uniformer.segmenter import Segmenter
 from uniformer.shares import run_shares
 
@@ -163,8 +163,8 @@ def _ask_share(
 def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) -> str:
     """Save the answer about one photo, unless it is there, and return what to print."""
     ask = QUESTIONS[args.question]
-    chosen, picture = values_of(args, parameters_of(ask)), open_picture(photo)
-    mask = _mask(args, picture) if _takes_mask(ask) else None
+    chosen, picture = values_of(args, parameters_of(ask)), read_picture(photo)
+    mask = _mask(args, picture.pixels) if _takes_mask(ask) else None
     settings = provenance(in_reach(model, chosen.get("reach")), picture, mask, **chosen)
     stored = stored_answer(args.output, stem, args.formats, settings)
     if stored is None:
@@ -178,6 +178,7 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
         f"{photo}: {stored['title']} [{GRADES[stored['grade']]}]",
         textwrap.fill(stored["sentence"], 98, initial_indent="  ", subsequent_indent="  "),
         *_lines(stored["numbers"], stored["tables"]),
+        *(f"  note: {note}" for note in stored["settings"]["picture"].get("notes", ())),
         f"-> {args.output / stem}.*",
     ])  # fmt: skip
 

@@ -108,7 +108,7 @@ def _answer(
     held, answer = handlers.held(question.selection), None
     with metrics.measured(f"ask {question.name}"):
         with handlers.original(question.selection) as model:
-            asked = work.answer(question.name, model, held.result.picture, parameters)
+            asked = work.answer(question.name, model, held.result.as_read, parameters)
             with closing(asked) as steps:
                 for step in steps:
                     if isinstance(step, Answer):

@@ -11,8 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from analysis import trace
 from analysis.answer import Answer
 from analysis.progress import Progress
@@ -49,7 +47,7 @@ def label(
 
 @on_gpu(ANSWER_SECONDS)
 def answer(
-    question: str, model: Segmenter, picture: np.ndarray, values: dict[str, Any]
+    question: str, model: Segmenter, picture: PictureSource, values: dict[str, Any]
 ) -> Generator[Progress | Answer, None, None]:
     """Yield the progress of one of ``QUESTIONS`` and last its answer; close it to stop the work.
 
@@ -66,7 +64,7 @@ def answer(
 
 @on_gpu(ANSWER_SECONDS)
 def report(
-    model: Segmenter, picture: np.ndarray, caption: Caption, short_side: int | None = None
+    model: Segmenter, picture: PictureSource, caption: Caption, short_side: int | None = None
 ) -> Generator[Progress | tuple[str, str], None, None]:
     """Yield progress, and last the facts of the labels as JSON and the report as one HTML page."""
     model = _placed(model)

@@ -169,6 +169,8 @@ def _label_share(
             failures.append(str(error).replace(photo.name, str(photo), 1))
             continue
         tqdm.write(f"{photo}: {_summary(record)} -> {args.output / name}.*")
+        for note in record["picture"].get("notes", ()):
+            tqdm.write(f"uniformer: note: {photo}: {note}", file=sys.stderr)
     for failure in failures:
         print(f"uniformer: error: {failure}", file=sys.stderr)
     return len(failures)

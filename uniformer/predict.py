@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from uniformer.pictures import PictureSource, open_picture
+from uniformer.pictures import PictureSource, read_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
@@ -55,7 +55,8 @@ def segment(
     """
     settings = prediction_settings(model, mode, flip, scales, short_side, precision)
     short_side = settings["short_side"]
-    picture = open_picture(image)
+    read = read_picture(image)
+    picture = read.pixels
     size = picture.shape[:2]
     inputs = [preprocess(picture, short_side, model.config.size_divisor, s) for s in scales]
     crop = model.config.short_side if mode == "slide" else None
@@ -79,6 +80,7 @@ def segment(
         model=model.config.name,
         weights=model.weights,
         settings=settings,
+        notes=read.notes,
     )
 
 

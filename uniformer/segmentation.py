@@ -17,6 +17,7 @@ from PIL import Image
 
 from uniformer.classes import ClassSet
 from uniformer.files import replace_file
+from uniformer.pictures import Picture
 from uniformer.segmenter import WeightsRecord
 
 FILES = ("labels.png", "colors.png", "overlay.png", "npz", "json")
@@ -48,6 +49,7 @@ class Segmentation:
     ``entropy`` that of the class probabilities as a share of its maximum, log(classes), and
     ``margin`` the probability of the label minus that of the runner-up. ``model`` is the name,
     ``weights`` where its weights came from, ``settings`` all else that the labels depend on.
+    ``notes`` are what had to be assumed to read the picture, a sentence each.
     """
 
     picture: np.ndarray
@@ -59,6 +61,12 @@ class Segmentation:
     model: str
     weights: WeightsRecord
     settings: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def as_read(self) -> Picture:
+        """The picture with the notes on it, to be asked about again."""
+        return Picture(self.picture, self.notes)
 
     def table(self) -> list[ClassRow]:
         """Return the classes that occur, largest area first."""
@@ -98,7 +106,7 @@ class Segmentation:
         ``sha256`` is that of the picture's RGB bytes, row by row.
         """
         return {
-            "picture": describe_picture(self.picture),
+            "picture": describe_picture(self.picture, self.notes),
             "model": self.model,
             "weights": asdict(self.weights),
             "settings": self.settings,
@@ -146,11 +154,12 @@ class Segmentation:
         file.write(json.dumps(self.describe(), indent=2, ensure_ascii=False).encode())
 
 
-def describe_picture(picture: np.ndarray) -> dict[str, Any]:
-    """Return the size of a picture and the sha256 of its RGB bytes, row by row."""
+def describe_picture(picture: np.ndarray, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return size and sha256 (of the RGB bytes, row by row) of a picture, and notes if any."""
     height, width = picture.shape[:2]
     digest = hashlib.sha256(picture.tobytes()).hexdigest()
-    return {"height": height, "width": width, "sha256": digest}
+    described = {"height": height, "width": width, "sha256": digest}
+    return described | ({"notes": list(notes)} if notes else {})
 
 
 def versions() -> dict[str, str]:
