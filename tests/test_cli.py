@@ -12,7 +12,7 @@ import uniformer.batch
 import uniformer.commands
 from uniformer import create_model, list_models
 from uniformer.cli import main
-from uniformer.commands import file_names
+from uniformer.files import file_names
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--weights", "none", "--short-side", "64", "--device", "cpu"]

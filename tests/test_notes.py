@@ -7,9 +7,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from analysis.cli import main as ask
+from analysis.cli.main import main as ask
 from analysis.questions import QUESTIONS
-from analysis.report.view import segmentation_view
+from analysis.report.viewer_data import segmentation_view
 from uniformer import create_model, segment
 from uniformer.cli import main
 

@@ -6,11 +6,11 @@ import pytest
 from endpoints import SHORT_SIDE, call_tool, data_url, endpoints, mcp_session, photo
 from gradio_client import Client, handle_file
 
-import analysis.cli
+import analysis.cli.main
 import uniformer
 import uniformer.cli
-from analysis.answer import finish
 from analysis.questions import QUESTIONS
+from analysis.questions.answer import finish
 
 PIXEL = {"x": 9, "y": 5}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from analysis.errors import AnalysisError
-from analysis.label_comparison import LabelComparison, compare_labels
+from analysis.core.activation_cache import trace
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.shared_weight_copy import private_twin
+from analysis.evaluation.label_comparison import LabelComparison, compare_labels
 from analysis.profile.nulls import random_model
-from analysis.progress import Progress
 from analysis.questions.common import ShortSide, Steps, question, start
-from analysis.tracing import trace
-from analysis.twin import private_twin
 from uniformer.config import MODELS
 from uniformer.factory import create_model
 from uniformer.pictures import PictureSource
