@@ -1,4 +1,4 @@
-"""Every official segmentation configuration of S and B, against what the official code answered."""
+"""Every official segmentation configuration, against what the official code answered."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from uniformer import create_model
 from uniformer.attention import to_windows
 from uniformer.heads import FPNHead, resize_bilinear
 from uniformer.layers import to_tokens
+from uniformer.light import PrunedBlock, shorten
 
 RECORDS = Path(__file__).parent / "data" / "golden"
 
@@ -30,6 +31,8 @@ CONFIGS = {
     "upernet_windows32_small": ("small-upernet", "window", 32),
     "upernet_hybrid_small": ("small-upernet-h14", "hybrid", 14),
     "upernet_global_base": ("base-upernet", "global", 32),
+    "fpn_light_xxs": ("xxs-fpn", "global", 32),
+    "fpn_light_xs": ("xs-fpn", "global", 32),
 }
 TOLERANCE = {"f32": 2e-5, "f64": 1e-9}
 ATTENTION_TOLERANCE = {"f32": 5e-5, "f64": 1e-9}
@@ -62,6 +65,7 @@ CASES = [
     for config in CONFIGS
     for precision in DTYPES
     for size in sizes(config)
+    if (config, precision, size) != ("fpn_light_xxs", "f64", "192x256")  # two sizes tell rounding
 ]
 
 
@@ -89,7 +93,7 @@ class Run:
 
     def _keeper(self, name):
         def keep(module, args):
-            self.block_inputs[name] = args[0]
+            self.block_inputs[name] = args
 
         return keep
 
@@ -98,10 +102,13 @@ class Run:
         stage, index = name.split(".")
         block = getattr(self.model.backbone, stage)[int(index)]
         with torch.inference_mode():
-            x = self.block_inputs[name]
+            x, *focus = self.block_inputs[name]
             x = x + block.pos_embed(x)
-            tokens = block.norm1(to_tokens(x))
-            if block.window_size is not None:
+            tokens = to_tokens(x)
+            if isinstance(block, PrunedBlock):
+                tokens, _ = shorten(tokens, *focus)
+            tokens = block.norm1(tokens)
+            if getattr(block, "window_size", None) is not None:
                 grid = tokens.unflatten(1, x.shape[-2:])
                 tokens, _ = to_windows(grid, block.window_size)
             query, key, _ = block.attn.project(tokens)

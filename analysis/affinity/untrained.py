@@ -16,10 +16,13 @@ def untrained_note(trace: Trace) -> str | None:
     """Return one sentence if the weights are untrained, to be shown beside results; else None.
 
     That is what the weights' own record says, or else what attention shows: with random weights the
-    rows of all heads are uniform. One row per block is looked at, that of the token in the middle.
+    rows of all heads are uniform. One row per block is looked at, that of the token in the middle;
+    of models that prune tokens, only the record.
     """
     if not trace.weights.trained:
         return trace.weights.note
+    if trace.model.config.backbone.pruned:
+        return None
     entropies = []
     for stage in (3, 4):
         rows, columns = trace.grid(stage).shape

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from analysis.core.checks import check_evaluating, check_stage
+from analysis.core.checks import check_evaluating, check_stage, check_unpruned
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import Windows, walk, windows_of
 from analysis.core.grid import Grid
@@ -58,14 +58,18 @@ class Trace:
         return Grid(self.picture_size_px, self.network_size_px, STRIDES[check_stage(stage) - 1])
 
     def block(self, stage: int, block: int) -> LocalBlock | GlobalBlock:
-        """Return block number ``block`` of ``stage``, counted from 0; else AnalysisError."""
+        """Return block number ``block`` of ``stage``, counted from 0.
+
+        Raises :class:`AnalysisError` if there is none, and for a block that prunes tokens: its rows
+        are not of the map's tokens, which is what all analyses of a block are about.
+        """
         blocks = self.model.backbone.stage(check_stage(stage))[1]
         if not 0 <= block < len(blocks):
             raise AnalysisError(
                 f"There is no block {block} in stage {stage}: its blocks are 0 to "
                 f"{len(blocks) - 1}."
             )
-        return blocks[block]
+        return check_unpruned(blocks[block], self.model)
 
     def _kept(self) -> Iterator[Tensor]:
         for inputs in self.block_inputs:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import nn
 
 from analysis.core.errors import AnalysisError
 from uniformer.backbone import MIN_SIDE
 from uniformer.classes import ClassSet
-from uniformer.config import STRIDES
+from uniformer.config import STRIDES, Reach
+from uniformer.light import PrunedBlock
 from uniformer.segmenter import Segmenter
 
 
@@ -16,6 +18,24 @@ def check_stage(stage: int) -> int:
     if stage not in range(1, len(STRIDES) + 1):
         raise AnalysisError(f"There is no stage {stage}: the stages are 1 to {len(STRIDES)}.")
     return stage
+
+
+def check_unpruned(block: nn.Module, model: Segmenter) -> nn.Module:
+    """Return ``block`` of ``model``, or raise :class:`AnalysisError` if it prunes tokens."""
+    if isinstance(block, PrunedBlock):
+        raise AnalysisError(
+            f"{model.config.name} prunes tokens in stages 3 and 4, so this cannot be told of their "
+            "blocks: ask `pruning` which tokens were kept, or choose another model."
+        )
+    return block
+
+
+def change_reach(model: Segmenter, reach: Reach, window_size: int | None = None) -> None:
+    """Set the reach of ``model``, or raise :class:`AnalysisError` if it cannot have it."""
+    try:
+        model.set_reach(reach, window_size)
+    except ValueError as error:
+        raise AnalysisError(str(error)) from error
 
 
 def check_not_optimized(model: Segmenter) -> None:

@@ -19,6 +19,7 @@ from analysis.core.checks import check_sides
 from uniformer.attention import from_windows, to_windows
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.layers import to_map, to_tokens
+from uniformer.light import PrunedBlock
 from uniformer.segmenter import Segmenter
 
 CHUNK = 256
@@ -105,17 +106,23 @@ def walk(
 ) -> tuple[tuple[tuple[Tensor, ...], ...], tuple[Tensor, ...]]:
     """Return the inputs of the blocks from ``start`` on and the normed outputs of their stages.
 
-    ``x`` is what block ``start`` receives. Both results begin at the stage of ``start``.
+    ``x`` is what block ``start`` receives. Both results begin at the stage of ``start``. Blocks
+    that prune tokens run as they are, from the first of them on, and cannot be changed.
     """
     changes = changes or {}
-    inputs, outputs = [], []
+    inputs, outputs, focus = [], [], None
     for stage in range(start.stage, len(windows) + 1):
         embed, blocks, norm = model.backbone.stage(stage)
         first = start.block if stage == start.stage else 0
+        if isinstance(blocks[0], PrunedBlock):
+            focus = model.backbone.enter(x, focus)
         x = x if stage == start.stage else embed(x)
         received = []
         for number in range(first, len(blocks)):
             received.append(x)
+            if focus is not None:
+                x, focus = blocks[number](x, focus)
+                continue
             change = changes.get(Place(stage, number), NOTHING)
             x = run_block(blocks[number], x, windows[stage - 1][number], change)
         inputs.append(tuple(received))

@@ -19,6 +19,7 @@ from analysis.questions.faithfulness import faithfulness
 from analysis.questions.jacobian import jacobian
 from analysis.questions.probe import probe
 from analysis.questions.profile import profile
+from analysis.questions.pruning import pruning
 from analysis.questions.receptive_field import receptive_field
 from analysis.questions.representation import representation
 from analysis.questions.rollout import rollout
@@ -34,6 +35,7 @@ QUESTIONS: dict[str, Callable[..., Steps]] = {
     "receptive-field": receptive_field,
     "similarity": similarity,
     "representation": representation,
+    "pruning": pruning,
     "attribute": attribute,
     "attributions": attributions,
     "faithfulness": faithfulness,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
+from analysis.core.checks import change_reach
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress
 from analysis.core.regions import predicted_labels
@@ -159,11 +160,14 @@ def start(model: Segmenter, image: PictureSource, short_side: int | None = None)
 
 
 def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
-    """Return ``model``, or a twin in ``reach`` that shares its weights; ``model`` stays as is."""
+    """Return ``model``, or a twin in ``reach`` that shares its weights; ``model`` stays as is.
+
+    Raises :class:`AnalysisError` for a reach that the model cannot have.
+    """
     if reach in (None, model.reach):
         return model
     twin = private_twin(model)
-    twin.set_reach(reach)
+    change_reach(twin, reach)
     return twin
 
 

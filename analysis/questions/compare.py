@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from analysis.core.activation_cache import trace
+from analysis.core.checks import change_reach
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.shared_weight_copy import private_twin
@@ -91,7 +92,7 @@ def _other(
         chosen = None if weights == "none" else "default"
         other = create_model(name or model.config.name, weights=chosen, device=model.device)
         other = other.to(model.dtype) if chosen else random_model(other.to(model.dtype))
-    other.set_reach(reach or model.reach, window_size or model.window_size)
+    change_reach(other, reach or model.reach, window_size or model.window_size)
     if other.classes.names != model.classes.names:
         raise AnalysisError(
             f"{other.config.name} has other classes ({other.classes.title}) than "

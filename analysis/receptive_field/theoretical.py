@@ -135,14 +135,15 @@ def uniformer_steps(
     steps: list[Step] = []
     for number in range(1, stage + 1):
         embed, blocks, _ = backbone.stage(number)
-        steps.append(_convolution(embed.proj))
+        steps += [_convolution(each) for each in embed.modules() if isinstance(each, nn.Conv2d)]
         for each in blocks[:block] if number == stage else blocks:
             if position_encoding:
                 steps.append(_convolution(each.pos_embed))
             if isinstance(each.attn, nn.Conv2d):
                 steps.append(_convolution(each.attn))
             else:
-                steps.append(Windows(each.window_size) if each.window_size else Whole())
+                window = getattr(each, "window_size", None)  # blocks that prune have none
+                steps.append(Windows(window) if window else Whole())
     return steps
 
 

@@ -40,6 +40,7 @@ NEEDED = {
     "receptive-field": LOCATED | {"probes": 1},
     "similarity": LOCATED,
     "representation": {"short_side": 64},
+    "pruning": {"short_side": 64},
     "attribute": LOCATED | {"method": "layer-cam"},
     "attributions": LOCATED | {"methods": "layer-cam"},
     "faithfulness": LOCATED | {"methods": "gradient-x-activation", "steps": 1},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from analysis.core.checks import check_evaluating
+from analysis.core.checks import change_reach, check_evaluating, check_unpruned
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
 from analysis.core.grid import Token
@@ -40,8 +40,9 @@ def uniformer_network(
         raise AnalysisError(f"There is no reach {reach!r}: choose one of {choices}.")
     model = private_twin(model)
     if reach != "local":
-        model.set_reach(reach)
+        change_reach(model, reach)
     else:
+        check_unpruned(model.backbone.blocks3[0], model)
         for block in [*model.backbone.blocks3, *model.backbone.blocks4]:
             block.window_size = 1
     window = f" {model.window_size}" if reach in ("hybrid", "window") else ""
