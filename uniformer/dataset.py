@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from uniformer.classes import IGNORE_INDEX
+from uniformer.errors import PictureError
+from uniformer.label_maps import read_ids
 from uniformer.pictures import FORMATS
 
 
@@ -76,19 +78,16 @@ def read_annotation(
 ) -> np.ndarray:
     """Return class ids 0 to ``classes`` - 1, or 255 where nothing is annotated, as uint8 (H, W).
 
-    ``file`` is a PNG that holds one id per pixel and has ``size`` = (height, width). With
+    ``file`` holds one id per pixel (:func:`uniformer.label_maps.read_ids`) and has ``size`` =
+    (height, width). With
     ``zero_is_other`` its ids are 1 to ``classes`` and 0 means "other", which counts as not
     annotated (ADE20K's files as downloaded). Raises :class:`DatasetError` for a file that is
     broken, has several channels or another size, or holds an id outside that range.
     """
     try:
-        with Image.open(file, formats=["PNG"]) as image:
-            _check_header(image, file, size)
-            ids = np.asarray(image)
-    except DatasetError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"The annotation {file} cannot be read: {error}.") from error
+        ids = read_ids(file, size)
+    except PictureError as error:
+        raise DatasetError(f"The annotation {error}") from error
     first = int(zero_is_other)
     ignored = (ids == IGNORE_INDEX) | (zero_is_other & (ids == 0))
     wrong = ids[~ignored & ((ids < first) | (ids >= first + classes))]
@@ -99,18 +98,3 @@ def read_annotation(
             + ("" if zero_is_other else " If 0 means 'other' (ADE20K), say zero-is-other.")
         )
     return np.where(ignored, IGNORE_INDEX, ids - first).astype(np.uint8)
-
-
-def _check_header(image: Image.Image, file: Path, size: tuple[int, int]) -> None:
-    """Refuse a file that is no label map of this size, before any pixel of it is read."""
-    if image.mode not in ("L", "P", "I", "I;16"):
-        raise DatasetError(
-            f"The annotation {file} is a colour picture (mode {image.mode}): it must have one "
-            "channel that holds the class id of every pixel."
-        )
-    width, height = image.size
-    if (height, width) != size:
-        raise DatasetError(
-            f"The annotation {file} has {width}x{height} pixels, but its picture has "
-            f"{size[1]}x{size[0]}."
-        )

@@ -86,6 +86,33 @@ def read_tiff(
         return image, [*notes, *assumed]
 
 
+def stored_values(
+    data: bytes, name: str, check: Callable[[int, int, int], None]
+) -> tuple[np.ndarray, int | None, int]:
+    """Return the numbers in a TIFF file (H, W, bands), which band is alpha, and the orientation.
+
+    They are as stored, not upright, but 1 is white in bits. ``check`` is asked about width, height
+    and orientation before anything is decoded. Raises as :func:`read_tiff`.
+    """
+    from tifffile import TiffFile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    with TiffFile(io.BytesIO(data)) as file:
+        found = _full_page(file)
+        page = found.page
+        orientation = _number(page, ORIENTATION) or 1
+        check(page.imagewidth, page.imagelength, orientation)
+        _check(page, name, len(data))
+        values = _values(page)
+        if values is None:  # libtiff has most compressions, but Pillow scales what has few bits
+            if found.index is None or page.bitspersample in (2, 4):
+                raise PictureError(_unreadable(page, name))
+            values = np.atleast_3d(np.asarray(_by_pillow(data, found.index)))
+        elif page.bitspersample == 1 and page.photometric == WHITE_IS_ZERO:
+            values = 1 - values.astype(np.uint8)
+        return values, _alpha(page, values.shape[2]), orientation
+
+
 def misread_by_pillow(image: Image.Image) -> bool:
     """Return whether Pillow takes the planes or the ground of an opened TIFF for other ones."""
     if not isinstance(image, TiffImageFile):
@@ -151,7 +178,7 @@ def _by_libtiff(data: bytes, found: _Found, name: str) -> tuple[Image.Image, lis
 
 def _check(page: TiffPage, name: str, length: int) -> None:
     """Refuse pages of a kind that has no picture, or of a size that would fill the memory."""
-    if page.dtype is None or page.dtype.kind not in "uif" or page.imagedepth > 1:
+    if page.dtype is None or page.dtype.kind not in "uifb" or page.imagedepth > 1:
         raise PictureError(_unreadable(page, name))
     values = page.imagewidth * page.imagelength * page.samplesperpixel
     if values * page.dtype.itemsize > MAX_VALUE_BYTES:
@@ -184,8 +211,7 @@ def _image(page: TiffPage, values: np.ndarray, name: str) -> tuple[Image.Image, 
     if photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK):
         raise PictureError(_unreadable(page, name))
     own = {RGB: 3, CMYK: 4}.get(photometric, 1)
-    extras = [int(extra) for extra in page.extrasamples][: bands - own]
-    alpha = next((own + at for at, extra in enumerate(extras) if extra in ALPHA), None)
+    alpha = _alpha(page, bands)
     colours = [band for band in range(bands) if band != alpha]
     notes = []
     if own == 1 and len(colours) >= 3:
@@ -215,9 +241,15 @@ def _image(page: TiffPage, values: np.ndarray, name: str) -> tuple[Image.Image, 
         picture = _on_white(
             picture,
             (values[..., [alpha]] / opaque).clip(0, 1),
-            extras[alpha - (3 if photometric == RGB else 1)] == PREMULTIPLIED,
+            PREMULTIPLIED in page.extrasamples,
         )
     return Image.fromarray(picture[..., 0] if own == 1 else picture), notes
+
+
+def _alpha(page: TiffPage, bands: int) -> int | None:
+    """Return which band is alpha, None without one."""
+    own = bands - len(page.extrasamples)
+    return next((own + at for at, extra in enumerate(page.extrasamples) if extra in ALPHA), None)
 
 
 def _eight_bits(

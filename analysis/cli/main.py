@@ -40,7 +40,8 @@ from analysis.questions.parameters import parameters_of, summary_of
 from uniformer.dataset import list_photos
 from uniformer.factory import create_model
 from uniformer.files import file_names
-from uniformer.pictures import PictureError, open_picture, read_picture
+from uniformer.label_maps import read_mask
+from uniformer.pictures import PictureError, read_picture
 from uniformer.segmenter import Segmenter
 from uniformer.shares import run_shares
 
@@ -192,16 +193,14 @@ def _mask(args: argparse.Namespace, picture: np.ndarray) -> np.ndarray | None:
     if args.mask is None:
         if getattr(args, "region", None) == "mask":
             raise AnalysisError(
-                "The region mask needs --mask FILE: a picture as large as the photo, black where "
-                "the region is not."
+                "The region mask needs --mask FILE: a picture as large as the photo, black or "
+                "clear where the region is not."
             )
         return None
-    painted, size = open_picture(args.mask).any(axis=2), picture.shape[:2]
-    if painted.shape != size:
-        raise AnalysisError(
-            f"{args.mask.name} is {painted.shape[0]} x {painted.shape[1]} pixels: a mask must be "
-            f"as large as the photo, {size[0]} x {size[1]} pixels (height x width)."
-        )
+    size = picture.shape[:2]
+    painted, notes = read_mask(args.mask, size)
+    for note in notes:
+        print(f"analysis: note: {args.mask}: {note}", file=sys.stderr)
     return check_region(painted, size)
 
 

@@ -168,5 +168,5 @@ def add_mask(parser: argparse.ArgumentParser) -> None:
         "--mask",
         type=Path,
         metavar="FILE",
-        help="painted region: a picture as large as the photo, black where it is not",
+        help="painted region: a picture as large as the photo, black or clear elsewhere",
     )
