@@ -37,6 +37,8 @@ CONFIGS = {
 TOLERANCE = {"f32": 2e-5, "f64": 1e-9}
 ATTENTION_TOLERANCE = {"f32": 5e-5, "f64": 1e-9}
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
+QUICK_F64 = ("128x160", "200x250")
+"""Sizes tried in float64 every time: one of whole tokens, one that leaves a rest in every stage."""
 
 
 @lru_cache(maxsize=1)
@@ -60,8 +62,14 @@ def sizes(config):
         return sorted({key.split(".")[0] for key in record.files})
 
 
+def marks(precision, size):
+    return [pytest.mark.slow] if precision == "f64" and size not in QUICK_F64 else []
+
+
 CASES = [
-    pytest.param((config, precision, size), id=f"{config}-{precision}-{size}")
+    pytest.param(
+        (config, precision, size), id=f"{config}-{precision}-{size}", marks=marks(precision, size)
+    )
     for config in CONFIGS
     for precision in DTYPES
     for size in sizes(config)
@@ -161,9 +169,11 @@ def test_labels_equal_the_official_ones(case):
     theirs = torch.from_numpy(record[f"{size}.logits.argmax_map.f64"]).long()
     flipped = int((ours != theirs).sum())
     near_tie = record[f"{size}.logits.top2_margin_min.f64"] < 1e-4
-    assert flipped <= (2 if precision == "f32" and near_tie else 0)
+    ties = 2 if precision == "f32" and near_tie else 0
+    assert flipped <= ties
     histogram = torch.bincount(ours.flatten(), minlength=150).numpy()
-    assert np.abs(histogram - record[f"{size}.logits.argmax_hist.{precision}"]).sum() <= 2 * flipped
+    off = np.abs(histogram - record[f"{size}.logits.argmax_hist.{precision}"]).sum()
+    assert off <= 2 * (flipped + ties)  # the official float32 may have flipped others
 
 
 def test_attention_rows_equal_the_official_ones(case):
