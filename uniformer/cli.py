@@ -29,7 +29,8 @@ SEGMENT = """Label photos. For each, five files are written: NAME.labels.png (cl
 NAME.colors.png, NAME.overlay.png, NAME.npz (labels, confidence, entropy, margin) and NAME.json
 (class table and settings). Photos of one name get -2, -3, ... appended. A photo that cannot be read
 is named at the end and does not stop the others; the exit code is then 1. Several photos get a
-table, manifest.parquet and manifest.csv. What is done already is not done again: after an
+table, manifest.parquet and manifest.csv. What a folder has beside photos is left out and told,
+results of this program among it; other files are not replaced. What is done already is not done again: after an
 interruption, run the same command once more. torchrun shares the photos among its processes."""
 
 VIDEO = """Label a film frame by frame. Writes it with the class colours over it, as WebM without
@@ -137,6 +138,7 @@ def _add_photos(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
     )
+    _add_recursive(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -147,11 +149,26 @@ def _add_photos(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_recursive(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recursive", action="store_true", help="take subfolders too")
+
+
 def _add_evaluation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the pictures")
     parser.add_argument(
-        "--annotations", type=Path, required=True, metavar="DIR", help="a PNG for each picture"
+        "--annotations",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a label map for each picture",
     )
+    parser.add_argument(
+        "--annotation-suffix",
+        default=".png",
+        metavar="END",
+        help="NAME.jpg is annotated in NAME and this, such as _seg.png (default: %(default)s)",
+    )
+    _add_recursive(parser)
     parser.add_argument(
         "--zero-is-other",
         action="store_true",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from glob import glob
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from uniformer.authorship import of_others, written_here
 from uniformer.batch import Batch
 from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
 from uniformer.config import MODELS, ModelConfig
@@ -25,6 +28,7 @@ from uniformer.files import file_names, replace_file
 from uniformer.manifest import write_manifest
 from uniformer.pictures import PictureError
 from uniformer.runtime import find_device
+from uniformer.segmentation import FILES
 from uniformer.segmenter import Segmenter
 from uniformer.shares import run_shares
 
@@ -36,8 +40,10 @@ COUNTED_SIZE = 512
 
 def run_segment(args: argparse.Namespace) -> int:
     """Label photos one by one, in one process or several; 1 when some could not be read."""
-    photos = list_photos(args.photos)
-    work = list(zip(photos, file_names(photos), strict=True))
+    photos = list_photos(_expanded(args.photos), args.recursive, telling_once("uniformer"))
+    _check_tables(args.output)
+    names = file_names(photos, lambda name: bool(of_others(args.output, name, FILES)))
+    work = list(zip(photos, names, strict=True))
     failed = run_shares(partial(_label_share, args, work), args.processes)
     if failed is None:  # the first process of torchrun tells of all
         return 0
@@ -96,6 +102,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
     if args.output is not None and not args.output.parent.is_dir():
         raise ValueError(f"There is no folder {args.output.parent} to write {args.output.name} to.")
+    if args.output is not None and args.output.exists() and not written_here(args.output):
+        raise ValueError(f"{args.output} is no report of this program: name another file with -o.")
     model = _open_model(args)
     _warn_untrained(model)
     with tqdm(unit="picture", disable=None) as bar:
@@ -103,6 +111,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
             model,
             args.images,
             args.annotations,
+            annotation_suffix=args.annotation_suffix,
+            recursive=args.recursive,
             zero_is_other=args.zero_is_other,
             resume=args.resume,
             progress=telling(bar),
@@ -124,6 +134,39 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
+def telling_once(program: str) -> Callable[[str], None]:
+    """Return what prints a warning of ``program``, in the first process of torchrun alone."""
+    if os.environ.get("RANK", "0") != "0":
+        return lambda sentence: None
+    return lambda sentence: print(f"{program}: warning: {sentence}", file=sys.stderr)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what went wrong with one photo, on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'it'} cannot be written: {error.strerror}."
+    words = " ".join(str(error).split())
+    return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
+
+
+def _expanded(arguments: Sequence[Path]) -> list[Path]:
+    """Return the arguments with patterns such as ``*.png`` resolved where the shell did not."""
+    paths = []
+    for path in arguments:
+        fits = [] if path.exists() or not set("*?[") & set(str(path)) else glob(str(path))
+        paths += map(Path, sorted(fits)) if fits else [path]
+    return paths
+
+
+def _check_tables(folder: Path) -> None:
+    """Refuse a folder whose manifest is somebody else's, before any work is done for it."""
+    for file in of_others(folder, "manifest", ("csv", "parquet")):
+        raise ValueError(
+            f"{file} was not written by this program and would be replaced: choose another folder "
+            "with -o."
+        )
+
+
 def _label_share(
     args: argparse.Namespace, work: Sequence[tuple[Path, str]], rank: int, count: int
 ) -> int:
@@ -137,6 +180,9 @@ def _label_share(
             record = batch.label(photo, name)
         except PictureError as error:
             failures.append(str(error).replace(photo.name, str(photo), 1))
+            continue
+        except Exception as error:  # whatever one photo does, the others are labelled
+            failures.append(f"{photo}: {reason_of(error)}")
             continue
         tqdm.write(f"{photo}: {_summary(record)} -> {args.output / name}.*")
         for note in record["picture"].get("notes", ()):
@@ -157,7 +203,7 @@ def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:
         name = f"cuda:{rank % torch.cuda.device_count()}"
     model = create_model(
         args.model,
-        weights=None if args.weights == "none" else args.weights,
+        weights=None if args.weights.lower() == "none" else args.weights,
         reach=args.reach,
         window_size=args.window_size,
         device=find_device(name),

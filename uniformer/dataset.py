@@ -3,74 +3,105 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from uniformer.classes import IGNORE_INDEX
 from uniformer.errors import PictureError
+from uniformer.files import plain_name
+from uniformer.folders import (
+    DatasetError,
+    Tell,
+    list_folder,
+    list_photos,
+    list_pictures,
+)
 from uniformer.label_maps import read_ids
-from uniformer.pictures import FORMATS
+
+__all__ = ["DatasetError", "list_photos", "list_pictures", "pair_annotations", "read_annotation"]
 
 
-class DatasetError(ValueError):
-    """A folder or an annotation that cannot be evaluated, as one sentence."""
+def pair_annotations(
+    images: Path,
+    annotations: Path,
+    suffix: str = ".png",
+    recursive: bool = False,
+    tell: Tell | None = None,
+) -> list[tuple[Path, Path]]:
+    """Return each picture of ``images`` with ``annotations/<same name><suffix>``, sorted by name.
 
+    The name of ``a.jpg`` is a: ``suffix`` "_seg.png" pairs it with a_seg.png. With ``recursive``
+    the subfolders of both are gone through alike. Names that differ in case or Unicode form alone
+    are the same, but one that is the same throughout comes first. ``tell`` hears what was left out:
+    files that are no pictures, and annotations without a picture.
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the picture files directly in ``folder``, by suffix, sorted by name.
-
-    Raises :class:`DatasetError` when there is no such folder or no picture in it.
+    Raises :class:`DatasetError` for a missing or empty folder, a picture without annotation or that
+    wants a package which is not there, and two pictures of one name.
     """
-    if not folder.is_dir():
-        raise DatasetError(f"There is no folder {folder}.")
-    kinds = Image.registered_extensions()
-    pictures = sorted(
-        file
-        for file in folder.iterdir()
-        if kinds.get(file.suffix.lower()) in FORMATS and not file.name.startswith(".")
-    )
-    if not pictures:
-        raise DatasetError(f"There are no pictures in {folder}.")
-    return pictures
-
-
-def list_photos(arguments: Sequence[Path]) -> list[Path]:
-    """Return the files named and the pictures in the folders named, each file once, in order.
-
-    Raises :class:`DatasetError` for a folder without pictures.
-    """
-    files = (
-        file
-        for argument in arguments
-        for file in (list_pictures(argument) if argument.is_dir() else [argument])
-    )
-    return list({file.resolve(): file for file in files}.values())
-
-
-def pair_annotations(images: Path, annotations: Path) -> list[tuple[Path, Path]]:
-    """Return each picture of ``images`` with ``annotations/<same name>.png``, sorted by name.
-
-    Annotations without a picture are left out. Raises :class:`DatasetError` for a missing or empty
-    folder, a picture without annotation, or two pictures of one name.
-    """
-    pairs = [(file, annotations / f"{file.stem}.png") for file in list_pictures(images)]
+    listing = list_folder(images, recursive)
+    if listing.unreadable:
+        names = ", ".join(file.name for file in listing.unreadable[:3])
+        raise DatasetError(
+            f"{len(listing.unreadable)} pictures in {images} need a package that is not installed "
+            f"({names}; {listing.left_out_words()}): a score that left them out would be none."
+        )
     if not annotations.is_dir():
         raise DatasetError(f"There is no folder {annotations}.")
-    name, uses = Counter(label_map.name for _, label_map in pairs).most_common(1)[0]
+    there = _by_plain_name(annotations, recursive)
+    wanted = [
+        file.relative_to(images).with_name(f"{file.stem}{suffix}") for file in listing.pictures
+    ]
+    name, uses = Counter(wanted).most_common(1)[0]
     if uses > 1:
         raise DatasetError(
             f"{uses} pictures in {images} would share the annotation {name}: rename all but one."
         )
-    missing = [label_map for _, label_map in pairs if not label_map.is_file()]
+    found = [_find(annotations / name, annotations, there) for name in wanted]
+    missing = [name for name, file in zip(wanted, found, strict=True) if file is None]
     if missing:
         raise DatasetError(
-            f"{len(missing)} of {len(pairs)} pictures have no annotation; the first that is "
-            f"missing is {missing[0]}."
+            f"{len(missing)} of {len(wanted)} pictures have no annotation; the first that is "
+            f"missing is {annotations / missing[0]}{_hint(missing[0], suffix, there)}."
         )
-    return pairs
+    if tell is not None:
+        unused = sum(map(len, there.values())) - len(set(found))
+        if listing.left_out:
+            tell(listing.words())
+        if unused:
+            tell(f"{annotations}: {unused} files that belong to no picture were left out.")
+    return list(zip(listing.pictures, found, strict=True))
+
+
+def _by_plain_name(folder: Path, recursive: bool) -> dict[str, list[Path]]:
+    """Return the files of ``folder`` by their plain name below it."""
+    files: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("*") if recursive else folder.iterdir()):
+        if file.is_file() and not file.name.startswith("."):
+            files.setdefault(plain_name(str(file.relative_to(folder))), []).append(file)
+    return files
+
+
+def _find(wanted: Path, folder: Path, there: dict[str, list[Path]]) -> Path | None:
+    if wanted.is_file():
+        return wanted
+    alike = there.get(plain_name(str(wanted.relative_to(folder))), [])
+    if len(alike) > 1:
+        raise DatasetError(
+            f"{' and '.join(str(file) for file in alike)} differ in case or Unicode form alone, "
+            f"and none is {wanted.name}: remove all but one."
+        )
+    return alike[0] if alike else None
+
+
+def _hint(missing: Path, suffix: str, there: dict[str, list[Path]]) -> str:
+    """Return what there is in place of an annotation, if its name begins alike."""
+    start = str(missing).removesuffix(suffix)
+    for name, (file, *_) in there.items():
+        if name.startswith(plain_name(start)):
+            end = file.name[len(Path(start).name) :]
+            return f", but there is {file.name}: say annotation-suffix {end}"
+    return ""
 
 
 def read_annotation(

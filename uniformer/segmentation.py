@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +14,9 @@ import numpy as np
 import PIL
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from uniformer.authorship import MARK
 from uniformer.classes import ClassSet
 from uniformer.files import replace_file
 from uniformer.pictures import Picture
@@ -131,9 +133,9 @@ class Segmentation:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         writers = {
-            "labels.png": lambda file: self.label_image().save(file, format="PNG"),
-            "colors.png": lambda file: self.color_image().save(file, format="PNG"),
-            "overlay.png": lambda file: self.overlay(opacity).save(file, format="PNG"),
+            "labels.png": _drawing(self.label_image),
+            "colors.png": _drawing(self.color_image),
+            "overlay.png": _drawing(lambda: self.overlay(opacity)),
             "npz": self._write_maps,
             "json": self._write_description,
         }
@@ -152,6 +154,13 @@ class Segmentation:
 
     def _write_description(self, file: BinaryIO) -> None:
         file.write(json.dumps(self.describe(), indent=2, ensure_ascii=False).encode())
+
+
+def _drawing(draw: Callable[[], Image.Image]) -> Callable[[BinaryIO], None]:
+    """Return what writes an image as PNG with the mark of this program."""
+    mark = PngInfo()
+    mark.add_text("Software", MARK)
+    return lambda file: draw().save(file, format="PNG", pnginfo=mark)
 
 
 def describe_picture(picture: np.ndarray, notes: Sequence[str] = ()) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,13 @@ from analysis.questions import QUESTIONS
 from analysis.questions.answer import provenance
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of, summary_of
+from uniformer.authorship import of_others
+from uniformer.commands import reason_of, telling_once
 from uniformer.dataset import list_photos
 from uniformer.factory import create_model
 from uniformer.files import file_names
 from uniformer.label_maps import read_mask
-from uniformer.pictures import PictureError, read_picture
+from uniformer.pictures import read_picture
 from uniformer.segmenter import Segmenter
 from uniformer.shares import run_shares
 
@@ -128,9 +131,11 @@ def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[...
 
 def _ask(args: argparse.Namespace) -> int:
     """Ask one question about every photo; 1 when some could not be answered."""
-    photos = list_photos(args.photos)
+    photos = list_photos(args.photos, args.recursive, telling_once("analysis"))
     _check_output(args.output)
-    stems = [f"{name}.{args.question}" for name in file_names(photos)]
+    kinds = [f"{args.question}.{kind}" for kind in ("png", "json")]
+    names = file_names(photos, lambda name: bool(of_others(args.output, name, kinds)))
+    stems = [f"{name}.{args.question}" for name in names]
     work = list(zip(photos, stems, strict=True))
     if len(work) == 1:
         print(_answer(args, open_model(args), *work[0]))
@@ -151,10 +156,11 @@ def _ask_share(
     for photo, stem in work[rank::count]:
         try:
             said = _answer(args, model, photo, stem)
-        except (PictureError, AnalysisError) as error:
+        except Exception as error:  # whatever one photo does, the others are asked about
             failed += 1
-            note_failure(args.output, stem, _reason(error))
-            print(f"analysis: error: {photo}: {_reason(error)}", file=sys.stderr)
+            print(f"analysis: error: {photo}: {reason_of(error)}", file=sys.stderr)
+            with suppress(OSError):  # such as a full disk, which was the failure itself
+                note_failure(args.output, stem, reason_of(error))
         else:
             note_failure(args.output, stem, None)
             print(said)
@@ -209,7 +215,8 @@ def _publish(args: argparse.Namespace) -> int:
     from analysis.report.publish import publish  # matplotlib takes a while to import
 
     model = open_model(args)
-    site = _result(publish(model, list_photos(args.photos), args.output), "publish")
+    photos = list_photos(args.photos, args.recursive, telling_once("analysis"))
+    site = _result(publish(model, photos, args.output), "publish")
     print(f"{len(site.pages)} pages -> {site.index}")
     return 0
 

@@ -17,6 +17,7 @@ import torch
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress
+from uniformer.authorship import MARK
 from uniformer.files import replace_file
 from uniformer.pictures import PictureSource, read_picture
 from uniformer.segmentation import describe_picture
@@ -153,7 +154,11 @@ def writing(text: str) -> Callable[[BinaryIO], Any]:
 
 def _drawing(figure: Figure, kind: str) -> Callable[[BinaryIO], Any]:
     # Without a date two runs give the same file.
-    undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    undated = {
+        "png": {"Software": MARK},
+        "svg": {"Date": None, "Creator": MARK},
+        "pdf": {"CreationDate": None},
+    }[kind]
     return lambda file: figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=undated)
 
 

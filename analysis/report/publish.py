@@ -16,6 +16,7 @@ from analysis.core.activation_cache import trace
 from analysis.core.progress import Progress
 from analysis.report.messages import REPORT
 from analysis.report.page import Caption, asset, report_html
+from uniformer.authorship import MARK, of_others
 from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
@@ -45,7 +46,13 @@ def publish(
     """
     folder.mkdir(parents=True, exist_ok=True)
     # A photo called index would overwrite the index.
-    names = file_names([Path("index"), *photos])[1:]
+    if of_others(folder, "index", ("html",)):
+        raise ValueError(
+            f"{folder / 'index.html'} is no page of this program: choose another folder."
+        )
+    names = file_names(
+        [Path("index"), *photos], lambda name: bool(of_others(folder, name, ("html", "jpg")))
+    )[1:]
     pages, cards = [], []
     for done, (photo, name) in enumerate(zip(photos, names, strict=True)):
         yield Progress(done, len(photos))
@@ -85,7 +92,7 @@ def _card(name: str, title: str, result: Segmentation) -> str:
 def _thumbnail(result: Segmentation) -> bytes:
     file = io.BytesIO()
     small = ImageOps.fit(result.overlay(0.45), THUMBNAIL_SIZE, Image.Resampling.LANCZOS)
-    small.save(file, "JPEG", quality=85)
+    small.save(file, "JPEG", quality=85, comment=MARK.encode())
     return file.getvalue()
 
 

@@ -31,12 +31,12 @@ from ui.service import gpu_calls as work
 from ui.service.export import file_stem
 from ui.service.model_cache import ModelShelf
 from ui.service.queues import HEAVY
-from uniformer import pictures
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES
 from uniformer.factory import find_config
 from uniformer.files import replace_file
 from uniformer.pictures import Picture
+from uniformer.pictures import read_picture as open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.weights import WeightsError
 
@@ -247,7 +247,7 @@ def read_picture(given: Any, max_pixels: int) -> Picture:
         path = None
     if path is None or not path.is_relative_to(Path(get_upload_folder()).resolve()):
         raise ValueError("picture must be a file that was sent to this server.")
-    picture = pictures.read_picture(path)
+    picture = open_picture(path)
     pixels = picture.pixels.size // 3
     if pixels > max_pixels:
         raise ValueError(text.too_large(pixels / 1e6, max_pixels / 1e6))
