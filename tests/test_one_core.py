@@ -30,7 +30,7 @@ def ways(tmp_path_factory):
 
     options = [str(file), "--short-side", str(SHORT_SIDE), "-o", str(folder)]
     assert uniformer.cli.main(["segment", *options, "--device", "cpu"]) == 0
-    assert analysis.cli.main(["probe", *options, "--pixel", "9,5", "--formats", "json"]) == 0
+    assert analysis.cli.main.main(["probe", *options, "--pixel", "9,5", "--formats", "json"]) == 0
     files = folder / f"{file.stem}.json", folder / f"{file.stem}.probe.json"
     found["command line"] = tuple(path.read_text(encoding="utf-8") for path in files)
 
