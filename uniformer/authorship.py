@@ -24,7 +24,7 @@ _RECORDS = (
     {"miou", "confusion", "settings"},
 )
 _TABLE_STARTS, _TABLE_NAMES = (
-    (b"file,name,sha256,", b"annotated,predicted,pixels,"),
+    (b"file,name,sha256,", b"annotated,predicted,pixels,", b"frame,time_s,share of "),
     (b"height_px", b"share of "),
 )
 

@@ -30,8 +30,9 @@ NAME.colors.png, NAME.overlay.png, NAME.npz (labels, confidence, entropy, margin
 (class table and settings). Photos of one name get -2, -3, ... appended. A photo that cannot be read
 is named at the end and does not stop the others; the exit code is then 1. Several photos get a
 table, manifest.parquet and manifest.csv. What a folder has beside photos is left out and told,
-results of this program among it; other files are not replaced. What is done already is not done again: after an
-interruption, run the same command once more. torchrun shares the photos among its processes."""
+results of this program among it; other files are not replaced. What is done already is not done
+again: after an interruption, run the same command once more. torchrun shares the photos among its
+processes."""
 
 VIDEO = """Label a film frame by frame. Writes it with the class colours over it, as WebM without
 sound, and beside it a CSV with the share of each class in every frame. Each frame is labelled on
@@ -45,6 +46,18 @@ EVALUATE_EXAMPLE = """example, on ADE20K as downloaded:
     --images ADEChallengeData2016/images/validation \\
     --annotations ADEChallengeData2016/annotations/validation \\
     --resume ade20k.state.json -o ade20k.json"""
+
+
+OPTIONS = (
+    ("pass weights=None", "say --weights none"),
+    ("or None for an untrained model", "or none for an untrained model"),
+    ("pass its path as weights", "pass its path with --weights"),
+    (": weights can be a path", ": --weights can be a path"),
+    ("say zero-is-other", "say --zero-is-other"),
+    ("say annotation-suffix", "say --annotation-suffix"),
+    (" (recursive=True)", ""),
+)
+"""What Python's advice is called on the command line."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -243,4 +256,11 @@ def _sentence(error: Exception) -> str:
     """Return what went wrong on one line."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    return for_command_line(" ".join(str(error).split()))
+
+
+def for_command_line(sentence: str) -> str:
+    """Return a sentence with the options of the command line where it has arguments of Python."""
+    for python, option in OPTIONS:
+        sentence = sentence.replace(python, option)
+    return sentence

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from uniformer.authorship import of_others, written_here
 from uniformer.batch import Batch
-from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
+from uniformer.checkpoint import WeightsError, convert_checkpoint, inspect_checkpoint
+from uniformer.cli import for_command_line
 from uniformer.config import MODELS, ModelConfig
 from uniformer.cost import count_macs, count_parameters
 from uniformer.dataset import list_photos
@@ -138,7 +139,9 @@ def telling_once(program: str) -> Callable[[str], None]:
     """Return what prints a warning of ``program``, in the first process of torchrun alone."""
     if os.environ.get("RANK", "0") != "0":
         return lambda sentence: None
-    return lambda sentence: print(f"{program}: warning: {sentence}", file=sys.stderr)
+    return lambda sentence: print(
+        f"{program}: warning: {for_command_line(sentence)}", file=sys.stderr
+    )
 
 
 def reason_of(error: Exception) -> str:
@@ -192,6 +195,25 @@ def _label_share(
     return len(failures)
 
 
+def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmenter:
+    """Return the model that the arguments ask for, with as many classes as the weights have.
+
+    Options have no number of classes: a file says itself how many there are.
+    """
+    asked = {"reach": args.reach, "window_size": args.window_size, **options}
+    weights = None if args.weights.lower() == "none" else args.weights
+    try:
+        return create_model(args.model, weights=weights, **asked)
+    except WeightsError as error:
+        if error.num_classes is None:
+            raise
+        print(
+            f"{program}: warning: {args.weights} has {error.num_classes} classes without names.",
+            file=sys.stderr,
+        )
+        return create_model(args.model, weights=weights, num_classes=error.num_classes, **asked)
+
+
 def _open_batch(args: argparse.Namespace, rank: int = 0) -> Batch:
     return Batch(_open_model(args, rank), args.output, _prediction(args))
 
@@ -201,13 +223,7 @@ def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:
     name = args.device
     if name in (None, "cuda") and torch.cuda.device_count() > 1:
         name = f"cuda:{rank % torch.cuda.device_count()}"
-    model = create_model(
-        args.model,
-        weights=None if args.weights.lower() == "none" else args.weights,
-        reach=args.reach,
-        window_size=args.window_size,
-        device=find_device(name),
-    )
+    model = model_of(args, "uniformer", device=find_device(name))
     return model if args.exact else optimize_for_inference(model, getattr(torch, args.precision))
 
 

@@ -48,8 +48,10 @@ class Journal:
 
         It is of no use once one of the ``pairs`` of files that it counted has another content:
         then ``empty`` is returned too, and ``note`` says so. A place that cannot be written to
-        shows before the work. Raises :class:`DatasetError` for a file that is not a state or belongs
-        to another evaluation, and ``OSError``.
+        shows before the work.
+
+        Raises :class:`DatasetError` for a file that is not a state or belongs to another
+        evaluation, and ``OSError``.
         """
         if not self.file.exists():
             self.write(empty)

@@ -39,9 +39,9 @@ from analysis.questions.answer import provenance
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of, summary_of
 from uniformer.authorship import of_others
-from uniformer.commands import reason_of, telling_once
+from uniformer.cli import for_command_line
+from uniformer.commands import model_of, reason_of, telling_once
 from uniformer.dataset import list_photos
-from uniformer.factory import create_model
 from uniformer.files import file_names
 from uniformer.label_maps import read_mask
 from uniformer.pictures import read_picture
@@ -234,12 +234,7 @@ def _result(steps: Iterator[Any], name: str) -> Any:
 
 def open_model(args: argparse.Namespace) -> Segmenter:
     """Return the model asked for; warn when what it says means nothing."""
-    model = create_model(
-        args.model,
-        weights=None if args.weights == "none" else args.weights,
-        reach=args.reach,
-        window_size=args.window_size,
-    )
+    model = model_of(args, "analysis")
     if not model.weights.trained:
         print(f"analysis: warning: {model.weights.note}", file=sys.stderr)
     return model
@@ -258,7 +253,7 @@ def _reason(error: Exception) -> str:
     """Return why something failed, in one line."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
-    return " ".join(str(error).split())
+    return for_command_line(" ".join(str(error).split()))
 
 
 def _lines(numbers: dict[str, Any], tables: dict[str, Any]) -> list[str]:

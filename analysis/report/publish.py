@@ -45,11 +45,9 @@ def publish(
     :class:`uniformer.pictures.PictureError` for a photo that cannot be used and ``OSError``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # A photo called index would overwrite the index.
     if of_others(folder, "index", ("html",)):
-        raise ValueError(
-            f"{folder / 'index.html'} is no page of this program: choose another folder."
-        )
+        raise ValueError(f"{folder / 'index.html'} was not written here: choose another folder.")
+    # A photo called index would overwrite the index.
     names = file_names(
         [Path("index"), *photos], lambda name: bool(of_others(folder, name, ("html", "jpg")))
     )[1:]
