@@ -154,5 +154,5 @@ def _count_pair(
     classes = len(model.classes)
     picture = read_picture(picture_file)
     truth = read_annotation(annotation_file, picture.pixels.shape[:2], classes, zero_is_other)
-    result = segment(picture, model, **options)
+    result = segment(picture.pixels, model, **options)
     return count(result.labels, truth, classes, result.confidence), picture.notes

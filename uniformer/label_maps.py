@@ -6,6 +6,7 @@ Nothing is scaled, laid on white or inverted: values are read as they are stored
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,22 @@ from uniformer.tiff import ORIENTATION, CameraRaw, stored_values
 
 LOSSY = {"JPEG": "a JPEG", "HEIF": "a HEIC", "AVIF": "an AVIF", "WEBP": "a lossy WebP"}
 
+UPRIGHT, ON_ITS_SIDE = 1, 6
+"""EXIF orientations."""
+
 LEAST_LIGHT = 64
 """A lossy mask that is darker than this everywhere is empty, of 255."""
 
 _NUMBERS = ("1", "L", "P", "I", "F", "LA", "PA", "I;16", "I;16B", "I;16L")
+
+
+TURNED = "; it lies on its side, as photos are turned the way their EXIF says"
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+Check = Callable[[int, int, int], None]
+"""Refuses a width and height, stored with an EXIF orientation, that are not those wanted."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ def read_ids(file: Path, size: tuple[int, int]) -> np.ndarray:
     :class:`~uniformer.errors.PictureError` for colours, for formats that do not keep values, for
     another size and for numbers that are not whole.
     """
-    stored = _read(file, str(file), size)
+    stored = _read(file, str(file), size, _other_map)
     if stored.lossy:
         raise PictureError(
             f"{file} is {stored.lossy}, which does not keep values, so it holds no class ids: save "
@@ -79,7 +92,7 @@ def read_mask(file: Path, size: tuple[int, int]) -> tuple[np.ndarray, tuple[str,
     :class:`~uniformer.errors.PictureError` for a file that cannot be read, of another size, or
     with values that are not numbers.
     """
-    stored = _read(file, file.name, size)
+    stored = _read(file, file.name, size, _other_mask)
     if stored.alpha is not None and (stored.alpha < stored.alpha.max()).any():
         return stored.alpha >= max(stored.alpha.max() / 2, 1e-6), ()
     if stored.alpha is not None and not stored.alpha.any():
@@ -97,17 +110,25 @@ def read_mask(file: Path, size: tuple[int, int]) -> tuple[np.ndarray, tuple[str,
     )
 
 
-def _read(file: Path, name: str, size: tuple[int, int]) -> _Stored:
+def _read(
+    file: Path, name: str, size: Size, other_size: Callable[[str, Size, Size], str]
+) -> _Stored:
     """Return what a file stores, upright; its size is checked before it is decoded."""
     try:
         data = read_bytes(file, name)
     except PictureError as error:
         raise PictureError(f"{name} cannot be read: {_without_name(error, name)}") from error
     kind = picture_format(data[:HEAD_BYTES])
+
+    def check(width: int, height: int, orientation: int) -> None:
+        found = (width, height) if orientation in range(5, 9) else (height, width)
+        if found != size:
+            raise PictureError(other_size(name, found, size))
+
     try:
         if kind == "TIFF":
-            return _from_tiff(data, name, size)
-        return _from_pillow(data, name, size, kind)
+            return _from_tiff(data, name, check)
+        return _from_pillow(data, name, check, kind)
     except PictureError:
         raise
     except Image.UnidentifiedImageError as error:
@@ -126,11 +147,7 @@ def _without_name(error: PictureError, name: str) -> str:
     return end.removeprefix("cannot be opened: ").replace("is an", "it is an", 1)
 
 
-def _from_tiff(data: bytes, name: str, size: tuple[int, int]) -> _Stored:
-    def check(width: int, height: int, orientation: int) -> None:
-        if not _fits(width, height, orientation, size):
-            raise PictureError(_other_size(name, (width, height), orientation, size))
-
+def _from_tiff(data: bytes, name: str, check: Check) -> _Stored:
     values, alpha, orientation = stored_values(data, name, check)
     colours = [band for band in range(values.shape[2]) if band != alpha]
     own = values[..., colours[0]] if len(colours) < 3 else values[..., colours[:3]]
@@ -140,18 +157,22 @@ def _from_tiff(data: bytes, name: str, size: tuple[int, int]) -> _Stored:
     )
 
 
-def _from_pillow(data: bytes, name: str, size: tuple[int, int], kind: str | None) -> _Stored:
+def _from_pillow(data: bytes, name: str, check: Check, kind: str | None) -> _Stored:
     formats = FORMATS
     if kind == "PNG":
         data = png.without_wrong_chunks(data)
     elif kind == "HEIF":
         raise PictureError(f"{name} is a HEIC, which does not keep values: save it as PNG.")
     with Image.open(io.BytesIO(data), formats=formats) as image:
-        # Only of a picture of the right sides: to know how it is turned, a PNG is read to its end.
-        right = sorted(image.size) == sorted(size)
-        orientation = image.getexif().get(ORIENTATION, 1) if right else 1
-        if not _fits(*image.size, orientation, size):
-            raise PictureError(_other_size(name, image.size, orientation, size))
+        # To know how a PNG is turned takes all of it, which is not done for one of a wrong size.
+        try:
+            check(*image.size, UPRIGHT)
+        except PictureError as error:
+            try:
+                check(*image.size, ON_ITS_SIDE)
+            except PictureError:
+                raise error from None
+        check(*image.size, image.getexif().get(ORIENTATION, UPRIGHT))
         unscale = _scale_of(image, data)
         image.load()
         info, mode = image.info, image.mode
@@ -196,10 +217,6 @@ def _display_alpha(values: np.ndarray, mode: str, info: dict) -> np.ndarray | No
     return np.where(values == clear, 0.0, 255.0) if isinstance(clear, int) else None
 
 
-def _fits(width: int, height: int, orientation: int, size: tuple[int, int]) -> bool:
-    return (width, height) == (size if orientation in range(5, 9) else size[::-1])
-
-
 def _turned(values: np.ndarray, orientation: int) -> np.ndarray:
     """Return values (H, W) or (H, W, 3) as the EXIF ``orientation`` says they are to be seen."""
     if orientation in range(5, 9):
@@ -210,10 +227,15 @@ def _turned(values: np.ndarray, orientation: int) -> np.ndarray:
     return values[:: -1 if down else 1, :: -1 if across else 1]
 
 
-def _other_size(name: str, found: tuple[int, int], orientation: int, size: tuple[int, int]) -> str:
-    width, height = found[::-1] if orientation in range(5, 9) else found
-    turned = " One of them lies on its side: photos are turned as their EXIF says."
+def _other_map(name: str, found: Size, size: Size) -> str:
     return (
-        f"{name} has {width}x{height} pixels, but its picture has {size[1]}x{size[0]}."
-        f"{turned if (width, height) == size else ''}"
+        f"{name} has {found[1]}x{found[0]} pixels, but its picture has {size[1]}x{size[0]}"
+        f"{TURNED if found[::-1] == size else ''}."
+    )
+
+
+def _other_mask(name: str, found: Size, size: Size) -> str:
+    return (
+        f"{name} is {found[0]} x {found[1]} pixels: a mask must be as large as the photo, "
+        f"{size[0]} x {size[1]} pixels (height x width){TURNED if found[::-1] == size else ''}."
     )
