@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -112,7 +112,7 @@ def _evened(frame: np.ndarray) -> np.ndarray:
 
 def _writer(part: Path, rate: float, size: tuple[int, int], target: Path) -> cv2.VideoWriter:
     part.parent.mkdir(parents=True, exist_ok=True)
-    code = cv2.VideoWriter_fourcc(*"VP80")
+    code = cv2.VideoWriter.fourcc(*"VP80")
     with quiet():
         writer = cv2.VideoWriter(str(part), cv2.CAP_FFMPEG, code, rate, size)
     if not writer.isOpened():
@@ -122,10 +122,10 @@ def _writer(part: Path, rate: float, size: tuple[int, int], target: Path) -> cv2
 
 def _table(
     classes: tuple[str, ...], times: Sequence[float], shares: list[np.ndarray]
-) -> Callable[[io.BufferedIOBase], None]:
+) -> Callable[[BinaryIO], None]:
     """Return what writes the rows of all frames to a file."""
 
-    def write(file: io.BufferedIOBase) -> None:
+    def write(file: BinaryIO) -> None:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         rows = csv.writer(text)
         rows.writerow(["frame", "time_s", *(f"share of {name}" for name in classes)])

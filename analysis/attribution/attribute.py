@@ -20,9 +20,12 @@ from analysis.core.forward import stage_maps
 from analysis.core.progress import Progress
 from analysis.core.shared_weight_copy import private_twin
 from analysis.core.targets import RegionScore, Score
+from uniformer.classifier import Classifier
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
+
+LAST_STAGE = 4
 
 SCORE_UNITS: dict[Score, str] = {"margin": "nats", "logit": "logits", "probability": "probability"}
 
@@ -92,6 +95,10 @@ def attribute(
         raise AnalysisError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
     check_stage(stage)
     check_evaluating(model)
+    if isinstance(model, Classifier) and METHODS[method].uses_stage and stage != LAST_STAGE:
+        raise AnalysisError(
+            f"{model.config.name} classifies the map of stage {LAST_STAGE} alone: choose it."
+        )
     if isinstance(image, Tensor):
         x = _check_input(image)
     else:

@@ -48,12 +48,15 @@ from uniformer.pictures import read_picture
 from uniformer.segmenter import Segmenter
 from uniformer.shares import run_shares
 
-EXAMPLES = """examples:
-  python -m analysis probe photo.jpg --pixel 120,80 -o out
-  python -m analysis attribute photo.jpg --pixel 120,80 --method integrated-gradients
-  python -m analysis what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
-  python -m analysis profile photos/ --nulls -o out
-  python -m analysis publish photos/ -o site
+COMMAND = f"python -m {__name__.removesuffix('.cli.main')}"
+"""What to type: the package has another name once it is installed."""
+
+EXAMPLES = f"""examples:
+  {COMMAND} probe photo.jpg --pixel 120,80 -o out
+  {COMMAND} attribute photo.jpg --pixel 120,80 --method integrated-gradients
+  {COMMAND} what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
+  {COMMAND} profile photos/ --nulls -o out
+  {COMMAND} publish photos/ -o site
 
 Of a folder, what is answered already is not asked again: after an interruption, run the command
 once more. QUESTION.manifest.jsonl has the numbers of all photos, NAME.QUESTION.error.txt says why
@@ -82,7 +85,7 @@ def build_parser() -> Parser:
     """Return the parser of the whole command line."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = Parser(
-        prog="python -m analysis",
+        prog=COMMAND,
         description="What every stage of UniFormer looked at, as figures, arrays and numbers.",
         epilog=EXAMPLES,
         formatter_class=plain,

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from analysis.questions.answer import FORMATS
 from analysis.questions.parameters import REQUIRED, Parameter
-from uniformer.config import MODELS, REACHES
+from uniformer.config import CLASSIFIERS, MODELS, REACHES
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,8 +59,8 @@ def add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
     """Add the options of the model; a question that has a reach of its own brings that option."""
     group = parser.add_argument_group("model")
     group.add_argument(
-        "--model", choices=MODELS, default="nano", metavar="NAME",
-        help=f"{', '.join(MODELS)} (default: nano)",
+        "--model", choices=MODELS | CLASSIFIERS, default="nano", metavar="NAME",
+        help=f"{', '.join(MODELS | CLASSIFIERS)} (default: nano)",
     )  # fmt: skip
     group.add_argument(
         "--weights",

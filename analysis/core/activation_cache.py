@@ -58,7 +58,7 @@ class Trace:
         return Grid(self.picture_size_px, self.network_size_px, STRIDES[check_stage(stage) - 1])
 
     def block(self, stage: int, block: int) -> LocalBlock | GlobalBlock:
-        """Return block number ``block`` of ``stage``, counted from 0.
+        """Return block number ``block`` of ``stage``, counted from 0; layer scale is multiplied in.
 
         Raises :class:`AnalysisError` if there is none, and for a block that prunes tokens: its rows
         are not of the map's tokens, which is what all analyses of a block are about.
@@ -69,7 +69,8 @@ class Trace:
                 f"There is no block {block} in stage {stage}: its blocks are 0 to "
                 f"{len(blocks) - 1}."
             )
-        return check_unpruned(blocks[block], self.model)
+        layers = check_unpruned(blocks[block], self.model)
+        return layers.without_layer_scale() if isinstance(layers, GlobalBlock) else layers
 
     def _kept(self) -> Iterator[Tensor]:
         for inputs in self.block_inputs:

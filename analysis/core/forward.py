@@ -141,6 +141,7 @@ def run_block(
     if isinstance(block, LocalBlock):
         x = x + _local_branch(block, x, change)
         return x + block.mlp(block.norm2(x))
+    block = block.without_layer_scale()
     height, width = x.shape[-2:]
     tokens = to_tokens(x)
     tokens = tokens + _global_branch(block, block.norm1(tokens), (height, width), window, change)

@@ -91,7 +91,7 @@ class Grid:
         row_of = np.array([self.token_at(0, y)[0] for y in range(height)])
         column_of = np.array([self.token_at(x, 0)[1] for x in range(width)])
         rows, columns = np.nonzero(region)
-        pixels = np.zeros(self.shape, dtype=int)
+        pixels: np.ndarray = np.zeros(self.shape, dtype=int)
         np.add.at(pixels, (row_of[rows], column_of[columns]), 1)
         return pixels
 

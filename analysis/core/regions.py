@@ -21,7 +21,7 @@ MAX_SIDE = 512
 
 
 def predicted_labels(trace: Trace) -> np.ndarray:
-    """Return the class of every pixel of the traced picture, uint8 (H, W).
+    """Return the class of every pixel of the traced picture, uint8 (H, W); uint16 above 256.
 
     Logits are resized to the network's input and on to the picture, as for a prediction. Pictures
     larger than ``MAX_SIDE`` are labelled at that size and enlarged to nearest pixels: a region may
@@ -29,10 +29,11 @@ def predicted_labels(trace: Trace) -> np.ndarray:
     """
     height, width = trace.picture_size_px
     factor = min(1.0, MAX_SIDE / max(height, width))
+    label_dtype = np.min_scalar_type(trace.logits.shape[1] - 1)
     small = max(1, round(height * factor)), max(1, round(width * factor))
     with torch.no_grad():
         logits = resize_bilinear(trace.logits, trace.network_size_px)
-        labels = resize_bilinear(logits, small)[0].argmax(dim=0).cpu().numpy().astype(np.uint8)
+        labels = resize_bilinear(logits, small)[0].argmax(dim=0).cpu().numpy().astype(label_dtype)
     if small == (height, width):
         return labels
     rows = (np.arange(height) + 0.5) * small[0] // height
@@ -43,7 +44,7 @@ def predicted_labels(trace: Trace) -> np.ndarray:
 def pixel_region(size_px: tuple[int, int], x: int, y: int) -> np.ndarray:
     """Return the region of the single pixel in column ``x`` and row ``y``."""
     check_pixel(size_px, x, y)
-    region = np.zeros(size_px, dtype=bool)
+    region: np.ndarray = np.zeros(size_px, dtype=bool)
     region[y, x] = True
     return region
 
