@@ -138,7 +138,7 @@ def test_a_map_is_turned_as_its_picture_is(tmp_path, name, orientation):
 
 def test_a_map_on_its_side_is_told(tmp_path):
     file = save(tmp_path / "a.png", np.ascontiguousarray(IDS.T))
-    with pytest.raises(PictureError, match=r"has 16x24 pixels, but .* 24x16\..* lies on its side"):
+    with pytest.raises(PictureError, match=r"has 16x24 pixels, but .* 24x16; it lies on its side"):
         read_ids(file, SIZE)
 
 
@@ -183,6 +183,17 @@ def test_entry_0_of_a_palette_is_the_ground_unless_another_one_is_clear(tmp_path
     image.putpalette([0, 128, 0, 128, 0, 0, 255, 255, 255])
     image.save(tmp_path / "a.gif", transparency=2)
     np.testing.assert_array_equal(read_mask(tmp_path / "a.gif", SIZE)[0], MASK)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_one_clear_value_is_the_ground_at_every_depth(tmp_path, depth):
+    top = min(2**depth, 16) - 1
+    file = grey_png(tmp_path / "a.png", np.where(MASK, 0, top), depth)
+    data = file.read_bytes()
+    clear = b"tRNS" + struct.pack(">H", top)
+    chunk = struct.pack(">I", 2) + clear + struct.pack(">I", zlib.crc32(clear))
+    file.write_bytes(data[:33] + chunk + data[33:])
+    np.testing.assert_array_equal(read_mask(file, SIZE)[0], MASK)
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.float32])

@@ -190,7 +190,7 @@ def reason_of(error: Exception) -> str:
 
 def _expanded(arguments: Sequence[Path]) -> list[Path]:
     """Return the arguments with patterns such as ``*.png`` resolved where the shell did not."""
-    paths = []
+    paths: list[Path] = []
     for path in arguments:
         fits = [] if path.exists() or not set("*?[") & set(str(path)) else glob(str(path))
         paths += map(Path, sorted(fits)) if fits else [path]

@@ -70,7 +70,7 @@ def pair_annotations(
             tell(listing.words())
         if unused:
             tell(f"{annotations}: {unused} files that belong to no picture were left out.")
-    return list(zip(listing.pictures, found, strict=True))
+    return list(zip(listing.pictures, filter(None, found), strict=True))
 
 
 def _by_plain_name(folder: Path, recursive: bool) -> dict[str, list[Path]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from uniformer import png
 from uniformer.classes import IGNORE_INDEX
@@ -151,10 +151,10 @@ def _from_tiff(data: bytes, name: str, check: Check) -> _Stored:
     values, alpha, orientation = stored_values(data, name, check)
     colours = [band for band in range(values.shape[2]) if band != alpha]
     own = values[..., colours[0]] if len(colours) < 3 else values[..., colours[:3]]
-    clear = None if alpha is None else values[..., alpha].astype(np.float64)
-    return _Stored(
-        _turned(own, orientation), None if clear is None else _turned(clear, orientation)
-    )
+    clear: np.ndarray | None = None
+    if alpha is not None:
+        clear = _turned(values[..., alpha].astype(np.float64), orientation)
+    return _Stored(_turned(own, orientation), clear)
 
 
 def _from_pillow(data: bytes, name: str, check: Check, kind: str | None) -> _Stored:
@@ -176,17 +176,16 @@ def _from_pillow(data: bytes, name: str, check: Check, kind: str | None) -> _Sto
         unscale = _scale_of(image, data)
         image.load()
         info, mode = image.info, image.mode
-        image = ImageOps.exif_transpose(image)
-        lossy = LOSSY.get(kind) if kind != "WEBP" or b"VP8 " in data[:64] else None
+        upright = ImageOps.exif_transpose(image)
+        lossy = LOSSY.get(kind or "") if kind != "WEBP" or b"VP8 " in data[:64] else None
         if mode not in _NUMBERS:
-            return _colours(image, lossy)
+            return _colours(upright, lossy)
+        values = np.asarray(upright)
         if mode in ("LA", "PA"):
-            values = np.asarray(image)
             return _Stored(values[..., 0], values[..., 1].astype(np.float64), lossy=lossy)
-        values = np.asarray(image)
-        alpha = _display_alpha(values, mode, info)
         if unscale != 1:
             values = np.rint(values / unscale).astype(np.int64)
+        alpha = _display_alpha(values, mode, info)
         return _Stored(values, alpha, alpha is not None, lossy)
 
 
@@ -197,13 +196,15 @@ def _colours(image: Image.Image, lossy: str | None) -> _Stored:
     return _Stored(values[..., :3], alpha, lossy=lossy)
 
 
-def _scale_of(image: Image.Image, data: bytes) -> float:
+def _scale_of(image: ImageFile.ImageFile, data: bytes) -> float:
     """Return by what Pillow multiplies the stored numbers of greys of few bits."""
     if image.format == "PNG" and image.mode == "L":
         depth, colour = png.depth_and_colour(data)
         return 255 / (2**depth - 1) if colour == png.GREY else 1
-    if image.format == "PPM" and image.mode in ("L", "I") and not isinstance(image.tile[0][3], str):
-        return (255 if image.mode == "L" else 65535) / image.tile[0][3][1]
+    if image.format == "PPM" and image.mode in ("L", "I"):
+        arguments = image.tile[0].args  # the mode alone, or with the largest value of the header
+        if isinstance(arguments, tuple):
+            return (255 if image.mode == "L" else 65535) / arguments[1]
     return 1
 
 
@@ -214,7 +215,9 @@ def _display_alpha(values: np.ndarray, mode: str, info: dict) -> np.ndarray | No
         table = np.full(256, 255.0)
         table[: len(clear)] = list(clear)
         return table[values]
-    return np.where(values == clear, 0.0, 255.0) if isinstance(clear, int) else None
+    if not isinstance(clear, int):
+        return None
+    return np.where(values == (bool(clear) if mode == "1" else clear), 0.0, 255.0)
 
 
 def _turned(values: np.ndarray, orientation: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -137,7 +137,7 @@ def open_image(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
 
 
 def _open_by_pillow(data: bytes, kind: str | None, name: str) -> Image.Image:
-    formats = FORMATS
+    formats: tuple[str, ...] = FORMATS
     if kind == "HEIF":
         formats = ("HEIF",)
         try:
@@ -153,11 +153,12 @@ def _open_by_pillow(data: bytes, kind: str | None, name: str) -> Image.Image:
     image = Image.open(io.BytesIO(data), formats=formats)
     if kind == "PNG":
         depth, colour = png.depth_and_colour(data)
-        image.info |= {BITS: depth} | _transparent_values(image, depth, colour)
+        image.info[BITS] = depth
+        image.info.update(_transparent_values(image, depth, colour))
     return image
 
 
-def _transparent_values(image: Image.Image, depth: int, colour: int) -> dict[str, object]:
+def _transparent_values(image: Image.Image, depth: int, colour: int) -> dict[Any, Any]:
     """Return the transparent value of a PNG in the scale that Pillow gives its pixels."""
     value = image.info.get("transparency")
     if isinstance(value, int) and colour == png.GREY and depth in (2, 4):
@@ -197,8 +198,8 @@ def _decode(image: Image.Image, name: str, notes: list[str]) -> Picture:
         if image.mode == "LAB":
             raise PictureError(f"{name} is stored in Lab colours: save it as RGB and try again.")
         if image.has_transparency_data:
-            white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image.convert("RGBA"))
+            ground = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(ground, image.convert("RGBA"))
         pixels = np.array(image.convert("RGB"))
     except PictureError:
         raise

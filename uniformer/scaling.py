@@ -76,7 +76,7 @@ def to_8_bits(
     scaled = np.empty(values.shape, dtype=np.uint8)
     rows = max(1, _VALUES_AT_ONCE // max(1, values[0].size))
     for top in range(0, len(values), rows):
-        part = values[top : top + rows].astype(np.float64)
+        part: np.ndarray = values[top : top + rows].astype(np.float64)
         part = (part - black) * (255 / (white - black))
         if empty is not None:
             part[empty[top : top + rows]] = 255

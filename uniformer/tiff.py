@@ -10,7 +10,7 @@ import io
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
@@ -20,7 +20,7 @@ from uniformer.errors import PictureError
 from uniformer.scaling import no_data_mask, sensor_white, to_8_bits
 
 if TYPE_CHECKING:
-    from tifffile import TiffPage
+    from tifffile import TiffFile, TiffPage
 
 MAX_VALUE_BYTES = 2**30
 """Most that the values of one page may take in memory."""
@@ -80,7 +80,7 @@ def read_tiff(
         if values is None:
             if found.index is None:
                 raise PictureError(_unreadable(page, name))
-            return _by_libtiff(data, found, name)
+            return _by_libtiff(data, found, found.index, name)
         image, assumed = _image(page, values, name)
         image.getexif()[ORIENTATION] = _number(page, ORIENTATION) or 1
         return image, [*notes, *assumed]
@@ -123,17 +123,17 @@ def misread_by_pillow(image: Image.Image) -> bool:
     )
 
 
-def _full_page(file: object) -> _Found:
+def _full_page(file: TiffFile) -> _Found:
     """Return the first page that is neither a reduced copy nor a mask."""
     pages = []
     for index in range(MAX_PAGES):
         try:
-            page = file.pages[index]
+            page = cast("TiffPage", file.pages[index])
         except IndexError:
             break
         pages.append(_Found(page, index))
         for below in page.pages or ():
-            pages.append(_Found(below, None))
+            pages.append(_Found(cast("TiffPage", below), None))
     if any(one.page.photometric in RAW for one in pages) or DNG_VERSION in pages[0].page.tags:
         raise CameraRaw
     full = [one for one in pages if not int(one.page.subfiletype) & (REDUCED | MASK)]
@@ -158,14 +158,14 @@ def _by_pillow(data: bytes, index: int) -> Image.Image:
     return image
 
 
-def _by_libtiff(data: bytes, found: _Found, name: str) -> tuple[Image.Image, list[str]]:
+def _by_libtiff(data: bytes, found: _Found, index: int, name: str) -> tuple[Image.Image, list[str]]:
     """Read deep values that are compressed in a way which tifffile leaves to imagecodecs.
 
     Unlike stored planes, Pillow gets these from libtiff and right.
     """
     page = found.page
     try:
-        image = _by_pillow(data, found.index)
+        image = _by_pillow(data, index)
         values = np.asarray(image)
     except (Image.UnidentifiedImageError, KeyError, OSError) as error:
         raise PictureError(_unreadable(page, name)) from error
@@ -256,7 +256,8 @@ def _eight_bits(
     page: TiffPage, values: np.ndarray, empty: np.ndarray | None
 ) -> tuple[np.ndarray, list[str]]:
     """Return the colours of a page as uint8, as its header says, or as had to be assumed."""
-    white, assumed = None, []
+    white: float | None = None
+    assumed: list[str] = []
     if values.dtype.kind == "u" and page.bitspersample <= 16:
         full = 2.0**page.bitspersample - 1
         told = next(filter(None, (_number(page, tag) for tag in MAX_SAMPLE_VALUES)), None)
@@ -271,7 +272,7 @@ def _eight_bits(
 
 
 def _on_white(picture: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np.ndarray:
-    ground = 255 * (1 - alpha)
+    ground: np.ndarray = 255 * (1 - alpha)
     laid = picture + ground if premultiplied else picture * alpha + ground
     return np.rint(laid.clip(0, 255)).astype(np.uint8)
 

@@ -95,7 +95,7 @@ def _steady(times: Sequence[float], told: float) -> tuple[float, list[int]]:
 
     That is once each where the ``told`` rate gives the ``times`` in seconds.
     """
-    gaps = np.diff(times)
+    gaps: np.ndarray = np.diff(times)
     steady = times[0] + np.arange(len(times)) / told if times else np.zeros(0)
     if (np.abs(steady - times) < 0.5 / told).all():
         return told, [1] * len(times)
