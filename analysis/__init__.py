@@ -15,14 +15,10 @@ from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
 from analysis.affinity.in_degree import InDegree, in_degree
 from analysis.affinity.jacobian import TokenJacobian, token_jacobian
 from analysis.affinity.local_affinity import LocalAffinity, local_affinity, position_affinity
-from analysis.affinity.row_statistics import (
-    RowStatistics,
-    Spread,
-    global_row_statistics,
-    local_row_statistics,
-)
+from analysis.affinity.row_summary import RowStatistics, Spread, row_statistics
 from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
+from analysis.core.any_segmenter import as_segmenter
 from analysis.core.errors import AnalysisError
 from analysis.core.grid import Box, Grid, Token, Window
 from analysis.core.progress import Progress
@@ -54,7 +50,6 @@ _LATER = {
     ".questions": ("QUESTIONS",),
     ".receptive_field.networks.comparison": ("FieldComparison", "compare_fields"),
     ".representation.block_cka": ("BlockCka", "picture_cka", "token_cka"),
-    ".core.regions": ("predicted_labels",),
     ".rollout": ("agreement", "relevance"),
     ".core.targets": ("RegionScore",),
 }
@@ -79,13 +74,13 @@ __all__ = [
     "TokenJacobian",
     "Trace",
     "Window",
+    "as_segmenter",
     "attended_classes",
     "global_affinity",
-    "global_row_statistics",
     "in_degree",
     "local_affinity",
-    "local_row_statistics",
     "position_affinity",
+    "row_statistics",
     "token_classes",
     "token_jacobian",
     "trace",

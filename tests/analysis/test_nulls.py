@@ -123,7 +123,8 @@ def test_profile_comes_with_its_nulls_as_the_same_kind_of_result(tiny, picture):
         assert len(null.rows()) == len(alone.rows())
         assert null.rows()[-1] != alone.rows()[-1]
         # What depends on the map alone is the same.
-        assert null.rows()[-1]["uniform_distance_px"] == alone.rows()[-1]["uniform_distance_px"]
+        name = "uniform_distance_picture_px"
+        assert null.rows()[-1][name] == alone.rows()[-1][name]
 
 
 def test_a_picture_that_was_not_traced_is_refused(tiny, picture):
