@@ -34,6 +34,11 @@ from uniformer.matching import (
 )
 
 MAX_FILE_BYTES = 4 * 2**30
+MAX_TENSORS = 20_000
+"""Twenty times what the largest model has; reading many more takes a machine's time for nothing."""
+MAX_PICKLE_BYTES = 8 * 2**20
+"""For what a zipped checkpoint says about its tensors."""
+_TOO_MANY = f"{{}} holds far more than the {MAX_TENSORS} tensors that are read: it is no UniFormer."
 """Largest file, and largest sum of its tensors, that is read (an official one has 0.1 to 1 GB)."""
 
 _WRAPPERS = ("state_dict", "model")
@@ -201,8 +206,9 @@ def _what_it_is(head: bytes) -> str:
 def _check_archive(path: Path) -> None:
     """Refuse ZIP archives that torch.save did not make, and say what they are."""
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        packed = any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist())
+        entries = archive.infolist()
+    _check_count(len(entries), path.name)
+    names = [entry.filename for entry in entries]
     if any(name.endswith(("/constants.pkl", ".py", ".debug_pkl")) for name in names):
         raise WeightsError(
             f"{path.name} is a TorchScript program, which holds code and was not opened: save "
@@ -211,13 +217,18 @@ def _check_archive(path: Path) -> None:
     inside = next((name for name in names if name.endswith(_SUFFIXES)), None)
     if inside is not None:
         raise WeightsError(f"{path.name} is a ZIP archive with {inside} in it: unpack it first.")
-    if packed:
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise WeightsError(f"{path.name} is compressed, which torch.save never does.")
+    about = (entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+    if max(about, default=0) > MAX_PICKLE_BYTES:
+        raise WeightsError(_TOO_MANY.format(path.name))
 
 
 def _read_safetensors(path: Path) -> _Contents:
     with safe_open(path, framework="pt", device="cpu") as file:
-        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        keys = list(file.keys())
+        _check_count(len(keys), path.name)
+        state = {key: file.get_tensor(key) for key in keys}
         return _Contents(_unprefixed(state), "safetensors", None, dict(file.metadata() or {}))
 
 
@@ -235,6 +246,7 @@ def _read_pickle(path: Path, is_zip: bool) -> _Contents:
         raise WeightsError(f"{path.name} holds a {type(loaded).__name__}, not named weights.")
     wrapper = next((key for key in _WRAPPERS if isinstance(loaded.get(key), dict)), None)
     state = loaded[wrapper] if wrapper else loaded
+    _check_count(len(state), path.name)
     state = {key: value for key, value in state.items() if key not in _BESIDE_WEIGHTS}
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
@@ -242,6 +254,11 @@ def _read_pickle(path: Path, is_zip: bool) -> _Contents:
                 f"{path.name} is no state dict: {key!r} is a {type(value).__name__}, not a tensor."
             )
     return _Contents(_unprefixed(state), "pth", wrapper, {})
+
+
+def _check_count(tensors: int, name: str) -> None:
+    if tensors > MAX_TENSORS:
+        raise WeightsError(_TOO_MANY.format(name))
 
 
 def _unprefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
+import socket
 import threading
 import unicodedata
+import zlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
+
+_HERE = f"{zlib.crc32(socket.gethostname().encode()) & 0xFFFF:04x}"
+"""This computer in the name of a half-written file: others may write into the same folder."""
+
+_PART = re.compile(rf"\..*\.{_HERE}-(\d+)-\d+\.part", re.DOTALL)
 
 MAX_STEM_BYTES = 200
 """Of the 255 bytes that most file systems allow for a name, with room for what is put after it."""
@@ -22,7 +31,9 @@ def replace_file(target: Path, write: Callable[[BinaryIO], Any]) -> Path:
     ``OSError`` that names ``target`` when it cannot be written, as on a full disk.
     """
     # Of a long name the start will do: with what comes after it, it would be too long for a file.
-    part = target.with_name(f".{target.name[:40]}.{os.getpid()}-{threading.get_ident()}.part")
+    own = f"{_HERE}-{os.getpid()}-{threading.get_ident()}"
+    part = target.with_name(f".{target.name[:40]}.{own}.part")
+    _remove_orphans(target.parent)
     try:
         with part.open("wb") as file:
             write(file)
@@ -33,6 +44,25 @@ def replace_file(target: Path, write: Callable[[BinaryIO], Any]) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+@lru_cache(maxsize=256)
+def _remove_orphans(folder: Path) -> None:
+    """Remove half-written files in ``folder`` whose process no longer runs, once per process."""
+    for part in folder.glob(".*.part"):
+        written_by = _PART.fullmatch(part.name)
+        if written_by and not _runs(int(written_by[1])):
+            part.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
 
 
 def file_names(
