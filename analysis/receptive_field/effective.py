@@ -305,13 +305,15 @@ def _energies(
     with torch.inference_mode(False), torch.enable_grad():
         x = batch.clone().requires_grad_()
         units = readout(x)
-    for key, signs in _signs(units, probes, generator).items():
-        total, curves = x.new_zeros(x.shape[-2:], dtype=torch.float64), []
+        drawn = _signs(units, probes, generator)
+        zeros = x.new_zeros(x.shape[-2:], dtype=torch.float64)
+    for key, signs in drawn.items():
+        total, curves = zeros, []
         for used, sign in enumerate(signs, start=1):
             with torch.inference_mode(False), torch.enable_grad():
                 (gradient,) = torch.autograd.grad((sign * units[key]).sum(), x, retain_graph=True)
                 energy = gradient.double().square().sum(dim=1)
-                total += energy.sum(dim=0)
+                total = total + energy.sum(dim=0)
             if key in rings:
                 curves.append([rings[key].energy_within(one) for one in energy.cpu().numpy()])
             enough = until_known and len(batch) == 1 and used >= FEWEST_PROBES
