@@ -153,20 +153,6 @@ def test_names_of_every_model_are_told_from_the_prefix(name):
     assert found.left_out == []
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "is a Git LFS pointer"),
-        (b"\n<!DOCTYPE html><title>Drive</title>", "is a web page"),
-    ],
-)
-def test_files_in_place_of_weights_are_called_what_they_are(tmp_path, content, message):
-    for name in ("a.pth", "a.safetensors"):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(WeightsError, match=message):
-            read_state_dict(tmp_path / name)
-
-
 def test_one_entry_named_a_million_times_is_looked_at_once(monkeypatch):
     looked = []
     monkeypatch.setattr("uniformer.unwrap._split", lambda path, _: looked.append(path) or {})

@@ -25,6 +25,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from uniformer.config import CLASSIFIERS, MODELS
+from uniformer.file_kinds import HEAD_BYTES, kind_of
 from uniformer.files import replace_file
 from uniformer.matching import (
     Kind,
@@ -67,14 +68,15 @@ _BESIDE_WEIGHTS = (
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".safetensors")
 _LOADING = threading.Lock()
 """What torch lets a file name is one setting for the whole process."""
-_NO_WEIGHTS = (
-    (b"version https://git-lfs", "a Git LFS pointer instead of the weights: run `git lfs pull`"),
-    (b"<", "a web page and no checkpoint: open the link in a browser and download the file there"),
-)
 
 
 class WeightsError(ValueError):
-    """Weights that cannot be had, cannot be read or do not fit; the message is for the user."""
+    """Weights that cannot be had, cannot be read or do not fit; the message is for the user.
+
+    ``num_classes`` is how many classes a file has where that is all that does not fit.
+    """
+
+    num_classes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -220,16 +222,13 @@ def read_contents(path: Path, entry: str | None = None) -> Contents:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(64)
+            start = file.read(HEAD_BYTES)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error
     if size > MAX_FILE_BYTES:
         raise WeightsError(f"{path.name} has {size} bytes; at most {MAX_FILE_BYTES} are read.")
     if size == 0:
         raise WeightsError(f"{path.name} is empty.")
-    for mark, what in _NO_WEIGHTS:
-        if start.lstrip().startswith(mark):
-            raise WeightsError(f"{path.name} is {what}.")
     try:
         # A safetensors file is the length of its header in 8 bytes, then the header, in JSON.
         if start[8:9] == b"{":
@@ -247,10 +246,7 @@ def read_contents(path: Path, entry: str | None = None) -> Contents:
                 f"{path.name} wants {wanted[1]}, which is more than tensors and could run code, so "
                 "it was not opened: where you trust it, save model.state_dict() alone."
             ) from error
-        raise WeightsError(
-            f"{path.name} is damaged, cut short or no checkpoint: PyTorch (.pth) and safetensors "
-            "files can be read."
-        ) from error
+        raise WeightsError(f"{path.name} is {_what_it_is(start)}.") from error
     _check_tensors(weights.state, path.name)
     taken = describe(weights, others, path.name)
     return Contents(weights.state, container, weights.wrapper, metadata, taken, others)
@@ -264,10 +260,10 @@ def _choose(loaded: dict[str, Any], entry: str | None, name: str) -> tuple[Weigh
     if entry is None:
         entry = next(iter(found), None)
     if entry not in found:
-        names = [each for each in found if each]
+        there = [each for each in found if each]
         raise WeightsError(
-            f"{name} has no weights called {entry}: it has {some(names)}."
-            if names
+            f"{name} has no weights called {entry}: it has {some(there)}."
+            if there
             else f"{name} holds no weights" + (f" called {entry}." if entry else ".")
         )
     weights = found[entry]
@@ -282,6 +278,38 @@ def _choose(loaded: dict[str, Any], entry: str | None, name: str) -> tuple[Weigh
     return replace(weights, state=state, left_out=left_out), others
 
 
+def _what_it_is(head: bytes) -> str:
+    """Return what a file is that holds no weights, and what to do, without full stop."""
+    kind = None if head.startswith(b"PK") else kind_of(head)
+    what = "damaged, cut short or no checkpoint" if kind is None else f"{kind}, and no checkpoint"
+    if "Git-LFS" in what:
+        return f"{what}: fetch that file with `git lfs pull`, or download it from its page"
+    if "HTML" in what:
+        return f"{what}: download the file again, logged in where that is asked for"
+    return f"{what}: PyTorch (.pth) and safetensors files can be read"
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse ZIP archives that torch.save did not make, and say what they are."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    _check_count(len(entries), path.name)
+    names = [entry.filename for entry in entries]
+    if any(name.endswith(("/constants.pkl", ".py", ".debug_pkl")) for name in names):
+        raise WeightsError(
+            f"{path.name} is a TorchScript program, which holds code and was not opened: save "
+            "model.state_dict() of the model it was made from."
+        )
+    inside = next((name for name in names if name.endswith(_SUFFIXES)), None)
+    if inside is not None:
+        raise WeightsError(f"{path.name} is a ZIP archive with {inside} in it: unpack it first.")
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise WeightsError(f"{path.name} is compressed, which torch.save never does.")
+    about = (entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+    if max(about, default=0) > MAX_PICKLE_BYTES:
+        raise WeightsError(_TOO_MANY.format(path.name))
+
+
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with safe_open(path, framework="pt", device="cpu") as file:
         keys = list(file.keys())
@@ -291,21 +319,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_pickle(path: Path, is_zip: bool) -> dict[Any, Any]:
     if is_zip:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            _check_count(len(entries), path.name)
-            names = [entry.filename for entry in entries]
-            if any(name.endswith("/constants.pkl") for name in names):
-                raise WeightsError(
-                    f"{path.name} is a TorchScript program: save its state_dict() instead."
-                )
-            if packed := next((name for name in names if name.endswith(_SUFFIXES)), None):
-                raise WeightsError(f"{path.name} is a ZIP archive with {packed} in it: unpack it.")
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-                raise WeightsError(f"{path.name} is compressed, which torch.save never does.")
-            about = (entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
-            if max(about, default=0) > MAX_PICKLE_BYTES:
-                raise WeightsError(_TOO_MANY.format(path.name))
+        _check_archive(path)
     # torch maps zip files by path only, and takes any path that ends so for safetensors.
     mapped = is_zip and path.suffix != ".safetensors"
     beside = [(_LeftOut, name) for name in _BESIDE_WEIGHTS]
