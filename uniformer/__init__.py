@@ -1,5 +1,6 @@
 """UniFormer semantic segmentation: the official S and B models, exact, without mmcv."""
 
+from uniformer.export import export_onnx
 from uniformer.factory import create_model, list_models
 from uniformer.fast import optimize_for_inference
 from uniformer.pictures import open_picture
@@ -9,6 +10,7 @@ from uniformer.segmentation import Segmentation
 __all__ = [
     "Segmentation",
     "create_model",
+    "export_onnx",
     "list_models",
     "open_picture",
     "optimize_for_inference",

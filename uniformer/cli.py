@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   python -m uniformer inspect upernet_global_small.pth
   python -m uniformer convert upernet_global_small.pth upernet_global_small.safetensors
   python -m uniformer evaluate --images images/validation --annotations annotations/validation
+  python -m uniformer export nano -o nano.onnx
 
 "COMMAND --help" says more about each."""
 
@@ -38,6 +39,10 @@ its own, so labels may flicker."""
 
 EVALUATE = """Score a model on annotated pictures: mIoU, mean and overall pixel accuracy, boundary
 IoU. The annotation of NAME.jpg is NAME.png, one class id per pixel, 255 for "not annotated"."""
+
+EXPORT = """Write a model as an ONNX file for other programs and browsers. Its input is "image",
+normalised RGB (batch, 3, height, width); its first output is "logits". The file's metadata tell the
+classes and how a picture becomes the input."""
 
 EVALUATE_EXAMPLE = """example, on ADE20K as downloaded:
   python -m uniformer evaluate --model small-upernet --zero-is-other \\
@@ -130,6 +135,9 @@ def build_parser() -> Parser:
     _add_evaluation(evaluate)
     _add_model(evaluate)
     _add_prediction(evaluate)
+
+    export = commands.add_parser("export", help="write a model as ONNX", description=EXPORT)
+    _add_export(export)
     return parser
 
 
@@ -165,6 +173,41 @@ def _add_evaluation(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", choices=MODELS, metavar="MODEL", help='one that "models" lists, for example nano'
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="the new .onnx file"
+    )
+    parser.add_argument(
+        "--form",
+        choices=("plain", "rewritten"),
+        default="plain",
+        help="plain follows the official operations, rewritten needs fewer (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--size",
+        type=_size,
+        metavar="HxW",
+        help="height and width in pixels that the file takes (default: every batch and size)",
+    )
+    parser.add_argument(
+        "--outputs",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        metavar="A,B",
+        help="beside the logits: stages (their maps), blocks (queries, keys, values, kernels)",
+    )
+    parser.add_argument(
+        "--stored",
+        choices=("float32", "float16"),
+        default="float32",
+        help="weights in the file; arithmetic is float32 (default: %(default)s)",
+    )
+    _add_weights(parser.add_argument_group("model"))
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument(
@@ -174,6 +217,16 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help='one that "models" lists (default: %(default)s)',
     )
+    _add_weights(group)
+    group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
+    group.add_argument(
+        "--exact",
+        action="store_true",
+        help="follow the official operations one by one: slower, equal but for rounding",
+    )
+
+
+def _add_weights(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--weights",
         default="default",
@@ -182,12 +235,6 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--reach", choices=REACHES, help="what stage 3 attends to")
     group.add_argument(
         "--window-size", type=int, metavar="N", help="in stage-3 tokens of 16 pixels"
-    )
-    group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
-    group.add_argument(
-        "--exact",
-        action="store_true",
-        help="follow the official operations one by one: slower, equal but for rounding",
     )
 
 
@@ -220,6 +267,14 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(number) for number in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list like 0.75,1.0") from None
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        height, width = map(int, text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 256x384") from None
+    return height, width
 
 
 def _sentence(error: Exception) -> str:

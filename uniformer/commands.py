@@ -19,6 +19,7 @@ from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
 from uniformer.config import MODELS, ModelConfig
 from uniformer.cost import count_macs, count_parameters
 from uniformer.dataset import list_pictures
+from uniformer.export import export_onnx
 from uniformer.factory import create_model
 from uniformer.fast import optimize_for_inference
 from uniformer.files import replace_file
@@ -114,6 +115,22 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_export(args: argparse.Namespace) -> int:
+    """Write a model as ONNX."""
+    model = _create(args, "cpu")
+    _warn_untrained(model)
+    file = export_onnx(
+        model,
+        args.output,
+        form=args.form,
+        size=args.size,
+        outputs=args.outputs,
+        weights=args.stored,
+    )
+    print(f"{args.model} -> {file} ({file.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "segment": run_segment,
     "video": run_video,
@@ -121,6 +138,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "inspect": run_inspect,
     "convert": run_convert,
     "evaluate": run_evaluate,
+    "export": run_export,
 }
 
 
@@ -183,14 +201,18 @@ def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:
     name = args.device
     if name in (None, "cuda") and torch.cuda.device_count() > 1:
         name = f"cuda:{rank % torch.cuda.device_count()}"
-    model = create_model(
+    model = _create(args, name)
+    return model if args.exact else optimize_for_inference(model, getattr(torch, args.precision))
+
+
+def _create(args: argparse.Namespace, device: str | None) -> Segmenter:
+    return create_model(
         args.model,
         weights=None if args.weights == "none" else args.weights,
         reach=args.reach,
         window_size=args.window_size,
-        device=find_device(name),
+        device=find_device(device),
     )
-    return model if args.exact else optimize_for_inference(model, getattr(torch, args.precision))
 
 
 def _warn_untrained(model: Segmenter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from uniformer.fast.backbone import FastGlobalBlock, FastLocalBlock, FastMapNorm, FastPatchEmbed
 from uniformer.fast.heads import FastFPN, FastFPNHead, FastUPerHead
@@ -10,6 +11,22 @@ from uniformer.heads import FPNHead
 from uniformer.segmenter import Segmenter
 
 __all__ = ["optimize_for_inference"]
+
+
+class FastSegmenter(Segmenter):
+    """A segmenter of rewritten modules, which write into their own maps as they go.
+
+    A recorded graph cannot hold that, and some exporters leave it out in silence, so it refuses to
+    be recorded.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.jit.is_tracing() or torch.compiler.is_exporting():
+            raise ValueError(
+                "This model is optimized for PyTorch and cannot be exported: export the one it was "
+                "made from, for example with uniformer.export_onnx."
+            )
+        return super().forward(x)
 
 
 def optimize_for_inference(model: Segmenter, dtype: torch.dtype = torch.float32) -> Segmenter:
@@ -30,7 +47,7 @@ def optimize_for_inference(model: Segmenter, dtype: torch.dtype = torch.float32)
     if model.training:
         raise ValueError("Call model.eval() first: the fast form is for prediction only.")
     with torch.device("meta"):
-        fast = Segmenter(model.config, model.classes)
+        fast = FastSegmenter(model.config, model.classes)
     for number in range(1, 5):
         embed, blocks, norm = model.backbone.stage(number)
         fast_block = FastLocalBlock if number <= 2 else FastGlobalBlock

@@ -1,0 +1,122 @@
+"""What an exported graph can answer beside the logits: the maps of the stages, and every block.
+
+Names are ``stage1`` to ``stage4`` for the normed maps (B, C, rows, columns) of the stages, and for
+each block, counted from 0, ``stage3.block5.NAME``:
+
+- ``input`` (B, C, rows, columns): what the block received;
+- ``position_kernel`` (C, 3, 3): its dynamic position encoding, added to the input;
+- stages 1-2: ``values`` (B, C, rows, columns), 0 beyond the map, are weighed by ``kernel``
+  (C, 5, 5) and mixed by ``mix`` (C, C): neighbour (i, j) adds ``mix @ (kernel[:, i, j] * value)``;
+- stages 3-4: ``query``, ``key``, ``value`` (windows, heads, tokens, head_dim), one window that is
+  the whole map where the block has none, tokens row by row, and ``projection`` (C, C), whose
+  columns read the heads one after another. The query is scaled: attention is
+  ``softmax(query @ key^T)``.
+
+arXiv 2201.09450, section 3. Whoever knows these can recompute any row of any affinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from uniformer.attention import to_windows
+from uniformer.blocks import GlobalBlock, LocalBlock
+from uniformer.layers import to_tokens
+from uniformer.segmenter import Segmenter
+
+EXTRAS = ("stages", "blocks")
+"""Groups of outputs that can be asked for beside the logits."""
+
+
+class Outputs(nn.Module):
+    """Maps network input to the logits and ``extras``, a tuple in the order of :meth:`names`.
+
+    Raises ``ValueError`` for an unknown extra, or one that this architecture does not have.
+    """
+
+    def __init__(self, model: Segmenter, extras: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        unknown = [name for name in extras if name not in EXTRAS]
+        if unknown:
+            raise ValueError(
+                f"There is no output {unknown[0]!r}: choose among {', '.join(EXTRAS)}."
+            )
+        if extras and not _has_blocks(model):
+            raise ValueError(f"{model.config.name} has no output but its logits.")
+        self.model = model
+        self.extras = extras
+
+    def names(self) -> list[str]:
+        """Return the names of the outputs."""
+        names = ["logits"]
+        if "stages" in self.extras:
+            names += [f"stage{number}" for number in range(1, 5)]
+        if "blocks" in self.extras:
+            for number in range(1, 5):
+                for index, block in enumerate(self.model.backbone.stage(number)[1]):
+                    kinds = LOCAL if isinstance(block, LocalBlock) else GLOBAL
+                    names += [f"stage{number}.block{index}.{kind}" for kind in kinds]
+        return names
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs for normalised RGB (B, 3, H, W)."""
+        if not self.extras:
+            return (self.model(image),)
+        x, maps, read = image, [], []
+        for number in range(1, 5):
+            embed, blocks, norm = self.model.backbone.stage(number)
+            x = embed(x)
+            for block in blocks:
+                read += _read(block, x)
+                x = block(x)
+            maps.append(norm(x))
+        outputs = [self.model.decode(maps)]
+        outputs += maps if "stages" in self.extras else []
+        outputs += read if "blocks" in self.extras else []
+        return tuple(outputs)
+
+
+LOCAL = ("input", "position_kernel", "values", "kernel", "mix")
+GLOBAL = ("input", "position_kernel", "query", "key", "value", "projection")
+
+
+def _has_blocks(model: Segmenter) -> bool:
+    stages = getattr(getattr(model, "backbone", None), "stage", None)
+    return stages is not None and all(
+        type(block) in (LocalBlock, GlobalBlock)
+        for number in range(1, 5)
+        for block in stages(number)[1]
+    )
+
+
+def _read(block: LocalBlock | GlobalBlock, x: Tensor) -> Iterator[Tensor]:
+    """Yield what is to be known of a block that receives ``x``.
+
+    It is computed beside the block's own pass; exporters join what is computed twice.
+    """
+    yield x.clone()
+    yield block.pos_embed.weight[:, 0].clone()
+    x = x + block.pos_embed(x)
+    if isinstance(block, LocalBlock):
+        yield block.conv1(block.norm1(x))
+        yield block.attn.weight[:, 0].clone()
+        yield block.conv2.weight[:, :, 0, 0].clone()
+        return
+    tokens, size = block.norm1(to_tokens(x)), block.window_size
+    if size is not None:
+        tokens, _ = to_windows(tokens.unflatten(1, x.shape[-2:]), size)
+    query, key, value = block.attn.project(tokens)
+    yield query * block.attn.scale
+    yield key
+    yield value
+    yield block.attn.proj.weight.clone()
+
+
+def example(model: Segmenter, size: tuple[int, int] | None) -> Tensor:
+    """Return an input to trace ``model`` with: of ``size``, or two of sizes that nothing shares."""
+    batch, (height, width) = (1, size) if size else (2, (128, 160))
+    device, dtype = model.device, model.dtype
+    return torch.zeros(batch, 3, height, width, device=device, dtype=dtype)
