@@ -4,6 +4,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?=
+# Whole files side by side, each process with one thread and, because a file's tests share what they
+# set up, every file in one process. They go in the order of their names: the last are short.
+WORKERS ?= 2
+ALL_TESTS = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --nbmake notebooks tests
 
 .PHONY: demo test test-slow lint format bench soak screenshots train evaluate-bundled claims space lock clean
 
@@ -11,7 +15,7 @@ demo: $(VENV)/runtime
 	$(BIN)/python app.py
 
 test: $(VENV)/development
-	$(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--nbmake notebooks tests)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(TESTS),$(ALL_TESTS))
 
 test-slow: $(VENV)/development
 	$(BIN)/python -m pytest -m "slow or not slow" $(TESTS)
@@ -70,7 +74,7 @@ evaluate-bundled: $(VENV)/runtime
 # Tests the paper's claims and writes docs/claims.md; RUNS keeps what is measured, so that it resumes.
 claims: $(VENV)/runtime
 	@test -n "$(DATA)" || { echo "Usage: make claims DATA=path/to/data"; exit 2; }
-	$(BIN)/python -m analysis claims --data "$(DATA)/images/val" --annotations "$(DATA)/masks/val" \
+	$(BIN)/python -m benchmarks.claims --data "$(DATA)/images/val" --annotations "$(DATA)/masks/val" \
 		-o "$(RUNS)/claims"
 	mkdir -p docs/figures
 	cp "$(RUNS)/claims/claims.md" docs/claims.md

@@ -10,26 +10,26 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from analysis.affinity_global import GlobalAffinity, global_affinity
-from analysis.affinity_local import LocalAffinity, local_affinity, position_affinity
-from analysis.attended_classes import AttendedClasses, attended_classes
-from analysis.composition import TokenClasses, token_classes
-from analysis.errors import AnalysisError
-from analysis.grid import Box, Grid, Token, Window
-from analysis.jacobian import TokenJacobian, token_jacobian
-from analysis.progress import Progress
-from analysis.row_statistics import (
+from analysis.affinity.attended_classes import AttendedClasses, attended_classes
+from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
+from analysis.affinity.in_degree import InDegree, in_degree
+from analysis.affinity.jacobian import TokenJacobian, token_jacobian
+from analysis.affinity.local_affinity import LocalAffinity, local_affinity, position_affinity
+from analysis.affinity.row_statistics import (
     RowStatistics,
     Spread,
     global_row_statistics,
     local_row_statistics,
 )
-from analysis.sinks import InDegree, in_degree
-from analysis.tracing import Trace, trace
-from analysis.untrained import untrained_note
+from analysis.affinity.untrained import untrained_note
+from analysis.core.activation_cache import Trace, trace
+from analysis.core.errors import AnalysisError
+from analysis.core.grid import Box, Grid, Token, Window
+from analysis.core.progress import Progress
+from analysis.core.token_classes import TokenClasses, token_classes
 
 _LATER = {
-    "analysis.answer": ("Answer", "finish"),
+    "analysis.questions.answer": ("Answer", "finish"),
     "analysis.attribution": ("Attribution", "attribute"),
     "analysis.faithfulness": ("infidelities", "max_sensitivity", "rank_maps", "weight_check"),
     "analysis.interventions": (
@@ -49,14 +49,14 @@ _LATER = {
         "reach_cost",
         "region_tokens",
     ),
-    "analysis.error_map": ("ErrorMap", "error_map", "top_confusions"),
+    "analysis.evaluation.error_map": ("ErrorMap", "error_map", "top_confusions"),
     "analysis.profile": ("DepthProfile", "depth_profile", "profile_with_nulls"),
     "analysis.questions": ("QUESTIONS",),
-    "analysis.receptive.comparison": ("FieldComparison", "compare_fields"),
+    "analysis.receptive_field.networks.comparison": ("FieldComparison", "compare_fields"),
     "analysis.representation.block_cka": ("BlockCka", "picture_cka", "token_cka"),
-    "analysis.regions": ("predicted_labels",),
+    "analysis.core.regions": ("predicted_labels",),
     "analysis.rollout": ("agreement", "relevance"),
-    "analysis.targets": ("RegionScore",),
+    "analysis.core.targets": ("RegionScore",),
 }
 """What is imported when it is first used: captum and other libraries take seconds to load."""
 

@@ -1,4 +1,4 @@
-// The card of an answer (ui/answer_card.py): its buttons ask for the files of the answer.
+// The card of an answer (ui/page/answer_card.py): its buttons ask for the files of the answer.
 // Gradio provides `element` and `trigger`.
 
 element.addEventListener("click", (event) => {

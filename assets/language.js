@@ -1,5 +1,5 @@
 // Says in the visitor's language what stands in our own HTML. Gradio says the labels of its
-// components, and sets the language of the document; both read the table of ui/language.py.
+// components, and sets the language of the document; both read the table of ui/page/language.py.
 // English, the language of the keys, needs nothing.
 () => {
   const ATTRIBUTES = ["title", "aria-label", "alt", "placeholder"];

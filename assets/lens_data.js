@@ -1,5 +1,6 @@
 // What the lens knows, and how a probe is answered from it. No drawing, no requests.
-// A payload comes from ui/lens_payload.py; codes are square roots of weights, see analysis/atlas.py.
+// A payload comes from ui/service/lens_payload.py; codes are square roots of weights, see
+// analysis/affinity/atlas.py.
 
 const LOCAL = [1, 2];
 const GLOBAL = [3, 4];

@@ -1,5 +1,6 @@
-// The picture under its labels. Everything is drawn from one payload (ui/payload.py): moving the
-// probe, sliding, choosing a map and isolating a class send no request.
+// The picture under its labels. Everything is drawn from one payload
+// (ui/service/viewer_payload.py): moving the probe, sliding, choosing a map and isolating a class
+// send no request.
 // Gradio provides `element`, `props`, `trigger` and `watch`.
 
 const part = (name) => element.querySelector(`[data-part="${name}"]`);

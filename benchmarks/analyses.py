@@ -22,10 +22,10 @@ from torch import Tensor
 
 from analysis import depth_profile, global_affinity, local_affinity, predicted_labels, trace
 from analysis.attribution.attribute import attribute
-from analysis.receptive.effective import effective_fields
-from analysis.receptive.units import stage_units
-from analysis.regions import segment_region
-from analysis.tracing import Trace
+from analysis.core.activation_cache import Trace
+from analysis.core.regions import segment_region
+from analysis.receptive_field.effective import effective_fields
+from analysis.receptive_field.units import stage_units
 from benchmarks.memory import PHOTO, build, working_memory
 from benchmarks.timing import paired_seconds, timed
 from uniformer import create_model, open_picture

@@ -26,7 +26,7 @@ PARTS = (
     "uniformer/data/*.safetensors",
     "analysis/*.py",
     "ui/*.py",
-    "ui/words/*.json",
+    "ui/messages/*.json",
     "assets/*",
     "docs/*.md",
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 from serving import serving
 from visiting import settle
+
+# Gradio tries one port after the other, and waits five seconds for one that another process has
+# just taken: every process that runs tests beside others begins its search elsewhere.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+os.environ["GRADIO_SERVER_PORT"] = str(7860 + 100 * WORKER)
 
 PATIENCE_MS = 60_000
 """For anything on the page to come about; a busy machine is no failure."""
@@ -63,17 +69,24 @@ def untrained():
 def visit(browser, address):
     """Open the page at the module's ``address`` in a fresh context.
 
-    Every request the page sends is in ``page.sent``, every error on it in ``page.errors``.
+    Every request the page sends is in ``page.sent`` and until it is answered in
+    ``page.unanswered``, but for Gradio's that stays open; every error on it in ``page.errors``.
     """
     contexts = []
+
+    def waits(request):
+        return "/heartbeat/" not in request.url
 
     def open_page(**options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}} | options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
-        page.sent, page.errors = [], []
+        page.sent, page.unanswered, page.errors = [], set(), []
         page.on("request", lambda request: page.sent.append(request.url))
+        page.on("request", lambda request: waits(request) and page.unanswered.add(request))
+        for answer in ("requestfinished", "requestfailed"):
+            page.on(answer, lambda request: page.unanswered.discard(request))
         page.on("pageerror", lambda error: page.errors.append(error))
         page.goto(address)
         page.wait_for_selector("[data-shown]", state="attached")

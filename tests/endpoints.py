@@ -15,8 +15,8 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 from ui import api
-from ui.settings import Settings
-from ui.shelf import ModelShelf
+from ui.host.settings import Settings
+from ui.service.model_cache import ModelShelf
 
 SHORT_SIDE = 64
 

@@ -15,12 +15,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
-from ui import text
 from ui.api import endpoints as module
 from ui.api.signatures import check, make_endpoint
+from ui.messages import page as text
 
 
 @pytest.fixture(scope="module")

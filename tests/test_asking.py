@@ -8,22 +8,23 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analysis.answer import FORMATS, Answer, finish
-from analysis.errors import AnalysisError
-from analysis.progress import Progress
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
-from ui import asking, banner
-from ui.answer_card import answer_cards, read_name, read_value
-from ui.asking import Found, Question, file_of, pixel_of, run
-from ui.handlers import Handlers
-from ui.pair import other_setting
-from ui.questions import steps
-from ui.settings import Settings
-from ui.shelf import OWN
-from ui.tabs import compare, depth, fields, models
-from ui.uploads import open_upload
-from ui.words import models as model_words
-from ui.words import questions as words
+from analysis.questions.answer import FORMATS, Answer, finish
+from ui.host.settings import Settings
+from ui.messages import models as model_words
+from ui.messages import questions as words
+from ui.page import banner
+from ui.page.answer_card import answer_cards, read_name, read_value
+from ui.page.question_panel import steps
+from ui.page.tabs import compare, depth, fields, models
+from ui.service import jobs as asking
+from ui.service.actions import Handlers
+from ui.service.jobs import Found, Question, file_of, pixel_of, run
+from ui.service.linked_view import other_setting
+from ui.service.model_cache import OWN
+from ui.service.uploads import open_upload
 from uniformer.config import MODELS
 from uniformer.weights import DATA
 

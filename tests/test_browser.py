@@ -12,9 +12,9 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from analysis.figures.canvas import color_steps
-from analysis.report.view import SAFE_COLORS
-from ui import text
-from ui.examples import EXAMPLES, FOLDER
+from analysis.report.viewer_data import SAFE_COLORS
+from ui.messages import page as text
+from ui.service.examples import EXAMPLES, FOLDER
 from uniformer import create_model, segment
 from uniformer.factory import find_config
 from uniformer.fast import optimize_for_inference

@@ -7,8 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from visiting import open_tab
 
-from ui import text_lens
-from ui.page import TABS
+from ui.layout import TABS
+from ui.messages import lens as text_lens
 
 pytestmark = pytest.mark.browser
 

@@ -19,8 +19,9 @@ from analysis import (
     trace,
 )
 from benchmarks.page import MOVES, TIME_MOVES
-from ui import text, text_lens
-from ui.examples import EXAMPLES
+from ui.messages import lens as text_lens
+from ui.messages import page as text
+from ui.service.examples import EXAMPLES
 from uniformer import create_model
 
 pytestmark = pytest.mark.browser

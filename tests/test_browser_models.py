@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 from visiting import open_tab, settle
 
-from analysis.progress import Progress
-from ui.page import TABS
-from ui.words import compare, models
+from analysis.core.progress import Progress
+from ui.layout import TABS
+from ui.messages import compare, models
 from uniformer.weights import WeightsError
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def test_download_is_told_on_every_tab_and_can_be_stopped(visit, monkeypatch):
         finally:
             closed.set()
 
-    monkeypatch.setattr("ui.banner.fetch", endless)
+    monkeypatch.setattr("ui.page.banner.fetch", endless)
     page = visit()
     choose_model(page, "small-upernet")
     says = models.DOWNLOADING.format(model="small-upernet", done=3, total=10)
@@ -65,7 +65,7 @@ def test_download_that_fails_says_why_and_what_still_works(visit, monkeypatch):
         yield Progress(0, 0)
         raise WeightsError("The weights cannot be had: the Hub cannot be reached.")
 
-    monkeypatch.setattr("ui.banner.fetch", fail)
+    monkeypatch.setattr("ui.page.banner.fetch", fail)
     page = visit()
     open_tab(page, TABS["models"].NAME)
     page.locator("#models-choice").get_by_role("combobox").click()

@@ -7,14 +7,14 @@ import pytest
 from playwright.sync_api import expect
 from visiting import open_tab
 
-from analysis.errors import AnalysisError
-from analysis.progress import Progress
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
-from ui import text
-from ui.tabs import compare, depth, fields, models
-from ui.words import depth as depth_words
-from ui.words import models as model_words
-from ui.words import questions as words
+from ui.messages import depth as depth_words
+from ui.messages import models as model_words
+from ui.messages import page as text
+from ui.messages import questions as words
+from ui.page.tabs import compare, depth, fields, models
 from uniformer.weights import DATA
 
 pytestmark = pytest.mark.browser
@@ -40,7 +40,7 @@ def toy(monkeypatch):
             told["closed"] += 1
 
     monkeypatch.setitem(QUESTIONS, "profile", lambda model, image, **rest: endless(model, image))
-    monkeypatch.setattr("ui.asking.parameters_of", lambda ask: [])
+    monkeypatch.setattr("ui.service.jobs.parameters_of", lambda ask: [])
     return told
 
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_answered_is_a_sentence(visit, monkeypatch):
         yield
 
     monkeypatch.setitem(QUESTIONS, "compare", refuse)
-    monkeypatch.setattr("ui.asking.parameters_of", lambda ask: [])
+    monkeypatch.setattr("ui.service.jobs.parameters_of", lambda ask: [])
     page = visit()
     open_tab(page, compare.NAME)
     page.locator("#compare-ask").click()

@@ -7,9 +7,9 @@ from playwright.sync_api import expect
 from visiting import open_tab, settle
 
 import ui
-from ui.examples import EXAMPLES
-from ui.tabs import lens
-from ui.words import share, tour, what_if, why
+from ui.messages import share, tour, what_if, why
+from ui.page.tabs import lens
+from ui.service.examples import EXAMPLES
 
 pytestmark = pytest.mark.browser
 
@@ -86,8 +86,8 @@ def test_tour_sets_the_page_in_six_steps(visit):
         expect(page.locator("#tour")).to_contain_text(
             f"{number + 1} of {len(tour.STEPS)} · {title}"
         )
-        assert tab in ui.page.TABS
-        name = ui.page.TABS[tab].NAME
+        assert tab in ui.layout.TABS
+        name = ui.layout.TABS[tab].NAME
         chosen = page.get_by_role("tab", name=name, exact=True)
         expect(chosen).to_have_attribute("aria-selected", "true")
         if tab == "lens":

@@ -8,13 +8,13 @@ import pytest
 from playwright.sync_api import expect
 from visiting import open_tab
 
-from analysis.answer import Answer
 from analysis.questions import QUESTIONS
-from ui import text
-from ui.examples import EXAMPLES
-from ui.language import translations
-from ui.page import TABS
-from ui.words import questions
+from analysis.questions.answer import Answer
+from ui.layout import TABS
+from ui.messages import page as text
+from ui.messages import questions
+from ui.page.language import translations
+from ui.service.examples import EXAMPLES
 from uniformer.config import MODELS
 
 pytestmark = pytest.mark.browser

@@ -11,14 +11,15 @@ import pytest
 from matplotlib.figure import Figure
 from toy import Toy
 
-from analysis.answer import Answer
-from analysis.progress import Progress
+from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
-from ui import asking, cleaning
-from ui import store as store_module
-from ui.cleaning import remove_old
-from ui.selection import Selection
-from ui.store import ResultGone, ResultStore, Subject
+from analysis.questions.answer import Answer
+from ui.host import retention as cleaning
+from ui.host.retention import remove_old
+from ui.service import jobs as asking
+from ui.service import stored_results as store_module
+from ui.service.selection import Selection
+from ui.service.stored_results import ResultGone, ResultStore, Subject
 from uniformer import segment
 
 KEPT = 60

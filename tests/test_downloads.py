@@ -17,7 +17,7 @@ from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from ui import downloads
+from ui.host import downloads
 
 PUBLIC = "public.test"
 MAX_BYTES = 200_000

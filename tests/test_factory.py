@@ -13,6 +13,8 @@ from uniformer.weights import WeightsError
 
 NAMES = [
     "nano",
+    "xxs-fpn",
+    "xs-fpn",
     "small-fpn",
     "base-fpn",
     "small-upernet",

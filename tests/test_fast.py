@@ -45,21 +45,22 @@ def test_products_before_a_resize_equal_products_after_it(size, target):
 @pytest.fixture(scope="module")
 def pairs():
     models = {}
-    for name in ("nano", "small-fpn", "small-upernet"):
+    for name in ("nano", "small-fpn", "small-upernet", "xxs-fpn"):
         model = fill_model(create_model(name, weights=None))
         models[name] = model, optimize_for_inference(model)
     return models
 
 
-@pytest.mark.parametrize("name", ["nano", "small-fpn", "small-upernet"])
+@pytest.mark.parametrize("name", ["nano", "small-fpn", "small-upernet", "xxs-fpn"])
 @pytest.mark.parametrize(
     ("size", "reach", "window"),
     [((96, 128), "global", 32), ((100, 74), "hybrid", 3), ((33, 67), "window", 14)],
 )
 def test_logits_equal_the_reference_and_labels_too(pairs, name, size, reach, window):
     model, fast = pairs[name]
-    model.set_reach(reach, window)
-    fast.set_reach(reach, window)
+    if not model.config.backbone.pruned:
+        model.set_reach(reach, window)
+        fast.set_reach(reach, window)
     x = torch.cat([recorded_input(*size), recorded_input(*size).flip(-1) * 0.5])
     with torch.inference_mode():
         expected, ours = model(x), fast(x)
@@ -71,7 +72,7 @@ def test_logits_equal_the_reference_and_labels_too(pairs, name, size, reach, win
     assert torch.equal(ours.argmax(1)[clear], expected.argmax(1)[clear])
 
 
-@pytest.mark.parametrize("name", ["nano", "small-fpn", "small-upernet"])
+@pytest.mark.parametrize("name", ["nano", "small-fpn", "small-upernet", "xxs-fpn"])
 def test_bfloat16_keeps_the_labels_that_are_not_near_ties(pairs, name):
     model, _ = pairs[name]
     model.set_reach("global")

@@ -28,8 +28,10 @@ from serving import ROOT, free_port, serving
 from toy import Toy
 
 import app
-from ui import logs, scratch, text
-from ui.shelf import ModelShelf
+from ui.host import logs
+from ui.host import temp_files as scratch
+from ui.messages import page as text
+from ui.service.model_cache import ModelShelf
 from uniformer import segment
 from uniformer.files import replace_file
 from uniformer.weights import DATA, WeightsError

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import REQUIRED, parameters_of
-from ui import text
 from ui.api import endpoints as module
-from ui.settings import Settings
-from ui.shelf import ModelShelf
+from ui.host.settings import Settings
+from ui.messages import page as text
+from ui.service.model_cache import ModelShelf
 
 # Of every endpoint: few, for the time of the ordinary run, yet a check that is missing altogether
 # is found; `make test-slow` makes many, for rare ones.
@@ -120,7 +120,7 @@ def fuzz(api, name, picture, calls):
 def impatient(monkeypatch):
     """Answers in little time, drawn coarsely: it is the calls that are tried here."""
     monkeypatch.setattr(module, "QUESTION_SECONDS", 2)
-    monkeypatch.setattr("analysis.answer.DOTS_PER_INCH", 20)
+    monkeypatch.setattr("analysis.questions.answer.DOTS_PER_INCH", 20)
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)

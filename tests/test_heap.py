@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ui.heap import give_back, limit_arenas
+from ui.host.memory import give_back, limit_arenas
 
 MANY, SIZE = 100_000, 1_000
 

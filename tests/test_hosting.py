@@ -77,7 +77,7 @@ def test_health_check_tells_a_server_that_is_up_from_one_that_is_not(stages, ser
 
 
 def test_image_sets_only_settings_that_exist(stages):
-    from ui.settings import read_settings
+    from ui.host.settings import read_settings
 
     words = re.findall(r"(UNIFORMER_LENS_\w+)=(\S+)", dict(stages[-1])["ENV"])
     settings = read_settings([], dict(words))

@@ -16,11 +16,11 @@ from analysis import (
     local_affinity,
     local_row_statistics,
 )
-from analysis.atlas import ERROR_OF_PEAK
-from analysis.report.lens import first_pieces
-from ui.handlers import Handlers
-from ui.settings import Settings
-from ui.shelf import ModelShelf
+from analysis.affinity.atlas import ERROR_OF_PEAK
+from analysis.report.lens_data import first_pieces
+from ui.host.settings import Settings
+from ui.service.actions import Handlers
+from ui.service.model_cache import ModelShelf
 from uniformer.config import MODELS
 
 CHOICES = {1: (0, None), 2: (2, None), 3: (5, None), 4: (1, 3)}

@@ -6,11 +6,11 @@ import pytest
 from endpoints import SHORT_SIDE, call_tool, data_url, endpoints, mcp_session, photo
 from gradio_client import Client, handle_file
 
-import analysis.cli
+import analysis.cli.main
 import uniformer
 import uniformer.cli
-from analysis.answer import finish
 from analysis.questions import QUESTIONS
+from analysis.questions.answer import finish
 
 PIXEL = {"x": 9, "y": 5}
 
@@ -30,7 +30,7 @@ def ways(tmp_path_factory):
 
     options = [str(file), "--short-side", str(SHORT_SIDE), "-o", str(folder)]
     assert uniformer.cli.main(["segment", *options, "--device", "cpu"]) == 0
-    assert analysis.cli.main(["probe", *options, "--pixel", "9,5", "--formats", "json"]) == 0
+    assert analysis.cli.main.main(["probe", *options, "--pixel", "9,5", "--formats", "json"]) == 0
     files = folder / f"{file.stem}.json", folder / f"{file.stem}.probe.json"
     found["command line"] = tuple(path.read_text(encoding="utf-8") for path in files)
 

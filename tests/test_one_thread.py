@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.errors import AnalysisError
-from analysis.progress import Progress
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
-from ui import asking
-from ui.asking import Question, run
-from ui.one_thread import on_one_thread
-from ui.selection import Selection
-from ui.shelf import ModelShelf
+from ui.service import jobs as asking
+from ui.service.jobs import Question, run
+from ui.service.model_cache import ModelShelf
+from ui.service.one_thread import on_one_thread
+from ui.service.selection import Selection
 
 STEPS = 3
 PATIENCE_SECONDS = 30

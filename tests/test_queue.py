@@ -11,9 +11,9 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from gradio_client.utils import QueueError
 
-from ui.requests import BUSY
+from ui.host.middleware import BUSY
+from ui.host.settings import Settings
 from ui.server import launch_options
-from ui.settings import Settings
 
 PATIENCE_SECONDS = 60
 

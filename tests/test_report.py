@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from analysis import AnalysisError, cli, global_affinity, global_row_statistics, trace
-from analysis.progress import Progress
+from analysis import AnalysisError, global_affinity, global_row_statistics, trace
+from analysis.cli import main as cli
+from analysis.core.progress import Progress
+from analysis.report.messages import REPORT
 from analysis.report.page import Caption, report_html
 from analysis.report.publish import publish
 from analysis.report.template import fill
-from analysis.report.words import REPORT
-from ui.examples import FOLDER
+from ui.service.examples import FOLDER
 from uniformer import create_model, segment
 
 PHOTO = FOLDER / "kodim21_portland_head_light.jpg"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from processes import child, wait_for
 
-from ui import scratch
+from ui.host import temp_files as scratch
 
 
 def test_files_of_a_killed_server_go_at_the_next_start_and_those_of_a_living_one_stay(

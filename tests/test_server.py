@@ -12,9 +12,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from serving import serving
 
-from ui import logs, metrics
+from ui.host import logs, metrics
+from ui.host.settings import Settings
 from ui.server import launch_options
-from ui.settings import Settings
 
 AUTH = ("ann", "s3:cret")
 KINDS = {"upload": "multipart/form-data; boundary=x", "queue/join": "application/json"}

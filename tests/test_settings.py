@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import app
-from ui.settings import Settings, flag_name, read_settings, settings_table, variable_name
+from ui.host.settings import Settings, flag_name, read_settings, settings_table, variable_name
 
 ROOT = Path(__file__).parent.parent
 

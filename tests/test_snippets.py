@@ -7,18 +7,18 @@ from dataclasses import asdict
 
 import pytest
 
-from analysis import cli
-from analysis.answer import finish
+from analysis.cli import main as cli
 from analysis.questions import QUESTIONS
-from ui.examples import FOLDER
-from ui.snippets import (
+from analysis.questions.answer import finish
+from ui.service.examples import FOLDER
+from ui.service.snippets import (
     command_snippet,
     python_snippet,
     site_command,
     start_snippet,
     weights_name,
 )
-from ui.uploads import open_upload
+from ui.service.uploads import open_upload
 from uniformer import create_model, segment
 from uniformer.weights import DATA
 

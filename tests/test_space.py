@@ -56,7 +56,7 @@ def test_card_preloads_the_files_that_the_models_ask_for_first(card):
 
 
 def test_listed_are_the_app_and_its_assets_and_nothing_private(tmp_path):
-    for name in ("app.py", "ui/a.py", "ui/tabs/b.py", "assets/examples/c.jpg", "README.md"):
+    for name in ("app.py", "ui/a.py", "ui/page/tabs/b.py", "assets/examples/c.jpg", "README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     for name in (
@@ -78,7 +78,7 @@ def test_listed_are_the_app_and_its_assets_and_nothing_private(tmp_path):
         "app.py",
         "assets/examples/c.jpg",
         "ui/a.py",
-        "ui/tabs/b.py",
+        "ui/page/tabs/b.py",
     ]
 
 

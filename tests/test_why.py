@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.progress import Progress
+from analysis.core.progress import Progress
 from analysis.questions.explaining import METHOD_NAMES
 from analysis.questions.what_if import Kind
-from ui import what_if, why
-from ui.asking import Found, run
-from ui.brush import mask_of
-from ui.handlers import Handlers
-from ui.settings import Settings
-from ui.words import what_if as what_if_words
+from ui.host.settings import Settings
+from ui.messages import what_if as what_if_words
+from ui.page import what_if, why
+from ui.page.mask_editor import mask_of
+from ui.service.actions import Handlers
+from ui.service.jobs import Found, run
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-import ui.words
-from analysis import evidence
+import ui.messages
 from analysis.attribution.methods import METHODS
-from analysis.report import words as report_words
-from ui import text
-from ui.language import LANGUAGES, translations
-from ui.page import TABS
-from ui.what_if import CHOICES
-from ui.words import tour
+from analysis.core import evidence
+from analysis.report import messages as report_words
+from ui.layout import TABS
+from ui.messages import page as text
+from ui.messages import tour
+from ui.page.language import LANGUAGES, translations
+from ui.page.what_if import CHOICES
 from uniformer.classes import class_set
 from uniformer.config import REACHES
 
@@ -23,8 +23,8 @@ MODULES = [
     report_words,
     evidence,
     *(
-        importlib.import_module(f"ui.words.{module.name}")
-        for module in pkgutil.iter_modules(ui.words.__path__)
+        importlib.import_module(f"ui.messages.{module.name}")
+        for module in pkgutil.iter_modules(ui.messages.__path__)
     ),
 ]
 CAMS = {method.title for method in METHODS.values() if " " not in method.title} - {"Occlusion"}

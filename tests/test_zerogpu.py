@@ -16,13 +16,13 @@ from gradio.utils import get_upload_folder
 
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import REQUIRED, parameters_of
-from ui import work
 from ui.api import endpoints
-from ui.asking import Found, Question, run
-from ui.handlers import Handlers
-from ui.settings import Settings
-from ui.shelf import ModelShelf
-from ui.zerogpu import on_gpu
+from ui.host.settings import Settings
+from ui.service import gpu_calls as work
+from ui.service.actions import Handlers
+from ui.service.jobs import Found, Question, run
+from ui.service.model_cache import ModelShelf
+from ui.service.zerogpu import on_gpu
 
 
 class Spaces(types.ModuleType):

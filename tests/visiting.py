@@ -1,5 +1,11 @@
 """What a visitor does on the page in every browser test."""
 
+import time
+
+QUIET_SECONDS = 2
+IDLE = """() => new Promise((done) =>
+  requestIdleCallback(() => setTimeout(() => requestIdleCallback(done), 50)))"""
+
 
 def open_tab(page, name):
     """Go to a tab and wait until it is filled."""
@@ -11,8 +17,13 @@ def open_tab(page, name):
 
 
 def settle(page):
-    """Wait until the page sends nothing more; one request, Gradio's, stays open."""
-    before = -1
-    while len(page.sent) != before:
-        before = len(page.sent)
-        page.wait_for_timeout(400)
+    """Wait until everything the page asked has been answered and has led to nothing more.
+
+    What has no end, such as a download that goes on, is waited for ``QUIET_SECONDS``.
+    """
+    sent = -1
+    while len(page.sent) != sent:
+        sent, give_up = len(page.sent), time.monotonic() + QUIET_SECONDS
+        while page.unanswered and time.monotonic() < give_up:
+            page.wait_for_timeout(20)
+        page.evaluate(IDLE)

@@ -1,7 +1,7 @@
 """The page: Gradio components and the plain functions behind them. There is no science in here."""
 
-from ui.page import build, launch
+from ui.host.settings import Settings, read_settings
+from ui.layout import build, launch
 from ui.server import serve
-from ui.settings import Settings, read_settings
 
 __all__ = ["Settings", "build", "launch", "read_settings", "serve"]

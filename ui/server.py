@@ -18,15 +18,15 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ui import logs, metrics
-from ui.cleaning import remove_old
-from ui.downloads import bound_downloads
-from ui.handlers import Handlers
-from ui.heap import give_back, limit_arenas
-from ui.page import build, launch
-from ui.requests import BodyLimit, NamedOnly, RequestLog, tell_busy, tell_failure
-from ui.scratch import private_folder
-from ui.settings import Settings
+from ui.host import logs, metrics
+from ui.host.downloads import bound_downloads
+from ui.host.memory import give_back, limit_arenas
+from ui.host.middleware import BodyLimit, NamedOnly, RequestLog, tell_busy, tell_failure
+from ui.host.retention import remove_old
+from ui.host.settings import Settings
+from ui.host.temp_files import private_folder
+from ui.layout import build, launch
+from ui.service.actions import Handlers
 from uniformer.runtime import go_offline, set_threads
 
 Answer = Callable[..., Awaitable[Response]]
@@ -124,7 +124,7 @@ async def _healthz() -> Response:
 
 
 def _metrics(page: Any, auth: str | None) -> Answer:
-    """Return what answers with the figures of :mod:`ui.metrics`, behind ``auth`` if given."""
+    """Return what answers with the figures of :mod:`ui.host.metrics`, behind ``auth`` if given."""
     wanted = auth and f"Basic {base64.b64encode(auth.encode()).decode()}"
 
     async def answer(request: Request) -> Response:

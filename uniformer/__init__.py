@@ -1,4 +1,4 @@
-"""UniFormer semantic segmentation: the official S and B models, exact, without mmcv."""
+"""UniFormer semantic segmentation: the official models, exact, without mmcv."""
 
 from uniformer.export import export_onnx
 from uniformer.factory import create_model, list_models

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import HYBRID_PERIOD, STRIDES, BackboneConfig, Reach, check_reach
-from uniformer.layers import EPS, MapNorm, PatchEmbed
+from uniformer.layers import EPS, ConvEmbed, MapNorm, PatchEmbed
 
 MIN_SIDE = STRIDES[-1]
 
@@ -25,19 +27,24 @@ class UniFormer(nn.Module):
         rates = iter(torch.linspace(0, drop_path_rate, sum(config.depths), device="cpu").tolist())
         channels = 3
         for stage, (depth, dim) in enumerate(zip(config.depths, config.dims, strict=True), start=1):
-            embed = PatchEmbed(4 if stage == 1 else 2, channels, dim)
-            blocks = nn.ModuleList(
-                LocalBlock(dim, config.mlp_ratio, next(rates))
-                if stage <= 2
-                else GlobalBlock(dim, config.head_dim, config.mlp_ratio, next(rates))
-                for _ in range(depth)
-            )
+            embedding = ConvEmbed if stage <= config.conv_stages else PatchEmbed
+            embed = embedding(4 if stage == 1 else 2, channels, dim)
+            make_block = self.local_block if stage <= 2 else self.global_block
+            blocks = nn.ModuleList(make_block(dim, next(rates)) for _ in range(depth))
             self.add_module(f"patch_embed{stage}", embed)
             self.add_module(f"blocks{stage}", blocks)
             self.add_module(f"norm{stage}", MapNorm(dim, eps=EPS))
             channels = dim
 
-    def stage(self, number: int) -> tuple[PatchEmbed, nn.ModuleList, MapNorm]:
+    def local_block(self, dim: int, drop_path: float) -> nn.Module:
+        """Return a new block for stage 1 or 2."""
+        return LocalBlock(dim, self.config.mlp_ratio, drop_path)
+
+    def global_block(self, dim: int, drop_path: float) -> nn.Module:
+        """Return a new block for stage 3 or 4."""
+        return GlobalBlock(dim, self.config.head_dim, self.config.mlp_ratio, drop_path)
+
+    def stage(self, number: int) -> tuple[PatchEmbed | ConvEmbed, nn.ModuleList, MapNorm]:
         """Return patch embedding, blocks and output norm of stage ``number``, 1 to 4."""
         return (
             getattr(self, f"patch_embed{number}"),
@@ -60,11 +67,19 @@ class UniFormer(nn.Module):
             raise ValueError(
                 f"The backbone takes (B, 3, H, W) with H, W >= {MIN_SIDE}, not {tuple(x.shape)}."
             )
-        maps = []
+        maps, focus = [], None
         for number in range(1, 5):
-            embed, blocks, norm = self.stage(number)
-            x = embed(x)
-            for block in blocks:
-                x = block(x)
-            maps.append(norm(x))
+            x, focus = self.run_stage(number, x, focus)
+            maps.append(self.stage(number)[2](x))
         return tuple(maps)
+
+    def run_stage(self, number: int, x: Tensor, focus: Any) -> tuple[Tensor, Any]:
+        """Return the map behind a stage's blocks, not yet normed, from the one behind the last.
+
+        ``focus`` is what a subclass hands from stage to stage beside the map; here it stays None.
+        """
+        embed, blocks, _ = self.stage(number)
+        x = embed(x)
+        for block in blocks:
+            x = block(x)
+        return x, focus

@@ -18,11 +18,11 @@ from uniformer.batch import Batch
 from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
 from uniformer.config import MODELS, ModelConfig
 from uniformer.cost import count_macs, count_parameters
-from uniformer.dataset import list_pictures
+from uniformer.dataset import list_photos
 from uniformer.export import export_onnx
 from uniformer.factory import create_model
 from uniformer.fast import optimize_for_inference
-from uniformer.files import replace_file
+from uniformer.files import file_names, replace_file
 from uniformer.manifest import write_manifest
 from uniformer.pictures import PictureError
 from uniformer.runtime import find_device
@@ -140,36 +140,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": run_evaluate,
     "export": run_export,
 }
-
-
-def list_photos(arguments: Sequence[Path]) -> list[Path]:
-    """Return the files named and the pictures in the folders named, each file once, in order.
-
-    Raises :class:`uniformer.dataset.DatasetError` for a folder without pictures.
-    """
-    files = (
-        file
-        for argument in arguments
-        for file in (list_pictures(argument) if argument.is_dir() else [argument])
-    )
-    return list({file.resolve(): file for file in files}.values())
-
-
-def file_names(photos: Sequence[Path]) -> list[str]:
-    """Return a name per photo for its output files: its own, with -2, -3, ... where that is taken.
-
-    Names that differ in case only count as one, since many file systems hold them for one.
-    """
-    names: list[str] = []
-    taken: set[str] = set()
-    for photo in photos:
-        name, number = photo.stem, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{photo.stem}-{number}"
-        taken.add(name.casefold())
-        names.append(name)
-    return names
 
 
 def _label_share(

@@ -25,12 +25,18 @@ MAX_WINDOW_SIZE = 256
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """Sizes of the four stages: blocks and channels per stage, channels per attention head."""
+    """Sizes of the four stages: blocks and channels per stage, channels per attention head.
+
+    The first ``conv_stages`` stages embed patches by overlapping convolutions. ``pruned`` models
+    prune tokens in stages 3 and 4 (:mod:`uniformer.light`).
+    """
 
     depths: tuple[int, int, int, int]
     dims: tuple[int, int, int, int]
     head_dim: int = 64
     mlp_ratio: int = 4
+    conv_stages: int = 0
+    pruned: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ class ModelConfig:
 
 SMALL = BackboneConfig(depths=(3, 4, 8, 3), dims=(64, 128, 320, 512))
 BASE = BackboneConfig(depths=(5, 8, 20, 7), dims=(64, 128, 320, 512))
+XS = BackboneConfig((3, 5, 9, 3), (64, 128, 256, 512), 32, mlp_ratio=3, conv_stages=1, pruned=True)
+XXS = BackboneConfig((2, 5, 8, 2), (56, 112, 224, 448), 28, mlp_ratio=3, conv_stages=1, pruned=True)
 NANO = BackboneConfig(depths=(2, 3, 6, 2), dims=(48, 96, 160, 256), head_dim=32)
 
 _SMALL_FPN = ModelConfig(
@@ -154,6 +162,23 @@ MODELS: dict[str, ModelConfig] = {
             size_divisor=32,
             short_side=256,
             bundled="nano.safetensors",
+        ),
+        ModelConfig(
+            "xxs-fpn",
+            XXS,
+            FPNConfig(),
+            size_divisor=32,
+            drive_id="1DPakdzr6G7n8t3_ZAFCx8wFX1r5h_V7-",
+            published_miou=42.3,
+        ),
+        ModelConfig(
+            "xs-fpn",
+            XS,
+            FPNConfig(),
+            size_divisor=32,
+            drop_path_rate=0.1,
+            drive_id="1Dj3GiQLK7YZPKSgz_Uk8JL1J66XEvw0Y",
+            published_miou=44.4,
         ),
         _SMALL_FPN,
         _BASE_FPN,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,19 @@ def list_pictures(folder: Path) -> list[Path]:
     if not pictures:
         raise DatasetError(f"There are no pictures in {folder}.")
     return pictures
+
+
+def list_photos(arguments: Sequence[Path]) -> list[Path]:
+    """Return the files named and the pictures in the folders named, each file once, in order.
+
+    Raises :class:`DatasetError` for a folder without pictures.
+    """
+    files = (
+        file
+        for argument in arguments
+        for file in (list_pictures(argument) if argument.is_dir() else [argument])
+    )
+    return list({file.resolve(): file for file in files}.values())
 
 
 def pair_annotations(images: Path, annotations: Path) -> list[tuple[Path, Path]]:

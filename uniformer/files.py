@@ -1,11 +1,11 @@
-"""Write files so that a reader never meets half of one."""
+"""Names for output files, and a way to write them so that a reader never meets half of one."""
 
 from __future__ import annotations
 
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,3 +27,20 @@ def replace_file(target: Path, write: Callable[[BinaryIO], Any]) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+def file_names(photos: Sequence[Path]) -> list[str]:
+    """Return a name per photo for its output files: its own, with -2, -3, ... where that is taken.
+
+    Names that differ in case only count as one, since many file systems hold them for one.
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for photo in photos:
+        name, number = photo.stem, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{photo.stem}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names

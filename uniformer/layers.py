@@ -40,6 +40,29 @@ class PatchEmbed(nn.Module):
         return to_map(self.norm(to_tokens(x)), height, width).contiguous()
 
 
+class ConvEmbed(nn.Module):
+    """Overlapping patch embedding: 3x3 convolutions of stride 2, each with BatchNorm.
+
+    A ``patch_size`` of 4 takes two, with half the channels and GELU between them. They are padded
+    by a pixel, so sizes are rounded up where those of :class:`PatchEmbed` are rounded down.
+    """
+
+    def __init__(self, patch_size: int, in_channels: int, dim: int) -> None:
+        super().__init__()
+        layers = []
+        if patch_size == 4:
+            layers = [*_halving(in_channels, dim // 2), nn.GELU()]
+            in_channels = dim // 2
+        self.proj = nn.Sequential(*layers, *_halving(in_channels, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(x)
+
+
+def _halving(in_channels: int, dim: int) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    return nn.Conv2d(in_channels, dim, kernel_size=3, stride=2, padding=1), nn.BatchNorm2d(dim)
+
+
 class MapNorm(nn.LayerNorm):
     """LayerNorm over the channels of a map (B, C, H, W)."""
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from uniformer.backbone import UniFormer
 from uniformer.classes import ClassSet
 from uniformer.config import ModelConfig, Reach
 from uniformer.heads import build_heads
+from uniformer.light import make_backbone
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Segmenter(nn.Module):
         self.classes = classes
         self.weights = UNTRAINED
         self.optimized = False
-        self.backbone = UniFormer(config.backbone, config.drop_path_rate)
+        self.backbone = make_backbone(config.backbone, config.drop_path_rate)
         for name, module in build_heads(config.backbone.dims, config.head, len(classes)).items():
             self.add_module(name, module)
         self.set_reach(config.reach, config.window_size)
@@ -80,7 +80,7 @@ class Segmenter(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the weights, and of the products where a model is optimized."""
-        return self.backbone.patch_embed1.proj.weight.dtype
+        return next(self.backbone.patch_embed1.proj.parameters()).dtype
 
     @property
     def device(self) -> torch.device:

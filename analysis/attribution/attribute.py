@@ -12,14 +12,14 @@ from torch import Tensor
 
 from analysis.attribution.finding import Finding
 from analysis.attribution.methods import METHODS, Question, Settings
-from analysis.checks import check_evaluating, check_region, check_stage
-from analysis.errors import AnalysisError
-from analysis.evidence import Grade
-from analysis.progress import Progress
-from analysis.targets import RegionScore, Score
-from analysis.tracing import Trace, trace
-from analysis.twin import private_twin
-from analysis.walk import stage_maps
+from analysis.core.activation_cache import Trace, trace
+from analysis.core.checks import check_evaluating, check_region, check_stage
+from analysis.core.errors import AnalysisError
+from analysis.core.evidence import Grade
+from analysis.core.forward import stage_maps
+from analysis.core.progress import Progress
+from analysis.core.shared_weight_copy import private_twin
+from analysis.core.targets import RegionScore, Score
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from analysis.attribution.finding import Finding
-from analysis.progress import Progress
+from analysis.core.progress import Progress
 
 Score = Callable[[Tensor], Tensor]
 """Maps network inputs (B, 3, h, w) to one number each (B,)."""

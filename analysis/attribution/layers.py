@@ -16,10 +16,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from analysis.attribution.finding import Finding
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
 from analysis.faithfulness.region_grid import region_on_grid
-from analysis.progress import Progress
-from analysis.targets import RegionScore
 
 Cam = Literal["GradCAM", "GradCAMPlusPlus", "LayerCAM", "HiResCAM", "EigenCAM"]
 """Names of classes of the package grad-cam."""

@@ -12,11 +12,11 @@ from analysis.attribution.finding import Finding
 from analysis.attribution.gradients import integrated_gradients, smooth_grad
 from analysis.attribution.layers import class_activation, signed_activation
 from analysis.attribution.occlusion import connected_segments, occlusion, segment_ablation
-from analysis.errors import AnalysisError
-from analysis.evidence import Grade
-from analysis.faithfulness.removal import Replacement, replacement_of
-from analysis.progress import Progress
-from analysis.targets import RegionScore
+from analysis.core.errors import AnalysisError
+from analysis.core.evidence import Grade
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
+from analysis.faithfulness.deletion_insertion import Replacement, replacement_of
 from uniformer.heads import resize_bilinear
 
 MAX_STEPS = 1024

@@ -14,8 +14,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from analysis.attribution.finding import Finding
-from analysis.errors import AnalysisError
-from analysis.progress import Progress
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
 
 Score = Callable[[Tensor], Tensor]
 """Maps network inputs (B, 3, h, w) to one number each (B,)."""

@@ -1,9 +1,9 @@
 """Does a map point at what matters? Deletion, infidelity, sensitivity, randomised weights."""
 
 from analysis.faithfulness.infidelity import Infidelity, infidelities
+from analysis.faithfulness.parameter_randomisation import WeightCheck, weight_check
 from analysis.faithfulness.ranking import Ranking, Removal, rank_maps
 from analysis.faithfulness.sensitivity import Sensitivity, max_sensitivity
-from analysis.faithfulness.weight_check import WeightCheck, weight_check
 
 __all__ = [
     "Infidelity",

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.faithfulness.deletion_insertion import Replacement, Score, evaluate, replacement_of
 from analysis.faithfulness.region_grid import map_on_input
-from analysis.faithfulness.removal import Replacement, Score, evaluate, replacement_of
-from analysis.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Three curves per map of the region's probability: deletion of what the map calls important,
 insertion of it into the replaced picture, and deletion outside the region only. The region and
-class are fixed before, as in :class:`analysis.targets.RegionScore`.
+class are fixed before, as in :class:`analysis.core.targets.RegionScore`.
 
 It can mislead: replacing the region itself lowers its probability whatever the model does, so a
 map that only outlines the region does well in the first two. The distance order shows how well,
@@ -17,22 +17,22 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from analysis.errors import AnalysisError
-from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
-from analysis.faithfulness.removal import (
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
+from analysis.faithfulness.deletion_insertion import (
     Curve,
     Replacement,
     exchange_curve,
     removal_order,
     replacement_of,
 )
-from analysis.progress import Progress
-from analysis.targets import RegionScore
+from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
 
 
 @dataclass(frozen=True)
 class Removal:
-    """How pixels are exchanged; :func:`analysis.faithfulness.removal.removal_order` has the order.
+    """How pixels are exchanged; ``removal_order`` of :mod:`.deletion_insertion` has the order.
 
     ``cell_px`` counts pixels of the network's input; 16 is a token of stage 3, 1 is RISE's choice,
     with which single replaced pixels make a texture of their own. Each curve takes ``steps`` + 1

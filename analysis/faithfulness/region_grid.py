@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
 from uniformer.config import STRIDES
 
 Size = tuple[int, int]

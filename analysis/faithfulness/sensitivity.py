@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.errors import AnalysisError
-from analysis.progress import Progress
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
 from uniformer.segmenter import Segmenter
 
 Explain = Callable[[Segmenter, Tensor], np.ndarray]

@@ -15,9 +15,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.affinity_global import GlobalAffinity
-from analysis.affinity_local import LocalAffinity
-from analysis.errors import AnalysisError
+from analysis.affinity.global_affinity import GlobalAffinity
+from analysis.affinity.in_degree import InDegree
+from analysis.affinity.local_affinity import LocalAffinity
+from analysis.affinity.row_statistics import global_row_statistics, local_row_statistics
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.core.grid import Grid
 from analysis.figures.canvas import (
     INK,
     Limits,
@@ -29,10 +33,6 @@ from analysis.figures.canvas import (
     picture_height,
     pixel_words,
 )
-from analysis.grid import Grid
-from analysis.row_statistics import global_row_statistics, local_row_statistics
-from analysis.sinks import InDegree
-from analysis.tracing import Trace
 
 Affinity = LocalAffinity | GlobalAffinity
 

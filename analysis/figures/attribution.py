@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.attribution.attribute import SCORE_UNITS, Attribution
+from analysis.attribution.messages import scored, summed
 from analysis.attribution.methods import METHODS
-from analysis.attribution.words import scored, summed
-from analysis.errors import AnalysisError
-from analysis.evidence import most_doubtful
+from analysis.core.errors import AnalysisError
+from analysis.core.evidence import most_doubtful
 from analysis.figures.canvas import (
     QUIET,
     color_bar,

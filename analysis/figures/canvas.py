@@ -19,8 +19,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from analysis.evidence import GRADES, Grade
-from analysis.grid import Box, Grid
+from analysis.core.evidence import GRADES, Grade
+from analysis.core.grid import Box, Grid
 
 SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
 """Perceptually uniform and colour-blind safe; diverging for signed quantities, white at 0."""

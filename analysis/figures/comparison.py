@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.evaluation.label_comparison import LabelComparison
 from analysis.figures.canvas import (
     INK,
     color_bar,
@@ -15,7 +16,6 @@ from analysis.figures.canvas import (
     plot_axes,
     shared_limits,
 )
-from analysis.label_comparison import LabelComparison
 
 PANEL = 4.2
 """Width of a map in inches."""

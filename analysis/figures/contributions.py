@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.affinity_global import GlobalAffinity, joint_contribution_norm
+from analysis.affinity.global_affinity import GlobalAffinity, joint_contribution_norm
+from analysis.core.activation_cache import Trace
 from analysis.figures.affinity import mark_query
 from analysis.figures.canvas import (
     INK,
@@ -23,7 +24,6 @@ from analysis.figures.canvas import (
     pixel_words,
     shared_limits,
 )
-from analysis.tracing import Trace
 
 PANEL = 2.4
 """Width of a map in inches."""

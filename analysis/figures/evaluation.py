@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
-from analysis.error_map import BORDER_MISS, HIT, MISS, UNKNOWN, ErrorMap, top_confusions
+from analysis.evaluation.error_map import BORDER_MISS, HIT, MISS, UNKNOWN, ErrorMap, top_confusions
 from analysis.figures.canvas import (
     INK,
     OPACITY,

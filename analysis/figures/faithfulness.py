@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.faithfulness.deletion_insertion import Curve
+from analysis.faithfulness.parameter_randomisation import WeightCheck
 from analysis.faithfulness.ranking import Ranking
-from analysis.faithfulness.removal import Curve
-from analysis.faithfulness.weight_check import WeightCheck
 from analysis.figures.canvas import INK, QUIET, SERIES, new_figure, plot_axes
 
 PANELS = {

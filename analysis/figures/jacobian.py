@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.affinity.jacobian import TokenJacobian
+from analysis.core.activation_cache import Trace
 from analysis.figures.canvas import (
     INK,
     Limits,
@@ -16,8 +18,6 @@ from analysis.figures.canvas import (
     new_figure,
     picture_height,
 )
-from analysis.jacobian import TokenJacobian
-from analysis.tracing import Trace
 
 PANEL = 3.0
 """Width of a map in inches."""

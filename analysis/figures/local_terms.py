@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from analysis.affinity_local import LocalAffinity
+from analysis.affinity.local_affinity import LocalAffinity
+from analysis.core.activation_cache import Trace
+from analysis.core.grid import Grid
 from analysis.figures.canvas import (
     INK,
     NOTHING,
@@ -20,8 +22,6 @@ from analysis.figures.canvas import (
     pixel_words,
     shared_limits,
 )
-from analysis.grid import Grid
-from analysis.tracing import Trace
 
 LUMINANCE = (0.299, 0.587, 0.114)
 """Of red, green and blue."""

@@ -21,8 +21,8 @@ from analysis.figures.canvas import (
     plain_ticks,
     plot_axes,
 )
-from analysis.receptive.comparison import FieldComparison, NetworkField
-from analysis.receptive.effective import Square, energy_within
+from analysis.receptive_field.effective import Square, energy_within
+from analysis.receptive_field.networks.comparison import FieldComparison, NetworkField
 
 DECADES = 8
 """Powers of ten below a map's own maximum that are told apart."""

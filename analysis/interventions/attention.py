@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.core.forward import Edges
 from analysis.interventions.base import BlockIntervention, another, moved_elsewhere
 from analysis.interventions.tokens import check_tokens
-from analysis.tracing import Trace
-from analysis.walk import Edges
 from uniformer.blocks import GlobalBlock
 from uniformer.config import MAX_WINDOW_SIZE
 

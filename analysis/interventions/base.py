@@ -9,10 +9,10 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from analysis.checks import check_stage
-from analysis.errors import AnalysisError
-from analysis.tracing import Trace
-from analysis.walk import Change, Place
+from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_stage
+from analysis.core.errors import AnalysisError
+from analysis.core.forward import Change, Place
 from uniformer.blocks import GlobalBlock, LocalBlock
 
 DRAWS = 64

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
 from analysis.interventions.base import BlockIntervention
-from analysis.tracing import Trace
 from uniformer.blocks import LocalBlock
 
 

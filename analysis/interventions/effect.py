@@ -14,12 +14,12 @@ from time import perf_counter
 import numpy as np
 from torch import Tensor
 
-from analysis.checks import check_region
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_region
+from analysis.core.errors import AnalysisError
+from analysis.core.regions import predicted_labels
+from analysis.core.targets import RegionScore
 from analysis.interventions.run import Intervention, controls, intervene
-from analysis.regions import predicted_labels
-from analysis.targets import RegionScore
-from analysis.tracing import Trace
 from uniformer.classes import ClassSet
 from uniformer.pictures import PictureSource
 

@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.core.activation_cache import Trace
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
 from analysis.interventions.attention import HeadGate
 from analysis.interventions.effect import check_target, kl_nats, margin_change_nats
 from analysis.interventions.run import intervene
-from analysis.progress import Progress
-from analysis.targets import RegionScore
-from analysis.tracing import Trace
 
 GLOBAL_STAGES = (3, 4)
 

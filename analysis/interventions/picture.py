@@ -8,10 +8,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from analysis.checks import check_region
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_region
+from analysis.core.errors import AnalysisError
 from analysis.interventions.base import moved_elsewhere
-from analysis.tracing import Trace
 
 BLUR = 0.05
 """Standard deviation of the blur, as a share of the picture's short side."""

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
 from analysis.interventions.attention import Neighbourhood
 from analysis.interventions.effect import Effect, check_target, effect_of
 from analysis.interventions.head_sweep import GLOBAL_STAGES
 from analysis.interventions.run import controls
-from analysis.progress import Progress
-from analysis.targets import RegionScore
-from analysis.tracing import Trace
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
 from analysis.interventions.attention import SetWindow
 from analysis.interventions.effect import Effect, check_target, effect_of
-from analysis.progress import Progress
-from analysis.targets import RegionScore
-from analysis.tracing import Trace
 from uniformer.config import HYBRID_PERIOD
 
 

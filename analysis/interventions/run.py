@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.checks import check_evaluating
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_evaluating
+from analysis.core.errors import AnalysisError
+from analysis.core.forward import FIRST, Change, Edges, Place, walk
 from analysis.interventions.base import BlockIntervention
 from analysis.interventions.picture import HideRegion
-from analysis.tracing import Trace
-from analysis.walk import FIRST, Change, Edges, Place, walk
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 

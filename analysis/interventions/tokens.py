@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.checks import check_region
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_region
+from analysis.core.errors import AnalysisError
 from analysis.interventions.base import BlockIntervention, another, moved_elsewhere
-from analysis.tracing import Trace
 
 
 @dataclass(frozen=True)

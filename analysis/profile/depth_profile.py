@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.profile.rows_global import global_rows
-from analysis.profile.rows_local import local_rows
-from analysis.progress import Progress
-from analysis.spread import Rows, Spread, head_divergence, spread_of
-from analysis.tracing import Trace
+from analysis.affinity.global_rows import global_rows
+from analysis.affinity.local_rows import local_rows
+from analysis.affinity.statistics import Rows, Spread, head_divergence, spread_of
+from analysis.core.activation_cache import Trace
+from analysis.core.progress import Progress
 from uniformer.blocks import LocalBlock
 
 MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.core.forward import walk
+from analysis.core.progress import Progress
 from analysis.profile.depth_profile import DepthProfile, depth_profile
-from analysis.progress import Progress
-from analysis.tracing import Trace
-from analysis.walk import walk
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter

@@ -1,8 +1,9 @@
 """The questions one can ask about a model and a picture, by name.
 
 Each is a function ``(model, image, *, ...) -> Iterator[Progress | Answer]``: it yields progress,
-and last its :class:`~analysis.answer.Answer`. Command line, REST, MCP and page are made from this
-table: a question added here can be asked everywhere, with the same names and the same numbers.
+and last its :class:`~analysis.questions.answer.Answer`. Command line, REST, MCP and page are made
+from this table: a question added here can be asked everywhere, with the same names and the same
+numbers.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from analysis.questions.faithfulness import faithfulness
 from analysis.questions.jacobian import jacobian
 from analysis.questions.probe import probe
 from analysis.questions.profile import profile
+from analysis.questions.pruning import pruning
 from analysis.questions.receptive_field import receptive_field
 from analysis.questions.representation import representation
 from analysis.questions.rollout import rollout
@@ -33,6 +35,7 @@ QUESTIONS: dict[str, Callable[..., Steps]] = {
     "receptive-field": receptive_field,
     "similarity": similarity,
     "representation": representation,
+    "pruning": pruning,
     "attribute": attribute,
     "attributions": attributions,
     "faithfulness": faithfulness,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from analysis.affinity_global import GlobalAffinity
-from analysis.affinity_local import LocalAffinity, position_affinity
-from analysis.answer import Row
-from analysis.checks import check_pixel, check_stage
-from analysis.composition import TokenClasses, token_classes
+from analysis.affinity.global_affinity import GlobalAffinity
+from analysis.affinity.in_degree import InDegree, in_degree
+from analysis.affinity.local_affinity import LocalAffinity, position_affinity
+from analysis.core.checks import check_pixel, check_stage
+from analysis.core.token_classes import TokenClasses, token_classes
+from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Block,
@@ -33,7 +34,6 @@ from analysis.questions.rows import (
     row_numbers,
     term_rows,
 )
-from analysis.sinks import InDegree, in_degree
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 
 from analysis.attribution.attribute import SCORE_UNITS, Attribution
+from analysis.attribution.messages import scored, summed
 from analysis.attribution.methods import METHODS, Settings
-from analysis.attribution.words import scored, summed
+from analysis.core.progress import part_of
+from analysis.core.subject import Subject
 from analysis.faithfulness.region_grid import region_on_grid
-from analysis.progress import part_of
 from analysis.questions.common import (
     Against,
     Asked,
@@ -32,7 +33,6 @@ from analysis.questions.explaining import (
     ScoreAsked,
     explain,
 )
-from analysis.subject import Subject
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 

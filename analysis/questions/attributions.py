@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from analysis.answer import Row
 from analysis.attribution.attribute import Attribution
 from analysis.attribution.methods import METHODS, Settings
-from analysis.evidence import most_doubtful
-from analysis.progress import part_of
+from analysis.core.evidence import most_doubtful
+from analysis.core.progress import part_of
+from analysis.questions.answer import Row
 from analysis.questions.common import (
     Against,
     Asked,

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from torch import Tensor
 
-from analysis.answer import Answer, Row, digest, provenance
-from analysis.evidence import Grade
-from analysis.progress import Progress
-from analysis.regions import predicted_labels
-from analysis.subject import Extent, Subject, find_subject
-from analysis.tracing import Trace, trace
-from analysis.twin import private_twin
-from analysis.untrained import untrained_note
+from analysis.affinity.untrained import untrained_note
+from analysis.core.activation_cache import Trace, trace
+from analysis.core.checks import change_reach
+from analysis.core.evidence import Grade
+from analysis.core.progress import Progress
+from analysis.core.regions import predicted_labels
+from analysis.core.shared_weight_copy import private_twin
+from analysis.core.subject import Extent, Subject, find_subject
+from analysis.questions.answer import Answer, Row, digest, provenance
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
@@ -149,7 +150,7 @@ def question(ask: Callable[..., Steps]) -> Callable[..., Steps]:
 def start(model: Segmenter, image: PictureSource, short_side: int | None = None) -> Asked:
     """Return ``image`` and what it leaves in ``model``: what all questions start from.
 
-    Raises what :func:`analysis.tracing.trace` raises.
+    Raises what :func:`analysis.core.activation_cache.trace` raises.
     """
     picture = open_picture(image)
     traced = trace(model, picture, short_side=short_side)
@@ -157,11 +158,14 @@ def start(model: Segmenter, image: PictureSource, short_side: int | None = None)
 
 
 def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
-    """Return ``model``, or a twin in ``reach`` that shares its weights; ``model`` stays as is."""
+    """Return ``model``, or a twin in ``reach`` that shares its weights; ``model`` stays as is.
+
+    Raises :class:`AnalysisError` for a reach that the model cannot have.
+    """
     if reach in (None, model.reach):
         return model
     twin = private_twin(model)
-    twin.set_reach(reach)
+    change_reach(twin, reach)
     return twin
 
 

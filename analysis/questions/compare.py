@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from analysis.errors import AnalysisError
-from analysis.label_comparison import LabelComparison, compare_labels
+from analysis.core.activation_cache import trace
+from analysis.core.checks import change_reach
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.shared_weight_copy import private_twin
+from analysis.evaluation.label_comparison import LabelComparison, compare_labels
 from analysis.profile.nulls import random_model
-from analysis.progress import Progress
 from analysis.questions.common import ShortSide, Steps, question, start
-from analysis.tracing import trace
-from analysis.twin import private_twin
 from uniformer.config import MODELS
 from uniformer.factory import create_model
 from uniformer.pictures import PictureSource
@@ -91,7 +92,7 @@ def _other(
         chosen = None if weights == "none" else "default"
         other = create_model(name or model.config.name, weights=chosen, device=model.device)
         other = other.to(model.dtype) if chosen else random_model(other.to(model.dtype))
-    other.set_reach(reach or model.reach, window_size or model.window_size)
+    change_reach(other, reach or model.reach, window_size or model.window_size)
     if other.classes.names != model.classes.names:
         raise AnalysisError(
             f"{other.config.name} has other classes ({other.classes.title}) than "

@@ -8,12 +8,12 @@ from typing import Annotated
 from analysis.attribution.attribute import Attribution
 from analysis.attribution.attribute import attribute as attribution_steps
 from analysis.attribution.methods import METHODS, Settings
-from analysis.errors import AnalysisError
-from analysis.faithfulness.removal import Replacement
-from analysis.progress import Progress
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.subject import Subject
+from analysis.core.targets import Score
+from analysis.faithfulness.deletion_insertion import Replacement
 from analysis.questions.common import Asked
-from analysis.subject import Subject
-from analysis.targets import Score
 
 METHOD_NAMES = {key.replace("_", "-"): key for key in METHODS}
 """What the methods are called in questions, and in :data:`METHODS`."""

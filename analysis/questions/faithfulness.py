@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from torch import Tensor
 
-from analysis.answer import Answer, Row
 from analysis.attribution.attribute import attribute
 from analysis.attribution.methods import METHODS, Settings
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress, part_of
+from analysis.core.subject import Subject
+from analysis.core.targets import RegionScore
+from analysis.faithfulness.deletion_insertion import Replacement
 from analysis.faithfulness.infidelity import Infidelity, Squares, infidelities
+from analysis.faithfulness.parameter_randomisation import WeightCheck, weight_check
 from analysis.faithfulness.ranking import RankedMap, Ranking, Removal, rank_maps
-from analysis.faithfulness.removal import Replacement
 from analysis.faithfulness.sensitivity import Explain, max_sensitivity
-from analysis.faithfulness.weight_check import WeightCheck, weight_check
-from analysis.progress import Progress, part_of
+from analysis.questions.answer import Answer, Row
 from analysis.questions.common import (
     Asked,
     Label,
@@ -33,8 +35,6 @@ from analysis.questions.common import (
     start,
 )
 from analysis.questions.explaining import METHOD_NAMES, LayerStage, methods_named
-from analysis.subject import Subject
-from analysis.targets import RegionScore
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 

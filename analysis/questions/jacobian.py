@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.answer import Row
-from analysis.checks import check_pixel, check_stage
-from analysis.jacobian import PARTS, TokenJacobian, token_jacobian
+from analysis.affinity.jacobian import PARTS, TokenJacobian, token_jacobian
+from analysis.core.checks import check_pixel, check_stage
+from analysis.core.progress import Progress
 from analysis.profile.depth_profile import MASSES
-from analysis.progress import Progress
+from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Block,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from analysis.errors import AnalysisError
-from analysis.zoo import PEERS
+from analysis.core.errors import AnalysisError
+from analysis.receptive_field.networks import PEERS
 
 Peers = Annotated[str | None, f"other networks to measure, comma-separated: {', '.join(PEERS)}"]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.affinity_local import LocalAffinity
-from analysis.answer import Row
-from analysis.checks import check_pixel
-from analysis.composition import token_classes
-from analysis.progress import Progress
+from analysis.affinity.local_affinity import LocalAffinity
+from analysis.core.checks import check_pixel
+from analysis.core.progress import Progress
+from analysis.core.token_classes import token_classes
+from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Head,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from analysis.answer import Row
+from analysis.core.progress import part_of
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import ProfileWithNulls, profile_with_nulls
-from analysis.progress import part_of
+from analysis.questions.answer import Row
 from analysis.questions.common import Reach, Seed, ShortSide, Steps, in_reach, question, start
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from torch import Tensor
 
-from analysis.answer import Row
-from analysis.checks import check_pixel
-from analysis.grid import Grid
+from analysis.core.checks import check_pixel
+from analysis.core.grid import Grid
+from analysis.core.progress import Progress, part_of
 from analysis.profile.nulls import random_model
-from analysis.progress import Progress, part_of
+from analysis.questions.answer import Row
 from analysis.questions.common import (
     Label,
     Reach,
@@ -26,13 +26,17 @@ from analysis.questions.common import (
     start,
 )
 from analysis.questions.peers import Peers, peers_named
-from analysis.receptive import theoretical
-from analysis.receptive.comparison import FieldComparison, NetworkField, compare_fields
-from analysis.receptive.effective import effective_fields, summarize
-from analysis.receptive.theoretical import ReceptiveField
-from analysis.receptive.units import margin_unit
-from analysis.zoo import Network, peer_network, uniformer_network
-from analysis.zoo.network import SIDE_MULTIPLE
+from analysis.receptive_field import theoretical
+from analysis.receptive_field.effective import effective_fields, summarize
+from analysis.receptive_field.networks import Network, peer_network, uniformer_network
+from analysis.receptive_field.networks.comparison import (
+    FieldComparison,
+    NetworkField,
+    compare_fields,
+)
+from analysis.receptive_field.networks.network import SIDE_MULTIPLE
+from analysis.receptive_field.theoretical import ReceptiveField
+from analysis.receptive_field.units import margin_unit
 from uniformer.config import REACHES, STRIDES
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter

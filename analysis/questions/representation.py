@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import torch
 
-from analysis.answer import Row
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress, part_of
 from analysis.profile.nulls import random_weights_trace
-from analysis.progress import Progress, part_of
+from analysis.questions.answer import Row
 from analysis.questions.common import Asked, Seed, ShortSide, Steps, question, start
 from analysis.questions.peers import Peers, peers_named
+from analysis.receptive_field.networks import peer_network
+from analysis.receptive_field.networks.network import SIDE_MULTIPLE
 from analysis.representation.block_cka import BlockCka, common_grid, features_cka, pooled
 from analysis.representation.survey import PARTS, Survey, survey
-from analysis.zoo import peer_network
-from analysis.zoo.network import SIDE_MULTIPLE
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 

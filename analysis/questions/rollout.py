@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from analysis.answer import Row
-from analysis.composition import token_classes
-from analysis.progress import part_of
+from analysis.core.progress import part_of
+from analysis.core.subject import Subject
+from analysis.core.targets import RegionScore
+from analysis.core.token_classes import token_classes
+from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Label,
@@ -26,8 +28,6 @@ from analysis.rollout.agreement import Agreement, agreement
 from analysis.rollout.relevance import Relevance, relevance
 from analysis.rollout.rollout import Rollout
 from analysis.rollout.rollout import rollout as flow_back
-from analysis.subject import Subject
-from analysis.targets import RegionScore
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 

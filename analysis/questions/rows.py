@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from analysis.affinity_global import GlobalAffinity, global_affinity
-from analysis.affinity_local import LocalAffinity, local_affinity
-from analysis.answer import Row
-from analysis.attended_classes import attended_classes
-from analysis.composition import TokenClasses
+from analysis.affinity.attended_classes import attended_classes
+from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
+from analysis.affinity.local_affinity import LocalAffinity, local_affinity
+from analysis.affinity.row_statistics import global_row_statistics, local_row_statistics
+from analysis.core.activation_cache import Trace
+from analysis.core.token_classes import TokenClasses
 from analysis.profile.depth_profile import MASSES
-from analysis.row_statistics import global_row_statistics, local_row_statistics
-from analysis.tracing import Trace
+from analysis.questions.answer import Row
 
 Affinity = LocalAffinity | GlobalAffinity
 

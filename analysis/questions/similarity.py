@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.answer import Row
-from analysis.checks import check_pixel
-from analysis.composition import token_classes
+from analysis.core.checks import check_pixel
+from analysis.core.token_classes import token_classes
+from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Reach,

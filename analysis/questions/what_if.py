@@ -7,7 +7,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.regions import pixel_region, segment_region
+from analysis.core.subject import Subject
+from analysis.core.targets import RegionScore
 from analysis.interventions import (
     DropBlock,
     HeadGate,
@@ -20,7 +25,6 @@ from analysis.interventions import (
     WithoutKeys,
     region_tokens,
 )
-from analysis.progress import Progress
 from analysis.questions.common import (
     Asked,
     Label,
@@ -37,10 +41,6 @@ from analysis.questions.what_if_answers import (
     radius_curve_steps,
     reach_cost_steps,
 )
-from analysis.regions import pixel_region, segment_region
-from analysis.subject import Subject
-from analysis.targets import RegionScore
-from analysis.tracing import Trace
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 

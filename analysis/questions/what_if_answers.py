@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from analysis.answer import Row
+from analysis.core.progress import Progress, part_of
+from analysis.core.subject import Subject
+from analysis.core.targets import RegionScore
 from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report
 from analysis.interventions.head_sweep import head_sweep
 from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
-from analysis.progress import Progress, part_of
+from analysis.questions.answer import Row
 from analysis.questions.common import Asked, Steps
-from analysis.subject import Subject
-from analysis.targets import RegionScore
 
 NOTHING_NATS = 1e-6
 """A divergence below it is the rounding of single precision."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from analysis.errors import AnalysisError
-from analysis.report.lens import lens_view
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.report.lens_data import lens_view
+from analysis.report.messages import GRADES, LENS_ALONE, PANELS, REPORT, VIEWER
 from analysis.report.template import fill
-from analysis.report.view import segmentation_view
-from analysis.report.words import GRADES, LENS_ALONE, PANELS, REPORT, VIEWER
-from analysis.tracing import Trace
+from analysis.report.viewer_data import segmentation_view
 from uniformer.segmentation import Segmentation
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -43,8 +43,9 @@ def report_html(
 
     It asks for nothing outside itself: pictures, maps, styles and scripts are in it, about 2 to 6
     MB. All blocks are there as means over heads, as far as ``MAX_REPORT_BYTES`` allow, last blocks
-    first; values are those of 8-bit codes, see :mod:`analysis.atlas`. ``home`` is the relative
-    address of a page to go back to. Raises :class:`AnalysisError` when picture or reach differ.
+    first; values are those of 8-bit codes, see :mod:`analysis.affinity.atlas`. ``home`` is the
+    relative address of a page to go back to. Raises :class:`AnalysisError` when
+    picture or reach differ.
     """
     if trace.picture_size_px != result.labels.shape or trace.reach != result.settings["reach"]:
         raise AnalysisError("Labels and trace are not of the same picture in the same reach.")

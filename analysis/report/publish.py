@@ -12,12 +12,11 @@ from urllib.parse import quote
 
 from PIL import Image, ImageOps
 
-from analysis.progress import Progress
+from analysis.core.activation_cache import trace
+from analysis.core.progress import Progress
+from analysis.report.messages import REPORT
 from analysis.report.page import Caption, asset, report_html
-from analysis.report.words import REPORT
-from analysis.tracing import trace
-from uniformer.commands import file_names
-from uniformer.files import replace_file
+from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
 from uniformer.segmentation import Segmentation

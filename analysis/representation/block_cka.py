@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from analysis.errors import AnalysisError
-from analysis.progress import Progress
+from analysis.core.activation_cache import Trace, trace
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
 from analysis.representation.cka import MIN_SAMPLES, CkaSums, cka_sums
 from analysis.representation.streams import streams
-from analysis.tracing import Trace, trace
 from uniformer.layers import to_tokens
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter

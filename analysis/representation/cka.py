@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
 
 MIN_SAMPLES = 4
 """Fewer have no unbiased estimate."""

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from analysis.affinity_global import normed_input
-from analysis.tracing import Trace
+from analysis.affinity.global_affinity import normed_input
+from analysis.core.activation_cache import Trace
 from uniformer.attention import Attention
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from analysis.tracing import Trace
-from analysis.walk import Place, affinity_branch, feed_forward_branch
+from analysis.core.activation_cache import Trace
+from analysis.core.forward import Place, affinity_branch, feed_forward_branch
 
 
 class Streams(NamedTuple):

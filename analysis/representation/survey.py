@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analysis.progress import Progress
+from analysis.core.activation_cache import Trace
+from analysis.core.progress import Progress
 from analysis.representation.block_cka import (
     BlockCka,
     Features,
@@ -18,7 +19,6 @@ from analysis.representation.rank import effective_rank
 from analysis.representation.redundancy import Cosines, cosines
 from analysis.representation.spectrum import Spectrum, spectrum
 from analysis.representation.streams import Streams, streams
-from analysis.tracing import Trace
 from uniformer.blocks import LocalBlock
 from uniformer.config import STRIDES
 from uniformer.layers import to_tokens

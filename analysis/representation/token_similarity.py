@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.grid import Token
+from analysis.core.activation_cache import Trace
+from analysis.core.grid import Token
 from analysis.representation.redundancy import unit_tokens
-from analysis.tracing import Trace
 
 COMPONENTS = 3
 """As many as a picture has colours."""

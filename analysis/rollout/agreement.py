@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from analysis.attribution.occlusion import occlusion
-from analysis.errors import AnalysisError
-from analysis.faithfulness.rank_likeness import Likeness, rank_likeness
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.core.forward import stage_maps
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
+from analysis.faithfulness.deletion_insertion import replacement_of
+from analysis.faithfulness.rank_correlation import Likeness, rank_likeness
 from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
-from analysis.faithfulness.removal import replacement_of
-from analysis.progress import Progress
-from analysis.targets import RegionScore
-from analysis.tracing import Trace
-from analysis.walk import stage_maps
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 

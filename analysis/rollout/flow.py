@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from analysis.attention_rows import attention_rows
-from analysis.checks import check_region
-from analysis.grid import Grid
-from analysis.tracing import Trace
-from analysis.walk import run_block
+from analysis.affinity.attention_rows import attention_rows
+from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_region
+from analysis.core.forward import run_block
+from analysis.core.grid import Grid
 from uniformer.attention import from_windows, to_windows
 from uniformer.blocks import GlobalBlock
 from uniformer.layers import PatchEmbed, to_tokens

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from analysis.profile.rows_local import contribution_norms
+from analysis.affinity.local_rows import contribution_norms
+from analysis.core.activation_cache import Trace
+from analysis.core.forward import affinity_branch
 from analysis.rollout.flow import (
     along_attention,
     along_terms,
@@ -23,8 +25,6 @@ from analysis.rollout.flow import (
     to_pixels,
     unnormed_output,
 )
-from analysis.tracing import Trace
-from analysis.walk import affinity_branch
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import STRIDES
 from uniformer.layers import to_map, to_tokens

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
+from analysis.core.forward import affinity_branch, feed_forward_branch
+from analysis.core.targets import RegionScore
 from analysis.rollout.flow import unnormed_output
 from analysis.rollout.flow_step import BranchGradients, below, through_block
-from analysis.targets import RegionScore
-from analysis.tracing import Trace
-from analysis.walk import affinity_branch, feed_forward_branch
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from analysis.errors import AnalysisError
+from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
 from analysis.rollout.flow import region_share
 from analysis.rollout.flow_step import below, through_block
-from analysis.tracing import Trace
 
 PerBlock = tuple[tuple[float, ...], ...]
 """One number per block, stage by stage, the first blocks first."""

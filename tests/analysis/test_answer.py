@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.answer import Answer, finish, provenance
-from analysis.errors import AnalysisError
-from analysis.progress import Progress
-from analysis.subject import find_class, find_subject
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.subject import find_class, find_subject
+from analysis.questions.answer import Answer, finish, provenance
 from uniformer.classes import class_set
 
 CLASSES = class_set("everyday22")

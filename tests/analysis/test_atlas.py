@@ -13,7 +13,7 @@ from analysis import (
     local_row_statistics,
     trace,
 )
-from analysis.atlas import CHUNK, ERROR_OF_PEAK, decode, global_atlas, local_atlas
+from analysis.affinity.atlas import CHUNK, ERROR_OF_PEAK, decode, global_atlas, local_atlas
 
 TOKENS = [(0, 0), (1, 3), (3, 5), (2, 0)]
 
@@ -67,7 +67,7 @@ def test_chunks_do_not_change_the_rows(tiny, picture, monkeypatch):
     traced = trace(tiny(), picture())
     whole = global_atlas(traced, 3, 0)
     assert np.prod(traced.grid(3).shape) < CHUNK
-    monkeypatch.setattr("analysis.atlas.CHUNK", 7)
+    monkeypatch.setattr("analysis.affinity.atlas.CHUNK", 7)
     chunked = global_atlas(traced, 3, 0)
     np.testing.assert_array_equal(whole.codes, chunked.codes)
     np.testing.assert_allclose(whole.entropy, chunked.entropy, rtol=1e-6)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError, global_affinity, local_affinity, trace
-from analysis.attended_classes import AttendedClasses, attended_classes
-from analysis.composition import token_classes
+from analysis.affinity.attended_classes import AttendedClasses, attended_classes
+from analysis.core.token_classes import token_classes
 from uniformer.classes import numbered_classes
 
 

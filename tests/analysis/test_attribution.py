@@ -10,10 +10,10 @@ from analysis import AnalysisError, trace
 from analysis.attribution import occlusion as attribution_occlusion
 from analysis.attribution.attribute import attribute
 from analysis.attribution.methods import METHODS, Settings
-from analysis.progress import Progress
-from analysis.regions import pixel_region
-from analysis.targets import RegionScore
-from analysis.twin import private_twin
+from analysis.core.progress import Progress
+from analysis.core.regions import pixel_region
+from analysis.core.shared_weight_copy import private_twin
+from analysis.core.targets import RegionScore
 from uniformer.preprocess import preprocess
 
 QUICK = Settings(steps=4, samples=2, window_px=32, stride_px=32)

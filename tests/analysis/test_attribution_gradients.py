@@ -6,9 +6,9 @@ import torch
 from captum.attr import NoiseTunnel, Saliency
 
 from analysis.attribution.gradients import NOISE, integrated_gradients, smooth_grad
-from analysis.progress import Progress
-from analysis.regions import pixel_region
-from analysis.targets import RegionScore
+from analysis.core.progress import Progress
+from analysis.core.regions import pixel_region
+from analysis.core.targets import RegionScore
 
 
 def last(steps):

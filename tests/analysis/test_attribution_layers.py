@@ -13,9 +13,9 @@ from pytorch_grad_cam.utils.model_targets import SemanticSegmentationTarget
 from analysis import AnalysisError, trace
 from analysis.attribution import layers as module
 from analysis.attribution.layers import class_activation, raw_activation, signed_activation
-from analysis.regions import pixel_region
-from analysis.targets import RegionScore
-from analysis.twin import private_twin
+from analysis.core.regions import pixel_region
+from analysis.core.shared_weight_copy import private_twin
+from analysis.core.targets import RegionScore
 from uniformer.preprocess import preprocess
 
 STAGES = (1, 2, 3, 4)

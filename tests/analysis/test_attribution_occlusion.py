@@ -9,9 +9,9 @@ from torch import nn
 from analysis import AnalysisError
 from analysis.attribution import occlusion as module
 from analysis.attribution.occlusion import connected_segments, occlusion, segment_ablation
-from analysis.receptive.theoretical import receptive_field
-from analysis.regions import pixel_region
-from analysis.targets import RegionScore
+from analysis.core.regions import pixel_region
+from analysis.core.targets import RegionScore
+from analysis.receptive_field.theoretical import receptive_field
 from uniformer.classes import numbered_classes
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from analysis.core.grid import Box
 from analysis.figures.canvas import (
     ACCENT,
     Limits,
@@ -21,7 +22,6 @@ from analysis.figures.canvas import (
     plain_ticks,
     shade_stages,
 )
-from analysis.grid import Box
 
 
 @pytest.fixture

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.claims import study as studying
-from analysis.claims.command import add_claims_options, run_claims
-from analysis.claims.conditions import CONTROL
-from analysis.claims.findings import findings
-from analysis.claims.hypotheses import HYPOTHESES, stage_3
-from analysis.claims.intervals import interval
-from analysis.claims.report import write_report
-from analysis.claims.study import Study, study
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
+from benchmarks.claims import __main__ as command
+from benchmarks.claims import study as studying
+from benchmarks.claims.__main__ import add_claims_options, run_claims
+from benchmarks.claims.conditions import CONTROL
+from benchmarks.claims.findings import findings
+from benchmarks.claims.hypotheses import HYPOTHESES, stage_3
+from benchmarks.claims.intervals import interval
+from benchmarks.claims.report import write_report
+from benchmarks.claims.study import Study, study
 
 
 @pytest.fixture
@@ -126,3 +127,16 @@ def test_every_hypothesis_takes_the_difference_that_it_names():
     found = [hypothesis.value(record) for hypothesis in HYPOTHESES]
     assert found == pytest.approx([0.4, 0.2, 1, 2, 1, 1, 1])
     assert stage_3(record) == ("3.1", "3.3")
+
+
+def test_the_command_opens_the_model_and_refuses_in_one_line(tmp_path, monkeypatch, capsys):
+    given = []
+    monkeypatch.setattr(command, "run_claims", lambda *args: given.append(args) or 0)
+    options = ["--data", str(tmp_path), "--pictures", "2"]
+    assert command.main([*options, "--weights", "none"]) == 0
+    ((model, args),) = given
+    assert (model.config.name, args.data, args.pictures) == ("nano", tmp_path, 2)
+    assert command.main([*options, "--weights", "nowhere.safetensors"]) == 1
+    written = capsys.readouterr().err.splitlines()[-1]
+    assert written.startswith("claims: error: ")
+    assert "nowhere.safetensors" in written

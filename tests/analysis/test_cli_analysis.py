@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis import cli
-from analysis.answer import Answer
-from analysis.options import Parser, add_parameters, values_of
+from analysis.cli import main as cli
+from analysis.cli.options import Parser, add_parameters, values_of
+from analysis.questions.answer import Answer
 from analysis.questions.parameters import Parameter, parameters_of
 
 QUICK = ["--short-side", "64", "--formats", "csv,npz,json"]
@@ -283,7 +283,7 @@ def test_ids_from_one_with_zero_as_other_are_scored_and_mapped_alike(
     monkeypatch.setattr(
         "analysis.figures.evaluation.error_map_figure", lambda found, picture: maps.append(found)
     )
-    monkeypatch.setattr("analysis.error_report._save", lambda file, figure: None)
+    monkeypatch.setattr("analysis.cli.errors_command._save", lambda file, figure: None)
     ask = ["errors", "--images", str(photos), "--annotations", str(masks), "--short-side", "64"]
     assert cli.main([*ask, "--maps", "3", "-o", str(tmp_path / "zero")]) == 0
     for file in masks.iterdir():
@@ -304,11 +304,3 @@ def test_ids_from_one_with_zero_as_other_are_scored_and_mapped_alike(
     for row in rows:
         annotated, predicted = (names.index(row[key]) for key in ("annotated", "predicted"))
         assert scored["confusion"][annotated][predicted] == int(row["pixels"])
-
-
-def test_claims_get_their_model_and_options_from_the_command_line(photos, monkeypatch):
-    given = []
-    monkeypatch.setattr(cli, "run_claims", lambda model, args: given.append((model, args)) or 0)
-    assert cli.main(["claims", "--data", str(photos), "--pictures", "2", "--weights", "none"]) == 0
-    ((model, args),) = given
-    assert (model.config.name, args.data, args.pictures) == ("nano", photos, 2)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis import cli
-from analysis.evidence import GRADES
+from analysis.cli import main as cli
+from analysis.core.evidence import GRADES
 
 PIXEL = ["--pixel", "30,40", "--short-side", "64"]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError
-from analysis.composition import token_classes
-from analysis.grid import Grid
+from analysis.core.grid import Grid
+from analysis.core.token_classes import token_classes
 
 
 def test_token_on_a_border_is_shared_by_its_classes():

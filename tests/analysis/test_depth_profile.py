@@ -15,10 +15,11 @@ from analysis import (
     local_row_statistics,
     trace,
 )
-from analysis.profile import rows_global, rows_local
+from analysis.affinity import global_rows as rows_global
+from analysis.affinity import local_rows as rows_local
+from analysis.affinity.local_rows import contribution_norms
+from analysis.core.progress import Progress
 from analysis.profile.depth_profile import BlockProfile, DepthProfile, block_profile, depth_profile
-from analysis.profile.rows_local import contribution_norms
-from analysis.progress import Progress
 
 MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")
 

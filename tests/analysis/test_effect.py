@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from analysis import AnalysisError, trace
+from analysis.core.progress import Progress
+from analysis.core.regions import predicted_labels
+from analysis.core.targets import RegionScore
 from analysis.figures.what_if import (
     effect_figure,
     head_sweep_figure,
@@ -27,9 +30,6 @@ from analysis.interventions.effect import effect_of, effect_report, kl_nats
 from analysis.interventions.head_sweep import head_sweep
 from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
-from analysis.progress import Progress
-from analysis.regions import predicted_labels
-from analysis.targets import RegionScore
 from uniformer import segment
 
 REGION = np.zeros((64, 96), dtype=bool)

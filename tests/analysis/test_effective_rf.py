@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.grid import Grid
-from analysis.receptive import units as units_module
-from analysis.receptive.effective import effective_fields
-from analysis.receptive.theoretical import receptive_field
-from analysis.receptive.units import logit_unit, margin_unit, stage_units
+from analysis.core.grid import Grid
+from analysis.receptive_field import units as units_module
+from analysis.receptive_field.effective import effective_fields
+from analysis.receptive_field.theoretical import receptive_field
+from analysis.receptive_field.units import logit_unit, margin_unit, stage_units
 from uniformer.classes import numbered_classes
 from uniformer.config import STRIDES, BackboneConfig, FPNConfig, ModelConfig, UPerConfig
 from uniformer.fast import optimize_for_inference

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import binary_dilation
 
 from analysis import AnalysisError
-from analysis.error_map import (
+from analysis.evaluation.error_map import (
     BORDER_MISS,
     HIT,
     MISS,

@@ -8,10 +8,15 @@ import pytest
 import torch
 
 from analysis import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
+from analysis.faithfulness.deletion_insertion import (
+    Curve,
+    exchange_curve,
+    removal_order,
+    replacement_of,
+)
 from analysis.faithfulness.ranking import Ranking, Removal, rank_maps
-from analysis.faithfulness.removal import Curve, exchange_curve, removal_order, replacement_of
-from analysis.progress import Progress
-from analysis.targets import RegionScore
 from uniformer.preprocess import preprocess
 
 SIZE = (40, 60)

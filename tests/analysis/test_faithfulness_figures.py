@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from analysis.faithfulness.rank_likeness import NO_LIKENESS, Likeness
+from analysis.faithfulness.deletion_insertion import Curve
+from analysis.faithfulness.parameter_randomisation import ScrambledLevel, WeightCheck
+from analysis.faithfulness.rank_correlation import NO_LIKENESS, Likeness
 from analysis.faithfulness.ranking import Curves, RankedMap, Ranking, Removal
-from analysis.faithfulness.removal import Curve
-from analysis.faithfulness.weight_check import ScrambledLevel, WeightCheck
 from analysis.figures.faithfulness import curves_figure, ranking_figure, weight_check_figure
 
 

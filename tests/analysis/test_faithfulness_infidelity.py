@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from analysis import AnalysisError
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
+from analysis.faithfulness.deletion_insertion import replacement_of
 from analysis.faithfulness.infidelity import GreyNoise, Infidelity, Squares, infidelities
-from analysis.faithfulness.removal import replacement_of
 from analysis.faithfulness.sensitivity import max_sensitivity
-from analysis.progress import Progress
-from analysis.targets import RegionScore
 from uniformer.preprocess import preprocess
 
 SIZE = (48, 64)

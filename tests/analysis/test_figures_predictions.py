@@ -7,11 +7,11 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from analysis import trace
+from analysis.evaluation.label_comparison import compare_labels
 from analysis.figures.comparison import comparison_figure
 from analysis.figures.what_if import effect_figure
 from analysis.interventions import HideRegion
 from analysis.interventions.effect import effect_report
-from analysis.label_comparison import compare_labels
 from analysis.questions import QUESTIONS
 
 

@@ -18,9 +18,9 @@ from analysis.figures.receptive_field import (
     field_maps,
     field_table,
 )
-from analysis.receptive.comparison import compare_fields
-from analysis.receptive.effective import energy_within
-from analysis.zoo import uniformer_network
+from analysis.receptive_field.effective import energy_within
+from analysis.receptive_field.networks import uniformer_network
+from analysis.receptive_field.networks.comparison import compare_fields
 
 SIZE = (64, 96)
 

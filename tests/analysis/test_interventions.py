@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from analysis import AnalysisError, trace
+from analysis.core.forward import Change, Place, run_block
 from analysis.interventions import (
     DropBlock,
     HeadGate,
@@ -24,7 +25,6 @@ from analysis.interventions import (
     controls,
     intervene,
 )
-from analysis.walk import Change, Place, run_block
 from uniformer.preprocess import preprocess
 
 TOKENS = np.zeros((4, 6), dtype=bool)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import trace, walk
+from analysis import trace
+from analysis.core import forward as walk
+from analysis.core.forward import run_block
 from analysis.interventions import HeadGate, Neighbourhood, SetWindow, WithoutKeys, intervene
 from analysis.interventions.effect import effect_report
 from analysis.interventions.run import Several
-from analysis.walk import run_block
 from uniformer.attention import to_windows
 from uniformer.layers import to_map, to_tokens
 

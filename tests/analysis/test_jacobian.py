@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import AnalysisError, jacobian, trace
-from analysis.jacobian import PARTS, token_jacobian
-from analysis.walk import run_block
+from analysis import AnalysisError, trace
+from analysis.affinity import jacobian
+from analysis.affinity.jacobian import PARTS, token_jacobian
+from analysis.core.forward import run_block
 from uniformer.blocks import LocalBlock
 from uniformer.layers import to_map, to_tokens
 

@@ -9,20 +9,20 @@ import pytest
 import torch
 
 import analysis as a
+from analysis.core.regions import class_region, pixel_region, segment_region
+from analysis.core.subject import find_subject
 from analysis.faithfulness.infidelity import Squares
 from analysis.interventions.tokens import region_tokens
-from analysis.receptive import (
+from analysis.receptive_field import (
     effective_fields,
     logit_unit,
     margin_unit,
     receptive_field,
     stage_units,
 )
-from analysis.regions import class_region, pixel_region, segment_region
 from analysis.representation.block_cka import picture_cka
 from analysis.representation.token_similarity import token_similarity
 from analysis.rollout import rollout
-from analysis.subject import find_subject
 
 SIZE = (64, 96)
 PIXEL = pixel_region(SIZE, 3, 4)

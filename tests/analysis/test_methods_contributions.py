@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from analysis import QUESTIONS, finish, global_affinity, trace
-from analysis.affinity_global import joint_contribution_norm, normed_input
+from analysis.affinity.global_affinity import joint_contribution_norm, normed_input
 
 AT = {"x": 40, "y": 30, "short_side": 64, "stage": 3, "block": 0}
 TOKEN = (1, 2)

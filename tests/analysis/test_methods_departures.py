@@ -13,9 +13,9 @@ import pytest
 import torch
 from captum.metrics import infidelity
 
+from analysis.core.grid import Grid
 from analysis.faithfulness.infidelity import GreyNoise, infidelities
-from analysis.grid import Grid
-from analysis.receptive.effective import summarize
+from analysis.receptive_field.effective import summarize
 from analysis.representation.redundancy import mean_cosine
 from analysis.representation.spectrum import spectrum
 from uniformer.preprocess import network_size

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import QUESTIONS, AnalysisError, finish, trace
-from analysis.jacobian import PARTS, token_jacobian
+from analysis.affinity.jacobian import PARTS, token_jacobian
 
 AT = {"x": 40, "y": 30, "short_side": 64}
 

@@ -15,18 +15,18 @@ import pytest
 import torch
 
 import analysis as a
-from analysis.atlas import global_atlas, local_atlas
+from analysis.affinity.atlas import global_atlas, local_atlas
 from analysis.attribution import METHODS, Settings
+from analysis.evaluation.label_comparison import compare_labels
 from analysis.faithfulness.infidelity import Squares
 from analysis.faithfulness.ranking import Removal
-from analysis.label_comparison import compare_labels
-from analysis.receptive import effective_fields, logit_unit, margin_unit, stage_units
+from analysis.receptive_field import effective_fields, logit_unit, margin_unit, stage_units
+from analysis.receptive_field.networks import uniformer_network
 from analysis.representation.block_cka import token_cka
 from analysis.representation.query_redundancy import query_redundancy
 from analysis.representation.survey import survey
 from analysis.representation.token_similarity import token_similarity
 from analysis.rollout import rollout
-from analysis.zoo import uniformer_network
 from uniformer.attention import Attention
 from uniformer.preprocess import preprocess
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from analysis import AnalysisError, trace
+from analysis.core.progress import Progress
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import (
     profile_with_nulls,
@@ -12,7 +13,6 @@ from analysis.profile.nulls import (
     random_weights_trace,
     shuffled_trace,
 )
-from analysis.progress import Progress
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 

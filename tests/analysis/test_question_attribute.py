@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.answer import finish
 from analysis.attribution.attribute import attribute as attribution
 from analysis.attribution.methods import Settings
-from analysis.errors import AnalysisError
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress, part_of
+from analysis.core.targets import RegionScore
 from analysis.faithfulness.ranking import Removal, rank_maps
-from analysis.progress import Progress, part_of
 from analysis.questions import QUESTIONS
+from analysis.questions.answer import finish
 from analysis.questions.parameters import parameters_of
-from analysis.targets import RegionScore
 from uniformer.preprocess import preprocess
 
 MASK = np.zeros((64, 96), dtype=bool)

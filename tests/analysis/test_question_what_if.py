@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError, trace
-from analysis.answer import finish
+from analysis.core.regions import predicted_labels
+from analysis.core.shared_weight_copy import private_twin
+from analysis.core.targets import RegionScore
 from analysis.interventions import DropBlock, HeadGate, HideRegion, Neighbourhood
 from analysis.interventions.effect import effect_report
 from analysis.interventions.head_sweep import head_sweep
 from analysis.profile.nulls import random_model
 from analysis.questions import QUESTIONS
-from analysis.regions import predicted_labels
-from analysis.targets import RegionScore
-from analysis.twin import private_twin
+from analysis.questions.answer import finish
 from uniformer import create_model, segment
 
 MASK = np.zeros((64, 96), dtype=bool)

@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 
 import analysis
-from analysis.affinity_global import global_affinity
-from analysis.affinity_local import local_affinity
-from analysis.answer import Answer, finish
-from analysis.attended_classes import attended_classes
-from analysis.composition import token_classes
-from analysis.errors import AnalysisError
+from analysis.affinity.attended_classes import attended_classes
+from analysis.affinity.global_affinity import global_affinity
+from analysis.affinity.in_degree import in_degree
+from analysis.affinity.local_affinity import local_affinity
+from analysis.affinity.row_statistics import global_row_statistics, local_row_statistics
+from analysis.core.activation_cache import trace
+from analysis.core.errors import AnalysisError
+from analysis.core.regions import predicted_labels, segment_region
+from analysis.core.targets import RegionScore
+from analysis.core.token_classes import token_classes
 from analysis.profile import depth_profile, profile_with_nulls
 from analysis.questions import QUESTIONS
+from analysis.questions.answer import Answer, finish
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of
-from analysis.receptive.effective import effective_fields
-from analysis.receptive.theoretical import receptive_field
-from analysis.receptive.units import margin_unit, stage_units
-from analysis.regions import predicted_labels, segment_region
+from analysis.receptive_field.effective import effective_fields
+from analysis.receptive_field.theoretical import receptive_field
+from analysis.receptive_field.units import margin_unit, stage_units
 from analysis.rollout import relevance, rollout
-from analysis.row_statistics import global_row_statistics, local_row_statistics
-from analysis.sinks import in_degree
-from analysis.targets import RegionScore
-from analysis.tracing import trace
 from uniformer.preprocess import preprocess
 
 X, Y = 70, 20
@@ -40,6 +40,7 @@ NEEDED = {
     "receptive-field": LOCATED | {"probes": 1},
     "similarity": LOCATED,
     "representation": {"short_side": 64},
+    "pruning": {"short_side": 64},
     "attribute": LOCATED | {"method": "layer-cam"},
     "attributions": LOCATED | {"methods": "layer-cam"},
     "faithfulness": LOCATED | {"methods": "gradient-x-activation", "steps": 1},

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis.grid import Grid
-from analysis.receptive.theoretical import (
+from analysis.core.grid import Grid
+from analysis.receptive_field.theoretical import (
     ReceptiveField,
     Sliding,
     Whole,

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 
 from analysis import AnalysisError, trace
-from analysis.regions import pixel_region
+from analysis.core.forward import Place, walk
+from analysis.core.regions import pixel_region
+from analysis.core.targets import RegionScore
 from analysis.rollout.flow import along_attention, along_terms, unnormed_output
 from analysis.rollout.flow_step import BranchGradients, through_block
 from analysis.rollout.relevance import block_gradients, relevance
-from analysis.targets import RegionScore
-from analysis.walk import Place, walk
 from uniformer.layers import to_map, to_tokens
 
 REACHES = ["global", "hybrid", "window"]

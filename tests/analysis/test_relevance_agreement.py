@@ -6,10 +6,10 @@ import torch
 from scipy.stats import spearmanr
 
 from analysis import AnalysisError, trace
-from analysis.progress import Progress
-from analysis.regions import pixel_region
+from analysis.core.progress import Progress
+from analysis.core.regions import pixel_region
+from analysis.core.targets import RegionScore
 from analysis.rollout.agreement import NEARNESS, Agreement, agreement
-from analysis.targets import RegionScore
 from uniformer.preprocess import preprocess
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError, trace
-from analysis.answer import Answer
+from analysis.core.progress import Progress
 from analysis.figures.representation import (
     correlogram_figure,
     gap_figure,
@@ -15,7 +15,7 @@ from analysis.figures.representation import (
     spectrum_figure,
 )
 from analysis.profile.nulls import random_weights_trace
-from analysis.progress import Progress
+from analysis.questions.answer import Answer
 from analysis.questions.parameters import parameters_of
 from analysis.questions.representation import representation
 from analysis.representation.block_cka import block_features, features_cka, token_cka

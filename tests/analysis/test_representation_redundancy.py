@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from analysis import AnalysisError, trace
-from analysis.affinity_global import global_affinity
+from analysis.affinity.global_affinity import global_affinity
 from analysis.representation.query_redundancy import query_redundancy
 from analysis.representation.rank import effective_rank
 from analysis.representation.redundancy import cosines, unit_tokens

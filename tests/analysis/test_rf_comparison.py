@@ -11,13 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis.errors import AnalysisError
-from analysis.picture_folder import PictureFolder, network_input
-from analysis.progress import Progress
-from analysis.receptive.comparison import FieldComparison, compare_fields
-from analysis.receptive.effective import effective_fields, energy_within
-from analysis.receptive.theoretical import Sliding
-from analysis.zoo import Level, Network, peer_network, uniformer_network
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.receptive_field.effective import effective_fields, energy_within
+from analysis.receptive_field.networks import Level, Network, peer_network, uniformer_network
+from analysis.receptive_field.networks.comparison import FieldComparison, compare_fields
+from analysis.receptive_field.networks.picture_folder import PictureFolder, network_input
+from analysis.receptive_field.theoretical import Sliding
 from uniformer.dataset import DatasetError
 from uniformer.preprocess import preprocess
 
@@ -191,8 +191,14 @@ def test_a_folder_is_read_one_picture_at_a_time_and_equals_a_list(tiny, tmp_path
     for one, other in zip(together.fields, listed.fields, strict=True):
         np.testing.assert_array_equal(one.energy, other.energy)
     opened = []
-    monkeypatch.setattr("analysis.picture_folder.open_picture", lambda file: opened.append(file))
-    monkeypatch.setattr("analysis.picture_folder.network_input", lambda picture, size: picture)
+    monkeypatch.setattr(
+        "analysis.receptive_field.networks.picture_folder.open_picture",
+        lambda file: opened.append(file),
+    )
+    monkeypatch.setattr(
+        "analysis.receptive_field.networks.picture_folder.network_input",
+        lambda picture, size: picture,
+    )
     next(iter(folder))
     assert opened == [tmp_path / "a.png"]
 

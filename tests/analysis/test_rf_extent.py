@@ -9,8 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from analysis.grid import Grid
-from analysis.receptive.effective import SHARES, effective_fields, energy_within, summarize
+from analysis.core.grid import Grid
+from analysis.receptive_field.effective import SHARES, effective_fields, energy_within, summarize
 
 
 @pytest.mark.parametrize("layers", [4, 10, 30])

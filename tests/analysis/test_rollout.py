@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import AnalysisError, attention_rows, local_affinity, position_affinity, trace
-from analysis.receptive.theoretical import receptive_field
-from analysis.regions import pixel_region
+from analysis import AnalysisError, local_affinity, position_affinity, trace
+from analysis.affinity import attention_rows
+from analysis.core.regions import pixel_region
+from analysis.receptive_field.theoretical import receptive_field
 from analysis.rollout.flow import to_patches
 from analysis.rollout.rollout import rollout
 from uniformer.attention import to_windows

@@ -4,12 +4,12 @@ import numpy as np
 from matplotlib.text import Text
 
 from analysis import trace
+from analysis.core.regions import pixel_region
+from analysis.core.targets import RegionScore
 from analysis.figures.rollout import relevance_figure, rollout_figure
-from analysis.regions import pixel_region
 from analysis.rollout.agreement import agreement
 from analysis.rollout.relevance import relevance
 from analysis.rollout.rollout import rollout
-from analysis.targets import RegionScore
 
 
 def texts(figure):

@@ -6,11 +6,11 @@ import torch
 from scipy.stats import spearmanr
 
 from analysis import AnalysisError
-from analysis.faithfulness.rank_likeness import rank_likeness
+from analysis.core.progress import Progress
+from analysis.core.targets import RegionScore
+from analysis.faithfulness.parameter_randomisation import WeightCheck, weight_check
+from analysis.faithfulness.rank_correlation import rank_likeness
 from analysis.faithfulness.region_grid import signed_distance
-from analysis.faithfulness.weight_check import WeightCheck, weight_check
-from analysis.progress import Progress
-from analysis.targets import RegionScore
 from uniformer.preprocess import preprocess
 
 NAMES = ("decoder", "stage 4", "stage 3", "stage 2", "stage 1")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import AnalysisError, attention_rows, global_affinity, in_degree, trace
+from analysis import AnalysisError, global_affinity, in_degree, trace
+from analysis.affinity import attention_rows
 
 
 @pytest.mark.parametrize("chunk", [256, 5])

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from analysis import AnalysisError, trace
-from analysis.regions import class_region, pixel_region, predicted_labels, segment_region
-from analysis.targets import RegionScore
+from analysis.core.regions import class_region, pixel_region, predicted_labels, segment_region
+from analysis.core.targets import RegionScore
 from uniformer import segment
 from uniformer.classes import numbered_classes
 from uniformer.heads import resize_bilinear

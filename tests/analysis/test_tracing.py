@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from analysis import AnalysisError, global_affinity, in_degree, local_affinity, trace, tracing
+from analysis import AnalysisError, global_affinity, in_degree, local_affinity, trace
+from analysis.core import activation_cache as tracing
 from uniformer.attention import Attention
 from uniformer.fast import optimize_for_inference
 from uniformer.preprocess import preprocess

@@ -10,12 +10,18 @@ import pytest
 import timm
 import torch
 
-from analysis.errors import AnalysisError
-from analysis.receptive.effective import effective_fields
-from analysis.receptive.theoretical import ReceptiveField
-from analysis.zoo import PEERS, hub, peer_network, timm_networks, uniformer_network
-from analysis.zoo.timm_networks import TIMM_NETWORKS, as_network, timm_network
-from analysis.zoo.windows import window_spans
+from analysis.core.errors import AnalysisError
+from analysis.receptive_field.effective import effective_fields
+from analysis.receptive_field.networks import (
+    PEERS,
+    hub,
+    peer_network,
+    timm_networks,
+    uniformer_network,
+)
+from analysis.receptive_field.networks.swin_windows import window_spans
+from analysis.receptive_field.networks.timm_networks import TIMM_NETWORKS, as_network, timm_network
+from analysis.receptive_field.theoretical import ReceptiveField
 from uniformer import create_model
 
 
@@ -268,6 +274,7 @@ def test_segformer_sees_the_whole_picture_about_padded_centers(monkeypatch):
         assert level.field((64, 96), (1, 1)) == ReceptiveField(0, 64, 0, 96)
         assert network.readout({level.name: (1, 1)})(picture)[level.name].shape[0] == 1
     monkeypatch.setattr(
-        "analysis.zoo.segformer.hub_file", lambda *_: (_ for _ in ()).throw(AnalysisError("away"))
+        "analysis.receptive_field.networks.segformer.hub_file",
+        lambda *_: (_ for _ in ()).throw(AnalysisError("away")),
     )
     assert peer_network("segformer-b0", (64, 64)).weights.endswith("0.02; away")

@@ -18,18 +18,20 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj_with_meta
 
-from analysis.answer import finish
-from analysis.progress import Progress
+from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
+from analysis.questions.answer import finish
 from analysis.questions.parameters import Parameter, parameters_of
 from analysis.report.page import Caption
-from ui import metrics, text, work
 from ui.api.signatures import check, make_endpoint
-from ui.requests import NO_ROOM
-from ui.session import HEAVY
-from ui.settings import Settings
-from ui.shelf import ModelShelf
-from ui.take_away import file_stem
+from ui.host import metrics
+from ui.host.middleware import NO_ROOM
+from ui.host.settings import Settings
+from ui.messages import page as text
+from ui.service import gpu_calls as work
+from ui.service.export import file_stem
+from ui.service.model_cache import ModelShelf
+from ui.service.queues import HEAVY
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES
 from uniformer.factory import find_config

@@ -39,13 +39,14 @@ class Outputs(nn.Module):
 
     def __init__(self, model: Segmenter, extras: tuple[str, ...] = ()) -> None:
         super().__init__()
-        unknown = [name for name in extras if name not in EXTRAS]
-        if unknown:
+        for name in extras:
+            if name not in EXTRAS:
+                raise ValueError(f"There is no output {name!r}: choose among {', '.join(EXTRAS)}.")
+        if "blocks" in extras and not _has_blocks(model):
             raise ValueError(
-                f"There is no output {unknown[0]!r}: choose among {', '.join(EXTRAS)}."
+                f"The blocks of {model.config.name} are of another kind: leave out the output "
+                "blocks."
             )
-        if extras and not _has_blocks(model):
-            raise ValueError(f"{model.config.name} has no output but its logits.")
         self.model = model
         self.extras = extras
 
@@ -65,18 +66,20 @@ class Outputs(nn.Module):
         """Return the outputs for normalised RGB (B, 3, H, W)."""
         if not self.extras:
             return (self.model(image),)
-        x, maps, read = image, [], []
-        for number in range(1, 5):
-            embed, blocks, norm = self.model.backbone.stage(number)
-            x = embed(x)
-            for block in blocks:
-                read += _read(block, x)
-                x = block(x)
-            maps.append(norm(x))
+        maps = self.model.backbone(image)
         outputs = [self.model.decode(maps)]
         outputs += maps if "stages" in self.extras else []
-        outputs += read if "blocks" in self.extras else []
+        outputs += self._read(image) if "blocks" in self.extras else []
         return tuple(outputs)
+
+    def _read(self, x: Tensor) -> Iterator[Tensor]:
+        """Yield the outputs of all blocks, from a walk that exporters join with the pass itself."""
+        for number in range(1, 5):
+            embed, blocks, _ = self.model.backbone.stage(number)
+            x = embed(x)
+            for block in blocks:
+                yield from _read(block, x)
+                x = block(x)
 
 
 LOCAL = ("input", "position_kernel", "values", "kernel", "mix")
@@ -84,19 +87,13 @@ GLOBAL = ("input", "position_kernel", "query", "key", "value", "projection")
 
 
 def _has_blocks(model: Segmenter) -> bool:
-    stages = getattr(getattr(model, "backbone", None), "stage", None)
-    return stages is not None and all(
-        type(block) in (LocalBlock, GlobalBlock)
-        for number in range(1, 5)
-        for block in stages(number)[1]
-    )
+    known = (LocalBlock, GlobalBlock)
+    stages = [model.backbone.stage(number)[1] for number in range(1, 5)]
+    return all(type(block) in known for blocks in stages for block in blocks)
 
 
 def _read(block: LocalBlock | GlobalBlock, x: Tensor) -> Iterator[Tensor]:
-    """Yield what is to be known of a block that receives ``x``.
-
-    It is computed beside the block's own pass; exporters join what is computed twice.
-    """
+    """Yield what is to be known of a block that receives ``x``."""
     yield x.clone()
     yield block.pos_embed.weight[:, 0].clone()
     x = x + block.pos_embed(x)

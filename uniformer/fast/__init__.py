@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from uniformer.fast.backbone import FastGlobalBlock, FastLocalBlock, FastMapNorm, FastPatchEmbed
+from uniformer.blocks import GlobalBlock, LocalBlock
+from uniformer.fast.backbone import (
+    FastConvEmbed,
+    FastGlobalBlock,
+    FastLocalBlock,
+    FastMapNorm,
+    FastPatchEmbed,
+    FastPrunedBlock,
+)
+from uniformer.fast.folding import recast
 from uniformer.fast.heads import FastFPN, FastFPNHead, FastUPerHead
 from uniformer.heads import FPNHead
+from uniformer.layers import ConvEmbed, PatchEmbed
+from uniformer.light import LightUniFormer, PrunedBlock
 from uniformer.segmenter import Segmenter
 
 __all__ = ["optimize_for_inference"]
+
+_FAST = {
+    PatchEmbed: FastPatchEmbed,
+    ConvEmbed: FastConvEmbed,
+    LocalBlock: FastLocalBlock,
+    GlobalBlock: FastGlobalBlock,
+    PrunedBlock: FastPrunedBlock,
+}
 
 
 class FastSegmenter(Segmenter):
@@ -50,14 +69,15 @@ def optimize_for_inference(model: Segmenter, dtype: torch.dtype = torch.float32)
         fast = FastSegmenter(model.config, model.classes)
     for number in range(1, 5):
         embed, blocks, norm = model.backbone.stage(number)
-        fast_block = FastLocalBlock if number <= 2 else FastGlobalBlock
-        setattr(fast.backbone, f"patch_embed{number}", FastPatchEmbed(embed, dtype))
-        setattr(
-            fast.backbone,
-            f"blocks{number}",
-            torch.nn.ModuleList(fast_block(block, dtype) for block in blocks),
-        )
+        setattr(fast.backbone, f"patch_embed{number}", _rewritten(embed, dtype))
+        fast_blocks = nn.ModuleList(_rewritten(block, dtype) for block in blocks)
+        setattr(fast.backbone, f"blocks{number}", fast_blocks)
         setattr(fast.backbone, f"norm{number}", FastMapNorm(norm))
+    if isinstance(model.backbone, LightUniFormer):
+        fast.backbone.cls_token = nn.Parameter(
+            model.backbone.cls_token.detach(), requires_grad=False
+        )
+        fast.backbone.cls_upsample = recast(model.backbone.cls_upsample, torch.float32)
     if isinstance(model.decode_head, FPNHead):
         fast.neck = FastFPN(model.neck, dtype)
         fast.decode_head = FastFPNHead(model.decode_head, dtype)
@@ -68,3 +88,7 @@ def optimize_for_inference(model: Segmenter, dtype: torch.dtype = torch.float32)
     fast.optimized = True
     fast.set_reach(model.reach, model.window_size)
     return fast.eval()
+
+
+def _rewritten(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    return _FAST[type(module)](module, dtype)

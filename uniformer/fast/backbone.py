@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from uniformer.attention import Attention, from_windows, to_windows
 from uniformer.blocks import GlobalBlock, LocalBlock
-from uniformer.fast.folding import frozen, linear, norm_then_conv, recast
-from uniformer.layers import MapNorm, PatchEmbed
+from uniformer.fast.folding import folded, frozen, linear, norm_then_conv, recast
+from uniformer.layers import ConvEmbed, MapNorm, PatchEmbed
+from uniformer.light import Focus, PrunedBlock, restore, shorten
 
 HIDDEN_BYTES = 8 << 20
 """Hidden activations of a feed-forward network held at once."""
@@ -49,6 +50,25 @@ class FastPatchEmbed(nn.Module):
         x = x.unflatten(1, (height, size)).unflatten(3, (width, size))
         patches = x.transpose(2, 3).flatten(3)  # (B, h, w, k * k * C)
         return first(self.norm(self.proj(patches).float()))
+
+
+class FastConvEmbed(nn.Module):
+    """:class:`~uniformer.layers.ConvEmbed` with its BatchNorms folded away."""
+
+    def __init__(self, source: ConvEmbed, dtype: torch.dtype) -> None:
+        super().__init__()
+        layers = iter(source.proj)
+        self.proj = nn.Sequential(
+            *(
+                layer if isinstance(layer, nn.GELU) else folded(layer, next(layers), dtype)
+                for layer in layers
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        dtype = self.proj[0].weight.dtype
+        x = self.proj(x.to(dtype, memory_format=torch.channels_last))
+        return x.float()
 
 
 class FastMapNorm(nn.Module):
@@ -126,11 +146,20 @@ class FastAttention(nn.Module):
         self.qkv = recast(source.qkv, dtype)
         self.proj = recast(source.proj, dtype)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+    def project(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return query, key and value, each (B, heads, N, head_dim)."""
+        query, key, value = (
+            self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )
+        return query, key, value
+
+    def gather(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Return what the heads gather and mix, (B, N, C)."""
         heads = F.scaled_dot_product_attention(query, key, value)
         return self.proj(heads.transpose(1, 2).flatten(2))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.gather(*self.project(tokens))
 
 
 class FastGlobalBlock(nn.Module):
@@ -159,3 +188,29 @@ class FastGlobalBlock(nn.Module):
             return self.attn(normed.flatten(1, 2)).unflatten(1, (height, width))
         windows, padded = to_windows(normed, self.window_size)
         return from_windows(self.attn(windows), self.window_size, padded, (height, width))
+
+
+class FastPrunedBlock(nn.Module):
+    """:class:`~uniformer.light.PrunedBlock` with fused attention; only one row is formed."""
+
+    def __init__(self, source: PrunedBlock, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.scale = source.attn.scale
+        self.position = AddPosition(source.pos_embed)
+        self.norm = frozen(source.norm1)
+        self.attn = FastAttention(source.attn, dtype)
+        self.feed_forward = FeedForward(
+            frozen(source.norm2), recast(source.mlp.fc1, dtype), recast(source.mlp.fc2, dtype)
+        )
+
+    def forward(self, x: Tensor, focus: Focus) -> tuple[Tensor, Focus]:
+        x = self.position(x)
+        tokens = x.flatten(1, 2)
+        passed, chosen = shorten(tokens, focus)
+        normed = self.norm(passed).to(self.attn.qkv.weight.dtype)
+        query, key, value = self.attn.project(normed)
+        row = (query[:, :, :1] @ key.transpose(-2, -1)).float().mul_(self.scale).softmax(dim=-1)
+        out = passed + self.attn.gather(query, key, value)
+        self.feed_forward(out.flatten(0, 1))
+        tokens, focus = restore(tokens, passed, out - passed, row[:, :, 0], focus, chosen)
+        return first(tokens.unflatten(1, x.shape[1:3])), focus

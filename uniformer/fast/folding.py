@@ -44,3 +44,18 @@ def conv_then_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tenso
     """Return weight (O, I, k, k) and bias (O,) of ``norm(conv(x))``, conv without bias, float64."""
     scale, shift = affine(norm)
     return conv.weight.detach().double() * scale.view(-1, 1, 1, 1), shift
+
+
+def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> nn.Conv2d:
+    """Return ``norm(conv(x))``, conv with a bias, as one frozen convolution."""
+    weight, shift = conv_then_norm(conv, norm)
+    scale, _ = affine(norm)
+    copy = nn.Conv2d(
+        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,
+        device="meta",
+    )  # fmt: skip
+    weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+    copy.weight = nn.Parameter(weight, requires_grad=False)
+    bias = conv.bias.detach().double() * scale + shift
+    copy.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
+    return copy

@@ -1,0 +1,282 @@
+"""Command line: every question of :mod:`analysis.questions` about photos or folders of them."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import inspect
+import json
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from analysis.cli.errors_command import add_errors_options, run_errors
+from analysis.cli.options import (
+    Parser,
+    add_formats,
+    add_inputs,
+    add_mask,
+    add_model,
+    add_parameters,
+    add_processes,
+    values_of,
+)
+from analysis.cli.stored_answers import note_failure, stored_answer, write_manifest
+from analysis.core.checks import check_region
+from analysis.core.errors import AnalysisError
+from analysis.core.evidence import GRADES
+from analysis.core.progress import Progress
+from analysis.questions import QUESTIONS
+from analysis.questions.answer import provenance
+from analysis.questions.common import in_reach
+from analysis.questions.parameters import parameters_of, summary_of
+from uniformer.dataset import list_photos
+from uniformer.factory import create_model
+from uniformer.files import file_names
+from uniformer.pictures import PictureError, open_picture
+from uniformer.segmenter import Segmenter
+from uniformer.shares import run_shares
+
+EXAMPLES = """examples:
+  python -m analysis probe photo.jpg --pixel 120,80 -o out
+  python -m analysis attribute photo.jpg --pixel 120,80 --method integrated-gradients
+  python -m analysis what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
+  python -m analysis profile photos/ --nulls -o out
+  python -m analysis publish photos/ -o site
+
+Of a folder, what is answered already is not asked again: after an interruption, run the command
+once more. QUESTION.manifest.jsonl has the numbers of all photos, NAME.QUESTION.error.txt says why
+one could not be answered. torchrun shares the photos among its processes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0, 1 if something failed, 2 for bad arguments."""
+    args = build_parser().parse_args(arguments)
+    return told("analysis", lambda: args.run(args))
+
+
+def told(program: str, run: Callable[[], int]) -> int:
+    """Return what ``run`` returns; a failure is one line on standard error and status 1."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"{program}: error: {_reason(error)}", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole command line."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = Parser(
+        prog="python -m analysis",
+        description="What every stage of UniFormer looked at, as figures, arrays and numbers.",
+        epilog=EXAMPLES,
+        formatter_class=plain,
+    )
+    commands = parser.add_subparsers(required=True, metavar="QUESTION")
+    for name, ask in QUESTIONS.items():
+        summary = summary_of(ask)
+        command = commands.add_parser(
+            name,
+            help=summary.split("\n")[0].replace("%", "%%"),
+            description=summary,
+            formatter_class=plain,
+        )
+        _add_question(command, name, ask)
+    _add_reports(commands)
+    return parser
+
+
+def _add_reports(commands: argparse._SubParsersAction) -> None:
+    """Add what is made of many pictures at once: a site, a report of errors."""
+
+    def add(name: str, words: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+
+    site = add("publish", "write a static site in which the lens works")
+    add_inputs(site, default="site")
+    add_model(site, asks_reach=False)
+    site.set_defaults(run=_publish)
+    errors = add("errors", "where labels are wrong, and for what, in a folder")
+    add_errors_options(errors)
+    add_model(errors, asks_reach=False)
+    errors.set_defaults(run=lambda args: run_errors(open_model(args), args))
+
+
+def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[..., Any]) -> None:
+    add_inputs(command, default="answers")
+    add_formats(command)
+    add_processes(command)
+    if _takes_mask(ask):
+        add_mask(command)
+    parameters = parameters_of(ask)
+    add_model(command, any(parameter.name == "reach" for parameter in parameters))
+    add_parameters(command, parameters)
+    command.set_defaults(run=_ask, question=name)
+
+
+def _ask(args: argparse.Namespace) -> int:
+    """Ask one question about every photo; 1 when some could not be answered."""
+    photos = list_photos(args.photos)
+    _check_output(args.output)
+    stems = [f"{name}.{args.question}" for name in file_names(photos)]
+    work = list(zip(photos, stems, strict=True))
+    if len(work) == 1:
+        print(_answer(args, open_model(args), *work[0]))
+        return 0
+    failed = run_shares(partial(_ask_share, args, work), args.processes)
+    if failed is None:  # the first process of torchrun tells of all
+        return 0
+    if "json" in args.formats:
+        print(write_manifest(args.output, args.question, work))
+    return 1 if failed else 0
+
+
+def _ask_share(
+    args: argparse.Namespace, work: Sequence[tuple[Path, str]], rank: int, count: int
+) -> int:
+    """Ask about every ``count``-th photo from ``rank`` on; return how many were not answered."""
+    model, failed = open_model(args), 0
+    for photo, stem in work[rank::count]:
+        try:
+            said = _answer(args, model, photo, stem)
+        except (PictureError, AnalysisError) as error:
+            failed += 1
+            note_failure(args.output, stem, _reason(error))
+            print(f"analysis: error: {photo}: {_reason(error)}", file=sys.stderr)
+        else:
+            note_failure(args.output, stem, None)
+            print(said)
+    return failed
+
+
+def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) -> str:
+    """Save the answer about one photo, unless it is there, and return what to print."""
+    ask = QUESTIONS[args.question]
+    chosen, picture = values_of(args, parameters_of(ask)), open_picture(photo)
+    mask = _mask(args, picture) if _takes_mask(ask) else None
+    settings = provenance(in_reach(model, chosen.get("reach")), picture, mask, **chosen)
+    stored = stored_answer(args.output, stem, args.formats, settings)
+    if stored is None:
+        painted = {} if mask is None else {"mask": mask}
+        answer = _result(ask(model, picture, **painted, **chosen), photo.name)
+        answer.save(args.output, stem, args.formats)
+        stored = json.loads(answer.to_json())
+    if args.print_json:
+        return json.dumps(stored, indent=2, ensure_ascii=False)
+    return "\n".join([
+        f"{photo}: {stored['title']} [{GRADES[stored['grade']]}]",
+        textwrap.fill(stored["sentence"], 98, initial_indent="  ", subsequent_indent="  "),
+        *_lines(stored["numbers"], stored["tables"]),
+        f"-> {args.output / stem}.*",
+    ])  # fmt: skip
+
+
+def _takes_mask(ask: Callable[..., Any]) -> bool:
+    return "mask" in inspect.signature(ask).parameters
+
+
+def _mask(args: argparse.Namespace, picture: np.ndarray) -> np.ndarray | None:
+    """Return the painted region (H, W), bool, of the file that was named, if any."""
+    if args.mask is None:
+        if getattr(args, "region", None) == "mask":
+            raise AnalysisError(
+                "The region mask needs --mask FILE: a picture as large as the photo, black where "
+                "the region is not."
+            )
+        return None
+    painted, size = open_picture(args.mask).any(axis=2), picture.shape[:2]
+    if painted.shape != size:
+        raise AnalysisError(
+            f"{args.mask.name} is {painted.shape[0]} x {painted.shape[1]} pixels: a mask must be "
+            f"as large as the photo, {size[0]} x {size[1]} pixels (height x width)."
+        )
+    return check_region(painted, size)
+
+
+def _publish(args: argparse.Namespace) -> int:
+    """Write a site about the photos."""
+    from analysis.report.publish import publish  # matplotlib takes a while to import
+
+    model = open_model(args)
+    site = _result(publish(model, list_photos(args.photos), args.output), "publish")
+    print(f"{len(site.pages)} pages -> {site.index}")
+    return 0
+
+
+def _result(steps: Iterator[Any], name: str) -> Any:
+    """Return what comes last of ``steps``; show progress where somebody is watching."""
+    with tqdm(desc=name, leave=False, disable=None) as bar:
+        for step in steps:
+            if not isinstance(step, Progress):
+                return step
+            bar.total = step.total
+            bar.update(step.done - bar.n)
+    raise RuntimeError("The work ended without a result.")
+
+
+def open_model(args: argparse.Namespace) -> Segmenter:
+    """Return the model asked for; warn when what it says means nothing."""
+    model = create_model(
+        args.model,
+        weights=None if args.weights == "none" else args.weights,
+        reach=args.reach,
+        window_size=args.window_size,
+    )
+    if not model.weights.trained:
+        print(f"analysis: warning: {model.weights.note}", file=sys.stderr)
+    return model
+
+
+def _check_output(folder: Path) -> None:
+    """Raise ``OSError`` if nothing can be written there: better before the work than after it."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    if not os.access(there, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+
+
+def _reason(error: Exception) -> str:
+    """Return why something failed, in one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return " ".join(str(error).split())
+
+
+def _lines(numbers: dict[str, Any], tables: dict[str, Any]) -> list[str]:
+    """Return numbers as lines of text, rounded; of rows that a table has as well, how many."""
+    lines = []
+    for name, value in numbers.items():
+        if not _is_rows(value):
+            lines.append(f"  {name}: {_brief(value)}")
+        elif name in tables:
+            lines.append(f"  {name}: {len(value)} rows, see the table")
+        else:
+            lines += [f"  {name}:", *(f"    {_brief(row)}" for row in value)]
+    return lines
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _brief(value: Any) -> str:
+    """Return a value to be read, numbers with four digits: the JSON file has all of them."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_brief(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_brief, value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

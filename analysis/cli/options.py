@@ -1,0 +1,172 @@
+"""Options of the command line, made from the parameters of questions, and what they were given."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from analysis.questions.answer import FORMATS
+from analysis.questions.parameters import REQUIRED, Parameter
+from uniformer.config import MODELS, REACHES
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells wrong usage like every other failure; exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one sentence and how to get help, and exit."""
+        program = self.prog.removeprefix("python -m ").split()[0].split(".")[-1]
+        self.exit(2, f"{program}: error: {message}; see {self.prog} --help\n")
+
+
+def add_inputs(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add photos, and the folder for what is written, ``default`` unless given."""
+    parser.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path(default), metavar="DIR",
+        help=f"folder for the files (default: {default})",
+    )  # fmt: skip
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Add which files to write, and what to print."""
+    parser.add_argument(
+        "--formats",
+        type=_formats,
+        default=("png", "npz", "csv", "json"),
+        metavar="A,B,...",
+        help=f"which of {', '.join(FORMATS)} to write (default: png,npz,csv,json)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", dest="print_json", help="print all numbers as JSON"
+    )
+
+
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    """Add how many photos are worked on at a time."""
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N",
+        help="ask about N photos of a folder at a time, one per process (default: 1)",
+    )  # fmt: skip
+
+
+def add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
+    """Add the options of the model; a question that has a reach of its own brings that option."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model", choices=MODELS, default="nano", metavar="NAME",
+        help=f"{', '.join(MODELS)} (default: nano)",
+    )  # fmt: skip
+    group.add_argument(
+        "--weights",
+        default="default",
+        help="default (the model's own), a file, a Hub id owner/repo/file, or none (untrained)",
+    )
+    if not asks_reach:
+        group.add_argument(
+            "--reach", choices=REACHES, help="reach of stage 3; by default the model's own"
+        )
+    group.add_argument(
+        "--window-size", type=int, metavar="N",
+        help="side of windows in stage-3 tokens; by default the model's own",
+    )  # fmt: skip
+
+
+def add_parameters(parser: argparse.ArgumentParser, parameters: Sequence[Parameter]) -> None:
+    """Add an option per parameter; column and row of a pixel are one, ``--pixel X,Y``."""
+    group = parser.add_argument_group("question")
+    for parameter in parameters:
+        if parameter.name == "x":
+            group.add_argument(
+                "--pixel",
+                type=_pixel,
+                required=parameter.default is REQUIRED,
+                default=None,
+                metavar="X,Y",
+                help=_pixel_words(parameter),
+            )
+        elif parameter.name != "y":
+            _add_parameter(group, parameter)
+
+
+def _add_parameter(group: argparse._ArgumentGroup, parameter: Parameter) -> None:
+    option = "--" + parameter.name.replace("_", "-")
+    needed = parameter.default is REQUIRED
+    default = None if needed else parameter.default
+    words = parameter.help if default is None else f"{parameter.help} (default: {default})"
+    words = words.replace("%", "%%")
+    if parameter.kind is bool:
+        group.add_argument(
+            option, action=argparse.BooleanOptionalAction, default=default, help=words
+        )
+        return
+    group.add_argument(
+        option,
+        type=_choosing(parameter),
+        choices=parameter.choices,
+        required=needed,
+        default=default,
+        metavar=None if parameter.choices else parameter.kind.__name__.upper(),
+        help=words,
+    )
+
+
+def _pixel_words(column: Parameter) -> str:
+    """Return the help of column and row together, from that of the column."""
+    words = column.help.replace("column of", "column and row of").replace("left", "top left")
+    return words if column.default is REQUIRED else f"{words} (default: none)"
+
+
+def _choosing(parameter: Parameter) -> Callable[[str], Any]:
+    """Return how an argument is read: names with - or _, in any case, as they are spelt here."""
+    if parameter.kind is not str or parameter.choices is None:
+        return parameter.kind
+    known = {_plainly(choice): choice for choice in parameter.choices}
+    return lambda text: known.get(_plainly(text), text)
+
+
+def _plainly(name: str) -> str:
+    return name.casefold().replace("_", "-")
+
+
+def values_of(args: argparse.Namespace, parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """Return all of the question's keywords, as given or by default."""
+    values = {}
+    for parameter in parameters:
+        if parameter.name not in ("x", "y"):
+            values[parameter.name] = getattr(args, parameter.name)
+        elif args.pixel is None:
+            values[parameter.name] = parameter.default
+        else:
+            values[parameter.name] = args.pixel[parameter.name == "y"]
+    return values
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for name in formats:
+        if name not in FORMATS:
+            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(FORMATS)}")
+    return formats
+
+
+def _pixel(text: str) -> tuple[int, int]:
+    try:
+        x, y = (int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a pixel like 120,80") from None
+    return x, y
+
+
+def add_mask(parser: argparse.ArgumentParser) -> None:
+    """Add the file of a painted region."""
+    parser.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="painted region: a picture as large as the photo, black where it is not",
+    )

@@ -1,0 +1,1 @@
+"""The ground all analyses stand on: one forward pass, its grid, regions, scores."""

@@ -1,0 +1,133 @@
+"""One forward pass whose block inputs are kept, so that any affinity can be recomputed from them.
+
+No hooks and no switches are set on the model: the pass walks its layers
+(``analysis.core.forward``). Threads can therefore trace and analyse one model at the same time, and
+a model is always left as it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from analysis.core.checks import check_evaluating, check_stage, check_unpruned
+from analysis.core.errors import AnalysisError
+from analysis.core.forward import Windows, walk, windows_of
+from analysis.core.grid import Grid
+from uniformer.blocks import GlobalBlock, LocalBlock
+from uniformer.config import STRIDES, Reach
+from uniformer.pictures import PictureSource, open_picture
+from uniformer.predict import SHORT_SIDES
+from uniformer.preprocess import preprocess
+from uniformer.segmenter import Segmenter, WeightsRecord
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one picture left in a model; every analysis starts from it.
+
+    ``block_inputs[stage - 1][block]`` (1, C, rows, columns) is what the block received, before its
+    position encoding; ``stage_outputs[stage - 1]`` the normed map of the stage; ``logits``
+    (1, classes, H/4, W/4). Sizes are (height, width), ``short_side`` the one asked for, in pixels.
+    ``windows[stage - 1][block]`` is the side of the block's windows in tokens, None where it has
+    none. ``reach``, ``windows`` and ``weights`` are those of the moment of tracing: changing the
+    reach of ``model`` later changes no answer.
+    """
+
+    model: Segmenter
+    picture_size_px: tuple[int, int]
+    network_size_px: tuple[int, int]
+    short_side: int
+    reach: Reach
+    windows: Windows
+    weights: WeightsRecord
+    block_inputs: tuple[tuple[Tensor, ...], ...]
+    stage_outputs: tuple[Tensor, ...]
+    logits: Tensor
+
+    @property
+    def bytes(self) -> int:
+        """Memory of all maps kept, in bytes."""
+        return sum(kept.numel() * kept.element_size() for kept in self._kept())
+
+    def grid(self, stage: int) -> Grid:
+        """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
+        return Grid(self.picture_size_px, self.network_size_px, STRIDES[check_stage(stage) - 1])
+
+    def block(self, stage: int, block: int) -> LocalBlock | GlobalBlock:
+        """Return block number ``block`` of ``stage``, counted from 0.
+
+        Raises :class:`AnalysisError` if there is none, and for a block that prunes tokens: its rows
+        are not of the map's tokens, which is what all analyses of a block are about.
+        """
+        blocks = self.model.backbone.stage(check_stage(stage))[1]
+        if not 0 <= block < len(blocks):
+            raise AnalysisError(
+                f"There is no block {block} in stage {stage}: its blocks are 0 to "
+                f"{len(blocks) - 1}."
+            )
+        return check_unpruned(blocks[block], self.model)
+
+    def _kept(self) -> Iterator[Tensor]:
+        for inputs in self.block_inputs:
+            yield from inputs
+        yield from self.stage_outputs
+        yield self.logits
+
+
+def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = None) -> Trace:
+    """Run ``model`` once on ``image``, anything :func:`uniformer.open_picture` takes.
+
+    The picture is resized as for prediction, short side ``short_side`` (None: the model's own).
+    Only maps are kept, never an affinity matrix: UniFormer-S needs 33 MB at 512 x 512 for
+    the inputs of its blocks, 51 MB in all with 150 classes.
+
+    Raises :class:`uniformer.pictures.PictureError` for a picture that cannot be used and
+    :class:`AnalysisError` for a model that is optimized, in training mode, in half precision, or
+    whose output is not finite, and for a short side out of range.
+    """
+    short_side = model.config.short_side if short_side is None else short_side
+    _check_model(model)
+    _check_short_side(short_side)
+    # Read first: another thread may change the reach during the pass.
+    reach, weights, windows = model.reach, model.weights, windows_of(model)
+    picture = open_picture(image)
+    x = preprocess(picture, short_side, model.config.size_divisor)
+    with torch.no_grad():
+        embedded = model.backbone.patch_embed1(x.to(model.device, model.dtype))
+        inputs, outputs = walk(model, embedded, windows)
+        logits = model.decode(outputs)
+    if not logits.isfinite().all():
+        raise AnalysisError(
+            "The model's output is not finite: its weights are damaged or do not fit."
+        )
+    return Trace(
+        model=model,
+        picture_size_px=picture.shape[:2],
+        network_size_px=tuple(x.shape[-2:]),
+        short_side=short_side,
+        reach=reach,
+        windows=windows,
+        weights=weights,
+        block_inputs=inputs,
+        stage_outputs=outputs,
+        logits=logits,
+    )
+
+
+def _check_short_side(short_side: int) -> None:
+    low, high = SHORT_SIDES
+    if not isinstance(short_side, int) or not low <= short_side <= high:
+        raise AnalysisError(
+            f"The short side must be a whole number of pixels from {low} to {high}, "
+            f"not {short_side!r}."
+        )
+
+
+def _check_model(model: Segmenter) -> None:
+    check_evaluating(model)
+    if model.dtype not in (torch.float32, torch.float64):
+        raise AnalysisError("The model is in half precision: call model.float() before tracing.")

@@ -1,0 +1,1 @@
+"""Predictions beside annotations, and beside other predictions."""

@@ -1,0 +1,124 @@
+"""Does a map depend on what the model learned? Weights are scrambled from the output downwards.
+
+After Adebayo et al., "Sanity Checks for Saliency Maps", arXiv 1810.03292. A map that survives shows
+the picture's edges or the region's place, not the model. Surviving is a reason for doubt; changing
+is no proof of faithfulness (Binder et al., arXiv 2211.12486), for which see
+:mod:`analysis.faithfulness.ranking`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analysis.core.checks import check_evaluating, check_region
+from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress
+from analysis.faithfulness.rank_correlation import NO_LIKENESS, Likeness, rank_likeness
+from analysis.faithfulness.region_grid import region_on_grid, signed_distance
+from analysis.faithfulness.sensitivity import Explain
+from uniformer.segmenter import Segmenter
+
+LOOK_ALIKE = 0.5
+"""Corrected correlation from which on a map counts as untouched by scrambling; a convention."""
+
+
+@dataclass(frozen=True)
+class ScrambledLevel:
+    """Likeness of the map to the original once ``name`` and all above it are scrambled.
+
+    Over the whole ``picture`` and inside the ``region`` only. NaN: no map could be made.
+    """
+
+    name: str
+    picture: Likeness
+    region: Likeness
+
+
+@dataclass(frozen=True)
+class WeightCheck:
+    """The levels from the decoder down to stage 1, each with everything above it scrambled.
+
+    ``distance_spearman`` is the likeness of the original map to one that knows nothing but the
+    distance from the region: the null that an uncorrected correlation must be seen against.
+    ``region_cells`` cells of the map touch the region; below about 30 its numbers are rough.
+    """
+
+    levels: tuple[ScrambledLevel, ...]
+    distance_spearman: float
+    region_cells: int
+    seed: int
+
+    @property
+    def depends_on_weights(self) -> bool:
+        """Whether the map changed once all weights were scrambled, envelope left out."""
+        return not self.levels[-1].picture.corrected >= LOOK_ALIKE
+
+
+def weight_check(
+    model: Segmenter, x: Tensor, region: np.ndarray, explain: Explain, *, seed: int = 0
+) -> Iterator[Progress | WeightCheck]:
+    """Compare the map of ``model`` with those of copies with scrambled weights, level by level.
+
+    ``x`` is the network's input (1, 3, h, w), ``region`` (H, W) that of the picture, kept fixed, as
+    ``explain`` must keep the class. Scrambling shuffles the values within each weight tensor: what
+    was learned goes while their distribution stays, so that no map changes for scale alone.
+    ``model`` itself is not touched. Yields progress in explanations, then the result.
+
+    Raises :class:`AnalysisError` for a bad region, a model in training mode, and an original map
+    that is blank or not finite. A copy that leaves no map has NaN.
+    """
+    check_evaluating(model)
+    check_region(region, np.shape(region))
+    original = np.asarray(explain(model, x), dtype=np.float64)
+    if original.ndim != 2 or not np.isfinite(original).all() or np.ptp(original) == 0:
+        raise AnalysisError(
+            "The map to check must have rows and columns of finite numbers, not all the same."
+        )
+    inside = region_on_grid(region, original.shape)
+    distance = signed_distance(inside)
+    scrambled = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(seed)
+    parts = _parts(scrambled)
+    yield Progress(1, len(parts) + 1)
+    levels = []
+    for name, modules in parts.items():
+        for module in modules:
+            _scramble(module, generator)
+        found = _explanation(explain, scrambled, x, original.shape)
+        picture = rank_likeness(original, found, distance)
+        within = rank_likeness(original[inside], found[inside], distance[inside])
+        levels.append(ScrambledLevel(name, picture, within))
+        yield Progress(len(levels) + 1, len(parts) + 1)
+    null = rank_likeness(original, -distance, distance) if not inside.all() else NO_LIKENESS
+    yield WeightCheck(tuple(levels), null.spearman, int(inside.sum()), seed)
+
+
+def _parts(model: Segmenter) -> dict[str, tuple[nn.Module, ...]]:
+    """Return the modules of each level, the output first."""
+    decoder = tuple(child for name, child in model.named_children() if name != "backbone")
+    stages = {f"stage {number}": model.backbone.stage(number) for number in (4, 3, 2, 1)}
+    return {"decoder": decoder, **stages}
+
+
+def _scramble(module: nn.Module, generator: torch.Generator) -> None:
+    """Shuffle the values of every parameter in place."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+            parameter.copy_(parameter.flatten()[order].view_as(parameter))
+
+
+def _explanation(
+    explain: Explain, model: Segmenter, x: Tensor, shape: tuple[int, int]
+) -> np.ndarray:
+    """Return the map of a scrambled model; NaN where it has none, as a blank class map."""
+    try:
+        return np.asarray(explain(model, x), dtype=np.float64)
+    except AnalysisError:
+        return np.full(shape, np.nan)

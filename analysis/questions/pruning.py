@@ -1,0 +1,118 @@
+"""The question `pruning`: which tokens passed through the blocks of a Light model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.affinity.pruning import PRUNING_STAGES, BlockPruning
+from analysis.affinity.pruning import pruning as pruned_blocks
+from analysis.core.token_classes import token_classes
+from analysis.questions.answer import Row
+from analysis.questions.common import Asked, ShortSide, Steps, question, start
+from uniformer.pictures import PictureSource
+from uniformer.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LARGE_SHARE = 0.05
+"""Area from which on the sentence speaks of a class."""
+
+
+@question
+def pruning(model: Segmenter, image: PictureSource, *, short_side: ShortSide = None) -> Steps:
+    """Which tokens were kept at each block of stages 3 and 4, and of which classes are they?
+
+    Light models (XXS, XS) pass only the half of the tokens through a block that their class token
+    has attended to most; one token merged from the rest stands for it, and every block chooses
+    anew. What was kept is exact. It does not say that dropped tokens do not matter: they get the
+    merged token's update. Other models keep all tokens.
+    """
+    asked = start(model, image, short_side)
+    found = pruned_blocks(asked.trace)
+    classes = [row for one in found if one.prunes for row in _class_rows(asked, one)]
+    yield asked.answer(
+        title="Which tokens passed through the blocks of stages 3 and 4",
+        sentence=_sentence(asked, found, classes),
+        grade="exact",
+        numbers={"stages": [_stage_row(found, stage) for stage in PRUNING_STAGES]},
+        arrays={
+            f"stage{one.stage}_block{one.block}_{name}": getattr(one, name)
+            for one in found
+            for name in ("kept", "score", "merged_share")
+        },
+        tables={"blocks": [_block_row(one) for one in found], "classes": classes},
+        draw=lambda: _draw(asked, found),
+    )
+
+
+def _block_row(one: BlockPruning) -> Row:
+    return {
+        "stage": one.stage,
+        "block": one.block,
+        "tokens": one.kept.size,
+        "kept": int(one.kept.sum()),
+        "score_of_kept": float(one.score[one.kept].sum()) if one.prunes else None,
+        "largest_merged_share": float(one.merged_share.max()),
+    }
+
+
+def _stage_row(found: list[BlockPruning], stage: int) -> Row:
+    """Return how many tokens all pruning blocks of a stage kept, and how many none did."""
+    kept = [one.kept for one in found if one.stage == stage and one.prunes]
+    times = np.sum(kept, axis=0) if kept else np.array([])
+    return {
+        "stage": stage,
+        "pruning_blocks": len(kept),
+        "always_kept_share": float((times == len(kept)).mean()) if kept else 1.0,
+        "never_kept_share": float((times == 0).mean()) if kept else 0.0,
+    }
+
+
+def _class_rows(asked: Asked, one: BlockPruning) -> list[Row]:
+    """Return how much of each predicted class a block kept, the most kept first."""
+    tokens = token_classes(asked.labels, asked.trace.grid(one.stage))
+    area = tokens.share.sum((0, 1))
+    kept = tokens.share[one.kept].sum(0) / area
+    return [
+        {
+            "stage": one.stage,
+            "block": one.block,
+            "class": asked.names[tokens.classes[at]],
+            "kept_share": float(kept[at]),
+            "area_share": float(area[at] / area.sum()),
+        }
+        for at in np.argsort(-kept, kind="stable")
+    ]
+
+
+def _sentence(asked: Asked, found: list[BlockPruning], classes: list[Row]) -> str:
+    if not classes:
+        return f"{asked.trace.model.config.name} prunes no tokens: all pass through every block."
+    kept = np.mean([one.kept.mean() for one in found if one.prunes])
+    third = _stage_row(found, 3)
+    text = (
+        f"A pruning block keeps {kept:.0%} of the tokens. In stage 3, "
+        f"{third['always_kept_share']:.0%} pass through all {third['pruning_blocks']} of them and "
+        f"{third['never_kept_share']:.0%} through none"
+    )
+    shares: dict[str, list[float]] = {}
+    for row in classes:
+        if row["stage"] == 3 and row["area_share"] >= LARGE_SHARE:
+            shares.setdefault(row["class"], []).append(row["kept_share"])
+    means = {name: float(np.mean(values)) for name, values in shares.items()}
+    if len(means) > 1:
+        most, least = max(means, key=means.get), min(means, key=means.get)
+        text += (
+            f"; most is kept of {most} ({means[most]:.0%} of its area, mean over blocks) and least "
+            f"of {least} ({means[least]:.0%})"
+        )
+    return f"{text}. Where class did not matter, each would be kept by {kept:.0%}."
+
+
+def _draw(asked: Asked, found: list[BlockPruning]) -> Figure:
+    from analysis.figures.pruning import pruning_figure
+
+    return pruning_figure(asked.trace, asked.picture, found)

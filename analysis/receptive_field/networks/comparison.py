@@ -1,0 +1,189 @@
+"""Receptive fields of several networks side by side: same pictures, same place, same estimator.
+
+The energy maps are those of :mod:`analysis.receptive_field.effective`. They reflect the weights as
+much as the architecture: with random weights a field follows from the initialisation, so every row
+says which weights it is about, and trained networks are best compared with trained ones.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from analysis.core.checks import check_pixel
+from analysis.core.errors import AnalysisError
+from analysis.core.grid import Token
+from analysis.core.progress import Progress
+from analysis.receptive_field.effective import (
+    EffectiveField,
+    FieldSummary,
+    effective_field_steps,
+    summarize,
+)
+from analysis.receptive_field.networks.network import Network, check_size
+from analysis.receptive_field.networks.picture_folder import PictureFolder
+from analysis.receptive_field.theoretical import ReceptiveField
+
+
+@dataclass(frozen=True)
+class NetworkField:
+    """The field of one unit: what it can see, ``theoretical``, and how much it does, ``energy``.
+
+    ``energy`` is float64 (H, W); ``theoretical`` lies within the picture, and ``theoretical_px`` is
+    its side without borders (see :class:`analysis.receptive_field.networks.network.Level`).
+    ``center_px`` (row, column) counts from the middle of the first pixel; ``summary`` is taken
+    about it.
+    """
+
+    network: str
+    level: str
+    stride_px: int
+    trained: bool
+    weights: str
+    unit: Token
+    center_px: tuple[float, float]
+    theoretical_px: int | None
+    theoretical: ReceptiveField
+    energy: np.ndarray
+    summary: FieldSummary
+
+
+@dataclass(frozen=True)
+class FieldComparison:
+    """Fields of all levels of all networks near ``pixel`` (row, column) of the network's input.
+
+    Averages over ``pictures`` pictures with ``probes`` probes each.
+    """
+
+    fields: tuple[NetworkField, ...]
+    size_px: tuple[int, int]
+    pixel: tuple[int, int]
+    pictures: int
+    probes: int
+    seed: int
+
+    def rows(self) -> list[dict[str, object]]:
+        """Return a row per network and level; units are in the names of the columns.
+
+        ``theoretical_px`` is None where a unit sees the whole picture or where there is no single
+        number; ``theoretical_height_px`` and ``theoretical_width_px`` are those in this picture.
+        """
+        return [_table_row(field, self) for field in self.fields]
+
+    def csv(self) -> str:
+        """Return the :meth:`rows` as CSV, None left empty."""
+        rows, text = self.rows(), io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+
+def compare_fields(
+    networks: Sequence[Network],
+    pictures: Sequence[Tensor] | PictureFolder,
+    pixel: tuple[int, int] | None = None,
+    *,
+    probes: int = 2,
+    batch_size: int = 2,
+    seed: int = 0,
+) -> Iterator[Progress | FieldComparison]:
+    """Yield the progress over pictures and networks, and last the comparison.
+
+    ``pictures`` are network inputs (1, 3, H, W) of the size the networks were made for, gone
+    through once per network, ``batch_size`` at a time: a :class:`PictureFolder` never holds more.
+    ``pixel`` (row, column) is the middle if None; every level is measured at the unit nearest to
+    it, about that unit's own centre.
+
+    Raises :class:`AnalysisError` without networks, for different sizes, a pixel outside, and what
+    :func:`analysis.receptive_field.effective.effective_fields` refuses.
+    """
+    size_px = _common_size(networks, pictures)
+    pixel = pixel or (size_px[0] // 2, size_px[1] // 2)
+    check_pixel(size_px, pixel[1], pixel[0])
+    fields: list[NetworkField] = []
+    steps_per_network = math.ceil(len(pictures) / batch_size) if batch_size > 0 else 0
+    for number, network in enumerate(networks):
+        units = {level.name: level.unit_at(pixel, size_px) for level in network.levels}
+        steps = effective_field_steps(
+            network.readout(units), pictures, probes=probes, batch_size=batch_size, seed=seed
+        )
+        for done, measured in enumerate(steps, start=1):
+            if isinstance(measured, dict):
+                fields += _described(network, units, measured)
+            else:
+                total = len(networks) * steps_per_network
+                yield Progress(number * steps_per_network + done, total)
+    yield FieldComparison(tuple(fields), size_px, pixel, len(pictures), probes, seed)
+
+
+def _common_size(
+    networks: Sequence[Network], pictures: Sequence[Tensor] | PictureFolder
+) -> tuple[int, int]:
+    if not networks:
+        raise AnalysisError("Name at least one network to measure.")
+    sizes = {network.size_px for network in networks}
+    if len(sizes) != 1:
+        raise AnalysisError(f"Networks to compare must be made for one size, not {sorted(sizes)}.")
+    (size_px,) = sizes
+    check_size(size_px)
+    first = next(iter(pictures), None)
+    if first is not None and tuple(first.shape[-2:]) != size_px:
+        raise AnalysisError(
+            f"The networks were made for {size_px[0]} x {size_px[1]} pixels and the pictures have "
+            f"{first.shape[-2]} x {first.shape[-1]}."
+        )
+    return size_px
+
+
+def _described(
+    network: Network, units: dict[str, Token], measured: dict[str, EffectiveField]
+) -> Iterator[NetworkField]:
+    for level in network.levels:
+        unit, energy = units[level.name], measured[level.name].energy
+        center = level.center_px(unit)
+        yield NetworkField(
+            network=network.name,
+            level=level.name,
+            stride_px=level.stride_px,
+            trained=network.trained,
+            weights=network.weights,
+            unit=unit,
+            center_px=center,
+            theoretical_px=level.theoretical_px,
+            theoretical=level.field(network.size_px, unit),
+            energy=energy,
+            summary=summarize(energy, center),
+        )
+
+
+def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, object]:
+    summary = field.summary
+    row = {
+        "network": field.network,
+        "level": field.level,
+        "stride_px": field.stride_px,
+        "trained": "yes" if field.trained else "no",
+        "weights": field.weights,
+        "pictures": comparison.pictures,
+        "probes": comparison.probes,
+        "center_row_px": field.center_px[0],
+        "center_column_px": field.center_px[1],
+        "theoretical_px": field.theoretical_px,
+        "theoretical_height_px": field.theoretical.height_px,
+        "theoretical_width_px": field.theoretical.width_px,
+    }
+    for square in summary.squares:
+        percent = f"{100 * square.energy_share:g}"
+        row[f"side_{percent}_px"] = square.side_px
+        row[f"area_share_{percent}"] = square.area_share
+    row["mass_center_row_px"], row["mass_center_column_px"] = summary.mass_center_px
+    row["sigma_row_px"], row["sigma_column_px"] = summary.sigma_px
+    row["radius_px"] = summary.radius_px
+    return row

@@ -1,0 +1,1 @@
+"""What keeps a server up and its visitors apart: settings, bounds, files, logs."""

@@ -1,0 +1,110 @@
+"""The page as a whole: header, controls, tabs, credits; and how it is served."""
+
+from __future__ import annotations
+
+import html
+from math import ceil
+from typing import Any
+
+import gradio as gr
+
+from ui import api
+from ui.host.settings import Settings
+from ui.messages import page as text
+from ui.messages import tour as tour_words
+from ui.page import controls
+from ui.page.banner import Banner
+from ui.page.language import spoken
+from ui.page.session import Session
+from ui.page.tabs import compare, depth, fields, lens, models, segment, share, what_if, why
+from ui.page.theme import theme
+from ui.page.tour import Tour
+from ui.service.actions import Handlers
+from ui.service.examples import ASSETS, FOLDER
+from uniformer.pictures import MAX_FILE_BYTES
+
+# In the order of the page, which opens with the first. Each has a NAME and
+# build(handlers, session, tab); its styles, if any, are assets/<id>.css.
+TABS = {
+    "segment": segment,
+    "lens": lens,
+    "depth": depth,
+    "fields": fields,
+    "why": why,
+    "what-if": what_if,
+    "compare": compare,
+    "models": models,
+    "share": share,
+}
+STYLES = (
+    "style.css",
+    "viewer.css",
+    "lens.css",
+    "answer.css",
+    "share.css",
+    "banner.css",
+    "pair.css",
+)
+
+
+def build(settings: Settings, handlers: Handlers | None = None) -> gr.Blocks:
+    """Return the page; the model is loaded and the first example analysed before it opens.
+
+    ``handlers`` are made of ``settings`` unless given. Raises ``ValueError`` for an unknown model
+    and :class:`uniformer.weights.WeightsError` when its weights cannot be had.
+    """
+    handlers = handlers or Handlers(settings)
+    with gr.Blocks(
+        title=text.TITLE,
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(ceil(settings.store_seconds / 4), ceil(settings.store_seconds)),
+    ) as page:
+        api.add(handlers.shelf, settings)  # first: an event of the page would take a name
+        gr.HTML(
+            f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>",
+            elem_id="masthead",
+            apply_default_css=False,
+        )
+        _bench(page, handlers)
+        gr.Markdown(gr.i18n.I18nData(text.ABOUT), elem_id="about")
+        with gr.Accordion(tour_words.CITE_TITLE, open=False, elem_id="cite"):
+            gr.Markdown(gr.i18n.I18nData(tour_words.CITE_SAYS))
+            gr.Markdown(tour_words.CITE)
+        with gr.Accordion(text.CREDITS_TITLE, open=False, elem_id="credits"):
+            gr.Markdown((FOLDER / "CREDITS.md").read_text(encoding="utf-8"))
+    return page.queue(max_size=settings.queue_size, default_concurrency_limit=settings.concurrency)
+
+
+def launch(page: gr.Blocks, **where: Any) -> Any:
+    """Serve ``page``; ``where`` are further arguments of ``gr.Blocks.launch`` such as the port."""
+    return page.launch(
+        theme=theme(),
+        css_paths=[ASSETS / name for name in STYLES],
+        favicon_path=ASSETS / "favicon.svg",
+        footer_links=["settings"],
+        show_error=True,
+        ssr_mode=False,
+        run_history=False,  # nothing of a visit is kept in the browser
+        enable_monitoring=False,
+        **spoken(),
+        **{"max_file_size": MAX_FILE_BYTES} | where,
+    )
+
+
+def _bench(page: gr.Blocks, handlers: Handlers) -> None:
+    """Add the controls and, beside them, the tabs."""
+    with gr.Row(elem_id="bench"):
+        with gr.Column(elem_id="controls", scale=0, min_width=280):
+            beside = controls.build(handlers.first)
+        with gr.Column(elem_id="result"):
+            session = Session(handlers.first.selection, next(iter(TABS)))
+            session.banner = Banner(handlers, session)
+            tour = Tour()
+            with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
+                for name, module in TABS.items():
+                    with gr.Tab(module.NAME, id=name) as tab:
+                        module.build(handlers, session, tab)
+    tour.wire(handlers, session, tabs)
+    share.restore_on_load(page, handlers, session, tabs)
+    controls.wire(beside, handlers, session)

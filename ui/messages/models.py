@@ -1,0 +1,96 @@
+"""Every sentence of the tab on models."""
+
+from __future__ import annotations
+
+from ui.messages.page import REACHES
+from uniformer.config import ModelConfig, UPerConfig
+from uniformer.segmenter import UNTRAINED
+from uniformer.weights import BACKBONE_ONLY
+
+TAB = "Models"
+SAYS = (
+    "Every official configuration of the UniFormer segmenter, and your own checkpoint. Reach and "
+    "window size of stage 3 are switched on the loaded weights, beside the picture."
+)
+USE = "Use this model"
+MODEL = "Model"
+MODEL_INFO = "Weights that are not here yet are downloaded first; what is shown stays meanwhile."
+UPLOAD_TITLE = "Your own checkpoint"
+UPLOAD_INFO = (
+    "A .pth or .safetensors file of at most {megabytes} MB. Nothing in it is run. It is yours "
+    "alone, is kept in memory while it is used, and goes when others need the room."
+)
+UPLOAD = "Checkpoint"
+HEADERS = ("Model", "Blocks", "Decoder", "Trained reach", "Published mIoU", "Weights")
+TABLE = "Models"
+OWN_NAME = "your checkpoint"
+OWN_GONE = "The server no longer holds your model: upload it again, or choose another one."
+IN_USE = "In use: {model}."
+STOP = "Stop the download"
+STAYS = "The model in use and all its results still work."
+LOOKING = "Looking for the weights of {model} …"
+DOWNLOADING = "Downloading {model}: {done} of {total} MB"
+OWN_NOTE = "Your file {name}, read as {model}."
+ALSO_FITS = "It fits {models} too: a file does not tell."
+TOO_LARGE = (
+    "This checkpoint has {megabytes} MB and this page takes {limit}: start the page on your own "
+    "computer with --weights and the file."
+)
+NO_MODEL = (
+    "{name} has the names and shapes of no model here: give it the checkpoint of a UniFormer "
+    "segmenter, as the authors or this project save it."
+)
+BUNDLED = "bundled"
+ON_HUB = "on the Hugging Face Hub"
+ON_DRIVE = "Google Drive; upload it below"
+NEVER_RELEASED = "never released"
+NO_WEIGHTS = "none: untrained"
+NOTES = (UNTRAINED.note, BACKBONE_ONLY)
+"""What a warning says of the weights."""
+
+
+def too_large(megabytes: float, limit: float) -> str:
+    """Return the sentence for a checkpoint that this page does not take."""
+    return TOO_LARGE.format(megabytes=round(megabytes), limit=round(limit))
+
+
+def no_model(name: str) -> str:
+    """Return the sentence for a checkpoint of something else."""
+    return NO_MODEL.format(name=name)
+
+
+def read_as(name: str, model: str, others: list[str]) -> str:
+    """Return the note of an uploaded model."""
+    note = OWN_NOTE.format(name=name, model=model)
+    return f"{note} {ALSO_FITS.format(models=', '.join(others))}" if others else note
+
+
+def download(model: str, done: int, total: int) -> str:
+    """Return how much of a download is here."""
+    if not total:
+        return LOOKING.format(model=model)
+    return DOWNLOADING.format(model=model, done=round(done / 2**20), total=round(total / 2**20))
+
+
+def row(config: ModelConfig) -> tuple[str, ...]:
+    """Return what the table says of a model, in the order of ``HEADERS``."""
+    head = "UPerNet" if isinstance(config.head, UPerConfig) else "Semantic FPN"
+    miou = f"{config.published_miou} %" if config.published_miou else "–"  # noqa: RUF001
+    return (
+        config.name,
+        " · ".join(map(str, config.backbone.depths)),
+        head,
+        REACHES[config.reach].format(window=config.window_size),
+        miou,
+        _weights(config),
+    )
+
+
+def _weights(config: ModelConfig) -> str:
+    if config.bundled:
+        return BUNDLED
+    if config.hub:
+        return ON_HUB
+    if config.drive_id:
+        return ON_DRIVE
+    return NEVER_RELEASED if config.published_miou else NO_WEIGHTS

@@ -1,0 +1,188 @@
+"""Every sentence of the page, in one place."""
+
+from __future__ import annotations
+
+from analysis.report.messages import VIEWER as VIEWER
+from uniformer.config import ModelConfig
+
+TITLE = "UniFormer Lens"
+TAGLINE = "Give it a picture: UniFormer names what is at every pixel, and says how sure it is."
+
+PHOTO = "Your picture"
+PHOTO_HINT = "Drop a picture here\nor click to choose one"
+EXAMPLES_TITLE = "Or try one of these"
+MODEL = "Model"
+MODEL_INFO = "The figure is the published mIoU on ADE20K; “no file” means none on the Hub."
+REACH = "Reach of stage 3"
+REACH_INFO = "What a token attends to: the whole picture, its own window, or both in turn."
+REACH_NAMES = {"global": "Global", "hybrid": "Hybrid", "window": "Window"}
+REACHES = {
+    "global": "global reach",
+    "hybrid": "hybrid reach, window {window}",
+    "window": "window reach, window {window}",
+}
+WINDOW = "Window size"
+WINDOW_INFO = "Tokens along a side; a token is 16 pixels of the network's input."
+
+SEGMENT_TAB = "Segment"
+
+DOWNLOADS = {
+    "labels": ("Class ids", "PNG", "One grey value per pixel: the class index, from 0. Exact."),
+    "colors": ("Colours", "PNG", "Every pixel in the colour of its class. Exact."),
+    "overlay": ("Overlay", "PNG", "The picture under its labels, as opaque as shown."),
+    "npz": ("Arrays", "NPZ", "Labels, confidence, entropy and margin as NumPy arrays."),
+    "json": ("Table", "JSON", "The classes with their areas, the model and its settings."),
+}
+
+RESULT_GONE = "The server no longer holds this result: give it the picture again."
+SERVER_FAILED = "Something went wrong on the server and nothing was changed: please try again."
+NO_ROOM = "The server has no room for this file now: please try a smaller one, or later."
+NO_SUCH_EXAMPLE = "There is no such example: choose one of those shown."
+NO_SUCH_FILE = "There is no such file to take away: choose one of those offered."
+
+CREDITS_TITLE = "Example photographs: credits and licences"
+ABOUT = (
+    "UniFormer: Li et al., “UniFormer: Unifying Convolution and Self-attention for Visual "
+    "Recognition”, [arXiv 2201.09450](https://arxiv.org/abs/2201.09450). Your picture goes "
+    "to this page's own server and nowhere else."
+)
+
+# Gradio's own words for which it has no translation.
+GRADIO = (
+    "Upload file",
+    "Capture from camera",
+    "Paste from clipboard",
+    "Click to upload or drop files",
+    "Reset to default value",
+    "Download",
+    "Code input container",
+    "Gradio footer navigation",
+    "common.complete",
+    "In queue: {at} of {count}",
+)
+
+LABELLED_IN = "labelled in {seconds} s"
+NO_WEIGHTS_ON_HUB = (
+    "The weights of {model} could not be downloaded from the Hub, so the last result stays: choose "
+    "another model, or start this page with --weights and a file."
+)
+NO_WEIGHTS_AT_ALL = (
+    "The weights of {model} are not on the Hugging Face Hub, so the last result stays: choose "
+    "another model, or start this page with --weights and a file."
+)
+TOO_LARGE = (
+    "This picture has {megapixels} million pixels and this page takes {limit}: make it smaller, or "
+    "use python -m uniformer segment."
+)
+FROM_HUB = "{model} · download"
+NO_FILE = "{model} · no file"
+
+_KODAK = "Eastman Kodak Company, unrestricted usage"
+
+# file name: (title, what it shows, credit as in CREDITS.md)
+EXAMPLES = {
+    "kodim21_portland_head_light.jpg": (
+        "Portland Head Light",
+        "A white lighthouse and red-roofed houses on a rocky shore above the sea",
+        _KODAK,
+    ),
+    "china_summer_palace.jpg": (
+        "Summer Palace",
+        "A painted pagoda among trees in front of a lake",
+        "danielbuechele, CC BY 2.0",
+    ),
+    "kodim22_barn_and_pond.jpg": (
+        "Barn and pond",
+        "A red barn behind a pond in the evening sun",
+        _KODAK,
+    ),
+    "kodim12_couple_on_beach.jpg": (
+        "Couple on the beach",
+        "Two people with diving fins walk along a beach in shallow water",
+        _KODAK,
+    ),
+    "kodim08_market_place_houses.jpg": (
+        "Half-timbered houses",
+        "A row of half-timbered gables in an old town",
+        _KODAK,
+    ),
+    "kodim05_motocross.jpg": (
+        "Motocross start",
+        "Motocross riders lined up at the start of a race",
+        _KODAK,
+    ),
+    "kodim20_p51_mustang.jpg": (
+        "P-51 Mustang",
+        "A propeller aeroplane with a yellow nose parked on grass",
+        _KODAK,
+    ),
+    "kodim06_sailboat_at_anchor.jpg": (
+        "Sailboat at anchor",
+        "A wooden sailing boat on green water, palms on the far shore",
+        _KODAK,
+    ),
+    "chelsea_cat.jpg": ("Chelsea the cat", "The face of a tabby cat", "Stéfan van der Walt, CC0"),
+    "astronaut.jpg": (
+        "Astronaut",
+        "A woman in an orange space suit before a flag and a model of a space shuttle",
+        "NASA, public domain",
+    ),
+    "kodim13_mountain_stream.jpg": (
+        "Mountain stream",
+        "A stony stream runs out of a forest below snowy mountains",
+        _KODAK,
+    ),
+    "kodim24_mountain_chalet.jpg": (
+        "Mountain chalet",
+        "A painted alpine house with a wooden balcony",
+        _KODAK,
+    ),
+    "kodim14_white_water_rafters.jpg": (
+        "White-water rafters",
+        "People in red vests paddle a yellow raft through white water",
+        _KODAK,
+    ),
+    "kodim16_tropical_island.jpg": (
+        "Tropical island",
+        "A low island with palm trees under tall clouds",
+        _KODAK,
+    ),
+    "kodim18_woman_in_park.jpg": (
+        "Woman in a park",
+        "A woman in a long dark dress leans on a sculpture in a park",
+        _KODAK,
+    ),
+    "kodim23_two_macaws.jpg": ("Two macaws", "A blue and yellow macaw beside a red one", _KODAK),
+    "coffee.jpg": (
+        "Coffee",
+        "A cup of espresso with a spoon on a red saucer",
+        "Rachel Michetti, CC0",
+    ),
+    "flower_dahlia.jpg": ("Dahlia", "An orange dahlia before dark leaves", "vultilion, CC BY 2.0"),
+    "rocket.jpg": ("Rocket", "A rocket on its launch pad at dusk", "SpaceX, CC0"),
+}
+
+
+def model_label(config: ModelConfig) -> str:
+    """Return how the list of models presents one; see ``MODEL_INFO``."""
+    quality = f" · {config.published_miou}" if config.published_miou else ""
+    if config.hub:
+        return FROM_HUB.format(model=f"{config.name}{quality}")
+    return NO_FILE.format(model=f"{config.name}{quality}") if config.published_miou else config.name
+
+
+def facts(width: int, height: int, model: str, reach: str, window_size: int, seconds: float) -> str:
+    """Return the line under a result: picture size, model, reach and the time it took."""
+    size = f"{width} × {height} px"  # noqa: RUF001
+    extent = REACHES[reach].format(window=window_size)
+    return f"{size} · {model} · {extent} · {LABELLED_IN.format(seconds=f'{seconds:.1f}')}"
+
+
+def no_weights(config: ModelConfig) -> str:
+    """Return the sentence for a model whose weights cannot be had, though a result stays shown."""
+    return (NO_WEIGHTS_ON_HUB if config.hub else NO_WEIGHTS_AT_ALL).format(model=config.name)
+
+
+def too_large(megapixels: float, limit: float) -> str:
+    """Return the sentence for a picture that the page will not hold."""
+    return TOO_LARGE.format(megapixels=f"{megapixels:.3g}", limit=f"{limit:.3g}")

@@ -1,0 +1,56 @@
+"""What stands around every question and its answer."""
+
+from __future__ import annotations
+
+from ui.messages.page import REACHES
+
+ASK = "Analyse"
+CANCEL = "Cancel"
+WAITING = "Waiting for its turn …"
+STARTED = "Starting …"
+DRAWING = "Drawing …"
+CANCELLED = "Cancelled."
+OUTDATED = "Picture, model or reach changed meanwhile, so this answer was dropped: ask again."
+ANSWER_GONE = "The server no longer holds this answer: ask again."
+NO_SUCH_FILE = "There is no such file to take away: choose one of those offered."
+NO_SUCH_QUESTION = "This server cannot answer that question: choose another tab."
+FIGURE = "Figure"
+NUMBERS = "Numbers"
+TAKE_AWAY = "Take away"
+PYTHON = "The same in Python"
+COMMAND = "on the command line:"
+ROWS = "The first {shown} of {all} rows; the CSV file has all of them."
+STEP = "Step {done} of {total}"
+ALMOST_DONE = "almost done"
+SECONDS_LEFT = "about {seconds} s left"
+MINUTES_LEFT = "about {minutes} min left"
+ONE_OF = "Question {at} of {count}"
+CHOSEN = "About pixel ({x}, {y}), labelled {name}. Choose another one in the lens."
+MIDDLE = "About the middle of the picture, labelled {name}. Choose a pixel in the lens."
+
+
+def progress(done: int, total: int, seconds_left: float | None) -> str:
+    """Return how far the work is and how long it will take, once that can be told."""
+    steps = STEP.format(done=done, total=total)
+    if seconds_left is None:
+        return steps
+    if seconds_left < 1.5:
+        return f"{steps} · {ALMOST_DONE}"
+    if seconds_left < 90:
+        return f"{steps} · {SECONDS_LEFT.format(seconds=round(seconds_left))}"
+    return f"{steps} · {MINUTES_LEFT.format(minutes=round(seconds_left / 60))}"
+
+
+def place(x: int, y: int, name: str, chosen: bool) -> str:
+    """Return the line that says which pixel a tab speaks of."""
+    return CHOSEN.format(x=x, y=y, name=name) if chosen else MIDDLE.format(name=name)
+
+
+def made_by(model: str, reach: str, window_size: int) -> str:
+    """Return the line that says which model and reach an answer is about."""
+    return f"{model} · {REACHES[reach].format(window=window_size)}"
+
+
+def one_of(at: int, count: int) -> str:
+    """Return which of several questions is being answered."""
+    return ONE_OF.format(at=at, count=count) + " · "

@@ -1,0 +1,1 @@
+"""The page: Gradio components and the events that wire them."""

@@ -1,0 +1,143 @@
+"""The tab that compares two models, weights, reaches or windows: a linked probe, and the answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from analysis.report.template import fill
+from ui.messages import compare as words
+from ui.messages import questions as common
+from ui.messages.lens import LENS
+from ui.messages.page import REACH_NAMES
+from ui.page.answer_card import progress_line
+from ui.page.controls import WINDOW_SIZES
+from ui.page.question_panel import AnswerView, panel_intro
+from ui.page.session import Session, attempt
+from ui.service.actions import Handlers
+from ui.service.examples import ASSETS
+from ui.service.jobs import Question
+from ui.service.linked_view import other_setting, pair_payload
+from ui.service.queues import HEAVY, LIGHT
+from ui.service.selection import Selection
+from uniformer import list_models
+from uniformer.config import REACHES
+
+NAME = words.TAB
+# One script, as in the lens: the last one starts it.
+SCRIPTS = ("lens_data.js", "lens_draw.js", "lens_zoom.js", "pair.js")
+
+
+def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+    """Add the tab's components to the page that is being built, and wire them."""
+    panel_intro(words.TITLE, words.SAYS, words.GRADE)
+    with gr.Row(elem_classes="choices"):
+        choices = _choices()
+    view = AnswerView("compare")
+    pair = _pair()
+    # The button is off while the weights are fetched, and the answer waits for them.
+    pressed = view.button.click(
+        lambda: [progress_line(common.WAITING, None), gr.Button(interactive=False)],
+        outputs=[view.status, view.button],
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    download = session.banner.fetch_on(pressed.then, *choices[:2])
+    inputs = [session.banner.fetched, *choices]
+    view.wire(handlers, session, fetched_question, inputs, on=download.then)
+    _wire_pair(handlers, session, download, inputs, pair)
+    session.fill(tab, [pair, *view.outputs], lambda now: [None, *view.blank(now)])
+
+
+def _choices() -> list[gr.Dropdown]:
+    """Add the choices of the other setting."""
+    plain = {"filterable": False}
+    models = [(words.SAME_MODEL, ""), *((name, name) for name in list_models())]
+    weights = [(words.TRAINED, False), (words.UNTRAINED, True)]
+    reaches = [(words.SAME, ""), *((REACH_NAMES[reach], reach) for reach in REACHES)]
+    windows = [(words.SAME, 0), *((str(size), size) for size in WINDOW_SIZES)]
+    return [
+        gr.Dropdown(models, value="", label=words.MODEL, **plain),
+        gr.Dropdown(weights, value=False, label=words.WEIGHTS, **plain),
+        gr.Dropdown(reaches, value="window", label=words.REACH, **plain),
+        gr.Dropdown(windows, value=0, label=words.WINDOW, **plain),
+    ]
+
+
+def _pair() -> gr.HTML:
+    said = LENS | words.PAIR
+    script = "\n".join((ASSETS / name).read_text() for name in SCRIPTS)
+    return gr.HTML(
+        None,
+        # Words are put in here: an update would wipe properties.
+        html_template=fill((ASSETS / "pair.html").read_text(), {"text": said, "sides": [0, 1]}),
+        js_on_load=script.replace("props.text", json.dumps(said)),
+        elem_id="pair",
+        apply_default_css=False,
+    )
+
+
+def _wire_pair(
+    handlers: Handlers,
+    session: Session,
+    download: Any,
+    inputs: list[Any],
+    pair: gr.HTML,
+) -> None:
+    """Show both results under one probe once asked, and have a click choose the pixel."""
+    now, about = session.selection, gr.State(None)
+
+    def make(now: Selection, fetched: str | None, *chosen: Any) -> list[Any]:
+        if not is_here(now, fetched, *chosen):  # which the status tells
+            return [None, now.key, ""]
+        made, sentence = attempt(
+            lambda: pair_payload(handlers, now, other_setting(handlers, now, *chosen))
+        )
+        return [made, now.key, sentence]
+
+    download.then(
+        make,
+        [now, *inputs],
+        [pair, about, session.message],
+        show_progress="hidden",
+        **HEAVY,
+    ).then(  # the visitor may look at something else by now
+        lambda now, about: gr.skip() if about == now.key else None,
+        [now, about],
+        pair,
+        show_progress="hidden",
+        **LIGHT,
+    )
+
+    def choose(now: Selection, event: gr.EventData) -> Selection:
+        return replace(now, pixel=(event.x, event.y))
+
+    pair.probe(choose, now, now, show_progress="hidden", **LIGHT)
+
+
+def is_here(now: Selection, fetched: str | None, model: str, untrained: bool, *rest: Any) -> bool:
+    """Whether all weights of the other setting are here, if only ``fetched`` was fetched."""
+    return untrained or model in ("", now.model, fetched)
+
+
+def fetched_question(now: Selection, fetched: str | None, *chosen: Any) -> Question:
+    """Return what to ask; ``ValueError`` for weights that were not fetched."""
+    if not is_here(now, fetched, *chosen):
+        raise ValueError(words.NOT_FETCHED)
+    return question(now, *chosen)
+
+
+def question(now: Selection, model: str, untrained: bool, reach: str, window: int) -> Question:
+    """Return what to ask; empty strings and 0 stand for the same as in the result."""
+    weights = "none" if untrained else "default" if model and model != now.model else "same"
+    parameters = {
+        "other_model": model or None,
+        "other_weights": weights,
+        "other_reach": reach or None,
+        "other_window_size": window or None,
+    }
+    return Question("compare", now, parameters)

@@ -1,0 +1,129 @@
+"""The tab on attribution: why this class, by one method or several, and what to know of a map."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from ui.messages import why as words
+from ui.page import why
+from ui.page.answer_card import note_line
+from ui.page.mask_editor import brush_editor, picture_to_paint
+from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
+from ui.page.session import Session
+from ui.service.actions import Handlers
+from ui.service.jobs import Question
+from ui.service.queues import LIGHT
+from ui.service.selection import Selection
+
+NAME = words.TAB
+
+
+def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+    """Add choosers, editor and answers to the page that is being built, and wire them."""
+    panel_intro(words.TITLE, words.INTRO, words.INTRO_GRADE)
+    where = gr.HTML(apply_default_css=False)
+    with gr.Row():
+        region = gr.Radio(
+            [(name, key) for key, name in words.REGIONS.items()],
+            value="segment",
+            label=words.REGION,
+            info=words.REGION_INFO,
+        )
+        label = gr.Dropdown([""], label=words.LABEL, info=words.LABEL_INFO)
+        against = gr.Dropdown([""], label=words.AGAINST, info=words.AGAINST_INFO)
+    painted = brush_editor(words.EDITOR, "why-brush")
+    with gr.Row():
+        method = gr.Dropdown(
+            why.method_choices(), value=why.DEFAULT_METHOD, label=words.METHOD, filterable=False
+        )
+        stage = gr.Radio(
+            [1, 2, 3, 4], value=4, label=words.STAGE, info=words.STAGE_INFO, visible=False
+        )
+    described = gr.HTML(_described(why.DEFAULT_METHOD), apply_default_css=False)
+    one = AnswerView("attribute")
+    with gr.Accordion(words.SEVERAL, open=False):
+        gr.HTML(note_line(words.SEVERAL_SAYS), apply_default_css=False)
+        methods = gr.CheckboxGroup(
+            why.method_choices(), value=list(why.DEFAULT_METHODS), label=words.METHODS
+        )
+        several = AnswerView("attributions")
+        gr.HTML(note_line(words.TRUST_SAYS), apply_default_css=False)
+        show = gr.Radio(
+            [(name, key) for key, name in words.SHOWS.items()], value="curves", label=words.SHOW
+        )
+        trusted = AnswerView("faithfulness", words.TRUST_ASK)
+
+    def about(now: Selection, *chosen: Any) -> dict[str, Any]:
+        return why.place(handlers, now, *chosen)
+
+    def ask_one(now: Selection, method: str, stage: int, *chosen: Any) -> Question:
+        return why.why(now, about(now, *chosen), method, stage)
+
+    def ask_several(now: Selection, methods: list[str], stage: int, *chosen: Any) -> Question:
+        return why.side_by_side(now, about(now, *chosen), methods, stage)
+
+    def ask_trust(
+        now: Selection, methods: list[str], stage: int, show: str, *chosen: Any
+    ) -> Question:
+        return why.trust(now, about(now, *chosen), methods, stage, show)
+
+    chosen = [region, label, against, painted]
+    trusted.wire(handlers, session, ask_trust, [methods, stage, show, *chosen])
+    one.wire(handlers, session, ask_one, [method, stage, *chosen])
+    several.wire(handlers, session, ask_several, [methods, stage, *chosen])
+    method.change(
+        lambda name: [_described(name), gr.Radio(visible=why.uses_stage(name))],
+        method,
+        [described, stage],
+        show_progress="hidden",
+        **LIGHT,
+    )
+    _wire_region(handlers, session, region, painted)
+
+    def fill(now: Selection) -> list[Any]:
+        return [
+            place_line(handlers, now),
+            now.region,
+            gr.Dropdown(why.class_choices(handlers, now, words.LABEL_DEFAULT), value=""),
+            gr.Dropdown(why.class_choices(handlers, now, words.AGAINST_DEFAULT), value=""),
+            gr.ImageEditor(value=None, visible=False),
+            *one.blank(now),
+            *several.blank(now),
+            *trusted.blank(now),
+        ]
+
+    outputs = [where, *chosen, *one.outputs, *several.outputs, *trusted.outputs]
+    session.fill(tab, outputs, fill, depends=place_key)
+
+
+def _wire_region(
+    handlers: Handlers, session: Session, region: gr.Radio, painted: gr.ImageEditor
+) -> None:
+    """Keep the region with the selection, and show the editor for one that is painted."""
+
+    def choose(now: Selection, region: str) -> list[Any]:
+        if region == "mask":
+            return [now, gr.ImageEditor(visible=True)]
+        return [replace(now, region=region), gr.ImageEditor(visible=False)]
+
+    inputs = [session.selection, region]
+    region.input(
+        choose, inputs, [session.selection, painted], show_progress="hidden", **LIGHT
+    ).then(  # an editor takes a picture only once it is there
+        lambda now, region: picture_to_paint(handlers, now) if region == "mask" else gr.skip(),
+        inputs,
+        painted,
+        show_progress="hidden",
+        **LIGHT,
+    )
+
+
+def _described(name: str) -> str:
+    """Return the line under the choice of method."""
+    says, grade = why.method_words(name)
+    sentences = " ".join(f"<span>{html.escape(sentence)}</span>" for sentence in says)
+    return f'<p class="says">{sentences} <span class="grade">{grade}</span></p>'

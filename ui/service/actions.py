@@ -1,0 +1,197 @@
+"""What the page does, as plain functions: no Gradio types come in or go out.
+
+Each action takes the visitor's selection and returns a new one with what to show. Where something
+cannot be done it raises ``ValueError`` with one sentence, and nothing the visitor had is touched.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from analysis import Trace, trace
+from ui.host import metrics
+from ui.host.settings import Settings
+from ui.messages import page as text
+from ui.service import gpu_calls as work
+from ui.service import lens_payload
+from ui.service.examples import EXAMPLES
+from ui.service.export import write_file
+from ui.service.model_cache import ModelShelf
+from ui.service.selection import Selection
+from ui.service.stored_results import Held, ResultStore, Subject
+from ui.service.uploads import open_upload
+from ui.service.viewer_payload import view_payload
+from uniformer.config import ModelConfig, Reach
+from uniformer.factory import find_config
+from uniformer.pictures import PictureSource, open_picture
+from uniformer.segmenter import Segmenter
+from uniformer.weights import WeightsError
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A new selection, and the example it shows, if it is one."""
+
+    selection: Selection
+    example: str | None
+
+
+class Handlers:
+    """The actions of the page over one shelf of models and one store of results.
+
+    The first example is labelled and traced when this is made, before anybody asks.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._store = ResultStore(settings.store_bytes, settings.store_seconds)
+        models = {settings.model: settings.weights}
+        self.shelf = ModelShelf(
+            models, settings.models_in_memory, self._store.drop_traces, settings.device
+        )
+        self._max_pixels = settings.picture_pixels
+        metrics.HELD.set_function(lambda: self._store.usage()[0])
+        metrics.HELD_BYTES.set_function(lambda: self._store.usage()[1])
+        nothing = _start(find_config(settings.model))
+        self.first = self.open_example(nothing, next(iter(EXAMPLES)), pinned=True)
+        self._first_lens = self._lens(self.first.selection)
+
+    @metrics.measured("open_photo")
+    def open_photo(self, selection: Selection, path: str, name: str) -> Answer:
+        """Label a picture the visitor gave; ``name`` is what they call the file."""
+        picture = open_picture(path)
+        pixels = picture.shape[0] * picture.shape[1]
+        if pixels > self._max_pixels:
+            raise ValueError(text.too_large(pixels / 1e6, self._max_pixels / 1e6))
+        subject = Subject(title=Path(name).stem, alt=name)
+        return self._label(replace(selection, pixel=None), picture, subject)
+
+    @metrics.measured("open_example")
+    def open_example(self, selection: Selection, name: str, *, pinned: bool = False) -> Answer:
+        """Label the example called ``name``; the server never forgets a ``pinned`` result."""
+        example = EXAMPLES.get(name)
+        if example is None:
+            raise ValueError(text.NO_SUCH_EXAMPLE)
+        subject = Subject(example.title, example.alt, example.credit, example.name)
+        return self._label(replace(selection, pixel=None), example.path, subject, pinned=pinned)
+
+    @metrics.measured("change_model")
+    def change_model(self, selection: Selection, model: str) -> Answer:
+        """Label the same picture with another model, in the reach that model was trained with."""
+        config = find_config(model)
+        place = {name: getattr(selection, name) for name in ("key", "pixel", "region")}
+        wanted = replace(_start(config), **place)
+        try:
+            return self._again(wanted)
+        except WeightsError as error:
+            LOG.warning("%s", error)
+            raise ValueError(text.no_weights(config)) from error
+
+    @metrics.measured("add_model")
+    def add_model(self, selection: Selection, path: str, name: str) -> Answer:
+        """Label the same picture with the visitor's own checkpoint; ``name`` is what it is called.
+
+        The model is found by the new selection alone, so that nobody else can use it.
+        """
+        self.held(selection)
+        model = open_upload(path, name)
+        wanted = replace(_start(model.config), key=selection.key, pixel=selection.pixel)
+        return self._again(replace(wanted, model=self.shelf.add(model)))
+
+    @metrics.measured("change_reach")
+    def change_reach(self, selection: Selection, reach: Reach, window_size: int) -> Answer:
+        """Label the same picture with the same weights in another reach."""
+        return self._again(replace(selection, reach=reach, window_size=window_size))
+
+    def view(self, selection: Selection) -> dict[str, Any]:
+        """Return the result for ``assets/viewer.js``."""
+        return view_payload(selection.key, self.held(selection))
+
+    @metrics.measured("lens")
+    def lens(self, selection: Selection) -> dict[str, Any]:
+        """Return what ``assets/lens.js`` needs to answer every probe of the picture."""
+        if selection.key == self.first.selection.key:
+            return self._first_lens
+        return self._lens(selection)
+
+    def lens_piece(
+        self, selection: Selection, stage: int, block: int, head: int | None
+    ) -> dict[str, Any]:
+        """Return one block, of one head or the mean, that :meth:`lens` left out."""
+        traced = self.trace(selection)
+        return {"key": selection.key, **lens_payload.piece(traced, stage, block, head)}
+
+    @metrics.measured("probe")
+    def probe(
+        self, selection: Selection, x: int, y: int, choices: dict[int, tuple[int, int | None]]
+    ) -> dict[str, Any]:
+        """Return the exact values at pixel (x, y); ``choices`` maps a stage to block and head."""
+        result, traced = self.held(selection).result, self.trace(selection)
+        return lens_payload.exact(selection.key, result, traced, x, y, choices)
+
+    @metrics.measured("take_away")
+    def take_away(self, selection: Selection, kind: str, opacity: float) -> Path:
+        """Write the result as one of ``text.DOWNLOADS`` and return the file."""
+        return write_file(self.held(selection), kind, opacity)
+
+    def held(self, selection: Selection) -> Held:
+        """Return what is kept of a result; ``ValueError`` if the server has forgotten it."""
+        return self._store.get(selection.key)
+
+    def trace(self, selection: Selection) -> Trace:
+        """Return what the picture left in the model; the first call runs it, later ones do not."""
+        held = self.held(selection)
+        if held.trace is not None:
+            return held.trace
+        with self.original(selection) as model:
+            short_side = held.result.settings["short_side"]
+            traced = trace(model, held.result.picture, short_side=short_side)
+        self._store.keep_trace(selection.key, traced)
+        return traced
+
+    def forget_old(self) -> None:
+        """Remove the results that nobody has looked at for as long as they are kept."""
+        self._store.forget_old()
+
+    @contextmanager
+    def original(self, selection: Selection) -> Iterator[Segmenter]:
+        """Lend the model behind a result, not optimized and in its reach, to one user at a time."""
+        given = self.held(selection).result
+        reach, window_size = given.settings["reach"], given.settings["window_size"]
+        with self.shelf.borrow_original(selection.model, reach, window_size) as model:
+            yield model
+
+    def _lens(self, selection: Selection) -> dict[str, Any]:
+        traced = self.trace(selection)
+        return lens_payload.lens_payload(selection.key, self.held(selection), traced)
+
+    def _again(self, selection: Selection) -> Answer:
+        held = self.held(selection)
+        return self._label(selection, held.result.picture, held.subject)
+
+    def _label(
+        self,
+        selection: Selection,
+        picture: PictureSource,
+        subject: Subject,
+        pinned: bool = False,
+    ) -> Answer:
+        with self.shelf.borrow(selection.model, selection.reach, selection.window_size) as model:
+            start = time.perf_counter()
+            (result,) = work.label(model, picture)
+            seconds = time.perf_counter() - start
+        key = self._store.put(subject, result, seconds, pinned=pinned)
+        return Answer(replace(selection, key=key), subject.example)
+
+
+def _start(config: ModelConfig) -> Selection:
+    """Return what a visitor starts with: a model as it was trained, the last block of stage 3."""
+    last = config.backbone.depths[2] - 1
+    return Selection("", config.name, config.reach, config.window_size, stage=3, block=last)

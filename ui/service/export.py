@@ -1,0 +1,34 @@
+"""Files a visitor can take away."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ui.messages import page as text
+from ui.service.stored_results import Held
+
+FILES = {
+    "labels": "labels.png",
+    "colors": "colors.png",
+    "overlay": "overlay.png",
+    "npz": "npz",
+    "json": "json",
+}
+"""What :meth:`uniformer.Segmentation.save` calls the downloads."""
+
+
+def write_file(held: Held, kind: str, opacity: float) -> Path:
+    """Write one of ``text.DOWNLOADS`` into the result's folder and return its path.
+
+    The overlay has ``opacity``, from 0 to 1. Raises ``ValueError`` for an unknown kind or opacity.
+    """
+    if kind not in FILES:
+        raise ValueError(text.NO_SUCH_FILE)
+    stem = file_stem(held.subject.title)
+    return held.result.save(held.folder, stem, [FILES[kind]], opacity)[0]
+
+
+def file_stem(title: str) -> str:
+    """Return ``title`` as the plain beginning of a file name."""
+    return re.sub(r"[^\w-]+", "_", title).strip("_")[:60] or "picture"

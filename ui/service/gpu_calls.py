@@ -1,0 +1,83 @@
+"""All that needs a model for long: the only calls that take a GPU where one is lent by the call.
+
+Each is given a model that the caller has borrowed, and yields what it finds; nothing is kept here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from analysis import trace
+from analysis.core.progress import Progress
+from analysis.questions import QUESTIONS
+from analysis.questions.answer import Answer
+from analysis.report.page import Caption, report_html
+from ui.service.zerogpu import lends_gpus, on_gpu
+from uniformer import segment
+from uniformer.pictures import PictureSource
+from uniformer.runtime import find_device
+from uniformer.segmentation import Segmentation
+from uniformer.segmenter import Segmenter
+
+LABEL_SECONDS, ANSWER_SECONDS = 60, 120
+"""The longest that a lent GPU is asked for."""
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A figure that is drawn: unlike the function that draws it, it can go to another process."""
+
+    figure: Any
+
+    def __call__(self) -> Any:
+        return self.figure
+
+
+@on_gpu(LABEL_SECONDS)
+def label(
+    model: Segmenter, picture: PictureSource, short_side: int | None = None
+) -> Generator[Segmentation, None, None]:
+    """Yield the labels of ``picture``; ``ValueError`` where they cannot be had."""
+    yield segment(picture, _placed(model), short_side=short_side)
+
+
+@on_gpu(ANSWER_SECONDS)
+def answer(
+    question: str, model: Segmenter, picture: np.ndarray, values: dict[str, Any]
+) -> Generator[Progress | Answer, None, None]:
+    """Yield the progress of one of ``QUESTIONS`` and last its answer; close it to stop the work.
+
+    When it ends, however it ends, the model is as it was.
+    """
+    with closing(QUESTIONS[question](_placed(model), picture, **values)) as steps:
+        for step in steps:
+            if isinstance(step, Answer):
+                yield replace(step, figure=_Drawn(step.figure())) if lends_gpus() else step
+                return
+            yield step
+    raise RuntimeError(f"The question {question} ended without an answer.")
+
+
+@on_gpu(ANSWER_SECONDS)
+def report(
+    model: Segmenter, picture: np.ndarray, caption: Caption, short_side: int | None = None
+) -> Generator[Progress | tuple[str, str], None, None]:
+    """Yield progress, and last the facts of the labels as JSON and the report as one HTML page."""
+    model = _placed(model)
+    result = segment(picture, model, short_side=short_side)
+    yield Progress(1, 3)
+    traced = trace(model, picture, short_side=short_side)
+    yield Progress(2, 3)
+    page = report_html(result, traced, caption)
+    yield json.dumps(result.describe(), indent=2, ensure_ascii=False), page
+
+
+def _placed(model: Segmenter) -> Segmenter:
+    """Return the model where it is to run: a lent GPU is there within the call only."""
+    return model.to(find_device("auto")) if lends_gpus() else model

@@ -1,0 +1,147 @@
+"""Ask a question of :mod:`analysis.questions` about a visitor's result, step by step.
+
+No Gradio types come in or go out. What was found is kept as files in the folder of the result, so
+that it goes when the result goes, and a question asked twice is answered from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.core.progress import Progress
+from analysis.questions import QUESTIONS
+from analysis.questions.answer import FORMATS, Answer
+from analysis.questions.parameters import parameters_of
+from ui.host import metrics
+from ui.messages import questions as words
+from ui.service import gpu_calls as work
+from ui.service.actions import Handlers
+from ui.service.export import file_stem
+from ui.service.one_thread import on_one_thread
+from ui.service.selection import Selection
+
+ANSWERS_PER_RESULT = 24
+"""Answers kept on disk for one result; the oldest go first."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A name in ``QUESTIONS`` with its parameters, about the result of ``selection``."""
+
+    name: str
+    selection: Selection
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """An answer as files in ``folder``: ``content`` is its JSON, ``figure`` the PNG among them."""
+
+    folder: Path
+    files: tuple[str, ...]
+    figure: str
+    content: dict[str, Any]
+
+
+def run(handlers: Handlers, question: Question) -> Iterator[Progress | Found]:
+    """Yield the progress, and last what was found; close it between two steps to stop the work.
+
+    ``short_side`` is that of the result unless given. The work has a thread of its own, to which
+    the model is lent while it runs. Raises ``ValueError`` with one sentence for the visitor.
+    """
+    ask = QUESTIONS.get(question.name)
+    if ask is None:
+        raise ValueError(words.NO_SUCH_QUESTION)
+    held = handlers.held(question.selection)
+    parameters = dict(question.parameters)
+    if any(parameter.name == "short_side" for parameter in parameters_of(ask)):
+        parameters.setdefault("short_side", held.result.settings["short_side"])
+    folder = held.folder / "answers" / _digest(question.name, parameters)
+    if not folder.exists():
+        yield from on_one_thread(lambda: _answer(handlers, question, parameters, folder))
+    yield read(folder)
+
+
+def read(folder: Path) -> Found:
+    """Return the answer in ``folder``; ``ValueError`` if it was removed meanwhile."""
+    try:
+        files = sorted(path.name for path in folder.iterdir())
+        (figure,) = (name for name in files if name.endswith(".png"))
+        (content,) = (name for name in files if name.endswith(".json"))
+        found = json.loads((folder / content).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(words.ANSWER_GONE) from error
+    return Found(folder, tuple(files), figure, found)
+
+
+def file_of(answers: Sequence[Found], at: int, name: str) -> Path:
+    """Return a file of one of the answers; ``ValueError`` for any other and for one removed."""
+    if at not in range(len(answers)) or name not in answers[at].files:
+        raise ValueError(words.NO_SUCH_FILE)
+    path = answers[at].folder / name
+    if not path.is_file():
+        raise ValueError(words.ANSWER_GONE)
+    return path
+
+
+def pixel_of(handlers: Handlers, selection: Selection) -> tuple[int, int]:
+    """Return the chosen pixel (x, y), or the middle of the picture before one is chosen."""
+    if selection.pixel is not None:
+        return selection.pixel
+    height, width = handlers.held(selection).result.labels.shape
+    return width // 2, height // 2
+
+
+def _answer(
+    handlers: Handlers, question: Question, parameters: dict[str, Any], folder: Path
+) -> Generator[Progress, None, None]:
+    """Yield the progress of a question; when it ends, its answer is in ``folder``."""
+    held, answer = handlers.held(question.selection), None
+    with metrics.measured(f"ask {question.name}"):
+        with handlers.original(question.selection) as model:
+            asked = work.answer(question.name, model, held.result.picture, parameters)
+            with closing(asked) as steps:
+                for step in steps:
+                    if isinstance(step, Answer):
+                        answer = step
+                    else:
+                        yield step
+        _write(answer, folder, f"{file_stem(held.subject.title)}.{question.name}")
+
+
+def _digest(name: str, parameters: dict[str, Any]) -> str:
+    """Return a name for the folder of an answer; the result it is about is the folder above."""
+    plain = json.dumps([name, parameters], sort_keys=True, default=_plain)
+    return hashlib.sha256(plain.encode()).hexdigest()[:24]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [value.shape, hashlib.sha256(np.ascontiguousarray(value)).hexdigest()]
+    return repr(value)
+
+
+def _write(answer: Answer, folder: Path, stem: str) -> None:
+    """Write all files of an answer; the folder has its name only once they are complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
+    try:
+        answer.save(unfinished, stem, FORMATS)
+        if not folder.exists():
+            unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    kept = [path for path in folder.parent.iterdir() if not path.name.startswith("unfinished-")]
+    kept.sort(key=lambda path: path.stat().st_mtime)
+    for old in kept[:-ANSWERS_PER_RESULT]:
+        shutil.rmtree(old, ignore_errors=True)

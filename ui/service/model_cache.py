@@ -1,0 +1,125 @@
+"""The models that visitors share."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from analysis.profile.nulls import random_model
+from ui.messages.models import OWN_GONE
+from uniformer import create_model
+from uniformer.config import Reach
+from uniformer.factory import find_config
+from uniformer.fast import optimize_for_inference
+from uniformer.runtime import find_device
+from uniformer.segmenter import Segmenter
+
+OWN = "own:"
+"""What names of visitors' own models begin with."""
+
+RANDOM = "random:"
+"""What names of models with random weights begin with, to compare with."""
+
+
+@dataclass
+class _Place:
+    """A model as loaded, and its form for prediction, which shares what needs no rewriting."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    model: Segmenter | None = None
+    fast: Segmenter | None = None
+
+
+class ModelShelf:
+    """Loads models when they are first asked for and keeps the most recently used ones.
+
+    ``weights`` names the source of a model's weights where it is not the model's own. The reach is
+    a property of the shared model, so one visitor at a time uses a model: setting the reach and
+    everything computed with it happen under that model's lock. ``on_drop`` is called with a model
+    that is no longer kept, so that nothing else keeps it in memory; a visitor's own one is gone
+    then. ``device`` is where they run; ``ValueError`` for one that is not there.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, str | None],
+        capacity: int,
+        on_drop: Callable[[Segmenter], None] = lambda model: None,
+        device: str = "cpu",
+    ) -> None:
+        self._weights = dict(weights)
+        self._capacity = capacity
+        self._on_drop = on_drop
+        self._device = find_device(device)
+        self._places: OrderedDict[str, _Place] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def borrow(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
+        """Lend the model called ``name`` with its reach set, ready for prediction.
+
+        Raises ``ValueError`` for an unknown name, reach or window size and
+        :class:`uniformer.weights.WeightsError` when the weights cannot be had.
+        """
+        with self._loaded(name) as place:
+            if place.fast is None:
+                place.fast = optimize_for_inference(place.model)
+            place.fast.set_reach(reach, window_size)
+            yield place.fast
+
+    @contextmanager
+    def borrow_original(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
+        """Lend the model that :meth:`borrow` was made from: it can be traced and has gradients."""
+        with self._loaded(name) as place:
+            place.model.set_reach(reach, window_size)
+            yield place.model
+
+    def add(self, model: Segmenter) -> str:
+        """Keep a visitor's own model, among the others, and return a name nobody can guess."""
+        name = f"{OWN}{secrets.token_urlsafe(16)}"
+        with self._lock:
+            self._places[name] = _Place(model=model.to(self._device))
+        self._drop_oldest()
+        return name
+
+    def is_at_hand(self, name: str) -> bool:
+        """Whether nothing need be downloaded for the model: if it has no weights, not either."""
+        place = self._places.get(name)
+        loaded = place is not None and place.model is not None
+        return (
+            loaded or self._weights.get(name, "default") != "default" or not find_config(name).hub
+        )
+
+    @contextmanager
+    def _loaded(self, name: str) -> Iterator[_Place]:
+        known = name.removeprefix(RANDOM)
+        if not name.startswith(OWN):
+            find_config(known)
+        elif name not in self._places:
+            raise ValueError(OWN_GONE)
+        place = self._place(name)
+        with place.lock:
+            if place.model is None:
+                weights = None if name != known else self._weights.get(name, "default")
+                model = create_model(known, weights=weights, device=self._device)
+                # The draw that an answer about the same setting compares with.
+                place.model = model if name == known else random_model(model)
+                self._drop_oldest()
+            yield place
+
+    def _place(self, name: str) -> _Place:
+        with self._lock:
+            place = self._places.setdefault(name, _Place())
+            self._places.move_to_end(name)
+            return place
+
+    def _drop_oldest(self) -> None:
+        with self._lock:
+            loaded = [name for name, place in self._places.items() if place.model is not None]
+            dropped = [self._places.pop(name).model for name in loaded[: -self._capacity]]
+        for model in dropped:
+            self._on_drop(model)

@@ -1,0 +1,140 @@
+"""Results of all visitors, kept on the server within bounds of memory and time."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from analysis import Trace
+from ui.messages import page as text
+from uniformer.segmentation import Segmentation
+from uniformer.segmenter import Segmenter
+
+
+class ResultGone(ValueError):
+    """A result the server no longer holds; the message is one sentence for the visitor."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose picture it is: a title for captions and file names, words for those who cannot see it,
+    a credit line (empty for a visitor's own picture) and the example's name, if it is one.
+    """
+
+    title: str
+    alt: str
+    credit: str = ""
+    example: str | None = None
+
+
+@dataclass
+class Held:
+    """One result with its subject; ``seconds`` is what labelling took.
+
+    ``trace`` is what the picture left in the model, once somebody has asked for it.
+    """
+
+    subject: Subject
+    result: Segmentation
+    seconds: float
+    folder: Path
+    pinned: bool
+    trace: Trace | None = None
+    last_used: float = field(default_factory=time.monotonic)
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the arrays and of the trace."""
+        values = (getattr(self.result, entry.name) for entry in fields(self.result))
+        arrays = sum(value.nbytes for value in values if isinstance(value, np.ndarray))
+        return arrays + (0 if self.trace is None else self.trace.bytes)
+
+
+class ResultStore:
+    """Results by an unguessable key; the least recently used go first.
+
+    The newest result always stays, and so do pinned ones. Files made from a result live in its
+    folder and go with it.
+    """
+
+    def __init__(self, max_bytes: int, max_seconds: float) -> None:
+        self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
+        self._held: OrderedDict[str, Held] = OrderedDict()
+        self._lock = threading.Lock()
+        self._root = tempfile.TemporaryDirectory(prefix="uniformer-lens-")
+
+    def put(
+        self, subject: Subject, result: Segmentation, seconds: float, *, pinned: bool = False
+    ) -> str:
+        """Keep a result and return its key."""
+        key = secrets.token_urlsafe(16)
+        folder = Path(self._root.name) / key
+        with self._lock:
+            folder.mkdir()
+            self._held[key] = Held(subject, result, seconds, folder, pinned)
+            self._forget(keep=key)
+        return key
+
+    def get(self, key: str) -> Held:
+        """Return what is kept under ``key``; :class:`ResultGone` if that was forgotten."""
+        with self._lock:
+            self._forget(keep=None)
+            held = self._held.get(key)
+            if held is None:
+                raise ResultGone(text.RESULT_GONE)
+            held.last_used = time.monotonic()
+            self._held.move_to_end(key)
+            return held
+
+    def forget_old(self) -> None:
+        """Remove what nobody has used for as long as results are kept, though nobody asks."""
+        with self._lock:
+            self._forget(keep=None)
+            for folder in Path(self._root.name).iterdir():
+                # Work that was under way when its result went has written into a folder of its own.
+                with contextlib.suppress(FileNotFoundError):
+                    if folder.name not in self._held and self._is_old(folder):
+                        shutil.rmtree(folder, ignore_errors=True)
+
+    def usage(self) -> tuple[int, int]:
+        """Return how many results are held, and their bytes."""
+        with self._lock:
+            return len(self._held), sum(held.bytes for held in self._held.values())
+
+    def keep_trace(self, key: str, trace: Trace) -> None:
+        """Keep ``trace`` with the result under ``key``, unless that was forgotten meanwhile."""
+        with self._lock:
+            if key in self._held:
+                self._held[key].trace = trace
+                self._forget(keep=key)
+
+    def drop_traces(self, model: Segmenter) -> None:
+        """Let go of every trace made with ``model``, so that its weights can be freed."""
+        with self._lock:
+            for held in self._held.values():
+                if held.trace is not None and held.trace.model is model:
+                    held.trace = None
+
+    def _is_old(self, folder: Path) -> bool:
+        return time.time() - folder.stat().st_ctime > self._max_seconds
+
+    def _forget(self, keep: str | None) -> None:
+        oldest = time.monotonic() - self._max_seconds
+        total = sum(held.bytes for held in self._held.values())
+        for key, held in list(self._held.items()):
+            if held.pinned or key == keep:
+                continue
+            if held.last_used < oldest or total > self._max_bytes:
+                total -= held.bytes
+                del self._held[key]
+                shutil.rmtree(held.folder, ignore_errors=True)

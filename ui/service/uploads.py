@@ -1,0 +1,42 @@
+"""Make a model of a checkpoint that a visitor uploads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ui.messages import models as words
+from uniformer import create_model
+from uniformer.checkpoint import inspect_checkpoint
+from uniformer.segmenter import Segmenter
+from uniformer.weights import WeightsError
+
+MAX_UPLOAD_BYTES = 512 * 2**20
+"""Room for every official checkpoint in float32; the host's own limit on uploads comes before."""
+
+
+def open_upload(path: str, name: str, max_bytes: int = MAX_UPLOAD_BYTES) -> Segmenter:
+    """Return the model whose names and shapes the checkpoint at ``path`` has.
+
+    ``name`` is what the visitor calls the file. Where several models fit, which differ in head_dim
+    or reach alone, it is the first. Raises ``ValueError`` with one sentence for a file that is too
+    large, cannot be read or fits no model.
+    """
+    size = Path(path).stat().st_size
+    if size > max_bytes:
+        raise ValueError(words.too_large(size / 2**20, max_bytes / 2**20))
+    try:
+        report = inspect_checkpoint(path)
+        if not report.models:
+            raise WeightsError(words.no_model(name))
+        first, *others = report.models
+        model = create_model(first, weights=path, num_classes=report.num_classes)
+    except WeightsError as error:  # which names the server's copy
+        raise ValueError(
+            str(error).replace(str(path), name).replace(Path(path).name, name)
+        ) from None
+    note = words.read_as(name, first, others)
+    if not model.weights.trained:
+        note = f"{note} {model.weights.note}"
+    model.weights = replace(model.weights, source=f"upload {name}", note=note)
+    return model

@@ -1,0 +1,139 @@
+"""A model that an engine other than PyTorch runs, under the interface of a segmenter."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from uniformer.config import Reach
+from uniformer.engines.graphs import stored_graph
+from uniformer.segmenter import Segmenter
+
+REPEATS = 8
+"""Pictures of one size in a row before a graph is compiled for that size alone."""
+
+
+class Runner(Protocol):
+    """A compiled graph: normalised RGB (B, 3, H, W) to logits, float32."""
+
+    def __call__(self, x: np.ndarray) -> np.ndarray: ...
+
+
+def precisions(engine: str) -> tuple[str, ...]:
+    """Return the precisions that an installed engine has on this machine's processor."""
+    if engine != "openvino":
+        return ("float32",)
+    from openvino import Core
+
+    able = Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ("float32", "bfloat16") if "BF16" in able else ("float32",)
+
+
+class EngineModel:
+    """Predicts as the model it was made from does; it has no gradients and cannot be traced.
+
+    What it has in common with :class:`~uniformer.segmenter.Segmenter` means the same here;
+    ``engine`` is the engine and its version.
+    """
+
+    optimized = True
+    training = False
+
+    def __init__(self, model: Segmenter, engine: str, precision: str) -> None:
+        from importlib.metadata import version
+
+        self._model = model
+        self._make = _RUNNERS[engine]
+        self._precision = precision
+        self._runner: Runner | None = None
+        self.engine = f"{engine} {version(engine)}"
+        self.config, self.classes, self.weights = model.config, model.classes, model.weights
+        self.reach, self.window_size = model.reach, model.window_size
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return float32 logits of normalised RGB (B, 3, H, W)."""
+        if self._runner is None:
+            self._model.set_reach(self.reach, self.window_size)
+            self._runner = self._make(stored_graph(self._model), self._precision)
+        return torch.from_numpy(self._runner(x.float().contiguous().numpy()))
+
+    def set_reach(self, reach: Reach, window_size: int | None = None) -> None:
+        """Choose what stage 3 attends to; the next prediction makes another graph if need be."""
+        before = self.reach, self.window_size
+        self._model.set_reach(reach, window_size)
+        self.reach, self.window_size = self._model.reach, self._model.window_size
+        if (self.reach, self.window_size) != before:
+            self._runner = None
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the weights of the model this was made from."""
+        return self._model.state_dict()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the products."""
+        return getattr(torch, self._precision)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return torch.device("cpu")
+
+
+class OnnxRuntime:
+    """A graph in ONNX Runtime."""
+
+    def __init__(self, graph: bytes, precision: str) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        if os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive":
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return self._session.run(["logits"], {"image": x})[0]
+
+
+class OpenVINO:
+    """A graph in OpenVINO, compiled for all sizes, and once more for a size that keeps coming."""
+
+    def __init__(self, graph: bytes, precision: str) -> None:
+        from openvino import Core
+
+        self._core = Core()
+        self._graph = graph
+        self._settings = {
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self._any_size = self._compile(None)
+        self._one_size: Any = None
+        self._shape: tuple[int, ...] = ()
+        self._seen = 0
+
+    def _compile(self, shape: tuple[int, ...] | None) -> Any:
+        model = self._core.read_model(self._graph)
+        if shape is not None:
+            model.reshape(list(shape))
+        return self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        if x.shape != self._shape:
+            self._shape, self._seen, self._one_size = x.shape, 0, None
+        self._seen += 1
+        if self._seen == REPEATS:
+            self._one_size = self._compile(x.shape)
+        request = self._one_size or self._any_size
+        return np.array(request.infer({"image": x})["logits"])
+
+
+_RUNNERS = {"onnxruntime": OnnxRuntime, "openvino": OpenVINO}
