@@ -28,8 +28,9 @@ format: $(VENV)/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/runtime
+bench: $(VENV)/development
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.engines
 
 # Visitors at once, against a server of its own on the loopback; see docs/reliability.md.
 MINUTES ?= 10

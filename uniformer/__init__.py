@@ -1,8 +1,9 @@
 """UniFormer semantic segmentation: the official models, exact, without mmcv."""
 
+from uniformer import threads  # noqa: F401 - first: OpenMP reads it as PyTorch comes in
+from uniformer.engines import optimize_for_inference
 from uniformer.export import export_onnx
 from uniformer.factory import create_model, list_models
-from uniformer.fast import optimize_for_inference
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
 from uniformer.segmentation import Segmentation

@@ -26,12 +26,22 @@ EXAMPLES = """examples:
 
 "COMMAND --help" says more about each."""
 
-SEGMENT = """Label photos. For each, five files are written: NAME.labels.png (class ids),
-NAME.colors.png, NAME.overlay.png, NAME.npz (labels, confidence, entropy, margin) and NAME.json
-(class table and settings). Photos of one name get -2, -3, ... appended. A photo that cannot be read
-is named at the end and does not stop the others; the exit code is then 1. Several photos get a
-table, manifest.parquet and manifest.csv. What is done already is not done again: after an
-interruption, run the same command once more. torchrun shares the photos among its processes."""
+SEGMENT = """Label photos. For each these files are written: NAME.labels.png (class ids),
+NAME.overlay.png and NAME.json (class table and settings); --files chooses others: NAME.colors.png,
+NAME.npz (labels uint8, and confidence, entropy and margin as float16). The JSON always comes, since
+it tells what is done. Photos of one name get -2, -3, ... appended. A photo that cannot be read is
+named at the end and does not stop the others; the exit code is then 1. Several photos get a table,
+manifest.parquet and manifest.csv. What is done already is not done again: after an interruption,
+run the same command once more. torchrun shares the photos among its processes."""
+
+FILES = {
+    "labels": "labels.png",
+    "colors": "colors.png",
+    "overlay": "overlay.png",
+    "npz": "npz",
+    "json": "json",
+}
+"""The files of one photo, by what they are called here."""
 
 VIDEO = """Label a film frame by frame. Writes it with the class colours over it, as WebM without
 sound, and beside it a CSV with the share of each class in every frame. Each frame is labelled on
@@ -64,7 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Failures are one sentence on stderr. Wrong usage raises ``SystemExit`` with 2, as argparse does.
     """
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if getattr(args, "exact", False) and args.engine != "torch":
+        parser.error("--exact is PyTorch's own path: leave out --engine")
     try:
         from uniformer.commands import COMMANDS
 
@@ -90,6 +103,13 @@ def build_parser() -> Parser:
 
     segment = commands.add_parser("segment", help="label photos", description=SEGMENT)
     _add_photos(segment)
+    segment.add_argument(
+        "--files",
+        type=_files,
+        default=_files("labels,overlay,json"),
+        metavar="A,B,...",
+        help=f"what to write: {', '.join(FILES)} (default: labels,overlay,json)",
+    )
     segment.add_argument(
         "--processes",
         type=int,
@@ -220,6 +240,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     _add_weights(group)
     group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
     group.add_argument(
+        "--engine",
+        choices=("torch", "onnxruntime", "openvino", "auto"),
+        default="torch",
+        help="what runs it, if installed; auto tries which is fastest (default: %(default)s)",
+    )
+    group.add_argument(
         "--exact",
         action="store_true",
         help="follow the official operations one by one: slower, equal but for rounding",
@@ -267,6 +293,14 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(number) for number in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list like 0.75,1.0") from None
+
+
+def _files(text: str) -> tuple[str, ...]:
+    names = text.split(",")
+    for name in names:
+        if name not in FILES:
+            raise argparse.ArgumentTypeError(f"there is no file {name!r} ({', '.join(FILES)})")
+    return tuple(FILES[name] for name in names)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,9 @@ from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
 from uniformer.config import MODELS, ModelConfig
 from uniformer.cost import count_macs, count_parameters
 from uniformer.dataset import list_photos
+from uniformer.engines import EngineModel, fastest_engine, optimize_for_inference
 from uniformer.export import export_onnx
 from uniformer.factory import create_model
-from uniformer.fast import optimize_for_inference
 from uniformer.files import file_names, replace_file
 from uniformer.manifest import write_manifest
 from uniformer.pictures import PictureError
@@ -37,6 +38,8 @@ COUNTED_SIZE = 512
 
 def run_segment(args: argparse.Namespace) -> int:
     """Label photos one by one, in one process or several; 1 when some could not be read."""
+    if args.engine == "auto":  # one for all processes, and for the manifest
+        args.engine = fastest_engine(_create(args, args.device), args.precision)
     photos = list_photos(args.photos)
     work = list(zip(photos, file_names(photos), strict=True))
     failed = run_shares(partial(_label_share, args, work), args.processes)
@@ -150,29 +153,42 @@ def _label_share(
     if rank == 0:
         _warn_untrained(batch.model)
     share = work[rank::count]
-    for photo, name in tqdm(share, unit="photo", disable=None if len(share) > 1 else True):
-        try:
-            record = batch.label(photo, name)
-        except PictureError as error:
-            failures.append(str(error).replace(photo.name, str(photo), 1))
-            continue
-        tqdm.write(f"{photo}: {_summary(record)} -> {args.output / name}.*")
+    bar = tqdm(share, unit="photo", disable=None if len(share) > 1 else True)
+    with ThreadPoolExecutor(1) as writer:  # one picture is written while the next is labelled
+        writing: Future[None] | None = None
+        for photo, name in bar:
+            try:
+                record, write = batch.predict(photo, name)
+            except PictureError as error:
+                failures.append(str(error).replace(photo.name, str(photo), 1))
+                continue
+            if writing is not None:
+                writing.result()
+            line = f"{photo}: {_summary(record)} -> {args.output / name}.*"
+            writing = writer.submit(_write_and_tell, write, line)
+        if writing is not None:
+            writing.result()
     for failure in failures:
         print(f"uniformer: error: {failure}", file=sys.stderr)
     return len(failures)
 
 
+def _write_and_tell(write: Callable[[], Any], line: str) -> None:
+    write()
+    tqdm.write(line)
+
+
 def _open_batch(args: argparse.Namespace, rank: int = 0) -> Batch:
-    return Batch(_open_model(args, rank), args.output, _prediction(args))
+    return Batch(_open_model(args, rank), args.output, _prediction(args), args.files)
 
 
-def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:
+def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter | EngineModel:
     """Return the model asked for, ready to predict; unless told, each rank has its own GPU."""
     name = args.device
     if name in (None, "cuda") and torch.cuda.device_count() > 1:
         name = f"cuda:{rank % torch.cuda.device_count()}"
     model = _create(args, name)
-    return model if args.exact else optimize_for_inference(model, getattr(torch, args.precision))
+    return model if args.exact else optimize_for_inference(model, args.engine, args.precision)
 
 
 def _create(args: argparse.Namespace, device: str | None) -> Segmenter:
@@ -185,7 +201,7 @@ def _create(args: argparse.Namespace, device: str | None) -> Segmenter:
     )
 
 
-def _warn_untrained(model: Segmenter) -> None:
+def _warn_untrained(model: Segmenter | EngineModel) -> None:
     """Say so when the labels mean nothing."""
     if not model.weights.trained:
         print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)

@@ -64,6 +64,7 @@ def evaluate(
         "reach": model.reach,
         "window_size": model.window_size,
         "zero_is_other": zero_is_other,
+        "engine": model.engine,
         **options,
     }
     journal = None if resume is None else _open_journal(Path(resume), model, settings, pairs)

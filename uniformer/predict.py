@@ -107,6 +107,7 @@ def prediction_settings(
         "short_side": short_side,
         "precision": str(dtype).removeprefix("torch."),
         "optimized": model.optimized,
+        "engine": model.engine,
     }
 
 
@@ -191,7 +192,7 @@ def _check(
         raise ValueError(f"The precision must be float32 or bfloat16, not {precision!r}.")
     if model.optimized and precision == "bfloat16" and model.dtype != torch.bfloat16:
         raise ValueError(
-            "This model is optimized for float32: for bfloat16, optimize it with that dtype."
+            "This model is optimized for float32: for bfloat16, optimize it with that precision."
         )
     low, high = SHORT_SIDES
     if not isinstance(short_side, int) or not low <= short_side <= high:

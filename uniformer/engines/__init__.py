@@ -14,6 +14,8 @@ from uniformer.engines.model import EngineModel, precisions
 from uniformer.fast import fast_form
 from uniformer.segmenter import Segmenter
 
+__all__ = ["ENGINES", "EngineModel", "fastest_engine", "optimize_for_inference"]
+
 Engine = Literal["torch", "onnxruntime", "openvino"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 

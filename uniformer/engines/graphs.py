@@ -42,7 +42,7 @@ def stored_graph(model: Segmenter) -> bytes:
 
 
 def _identity(model: Segmenter) -> str:
-    """Return a sha256 of all that a graph depends on: weights, reach, and the code that makes it."""
+    """Return a sha256 of what a graph depends on: weights, reach, and the code that makes it."""
     digest = hashlib.sha256(digest_weights(model).encode())
     digest.update(f"{model.config} {model.reach} {model.window_size} {torch.__version__}".encode())
     package = Path(uniformer.__file__).parent

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +20,8 @@ REPEATS = 8
 """Pictures of one size in a row before a graph is compiled for that size alone."""
 
 
-class Runner(Protocol):
-    """A compiled graph: normalised RGB (B, 3, H, W) to logits, float32."""
-
-    def __call__(self, x: np.ndarray) -> np.ndarray: ...
+Runner = Callable[[np.ndarray], np.ndarray]
+"""A compiled graph: normalised RGB (B, 3, H, W) to logits, float32."""
 
 
 def precisions(engine: str) -> tuple[str, ...]:
@@ -44,8 +45,6 @@ class EngineModel:
     training = False
 
     def __init__(self, model: Segmenter, engine: str, precision: str) -> None:
-        from importlib.metadata import version
-
         self._model = model
         self._make = _RUNNERS[engine]
         self._precision = precision
@@ -57,16 +56,17 @@ class EngineModel:
     def __call__(self, x: Tensor) -> Tensor:
         """Return float32 logits of normalised RGB (B, 3, H, W)."""
         if self._runner is None:
-            self._model.set_reach(self.reach, self.window_size)
-            self._runner = self._make(stored_graph(self._model), self._precision)
+            with _in_reach(self._model, self.reach, self.window_size):
+                self._runner = self._make(stored_graph(self._model), self._precision)
         return torch.from_numpy(self._runner(x.float().contiguous().numpy()))
 
     def set_reach(self, reach: Reach, window_size: int | None = None) -> None:
         """Choose what stage 3 attends to; the next prediction makes another graph if need be."""
         before = self.reach, self.window_size
-        self._model.set_reach(reach, window_size)
-        self.reach, self.window_size = self._model.reach, self._model.window_size
-        if (self.reach, self.window_size) != before:
+        window_size = self.window_size if window_size is None else window_size
+        with _in_reach(self._model, reach, window_size):  # it says what it cannot take
+            self.reach, self.window_size = reach, window_size
+        if (reach, window_size) != before:
             self._runner = None
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -84,6 +84,17 @@ class EngineModel:
         return torch.device("cpu")
 
 
+@contextmanager
+def _in_reach(model: Segmenter, reach: Reach, window_size: int) -> Iterator[None]:
+    """Set the reach of a model, which is its owner's, and set it back."""
+    before = model.reach, model.window_size
+    model.set_reach(reach, window_size)
+    try:
+        yield
+    finally:
+        model.set_reach(*before)
+
+
 class OnnxRuntime:
     """A graph in ONNX Runtime."""
 
@@ -99,6 +110,7 @@ class OnnxRuntime:
         )
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return the logits."""
         return self._session.run(["logits"], {"image": x})[0]
 
 
@@ -127,6 +139,7 @@ class OpenVINO:
         return self._core.compile_model(model, "CPU", self._settings).create_infer_request()
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return the logits."""
         if x.shape != self._shape:
             self._shape, self._seen, self._one_size = x.shape, 0, None
         self._seen += 1

@@ -1,4 +1,4 @@
-"""Exact rewritings of the models for prediction; see :func:`optimize_for_inference`."""
+"""Exact rewritings of the models for prediction; see :func:`fast_form`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from uniformer.layers import ConvEmbed, PatchEmbed
 from uniformer.light import LightUniFormer, PrunedBlock
 from uniformer.segmenter import Segmenter
 
-__all__ = ["optimize_for_inference"]
+__all__ = ["fast_form"]
 
 _FAST = {
     PatchEmbed: FastPatchEmbed,
@@ -48,13 +48,11 @@ class FastSegmenter(Segmenter):
         return super().forward(x)
 
 
-def optimize_for_inference(model: Segmenter, dtype: torch.dtype = torch.float32) -> Segmenter:
-    """Return a segmenter for prediction: the same logits for less work and memory, no gradients.
+def fast_form(model: Segmenter, dtype: torch.dtype = torch.float32) -> Segmenter:
+    """Return the form of ``model`` for prediction in PyTorch.
 
     float32 logits differ from ``model``'s by rounding only (about 1e-5 of the largest). ``dtype``
     ``torch.bfloat16`` runs the products in bfloat16 and keeps residuals, norms and logits float32.
-    The reach can be changed on the result; the auxiliary head is left out. Weights that need no
-    rewriting are shared with ``model``, so optimize last, after loading and moving it.
 
     Raises ``ValueError`` for another dtype, and for a model that is optimized already or in
     training mode (its BatchNorm would answer differently).
