@@ -51,7 +51,7 @@ EVALUATE = """Score a model on annotated pictures: mIoU, mean and overall pixel 
 IoU. The annotation of NAME.jpg is NAME.png, one class id per pixel, 255 for "not annotated"."""
 
 EXPORT = """Write a model as an ONNX file for other programs and browsers. Its input is "image",
-normalised RGB (batch, 3, height, width); its first output is "logits". The file's metadata tell the
+normalised RGB (1, 3, height, width); its first output is "logits". The file's metadata tell the
 classes and how a picture becomes the input."""
 
 EVALUATE_EXAMPLE = """example, on ADE20K as downloaded:
@@ -210,7 +210,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         "--size",
         type=_size,
         metavar="HxW",
-        help="height and width in pixels that the file takes (default: every batch and size)",
+        help="height and width in pixels that the file takes (default: every size)",
     )
     parser.add_argument(
         "--outputs",

@@ -11,7 +11,6 @@ import torch
 import uniformer
 from uniformer.export import onnx_bytes
 from uniformer.files import replace_file
-from uniformer.journal import digest_weights
 from uniformer.segmenter import Segmenter
 
 KEPT = 6
@@ -43,6 +42,8 @@ def stored_graph(model: Segmenter) -> bytes:
 
 def _identity(model: Segmenter) -> str:
     """Return a sha256 of what a graph depends on: weights, reach, and the code that makes it."""
+    from uniformer.journal import digest_weights  # brings torchmetrics, which takes seconds
+
     digest = hashlib.sha256(digest_weights(model).encode())
     digest.update(f"{model.config} {model.reach} {model.window_size} {torch.__version__}".encode())
     package = Path(uniformer.__file__).parent

@@ -21,7 +21,7 @@ REPEATS = 8
 
 
 Runner = Callable[[np.ndarray], np.ndarray]
-"""A compiled graph: normalised RGB (B, 3, H, W) to logits, float32."""
+"""A compiled graph: normalised RGB (1, 3, H, W) to logits, float32."""
 
 
 def precisions(engine: str) -> tuple[str, ...]:
@@ -58,7 +58,9 @@ class EngineModel:
         if self._runner is None:
             with _in_reach(self._model, self.reach, self.window_size):
                 self._runner = self._make(stored_graph(self._model), self._precision)
-        return torch.from_numpy(self._runner(x.float().contiguous().numpy()))
+        pictures = x.float().contiguous().numpy()
+        logits = [self._runner(pictures[n : n + 1]) for n in range(len(pictures))]
+        return torch.from_numpy(np.concatenate(logits))
 
     def set_reach(self, reach: Reach, window_size: int | None = None) -> None:
         """Choose what stage 3 attends to; the next prediction makes another graph if need be."""

@@ -42,14 +42,14 @@ def export_onnx(
 ) -> Path:
     """Write ``model`` to ``file`` (.onnx) and return its path.
 
-    The graph maps ``image``, normalised RGB float32 (B, 3, H, W) as :mod:`uniformer.preprocess`
-    makes it, to ``logits`` (B, classes, H/4, W/4) and to the ``outputs`` asked for, ``"stages"``
+    The graph maps ``image``, normalised RGB float32 (1, 3, H, W) as :mod:`uniformer.preprocess`
+    makes it, to ``logits`` (1, classes, H/4, W/4) and to the ``outputs`` asked for, ``"stages"``
     and ``"blocks"``, whose names and shapes are told in :mod:`uniformer.export.outputs`. The reach
     is that of the model now.
 
     ``form="plain"`` follows the official operations; ``"rewritten"`` does less arithmetic for the
-    same logits, within rounding. ``size`` (height, width) fixes the input to one picture of that
-    size, else every batch, height and width from 32 on is taken. ``weights="float16"`` halves the
+    same logits, within rounding. ``size`` (height, width) fixes the size, else every height and
+    width from 32 on is taken. ``weights="float16"`` halves the
     file; they are widened when it is loaded and all arithmetic stays float32.
 
     The file's metadata tell the model, its weights and settings, the classes with their colours,
@@ -79,8 +79,9 @@ def onnx_bytes(
     """Return what :func:`export_onnx` writes."""
     _check(model, form, size, weights)
     traced = Outputs(rewrite(model) if form == "rewritten" else portable(model), tuple(outputs))
-    sides = {name: torch.export.Dim(name) for name in ("batch", "height", "width")}
-    dynamic = None if size else ({0: sides["batch"], 2: sides["height"], 3: sides["width"]},)
+    # Tracing takes a map of one token for a scalar, so it is told of larger ones; the graph is not.
+    height, width = (torch.export.Dim(name, min=2 * MIN_SIDE) for name in ("height", "width"))
+    dynamic = None if size else ({2: height, 3: width},)
     with _quiet():
         program = torch.onnx.export(
             traced.eval(),

@@ -113,7 +113,6 @@ def _read(block: LocalBlock | GlobalBlock, x: Tensor) -> Iterator[Tensor]:
 
 
 def example(model: Segmenter, size: tuple[int, int] | None) -> Tensor:
-    """Return an input to trace ``model`` with: of ``size``, or two of sizes that nothing shares."""
-    batch, (height, width) = (1, size) if size else (2, (128, 160))
-    device, dtype = model.device, model.dtype
-    return torch.zeros(batch, 3, height, width, device=device, dtype=dtype)
+    """Return an input to trace ``model`` with: of ``size``, or one whose sides differ."""
+    height, width = size or (128, 160)
+    return torch.zeros(1, 3, height, width, device=model.device, dtype=model.dtype)

@@ -3,7 +3,7 @@
 The algebra is that of :mod:`uniformer.fast`: norms folded into the products beside them, products
 of upsampled maps done before upsampling. What remains are plain convolutions, matrix products and
 resizes, for which an engine brings kernels of its own. Interpolation and pooling are matrices made
-from the sizes by integer arithmetic, so that one graph serves every height and width.
+from the sizes as the graph runs, so that one graph serves every height and width.
 """
 
 from __future__ import annotations
@@ -76,18 +76,11 @@ def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     return conv
 
 
-def interpolation(sources: int, outputs: int, shift: int, device: torch.device) -> Tensor:
-    """Return the matrix (outputs, sources) of ``resize_bilinear`` along an axis, then a shift.
-
-    Output ``o`` of the product is output ``o + shift`` of the resize, 0 outside. The distances are
-    whole numbers of ``2 * outputs`` per source, so only the last division rounds.
-    """
-    unit = 2 * outputs
-    at = torch.arange(outputs, device=device) + shift
-    place = ((2 * at + 1) * sources - outputs).clamp(0, (sources - 1) * unit)
-    distance = (place[:, None] - unit * torch.arange(sources, device=device)).abs()
-    inside = (at >= 0) & (at < outputs)
-    return (unit - distance).clamp_min(0) * inside[:, None] / unit
+def interpolation(sources: int, outputs: int, like: Tensor) -> Tensor:
+    """Return what each source gives to each output along a resized axis: (outputs, sources)."""
+    at = torch.arange(sources, device=like.device)
+    identity = (at[:, None] == at).to(like.dtype)
+    return resize_bilinear(identity[None, None], (outputs, sources))[0, 0]
 
 
 class MatrixPool(nn.Module):
@@ -123,18 +116,18 @@ class ConvOfUpsampled(nn.Module):
 
     def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
         batch, height, width, _ = x.shape
-        across = self._taps(width, size[1], x.device).flatten(1)  # (W, w * 3)
-        down = self._taps(height, size[0], x.device).transpose(1, 2).flatten(1)  # (H, 3 * h)
+        across = self._taps(width, size[1], x).flatten(1)  # (W, w * 3)
+        down = self._taps(height, size[0], x).transpose(1, 2).flatten(1)  # (H, 3 * h)
         products = x.flatten(1, 2)[:, None] @ self.taps  # (B, 3, h * w, 3 * O)
         wide = across @ products.reshape(batch, 3, height, 3 * width, self.outputs)
         out = down @ wide.reshape(batch, 3 * height, size[1] * self.outputs)
         return out.reshape(batch, size[0], size[1], self.outputs)
 
     @staticmethod
-    def _taps(sources: int, outputs: int, device: torch.device) -> Tensor:
+    def _taps(sources: int, outputs: int, like: Tensor) -> Tensor:
         """Return (outputs, sources, 3): what each source gives to an output through each tap."""
-        matrices = [interpolation(sources, outputs, tap, device) for tap in (-1, 0, 1)]
-        return torch.stack(matrices, dim=2)
+        padded = F.pad(interpolation(sources, outputs, like), (0, 0, 1, 1))
+        return torch.stack([padded[:-2], padded[1:-1], padded[2:]], dim=2)
 
 
 def _last(x: Tensor) -> Tensor:
