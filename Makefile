@@ -9,7 +9,7 @@ TESTS ?=
 WORKERS ?= 2
 ALL_TESTS = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --nbmake notebooks tests
 
-.PHONY: demo test test-slow lint format bench soak screenshots train evaluate-bundled claims space lock clean
+.PHONY: demo test test-slow coverage lint format docs bench soak screenshots train evaluate-bundled claims space lock clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
@@ -20,13 +20,23 @@ test: $(VENV)/development
 test-slow: $(VENV)/development
 	$(BIN)/python -m pytest -m "slow or not slow" $(TESTS)
 
+# What the tests run of every file; not counted is what runs in processes they start.
+coverage: $(VENV)/development
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(TESTS),$(ALL_TESTS)) \
+		--cov=uniformer --cov=analysis --cov=ui --cov=training --cov-report=term:skip-covered
+
 lint: $(VENV)/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(VENV)/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The documents and the public functions as a site, in site/.
+docs: $(VENV)/development
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 bench: $(VENV)/development
 	$(BIN)/python -m benchmarks
@@ -96,7 +106,7 @@ lock: $(VENV)/runtime
 		requirements.txt -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .coverage site
 
 # One stamp per set, so that a change of pins reinstalls and nothing else does.
 $(VENV)/runtime: requirements.lock

@@ -16,24 +16,20 @@ from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
 from analysis.affinity.in_degree import InDegree, in_degree
 from analysis.affinity.jacobian import TokenJacobian, token_jacobian
 from analysis.affinity.local_affinity import LocalAffinity, local_affinity, position_affinity
-from analysis.affinity.row_statistics import (
-    RowStatistics,
-    Spread,
-    global_row_statistics,
-    local_row_statistics,
-)
+from analysis.affinity.row_summary import RowStatistics, Spread, row_statistics
 from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
+from analysis.core.any_segmenter import as_segmenter
 from analysis.core.errors import AnalysisError
 from analysis.core.grid import Box, Grid, Token, Window
 from analysis.core.progress import Progress
 from analysis.core.token_classes import TokenClasses, token_classes
 
 _LATER = {
-    "analysis.questions.answer": ("Answer", "finish"),
-    "analysis.attribution": ("Attribution", "attribute"),
-    "analysis.faithfulness": ("infidelities", "max_sensitivity", "rank_maps", "weight_check"),
-    "analysis.interventions": (
+    ".questions.answer": ("Answer", "finish"),
+    ".attribution": ("Attribution", "attribute"),
+    ".faithfulness": ("infidelities", "max_sensitivity", "rank_maps", "weight_check"),
+    ".interventions": (
         "DropBlock",
         "HeadGate",
         "HideRegion",
@@ -50,19 +46,18 @@ _LATER = {
         "reach_cost",
         "region_tokens",
     ),
-    "analysis.evaluation.error_map": ("ErrorMap", "error_map", "top_confusions"),
-    "analysis.profile": ("DepthProfile", "depth_profile", "profile_with_nulls"),
-    "analysis.questions": ("QUESTIONS",),
-    "analysis.receptive_field.networks.comparison": ("FieldComparison", "compare_fields"),
-    "analysis.representation.block_cka": ("BlockCka", "picture_cka", "token_cka"),
-    "analysis.core.regions": ("predicted_labels",),
-    "analysis.rollout": ("agreement", "relevance"),
-    "analysis.core.targets": ("RegionScore",),
+    ".evaluation.error_map": ("ErrorMap", "error_map", "top_confusions"),
+    ".profile": ("DepthProfile", "depth_profile", "profile_with_nulls"),
+    ".questions": ("QUESTIONS",),
+    ".receptive_field.networks.comparison": ("FieldComparison", "compare_fields"),
+    ".representation.block_cka": ("BlockCka", "picture_cka", "token_cka"),
+    ".rollout": ("agreement", "relevance"),
+    ".core.targets": ("RegionScore",),
 }
 """What is imported when it is first used: captum and other libraries take seconds to load."""
 
 _HOMES = {name: (module, name) for module, names in _LATER.items() for name in names}
-_HOMES["ATTRIBUTION_METHODS"] = ("analysis.attribution", "METHODS")
+_HOMES["ATTRIBUTION_METHODS"] = (".attribution", "METHODS")
 
 __all__ = [
     "AnalysisError",
@@ -80,13 +75,13 @@ __all__ = [
     "TokenJacobian",
     "Trace",
     "Window",
+    "as_segmenter",
     "attended_classes",
     "global_affinity",
-    "global_row_statistics",
     "in_degree",
     "local_affinity",
-    "local_row_statistics",
     "position_affinity",
+    "row_statistics",
     "token_classes",
     "token_jacobian",
     "trace",
@@ -100,7 +95,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, there = _HOMES[name]
-    return getattr(import_module(module), there)
+    return getattr(import_module(module, __name__), there)
 
 
 def __dir__() -> list[str]:

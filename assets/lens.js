@@ -108,8 +108,10 @@ function answer(number, [x, y], values) {
 function classAt([x, y]) {
   const column = Math.floor(((x + 0.5) * data.width) / data.picture_width);
   const row = Math.floor(((y + 0.5) * data.height) / data.picture_height);
-  const at = row * data.width + column;
-  return { ...data.classOf.get(data.labels[at]), percent: data.percent[at] };
+  // Every pixel has its label; of a large picture, only some have their confidence.
+  const about = data.width < data.picture_width ? "≈ " : "";
+  const percent = `${about}${data.percent[row * data.width + column]} %`;
+  return { ...data.classOf.get(data.labels[y * data.picture_width + x]), percent };
 }
 
 function update() {
@@ -119,7 +121,7 @@ function update() {
   const { name, color, percent } = classAt(probe);
   part("swatch").style.background = color;
   write(part("name"), name);
-  write(part("percent"), `${percent} %`);
+  write(part("percent"), percent);
   write(part("at"), `${words.pixel} ${x}, ${y}`);
   for (const number of [...LOCAL, ...GLOBAL]) {
     const given = answer(number, probe, exact?.stages[number]);
@@ -173,6 +175,7 @@ function showGlobal(panel, given) {
   showNumbers(panel, given);
   const { stage, window, token } = given;
   write(valueOf(panel, "near"), inPercent(given.near));
+  part("whose", panel).hidden = choice[stage.stage].head !== null;
   part("padding", panel).hidden = window.keys === window.rows * window.columns;
   write(valueOf(panel, "padding"), inPercent(given.padding));
   valueOf(panel, "composition").replaceChildren(
@@ -211,7 +214,7 @@ function speakSoon() {
     const far = GLOBAL.map((number) => answer(number, probe, exact?.stages[number]))
       .filter(Boolean)
       .map((given) => `${words.stage_short} ${given.stage.stage}: ${words.distance} ${Math.round(given.distance)} px, ${falling(given, 2).map(describe).join(", ")}.`);
-    part("live").textContent = `${words.pixel} ${probe.join(", ")}: ${name}, ${percent} %. ${far.join(" ")}`;
+    part("live").textContent = `${words.pixel} ${probe.join(", ")}: ${name}, ${percent}. ${far.join(" ")}`;
   }, 500);
 }
 

@@ -1,6 +1,6 @@
-// What the lens knows, and how a probe is answered from it. No drawing, no requests.
-// A payload comes from ui/service/lens_payload.py; codes are square roots of weights, see
-// analysis/affinity/atlas.py.
+// What the lens knows, and how a probe is answered from it. No drawing, no requests, and no measuring:
+// every number was measured where it comes from, analysis/report/lens_data.py, and is looked up here. Only
+// what is drawn comes from codes, which are square roots of weights, see analysis/affinity/atlas.py.
 
 const LOCAL = [1, 2];
 const GLOBAL = [3, 4];
@@ -15,24 +15,21 @@ async function unpack(packed) {
 const pieceName = (stage, block, head) => `${stage}.${block}.${head ?? "mean"}`;
 
 async function readPiece(sent) {
-  const [codes, maps] = await Promise.all([unpack(sent.codes), unpack(sent.maps)]);
-  return { ...sent, codes, maps: new Float32Array(maps.buffer) };
+  const [codes, maps, shares] = await Promise.all([sent.codes, sent.maps, sent.composition].map(unpack));
+  return { ...sent, codes, maps: new Float32Array(maps.buffer), shares: new Uint16Array(shares.buffer) };
 }
 
 async function readPayload(sent) {
-  const [labels, percent, shares, pieces] = await Promise.all([
+  const [labels, percent, pieces] = await Promise.all([
     unpack(sent.labels),
     unpack(sent.percent),
-    Promise.all(sent.stages.map((stage) => unpack(stage.shares))),
     Promise.all(sent.pieces.map(readPiece)),
   ]);
-  const stages = {};
-  sent.stages.forEach((stage, at) => (stages[stage.stage] = { ...stage, shares: shares[at] }));
   return {
     ...sent,
     labels,
     percent,
-    stages,
+    stages: Object.fromEntries(sent.stages.map((stage) => [stage.stage, stage])),
     classOf: new Map(sent.classes.map((entry) => [entry.index, entry])),
     pieces: new Map(pieces.map((one) => [pieceName(one.stage, one.block, one.head), one])),
   };
@@ -63,78 +60,59 @@ function windowOf(stage, block, [row, column]) {
   };
 }
 
-// Classes by the weight that falls on them, largest first: [[class index, share], ...]. What is not
-// on a class is on padding.
-function compositionOf(stage, weights, tokens) {
-  const count = stage.classes.length;
-  const sums = new Float64Array(count);
-  for (let at = 0; at < weights.length; at++) {
-    const from = (tokens ? tokens[at] : at) * count;
-    for (let one = 0; one < count; one++) sums[one] += weights[at] * stage.shares[from + one];
+const ranked = (composition) => [...composition].sort((a, b) => b[1] - a[1]);
+
+// Numbers and classes of the row of a query: exact ones as the server says them, else those sent with
+// the block. Classes are those that the weight falls on, largest first: [[class index, share], ...].
+// What is not on a class is on padding.
+function numbersOf(stage, piece, query, exact) {
+  if (exact) {
+    return {
+      distance: exact.distance_picture_px,
+      uniform: exact.uniform_distance_picture_px,
+      entropy: exact.entropy,
+      near: exact.mass_5x5,
+      padding: exact.padding_mass,
+      composition: ranked(exact.composition),
+      exact: true,
+    };
   }
-  return ranked(stage.classes.map((index, one) => [index, sums[one] / 255]));
+  const tokens = stage.rows * stage.columns;
+  // In the order of MAPS in analysis/report/lens_data.py, after the peaks.
+  const [distance, uniform, entropy, near, padding] = [1, 2, 3, 4, 5].map((at) => piece.maps[at * tokens + query]);
+  const from = query * stage.classes.length;
+  const composition = ranked(stage.classes.map((index, at) => [index, piece.shares[from + at] / 65535]));
+  return { distance, uniform, entropy, near, padding, composition, exact: false };
 }
 
-const ranked = (composition) => composition.sort((a, b) => b[1] - a[1]);
-
-// The 25 neighbours of a token: which are inside the map, where, and how far even weights reach.
-function neighbours(stage, [row, column]) {
-  const inside = [];
-  const tokens = [];
-  let distance = 0;
-  for (let at = 0; at < 25; at++) {
-    const down = Math.floor(at / 5) - 2;
-    const across = (at % 5) - 2;
-    const [y, x] = [row + down, column + across];
-    inside.push(y >= 0 && x >= 0 && y < stage.rows && x < stage.columns);
-    tokens.push(inside[at] ? y * stage.columns + x : 0);
-    if (inside[at]) distance += Math.hypot(down, across) * stage.stride;
-  }
-  const keys = inside.filter(Boolean).length;
-  return { inside, tokens, keys, uniform: distance / keys };
-}
+// Which of the 25 neighbours of a token are inside the map.
+const neighbours = (stage, [row, column]) =>
+  Array.from({ length: 25 }, (_, at) => {
+    const [y, x] = [row + Math.floor(at / 5) - 2, column + (at % 5) - 2];
+    return y >= 0 && x >= 0 && y < stage.rows && x < stage.columns;
+  });
 
 function answerLocal(stage, piece, token, exact) {
-  const around = neighbours(stage, token);
-  const tokens = stage.rows * stage.columns;
   const query = token[0] * stage.columns + token[1];
-  const map = (number) => piece.maps[number * tokens + query];
+  const inside = neighbours(stage, token);
   const weight = exact
     ? Float64Array.from(exact.weight)
-    : Float32Array.from(piece.codes.subarray(25 * query, 25 * query + 25), (code) => SQUARES[code] * map(0));
+    : Float32Array.from(piece.codes.subarray(25 * query, 25 * query + 25), (code) => SQUARES[code] * piece.maps[query]);
   return {
     stage,
     token,
     weight,
-    ...around,
+    inside,
+    keys: inside.filter(Boolean).length,
     kernel: piece.kernel,
-    distance: exact ? exact.distance_px : map(1),
-    entropy: exact ? exact.entropy : map(2),
-    composition: exact ? ranked([...exact.composition]) : compositionOf(stage, weight, around.tokens),
-    exact: Boolean(exact),
+    ...numbersOf(stage, piece, query, exact),
   };
 }
 
 function answerGlobal(stage, piece, token, exact) {
-  const tokens = stage.rows * stage.columns;
   const query = token[0] * stage.columns + token[1];
-  const map = (number) => piece.maps[number * tokens + query];
-  const weight = exact ? Float64Array.from(exact.weight) : spread(stage, piece, query, map(0));
-  return {
-    stage,
-    token,
-    weight,
-    window: windowOf(stage, piece.block, token),
-    padding: exact ? exact.padding_mass : map(1),
-    distance: exact ? exact.distance_px : map(2),
-    uniform: exact ? exact.uniform_distance_px : map(3),
-    entropy: exact ? exact.entropy : map(4),
-    near: exact ? exact.mass_5x5 : map(5),
-    composition: exact
-      ? ranked([...exact.composition])
-      : compositionOf(stage, weight, null),
-    exact: Boolean(exact),
-  };
+  const weight = exact ? Float64Array.from(exact.weight) : spread(stage, piece, query, piece.maps[query]);
+  return { stage, token, weight, window: windowOf(stage, piece.block, token), ...numbersOf(stage, piece, query, exact) };
 }
 
 // The weight of every token; where keys were summed into cells, each token gets an even part.

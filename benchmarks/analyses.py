@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis import depth_profile, global_affinity, local_affinity, predicted_labels, trace
+from analysis import depth_profile, global_affinity, local_affinity, trace
 from analysis.attribution.attribute import attribute
 from analysis.core.activation_cache import Trace
 from analysis.core.regions import segment_region
@@ -121,7 +121,7 @@ def attribution(method: str) -> Callable[[Case], float]:
     """Return what does a quarter of an attribution about the segment in the middle."""
 
     def run(case: Case) -> float:
-        labels = predicted_labels(case.trace)
+        labels = case.trace.labels
         x, y = (side // 2 for side in labels.shape[::-1])
         region = segment_region(labels, x, y)
         steps = attribute(

@@ -33,6 +33,8 @@ def fill(name: str, shape: tuple[int, ...]) -> np.ndarray:
     tenth = np.float32(0.1)
     if last == "running_var":
         return 1 + tenth * np.abs(z)
+    if last.startswith("gamma_"):
+        return np.float32(0.5) + tenth * z
     if last in ("running_mean", "bias"):
         return tenth * z
     if len(shape) >= 2:

@@ -174,7 +174,10 @@ def test_time_left_is_told_in_words():
 
 
 def test_names_and_values_are_read_as_words():
-    assert read_name("mean_distance_px") == ("mean distance", "px")
+    assert read_name("mean_distance_picture_px") == ("mean distance", "px of the picture")
+    assert read_name("side_50_input_px") == ("side 50", "px of the network's input")
+    assert read_name("short_side_px") == ("short side", "px")
+    assert read_name("px") == ("px", "")
     assert read_name("padding_mass") == ("padding mass", "")
     assert [read_value(value) for value in (None, True, 0.12345, 1234.5, [1, 2])] == [
         "–", "yes", "0.123", "1234", "1, 2",  # noqa: RUF001

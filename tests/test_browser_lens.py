@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +10,8 @@ from PIL import Image
 from playwright.sync_api import expect
 from visiting import open_tab, settle
 
-from analysis import (
-    global_affinity,
-    global_row_statistics,
-    local_affinity,
-    local_row_statistics,
-    trace,
-)
+from analysis import row_statistics, trace
+from analysis.affinity.row_summary import affinity_row
 from benchmarks.page import MOVES, TIME_MOVES
 from ui.messages import lens as text_lens
 from ui.messages import page as text
@@ -86,12 +80,9 @@ def point(page, across, down):
     page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
 
-def mean_row(traced, stage, block, x, y, head=None):
-    """Return the row of a pixel, of one head or with their mean in place of all heads."""
-    row = global_affinity(traced, stage, block, traced.grid(stage).token_at(x, y))
-    heads = slice(None) if head is None else [head]
-    weight = row.weight[heads].mean(0, keepdims=True)
-    return replace(row, weight=weight, padding_mass=row.padding_mass[heads].mean(keepdims=True))
+def numbers_of(traced, stage, block, x, y, head=None):
+    """Return the numbers of the row of a pixel."""
+    return row_statistics(affinity_row(traced, stage, block, x, y)).of(head)
 
 
 def test_hover_redraws_all_stages_without_a_request(lens, direct):
@@ -106,9 +97,9 @@ def test_hover_redraws_all_stages_without_a_request(lens, direct):
         assert (heat_of(page, stage) != before[stage]).any()
     x, y = probe_of(page)
     for stage, block in ((3, 5), (4, 1)):
-        statistics = global_row_statistics(mean_row(direct, stage, block, x, y)).heads
-        assert value_of(page, stage, "distance") == f"{statistics.distance_px[0]:.0f} px"
-        assert value_of(page, stage, "entropy") == f"{statistics.entropy[0]:.2f}"
+        numbers = numbers_of(direct, stage, block, x, y)
+        assert value_of(page, stage, "distance") == f"{numbers['distance_picture_px']:.0f} px"
+        assert value_of(page, stage, "entropy") == f"{numbers['entropy']:.2f}"
     for stage in (1, 2):
         assert (heat_of(page, stage, "contribution") != local[stage]).any()
     np.testing.assert_array_equal(heat_of(page, 1, "kernel"), kernel)
@@ -118,7 +109,7 @@ def test_hover_redraws_all_stages_without_a_request(lens, direct):
 def test_brightest_token_on_the_map_is_the_one_attended_most(lens, direct):
     page = lens()
     point(page, 0.25, 0.6)
-    row = mean_row(direct, 3, 5, *probe_of(page)).weight[0]
+    row = affinity_row(direct, 3, 5, *probe_of(page)).weight.mean(0)
     painted = heat_of(page, 3)
     brightness = painted[..., :3] @ [0.299, 0.587, 0.114]
     assert brightness[np.unravel_index(row.argmax(), row.shape)] == brightness.max()
@@ -145,15 +136,10 @@ def test_click_brings_the_exact_values_of_the_analysis(lens, direct):
     badge = page.locator('#lens [data-part="badge"]')
     expect(badge).to_have_text(text_lens.LENS["exact"])
     x, y = probe_of(page)
-    for stage, block in ((1, 1), (2, 2)):
-        row = local_affinity(direct, stage, block, direct.grid(stage).token_at(x, y))
-        spread = local_row_statistics(row).heads
-        assert value_of(page, stage, "distance") == f"{spread.distance_px[0]:.3f} px"
-        assert value_of(page, stage, "entropy") == f"{spread.entropy[0]:.5f}"
-    for stage, block in ((3, 5), (4, 1)):
-        spread = global_row_statistics(mean_row(direct, stage, block, x, y)).heads
-        assert value_of(page, stage, "distance") == f"{spread.distance_px[0]:.3f} px"
-        assert value_of(page, stage, "entropy") == f"{spread.entropy[0]:.5f}"
+    for stage, block in ((1, 1), (2, 2), (3, 5), (4, 1)):
+        numbers = numbers_of(direct, stage, block, x, y)
+        assert value_of(page, stage, "distance") == f"{numbers['distance_picture_px']:.3f} px"
+        assert value_of(page, stage, "entropy") == f"{numbers['entropy']:.5f}"
     point(page, 0.2, 0.2)
     expect(badge).to_have_text(text_lens.LENS["quick"])
 
@@ -166,8 +152,8 @@ def test_chosen_head_is_fetched_once_and_then_answers_without_a_request(lens, di
     assert page.sent
     page.sent.clear()
     point(page, 0.4, 0.4)
-    spread = global_row_statistics(mean_row(direct, 3, 5, *probe_of(page), head=1)).heads
-    assert value_of(page, 3, "distance") == f"{spread.distance_px[0]:.0f} px"
+    numbers = numbers_of(direct, 3, 5, *probe_of(page), head=1)
+    assert value_of(page, 3, "distance") == f"{numbers['distance_picture_px']:.0f} px"
     assert page.sent == []
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 import uniformer.batch
 import uniformer.commands
-from uniformer import create_model, list_models
+from uniformer import create_model, list_classifiers, list_models
 from uniformer.cli import main
 from uniformer.files import file_names
 
@@ -203,7 +203,7 @@ def test_models_run_as_a_program():
     )
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert [row[0] for row in rows[1:-1]] == list_models()
+    assert [row[0] for row in rows[1:-1]] == list_models() + list_classifiers()
     row = rows[1 + list_models().index("small-fpn")]
     assert row[:7] == ["small-fpn", "25.3", "M", "150", "global", "-", "46.6"]
 
@@ -211,6 +211,7 @@ def test_models_run_as_a_program():
 def test_models_count_multiply_accumulates_when_asked(monkeypatch, capsys):
     models = {name: uniformer.commands.MODELS[name] for name in ("nano", "small-fpn")}
     monkeypatch.setattr(uniformer.commands, "MODELS", models)
+    monkeypatch.setattr(uniformer.commands, "CLASSIFIERS", {})
     assert main(["models", "--count"]) == 0
     row = capsys.readouterr().out.splitlines()[2].split()
     assert row[:4] == ["small-fpn", "25.3", "M", "44.92"]

@@ -41,6 +41,15 @@ REFERENCE_PARAMETERS = {
     "xs-fpn": 19_733_398,
 }
 
+# The same of the official classifiers: parameters, and 10^9 multiply-accumulates at 224 x 224.
+REFERENCE_CLASSIFIERS = {
+    "xxs-cls": (10_215_280, 1.299),
+    "small-cls": (21_545_256, 3.632),
+    "small-plus-cls": (24_032_552, 4.201),
+    "base-cls": (49_776_552, 8.249),
+    "base-ls-cls": (49_796_520, 8.249),
+}
+
 
 def shapes_of(name, **options):
     with torch.device("meta"):
@@ -62,6 +71,14 @@ def test_multiply_accumulates_match_the_official_models(name):
             model.set_reach(reach, window)
             assert round(count_macs(model, 512, 512) / 1e9, 2) == square, (reach, window)
             assert round(count_macs(model, 512, 2048) / 1e9, 1) == long, (reach, window)
+
+
+@pytest.mark.parametrize("name", REFERENCE_CLASSIFIERS)
+def test_classifiers_cost_what_the_official_ones_do(name):
+    parameters, gmac = REFERENCE_CLASSIFIERS[name]
+    model = shapes_of(name)
+    assert count_parameters(model) == parameters
+    assert round(count_macs(model, 224, 224) / 1e9, 3) == gmac
 
 
 def test_counting_leaves_the_model_as_it_was():

@@ -12,9 +12,8 @@ from PIL import Image
 from analysis import (
     AnalysisError,
     global_affinity,
-    global_row_statistics,
     local_affinity,
-    local_row_statistics,
+    row_statistics,
 )
 from analysis.affinity.atlas import ERROR_OF_PEAK
 from analysis.report.lens_data import first_pieces
@@ -82,18 +81,17 @@ def test_exact_values_are_those_of_the_analysis(handlers, shown):
         want = local_affinity(traced, stage, CHOICES[stage][0], token)
         got = values["stages"][str(stage)]
         assert got["weight"] == want.norm_share.ravel().tolist()
-        assert got["distance_px"] == local_row_statistics(want).heads.distance_px[0]
+        assert got["distance_picture_px"] == row_statistics(want).of(None)["distance_picture_px"]
     token = traced.grid(3).token_at(40, 21)
     row = global_affinity(traced, 3, 5, token)
-    mean = replace(row, weight=row.weight.mean(0, keepdims=True), padding_mass=np.zeros(1))
     got = values["stages"]["3"]
     assert got["weight"] == row.weight.mean(0).ravel().tolist()
-    assert got["entropy"] == global_row_statistics(mean).heads.entropy[0]
+    assert got["entropy"] == row_statistics(row).of(None)["entropy"]
     assert sum(share for _, share in got["composition"]) == pytest.approx(1)
     last = global_affinity(traced, 4, 1, traced.grid(4).token_at(40, 21))
     got = values["stages"]["4"]
     assert got["weight"] == last.weight[3].ravel().tolist()
-    assert got["mass_5x5"] == global_row_statistics(last).heads.mass_5x5[3]
+    assert got["mass_5x5"] == row_statistics(last).of(3)["mass_5x5"]
 
 
 def test_values_without_meaning_are_sent_as_json(handlers, shown):
@@ -128,8 +126,10 @@ def test_blocks_beyond_the_bytes_are_left_for_later_last_blocks_first(handlers, 
 
 def test_labels_of_the_lens_are_those_of_the_segment_tab(handlers, shown):
     payload, view = shown[1], handlers.view(shown[0])
-    assert payload["labels"] == view["labels"]
-    assert [entry["name"] for entry in payload["classes"]] == [row["name"] for row in view["rows"]]
+    # The lens explains the network as it is, the tab shows the fast form of it: but for ties, the
+    # classes are the same.
+    assert (unpack(payload["labels"]) == unpack(view["labels"])).mean() > 0.999
+    assert {entry["name"] for entry in payload["classes"]} == {row["name"] for row in view["rows"]}
 
 
 def test_trace_is_made_once_and_counted_in_the_store(handlers, shown):

@@ -27,6 +27,13 @@ RECORDED = {
     "fpn_light_xxs": ("xxs-fpn", {}),
     "fpn_light_xs": ("xs-fpn", {}),
 }
+CLASSIFIERS = {
+    "cls_small": "small-cls",
+    "cls_small_plus": "small-plus-cls",
+    "cls_base": "base-cls",
+    "cls_base_ls": "base-ls-cls",
+    "cls_light_xxs": "xxs-cls",
+}
 
 
 def official_shapes(recorded: str) -> dict[str, list[int]]:
@@ -38,11 +45,16 @@ def official_shapes(recorded: str) -> dict[str, list[int]]:
     return backbone | OFFICIAL[head]
 
 
-def official_classifier(size: str) -> dict[str, torch.Tensor]:
-    """An ImageNet state dict as the authors release it, without memory."""
+def classifier_shapes(recorded: str) -> dict[str, list[int]]:
+    """Names and shapes of an official ImageNet state dict."""
+    if recorded in OFFICIAL:
+        return OFFICIAL[recorded]
+    size = recorded.split("_")[1]
     shapes = OFFICIAL[f"backbone-{size}"] | OFFICIAL["classifier"]
+    if recorded.endswith("_ls"):
+        shapes = shapes | OFFICIAL["layer-scale-base"]
     output_norms = ("norm1.", "norm2.", "norm3.", "norm4.")
-    return zeros({k: s for k, s in shapes.items() if not k.startswith(output_norms)})
+    return {key: shape for key, shape in shapes.items() if not key.startswith(output_norms)}
 
 
 def zeros(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
@@ -78,16 +90,28 @@ def test_guess_ignores_class_count_and_batch_counters():
     assert guess_configs(state) == ["small-fpn", "small-fpn-h14"]
 
 
-@pytest.mark.parametrize("size", ["small", "base"])
-def test_imagenet_classifier_fits_every_model_of_its_size(size):
-    state = official_classifier(size)
+@pytest.mark.parametrize("recorded", CLASSIFIERS)
+def test_classifier_has_exactly_the_official_names_and_shapes(recorded):
+    with torch.device("meta"):
+        model = create_model(CLASSIFIERS[recorded], weights=None)
+    ours = {
+        key.removeprefix("backbone."): list(value.shape)
+        for key, value in model.state_dict().items()
+    }
+    assert ours == classifier_shapes(recorded)
+
+
+@pytest.mark.parametrize("recorded", CLASSIFIERS)
+def test_classifier_file_fits_its_classifier_and_every_segmenter_of_its_size(recorded):
+    state = zeros(classifier_shapes(recorded))
     assert find_kind(state) == "backbone"
-    assert guess_configs(state) == [name for name in MODELS if name.startswith(size)]
+    size = {"cls_small": "small", "cls_base": "base", "cls_light_xxs": "xxs"}.get(recorded, "none")
+    segmenters = [name for name in MODELS if name.startswith(size)]
+    assert guess_configs(state) == [*segmenters, CLASSIFIERS[recorded]]
 
 
-def test_layer_scale_checkpoint_fits_nothing_and_its_keys_are_listed():
-    state = official_classifier("base") | zeros(OFFICIAL["layer-scale-base"])
-    assert guess_configs(state) == []
+def test_layer_scale_checkpoint_fits_no_segmenter_and_its_keys_are_listed():
+    state = zeros(classifier_shapes("cls_base_ls"))
     difference = compare(state, skeleton("base-fpn"))
     assert len(difference.unexpected) == 54
     assert not difference.missing

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from analysis import AnalysisError, global_affinity, global_row_statistics, trace
+from analysis import AnalysisError, global_affinity, row_statistics, trace
 from analysis.cli import main as cli
 from analysis.core.progress import Progress
 from analysis.report.messages import REPORT
@@ -91,12 +91,11 @@ def test_probe_answers_with_the_network_off(opened, site, traced):
     shown = page.locator('#lens [data-part="at"]').inner_text()
     x, y = (int(number) for number in re.findall(r"\d+", shown))
     row = global_affinity(traced, 3, 5, traced.grid(3).token_at(x, y))
-    mean = replace(row, weight=row.weight.mean(0, keepdims=True), padding_mass=np.zeros(1))
-    spread = global_row_statistics(mean).heads
+    numbers = row_statistics(row).of(None)
     values = page.locator('#lens [data-stage="3"]')
     distance = values.locator('[data-value="distance"]')
-    expect(distance).to_have_text(f"{spread.distance_px[0]:.0f} px")
-    expect(values.locator('[data-value="entropy"]')).to_have_text(f"{spread.entropy[0]:.2f}")
+    expect(distance).to_have_text(f"{numbers['distance_picture_px']:.0f} px")
+    expect(values.locator('[data-value="entropy"]')).to_have_text(f"{numbers['entropy']:.2f}")
     page.mouse.click(box["x"] + 5, box["y"] + 5)  # would ask for exact values on the page
     page.locator('#lens [data-stage="3"] [data-choose="block"]').select_option("0")
     assert [url for url in page.sent if not url.startswith("data:")] == [page.url]

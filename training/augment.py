@@ -69,7 +69,7 @@ def _random_center(
     half = side / 2 / math.sqrt(abs(np.linalg.det(linear)))
     low, high = np.minimum(half, size - half), np.maximum(half, size - half)
     if focus is None:
-        return rng.uniform(low, high)
+        return np.asarray(rng.uniform(low, high))
     places = np.flatnonzero(labels == focus)
     row, column = divmod(int(rng.choice(places)), labels.shape[1])
     return np.clip(np.array([column, row]) + rng.uniform(-0.7, 0.7, 2) * half, low, high)

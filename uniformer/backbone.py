@@ -18,7 +18,8 @@ class UniFormer(nn.Module):
     """Maps normalised RGB (B, 3, H, W), H and W at least 32, to the maps of the four stages.
 
     The maps have strides 4, 8, 16 and 32 (sizes are floored) and are normed by ``norm1`` to
-    ``norm4``; the next stage receives the map before that norm.
+    ``norm4``; the next stage receives the map before that norm. In classifiers these norms do
+    nothing.
     """
 
     def __init__(self, config: BackboneConfig, drop_path_rate: float = 0.0) -> None:
@@ -33,7 +34,8 @@ class UniFormer(nn.Module):
             blocks = nn.ModuleList(make_block(dim, next(rates)) for _ in range(depth))
             self.add_module(f"patch_embed{stage}", embed)
             self.add_module(f"blocks{stage}", blocks)
-            self.add_module(f"norm{stage}", MapNorm(dim, eps=EPS))
+            norm = MapNorm(dim, eps=EPS) if config.output_norms else nn.Identity()
+            self.add_module(f"norm{stage}", norm)
             channels = dim
 
     def local_block(self, dim: int, drop_path: float) -> nn.Module:
@@ -42,7 +44,8 @@ class UniFormer(nn.Module):
 
     def global_block(self, dim: int, drop_path: float) -> nn.Module:
         """Return a new block for stage 3 or 4."""
-        return GlobalBlock(dim, self.config.head_dim, self.config.mlp_ratio, drop_path)
+        config = self.config
+        return GlobalBlock(dim, config.head_dim, config.mlp_ratio, drop_path, config.layer_scale)
 
     def stage(self, number: int) -> tuple[PatchEmbed | ConvEmbed, nn.ModuleList, MapNorm]:
         """Return patch embedding, blocks and output norm of stage ``number``, 1 to 4."""

@@ -6,10 +6,14 @@ eq. 1-3) and maps (B, C, H, W) to (B, C, H, W).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from uniformer.attention import Attention, from_windows, to_windows
 from uniformer.layers import EPS, ConvMlp, DropPath, Mlp, to_map, to_tokens
+
+LAYER_SCALE = 1e-6
+"""What layer scale starts from, before training."""
 
 
 def position_encoding(dim: int) -> nn.Conv2d:
@@ -44,11 +48,23 @@ class LocalBlock(nn.Module):
 class GlobalBlock(nn.Module):
     """Stages 3-4: every token attends to every token, or to its window when ``window_size`` is set.
 
-    ``window_size`` has no parameters of its own, so it can be changed on a loaded model.
+    ``window_size`` has no parameters of its own, so it can be changed on a loaded model. With
+    ``layer_scale`` both branches are multiplied per channel by ``gamma_1`` and ``gamma_2``, else
+    None (Touvron et al., "Going deeper with Image Transformers", arXiv 2103.17239).
     """
 
-    def __init__(self, dim: int, head_dim: int, mlp_ratio: int, drop_path: float = 0.0) -> None:
+    def __init__(
+        self,
+        dim: int,
+        head_dim: int,
+        mlp_ratio: int,
+        drop_path: float = 0.0,
+        layer_scale: bool = False,
+    ) -> None:
         super().__init__()
+        for name in ("gamma_1", "gamma_2"):
+            gamma = nn.Parameter(torch.full((dim,), LAYER_SCALE)) if layer_scale else None
+            self.register_parameter(name, gamma)
         self.window_size: int | None = None
         self.pos_embed = position_encoding(dim)
         self.norm1 = nn.LayerNorm(dim, eps=EPS)
@@ -70,6 +86,27 @@ class GlobalBlock(nn.Module):
         x = x + self.pos_embed(x)
         height, width = x.shape[-2:]
         tokens = to_tokens(x)
-        tokens = tokens + self.drop_path(self.attend(self.norm1(tokens), height, width))
-        tokens = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+        attended = _scaled(self.attend(self.norm1(tokens), height, width), self.gamma_1)
+        tokens = tokens + self.drop_path(attended)
+        tokens = tokens + self.drop_path(_scaled(self.mlp(self.norm2(tokens)), self.gamma_2))
         return to_map(tokens, height, width)
+
+    def without_layer_scale(self) -> GlobalBlock:
+        """Return this block, or a frozen equal one with the scales multiplied into its layers."""
+        if self.gamma_1 is None:
+            return self
+        state = self.state_dict()
+        for gamma, layer in (("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2")):
+            scale = state.pop(gamma)
+            state[f"{layer}.weight"] = scale[:, None] * state[f"{layer}.weight"]
+            state[f"{layer}.bias"] = scale * state[f"{layer}.bias"]
+        dim, hidden = self.mlp.fc1.in_features, self.mlp.fc1.out_features
+        with torch.device("meta"):
+            block = GlobalBlock(dim, dim // self.attn.heads, hidden // dim)
+        block.load_state_dict(state, assign=True)
+        block.window_size = self.window_size
+        return block.train(self.training).requires_grad_(False)
+
+
+def _scaled(branch: Tensor, gamma: Tensor | None) -> Tensor:
+    return branch if gamma is None else gamma * branch

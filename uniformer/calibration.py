@@ -43,7 +43,7 @@ def count_bins(confidence: np.ndarray, prediction: np.ndarray, truth: np.ndarray
     # Upper edges belong to a bin, as in the paper.
     bins = np.clip(-(-whole * BINS // UNIT) - 1, 0, BINS - 1)
     hits = (prediction == truth)[known]
-    sums = np.zeros((3, BINS), dtype=np.int64)
+    sums: np.ndarray = np.zeros((3, BINS), dtype=np.int64)
     for row, values in zip(sums, (np.ones_like(whole), hits, whole), strict=True):
         np.add.at(row, bins, values)
     return sums

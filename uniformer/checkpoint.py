@@ -21,7 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from uniformer.config import MODELS
+from uniformer.config import CLASSIFIERS, MODELS
 from uniformer.files import replace_file
 from uniformer.matching import (
     Kind,
@@ -92,7 +92,7 @@ def inspect_checkpoint(path: str | Path) -> CheckpointReport:
     path = Path(path)
     contents = _read(path)
     state = contents.state
-    known = {key for name in MODELS for key in skeleton(name)}
+    known = {key for name in MODELS | CLASSIFIERS for key in skeleton(name)}
     learned = [value for key, value in state.items() if not _is_statistic(key)]
     return CheckpointReport(
         name=path.name,

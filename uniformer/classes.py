@@ -44,27 +44,37 @@ def numbered_classes(count: int) -> ClassSet:
 
     Hues step by the golden ratio, so that neighbouring indices differ clearly.
     """
+    return ClassSet(
+        name=f"numbered{count}",
+        title=f"{count} classes without names",
+        names=tuple(f"class {index}" for index in range(count)),
+        colors=_stepped_colors(count),
+    )
+
+
+def _stepped_colors(count: int) -> tuple[str, ...]:
     import colorsys
 
     colors = (
         colorsys.hsv_to_rgb(index * 0.618034 % 1.0, 0.55 + 0.15 * (index % 3), 0.9)
         for index in range(count)
     )
-    return ClassSet(
-        name=f"numbered{count}",
-        title=f"{count} classes without names",
-        names=tuple(f"class {index}" for index in range(count)),
-        colors=tuple("#" + bytes(round(255 * c) for c in color).hex() for color in colors),
-    )
+    return tuple("#" + bytes(round(255 * c) for c in color).hex() for color in colors)
 
 
 @cache
 def class_set(name: str) -> ClassSet:
-    """Return the class set ``ade20k`` (150) or ``everyday22`` (22); else ``KeyError``."""
+    """Return the class set ``ade20k`` (150), ``everyday22`` (22) or ``imagenet1k`` (1000).
+
+    Raises ``KeyError`` for another name.
+    """
     file = resources.files("uniformer") / "data" / f"{name}.json"
     if not file.is_file():
         raise KeyError(name)
     data = json.loads(file.read_text(encoding="utf-8"))
+    if "names" in data:  # nobody paints a map with these, so they have no colours of their own
+        names = tuple(data["names"])
+        return ClassSet(name, data["title"], names, _stepped_colors(len(names)))
     return _from_rows(name, data["title"], data["classes"])
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from uniformer.config import MODELS, REACHES
+from uniformer.config import CLASSIFIERS, MODELS, REACHES
 
 EXAMPLES = """examples:
   python -m uniformer segment photo.jpg
   python -m uniformer segment photos/ -o labelled --model small-upernet --weights my.pth
   python -m uniformer video walk.mp4
+  python -m uniformer classify photo.jpg --model small-cls
   python -m uniformer models
   python -m uniformer inspect upernet_global_small.pth
   python -m uniformer convert upernet_global_small.pth upernet_global_small.safetensors
@@ -46,6 +47,9 @@ FILES = {
 VIDEO = """Label a film frame by frame. Writes it with the class colours over it, as WebM without
 sound, and beside it a CSV with the share of each class in every frame. Each frame is labelled on
 its own, so labels may flicker."""
+
+CLASSIFY = """Say what photos show: the most probable of ImageNet's 1000 classes, best first. As in
+the official test only the square in the middle of a photo is looked at."""
 
 EVALUATE = """Score a model on annotated pictures: mIoU, mean and overall pixel accuracy, boundary
 IoU. The annotation of NAME.jpg is NAME.png, one class id per pixel, 255 for "not annotated"."""
@@ -76,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = build_parser()
     args = parser.parse_args(argv)
-    if getattr(args, "exact", False) and args.engine != "torch":
+    if getattr(args, "exact", False) and getattr(args, "engine", "torch") != "torch":
         parser.error("--exact is PyTorch's own path: leave out --engine")
     try:
         from uniformer.commands import COMMANDS
@@ -131,6 +135,16 @@ def build_parser() -> Parser:
     )
     _add_model(video)
     _add_prediction(video)
+
+    classify = commands.add_parser("classify", help="name what photos show", description=CLASSIFY)
+    classify.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
+    )
+    classify.add_argument(
+        "--top", type=int, default=5, metavar="N", help="classes to name (default: %(default)s)"
+    )
+    classify.add_argument("--json", action="store_true", help="print a line of JSON per photo")
+    _add_model(classify, CLASSIFIERS, "small-cls")
 
     models = commands.add_parser("models", help="list the models")
     models.add_argument(
@@ -195,7 +209,10 @@ def _add_evaluation(parser: argparse.ArgumentParser) -> None:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", choices=MODELS, metavar="MODEL", help='one that "models" lists, for example nano'
+        "model",
+        choices=(*MODELS, *CLASSIFIERS),
+        metavar="MODEL",
+        help='one that "models" lists, for example nano',
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the new .onnx file"
@@ -228,23 +245,19 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_weights(parser.add_argument_group("model"))
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _add_model(
+    parser: argparse.ArgumentParser, known: Collection[str] = MODELS, default: str = "nano"
+) -> None:
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model",
-        choices=MODELS,
-        default="nano",
+        choices=known,
+        default=default,
         metavar="NAME",
         help='one that "models" lists (default: %(default)s)',
     )
     _add_weights(group)
     group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
-    group.add_argument(
-        "--engine",
-        choices=("torch", "onnxruntime", "openvino", "auto"),
-        default="torch",
-        help="what runs it, if installed; auto tries which is fastest (default: %(default)s)",
-    )
     group.add_argument(
         "--exact",
         action="store_true",
@@ -279,6 +292,12 @@ def _add_prediction(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--short-side", type=int, metavar="N", help="pixels the network sees (default: the model's)"
+    )
+    group.add_argument(
+        "--engine",
+        choices=("torch", "onnxruntime", "openvino", "auto"),
+        default="torch",
+        help="what runs it, if installed; auto tries which is fastest (default: %(default)s)",
     )
     group.add_argument(
         "--precision",

@@ -28,7 +28,8 @@ class BackboneConfig:
     """Sizes of the four stages: blocks and channels per stage, channels per attention head.
 
     The first ``conv_stages`` stages embed patches by overlapping convolutions. ``pruned`` models
-    prune tokens in stages 3 and 4 (:mod:`uniformer.light`).
+    prune tokens in stages 3 and 4 (:mod:`uniformer.light`). With ``layer_scale`` the branches of
+    the global blocks are scaled per channel. Classifiers have no ``output_norms``.
     """
 
     depths: tuple[int, int, int, int]
@@ -37,6 +38,8 @@ class BackboneConfig:
     mlp_ratio: int = 4
     conv_stages: int = 0
     pruned: bool = False
+    layer_scale: bool = False
+    output_norms: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class UPerConfig:
 
 
 @dataclass(frozen=True)
+class ClassifierConfig:
+    """BatchNorm, the mean over the picture, and a linear layer: one answer per picture."""
+
+
+@dataclass(frozen=True)
 class HubFile:
     """One checkpoint on the Hugging Face Hub; ``sha256`` is None until somebody has measured it."""
 
@@ -72,13 +80,14 @@ class ModelConfig:
 
     ``size_divisor`` is the multiple both input sides are rounded up to (FPN was trained and tested
     with 32, UPerNet with no rounding). ``published_miou`` is ADE20K val, single scale, in percent,
-    as printed by the authors; nobody measured it here. ``drive_id`` names the authors' Google Drive
-    file where no hub copy exists.
+    as printed by the authors, and ``published_top1`` that of classifiers, ImageNet val at 224x224;
+    nobody measured them here. ``drive_id`` names the authors' Google Drive file where no hub copy
+    exists.
     """
 
     name: str
     backbone: BackboneConfig
-    head: FPNConfig | UPerConfig
+    head: FPNConfig | UPerConfig | ClassifierConfig
     class_set: str = "ade20k"
     reach: Reach = "global"
     window_size: int = 32
@@ -89,6 +98,7 @@ class ModelConfig:
     hub: tuple[HubFile, ...] = ()
     drive_id: str | None = None
     published_miou: float | None = None
+    published_top1: float | None = None
 
 
 SMALL = BackboneConfig(depths=(3, 4, 8, 3), dims=(64, 128, 320, 512))
@@ -190,6 +200,53 @@ MODELS: dict[str, ModelConfig] = {
         _trained_hybrid(_BASE_UPERNET, None, 48.9),
     )
 }
+
+
+def _classifier(
+    name: str,
+    backbone: BackboneConfig,
+    drop_path_rate: float,
+    top1: float,
+    drive_id: str,
+    hub: tuple[HubFile, ...] = (),
+) -> ModelConfig:
+    return ModelConfig(
+        name,
+        replace(backbone, output_norms=False),
+        ClassifierConfig(),
+        class_set="imagenet1k",
+        size_divisor=32,
+        short_side=224,
+        drop_path_rate=drop_path_rate,
+        hub=hub,
+        drive_id=drive_id,
+        published_top1=top1,
+    )
+
+
+_IN1K = "Sense-X/uniformer_image"
+_SMALL_PLUS = BackboneConfig((3, 5, 9, 3), SMALL.dims, head_dim=32, conv_stages=4)
+
+CLASSIFIERS: dict[str, ModelConfig] = {
+    config.name: config
+    for config in (
+        _classifier("xxs-cls", XXS, 0.0, 80.6, "1Cw9r_3c30N-esFI8RFYa6rQXJrr1rAHY"),
+        _classifier(
+            "small-cls", SMALL, 0.1, 82.9, "1-uepH3Q3BhTmWU6HK-sGAGQC_MpfIiPD",
+            (HubFile(_IN1K, "uniformer_small_in1k.pth"),),
+        ),
+        _classifier("small-plus-cls", _SMALL_PLUS, 0.1, 83.4, "10IN5ULcjz0Ld_lDokkTGOSmRFXLzUkEs"),
+        _classifier(
+            "base-cls", BASE, 0.3, 83.8, "1-wT39QazTGELxgrQIu6J12D3qcla3hui",
+            (HubFile(_IN1K, "uniformer_base_in1k.pth"),),
+        ),
+        _classifier(
+            "base-ls-cls", replace(BASE, layer_scale=True), 0.3, 83.9,
+            "10FnwzMVgGL8bPO3EMZ7oG4vDvqnPoBK5",
+        ),
+    )
+}  # fmt: skip
+"""The ImageNet-1k classifiers, which are no segmenters: one answer for a whole picture."""
 
 
 def check_reach(reach: str, window_size: int) -> None:

@@ -8,21 +8,28 @@ from pathlib import Path
 import torch
 
 from uniformer.classes import ClassSet, card_classes, class_set, numbered_classes
-from uniformer.config import MODELS, ModelConfig, Reach
+from uniformer.classifier import make_model
+from uniformer.config import CLASSIFIERS, MODELS, ModelConfig, Reach
 from uniformer.segmenter import Segmenter
 from uniformer.weights import load_weights
 
 
 def list_models() -> list[str]:
-    """Return the names :func:`create_model` knows, the bundled one first."""
+    """Return the names of the segmenters :func:`create_model` knows, the bundled one first."""
     return list(MODELS)
+
+
+def list_classifiers() -> list[str]:
+    """Return the names of the ImageNet classifiers that :func:`create_model` knows."""
+    return list(CLASSIFIERS)
 
 
 def find_config(name: str) -> ModelConfig:
     """Return the configuration called ``name``; ``ValueError`` lists the names there are."""
-    if name not in MODELS:
-        raise ValueError(f"There is no model called {name!r}: choose one of {', '.join(MODELS)}.")
-    return MODELS[name]
+    known = MODELS | CLASSIFIERS
+    if name not in known:
+        raise ValueError(f"There is no model called {name!r}: choose one of {', '.join(known)}.")
+    return known[name]
 
 
 def create_model(
@@ -53,7 +60,7 @@ def create_model(
             reach=config.reach if reach is None else reach,
             window_size=config.window_size if window_size is None else window_size,
         )
-    model = Segmenter(config, _choose_classes(config, weights, num_classes)).eval()
+    model = make_model(config, _choose_classes(config, weights, num_classes)).eval()
     if weights is not None:
         load_weights(model, weights)
     return model if device is None else model.to(device)

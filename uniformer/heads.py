@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uniformer.config import FPNConfig, UPerConfig
+from uniformer.config import BackboneConfig, ClassifierConfig, FPNConfig, UPerConfig
+from uniformer.layers import EPS
 
 DROPOUT = 0.1
 
@@ -140,9 +141,19 @@ class AuxiliaryHead(nn.Module):
 
 
 def build_heads(
-    dims: Sequence[int], config: FPNConfig | UPerConfig, num_classes: int
+    backbone: BackboneConfig, config: FPNConfig | UPerConfig | ClassifierConfig, num_classes: int
 ) -> dict[str, nn.Module]:
-    """Return the modules a segmenter adds to its backbone, under their official names."""
+    """Return the modules a model adds to its backbone, under their official names.
+
+    ``norm_cls`` and ``head_cls`` of Light classifiers are for the class token, in training only.
+    """
+    dims = backbone.dims
+    if isinstance(config, ClassifierConfig):
+        modules = {"norm": nn.BatchNorm2d(dims[-1]), "head": nn.Linear(dims[-1], num_classes)}
+        if backbone.pruned:
+            modules["norm_cls"] = nn.LayerNorm(dims[-1], eps=EPS)
+            modules["head_cls"] = nn.Linear(dims[-1], num_classes)
+        return modules
     if isinstance(config, FPNConfig):
         return {
             "neck": FPN(dims, config.neck_channels),

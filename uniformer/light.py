@@ -85,7 +85,7 @@ def restore(
     (B, heads, 1 + K + 1) the class token's attention. Dropped tokens get the merged one's update.
     """
     cls_token, row = passed[:, :1] + update[:, :1], row.mean(dim=1)
-    if chosen is None:
+    if chosen is None or focus.score is None:
         return tokens + update[:, 1:], Focus(cls_token, row[:, 1:])
     kept = passed[:, 1:-1] + update[:, 1:-1]
     tokens = (tokens + update[:, -1:]).scatter(1, _along(chosen.kept, kept), kept)

@@ -2,7 +2,8 @@
 
 Two kinds of file exist. A *segmenter* has every key of a model, under its official name. A
 *backbone* is an ImageNet classifier: no ``backbone.`` prefix, no output norms ``norm1`` to
-``norm4``, and a classifier (``norm``, ``head``) that segmentation does not use.
+``norm4``, and a classifier (``norm``, ``head``) that segmentation does not use. It fills a
+classifier whole, and the backbone of a segmenter.
 
 Neither ``head_dim`` nor the reach leaves a trace in names or shapes, so a fit is necessary, not
 sufficient: several configurations can share one set of shapes.
@@ -14,20 +15,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from uniformer.classes import class_set
-from uniformer.config import MODELS
-from uniformer.segmenter import Segmenter
+from uniformer.classifier import make_model
+from uniformer.config import CLASSIFIERS, MODELS
 
 Kind = Literal["segmenter", "backbone", "unknown"]
 
 PREFIX = "backbone."
-CLASSIFIER = ("norm.", "head.", "pre_logits.")
+CLASSIFIER = ("norm.", "head.", "pre_logits.", "norm_cls.", "head_cls.")
 CLASSES_KEY = "decode_head.conv_seg.weight"
+HEAD_KEY = "head.weight"
 
 _COUNTER = ".num_batches_tracked"
 _OUTPUT_NORM = re.compile(r"backbone\.norm[1-4]\.")
@@ -59,14 +61,22 @@ def find_kind(state: Mapping[str, Tensor]) -> Kind:
     return "unknown"
 
 
-def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return ``state`` under the names of a segmenter: a backbone file loses its classifier.
+def official_names(
+    state: Mapping[str, Tensor], model: Mapping[str, Any] | None = None
+) -> dict[str, Tensor]:
+    """Return ``state`` under the names of ``model``, by default those of a segmenter.
 
-    Nothing else is dropped, so a backbone of another architecture keeps the keys that show it.
+    A backbone file loses its classifier if the model has none. Nothing else is dropped, so a
+    backbone of another architecture keeps the keys that show it.
     """
     if find_kind(state) != "backbone":
         return dict(state)
-    return {PREFIX + key: value for key, value in state.items() if not key.startswith(CLASSIFIER)}
+    whole = model is not None and HEAD_KEY in model
+    return {
+        key if key.startswith(CLASSIFIER) else PREFIX + key: value
+        for key, value in state.items()
+        if whole or not key.startswith(CLASSIFIER)
+    }
 
 
 def count_classes(state: Mapping[str, Tensor]) -> int | None:
@@ -82,8 +92,8 @@ def compare(
     The counters of BatchNorm may be absent. A backbone file answers for the backbone only, and may
     lack the output norms. ``any_classes`` overlooks the number of classes.
     """
-    is_backbone = find_kind(state) == "backbone"
-    state = official_names(state)
+    is_backbone = find_kind(state) == "backbone" and HEAD_KEY not in model
+    state = official_names(state, model)
     if is_backbone:
         model = {key: value for key, value in model.items() if key.startswith(PREFIX)}
 
@@ -91,7 +101,7 @@ def compare(
         return key.endswith(_COUNTER) or (is_backbone and _OUTPUT_NORM.match(key) is not None)
 
     def same(key: str) -> bool:
-        skipped = 1 if any_classes and ".conv_seg." in key else 0
+        skipped = 1 if any_classes and (".conv_seg." in key or key.startswith("head")) else 0
         ours, theirs = model[key], state[key]
         return (
             ours.shape[skipped:] == theirs.shape[skipped:]
@@ -110,19 +120,23 @@ def compare(
 
 
 def guess_configs(state: Mapping[str, Tensor]) -> list[str]:
-    """Return the names in ``MODELS`` whose names and shapes fit ``state``, for any class count.
+    """Return the models whose names and shapes fit ``state``, for any class count.
 
-    A backbone file fits every model built on that backbone.
+    A backbone file fits every model built on that backbone; segmenters come first.
     """
-    return [name for name in MODELS if not compare(state, skeleton(name), any_classes=True)]
+    return [
+        name
+        for name in MODELS | CLASSIFIERS
+        if not compare(state, skeleton(name), any_classes=True)
+    ]
 
 
 @cache
 def skeleton(name: str) -> dict[str, Tensor]:
     """Return the state dict of the model ``name`` on the meta device: shapes without memory."""
-    config = MODELS[name]
+    config = (MODELS | CLASSIFIERS)[name]
     with torch.device("meta"):
-        return Segmenter(config, class_set(config.class_set)).state_dict()
+        return make_model(config, class_set(config.class_set)).state_dict()
 
 
 def _some(keys: list[str]) -> str:

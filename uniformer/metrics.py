@@ -91,7 +91,7 @@ def boundaries(labels: np.ndarray, distance: int) -> np.ndarray:
     and the highest label of the square does this for all classes in one pass; outside of the
     picture the highest is 255, so that a square that leaves it is never of one class.
     """
-    square = np.ones((2 * distance + 1, 2 * distance + 1), dtype=np.uint8)
+    square: np.ndarray = np.ones((2 * distance + 1, 2 * distance + 1), dtype=np.uint8)
     lowest = cv2.erode(labels, square)
     highest = cv2.dilate(labels, square, borderType=cv2.BORDER_CONSTANT, borderValue=IGNORE_INDEX)
     return np.where(lowest == highest, np.uint8(IGNORE_INDEX), labels)
@@ -113,11 +113,14 @@ def count(
     prediction = np.where(truth == IGNORE_INDEX, np.uint8(IGNORE_INDEX), prediction)
     height, width = truth.shape
     distance = boundary_width(height, width)
-    maps = prediction, truth, boundaries(prediction, distance), boundaries(truth, distance)
+    found, wanted = boundaries(prediction, distance), boundaries(truth, distance)
     rows = max(1, BAND_PIXELS // width)
     bands = (slice(top, top + rows) for top in range(0, height, rows))
     counts = sum(
-        (_count_band(*(labels[band] for labels in maps), classes) for band in bands),
+        (
+            _count_band(prediction[band], truth[band], found[band], wanted[band], classes)
+            for band in bands
+        ),
         Counts.zero(classes),
     )
     if confidence is None:

@@ -118,7 +118,7 @@ def _to_8_bits(values: np.ndarray, name: str) -> np.ndarray:
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low + high):
         raise PictureError(f"{name} has pixels that are not numbers.")
-    white = next((white for white in whites if low >= 0 and high <= white), None)
+    white: float | None = next((white for white in whites if low >= 0 and high <= white), None)
     if white is None:
         values -= low
         white = (high - low) or 1.0

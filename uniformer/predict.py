@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from uniformer.classifier import Classifier
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmentation import Segmentation
@@ -56,10 +57,10 @@ def segment(
     settings = prediction_settings(model, mode, flip, scales, short_side, precision)
     short_side = settings["short_side"]
     picture = open_picture(image)
-    size = picture.shape[:2]
+    size = picture.shape[0], picture.shape[1]
     inputs = [preprocess(picture, short_side, model.config.size_divisor, s) for s in scales]
     crop = model.config.short_side if mode == "slide" else None
-    grids = [tuple(window_spans(side, crop) for side in x.shape[-2:]) for x in inputs]
+    grids = [(window_spans(x.shape[-2], crop), window_spans(x.shape[-1], crop)) for x in inputs]
     flips = (False, True) if flip else (False,)
     windows = sum(len(rows) * len(columns) for rows, columns in grids)
     step = _steps(len(flips) * windows + tile_rows(size[0]), progress)
@@ -184,6 +185,8 @@ def _check(
     model: Segmenter, mode: str, scales: Sequence[float], short_side: int, precision: str
 ) -> None:
     """Raise ``ValueError`` for settings that cannot be used."""
+    if isinstance(model, Classifier):
+        raise ValueError(f"{model.config.name} names whole pictures: use classify, or a segmenter.")
     if model.training:
         raise ValueError("The model is in training mode: call model.eval() before predicting.")
     if mode not in get_args(Mode):
@@ -200,6 +203,6 @@ def _check(
             f"The short side must be a whole number of pixels from {low} to {high}, "
             f"not {short_side!r}."
         )
-    low, high = SCALES
-    if not scales or not all(low <= scale <= high for scale in scales):
-        raise ValueError(f"Give at least one scale, each from {low} to {high}, not {scales!r}.")
+    least, most = SCALES
+    if not scales or not all(least <= scale <= most for scale in scales):
+        raise ValueError(f"Give at least one scale, each from {least} to {most}, not {scales!r}.")

@@ -45,7 +45,7 @@ def preprocess(
     h and w are :func:`network_size` of the arguments. Like the official code this resizes 8-bit
     values bilinearly and without antialiasing, and a second time for a ``divisor`` above 1.
     """
-    original = picture.shape[:2]
+    original = picture.shape[0], picture.shape[1]
     for multiple in sorted({1, divisor}):
         height, width = network_size(*original, short_side, multiple, scale)
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)

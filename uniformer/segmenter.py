@@ -44,6 +44,8 @@ class Segmenter(nn.Module):
     """
 
     engine = "torch"
+    reach: Reach
+    window_size: int
 
     def __init__(self, config: ModelConfig, classes: ClassSet) -> None:
         super().__init__()
@@ -52,7 +54,7 @@ class Segmenter(nn.Module):
         self.weights = UNTRAINED
         self.optimized = False
         self.backbone = make_backbone(config.backbone, config.drop_path_rate)
-        for name, module in build_heads(config.backbone.dims, config.head, len(classes)).items():
+        for name, module in build_heads(config.backbone, config.head, len(classes)).items():
             self.add_module(name, module)
         self.set_reach(config.reach, config.window_size)
 
@@ -64,7 +66,7 @@ class Segmenter(nn.Module):
         """
         window_size = self.window_size if window_size is None else window_size
         self.backbone.set_reach(reach, window_size)
-        self.reach: Reach = reach
+        self.reach = reach
         self.window_size = window_size
 
     def decode(self, maps: Sequence[Tensor]) -> Tensor:

@@ -111,6 +111,23 @@ def label_picture(
     return maps
 
 
+def label_map(window: Window, height: int, width: int) -> np.ndarray:
+    """Return the best class of every pixel alone, (H, W), where one window covers the picture.
+
+    uint8, uint16 above 256 classes. Few classes can be the best in a tile, so that this takes a
+    fraction of the time of :func:`label_picture`.
+    """
+    classes = window.logits.shape[-1]
+    labels = np.empty((height, width), dtype=np.min_scalar_type(classes - 1))
+    for row, top in enumerate(range(0, height, TILE_HEIGHT)):
+        for column, left in enumerate(range(0, width, TILE_WIDTH)):
+            block = _Block(window, row, column)
+            kept = _relevant([block], 0.0).nonzero().flatten()
+            best = kept[block.expand(kept).argmax(dim=-1)]
+            labels[top : top + TILE_HEIGHT, left : left + TILE_WIDTH] = best.cpu().numpy()
+    return labels
+
+
 def tile_rows(height: int) -> int:
     """Return the number of rows of tiles in a picture of that height."""
     return math.ceil(height / TILE_HEIGHT)
@@ -127,7 +144,12 @@ def _label_tile(
     tiles = [[_Block(window, row, column) for window in windows] for windows in passes]
     tiles = [[block for block in blocks if block.logits.numel()] for blocks in tiles]
     classes = passes[0][0].logits.shape[-1]
-    kept = torch.stack([_relevant(blocks) for blocks in tiles]).any(dim=0).nonzero().flatten()
+    kept = (
+        torch.stack([_relevant(blocks, NEGLIGIBLE) for blocks in tiles])
+        .any(dim=0)
+        .nonzero()
+        .flatten()
+    )
     probabilities = reduce(iadd, (_softmax(blocks, kept) for blocks in tiles))
     if len(tiles) > 1:
         probabilities /= len(tiles)
@@ -160,12 +182,12 @@ def _softmax(blocks: Sequence[_Block], classes: Tensor) -> Tensor:
     return reduce(iadd, (block.expand(classes) for block in blocks)).softmax(dim=-1)
 
 
-def _relevant(blocks: Sequence[_Block]) -> Tensor:
-    """Return which classes (classes,) can matter in a tile.
+def _relevant(blocks: Sequence[_Block], below: float) -> Tensor:
+    """Return which classes (classes,) come within ``below`` of the best one somewhere in a tile.
 
     Every pixel's logits are weighted means of the blocks' cells. So each class stays below its
     largest cell, and the best class above the highest of the smallest cells.
     """
     largest = torch.stack([block.logits.amax(dim=(0, 1)) for block in blocks]).amax(dim=0)
     smallest = torch.stack([block.logits.amin(dim=(0, 1)) for block in blocks]).amin(dim=0)
-    return largest > smallest.amax() - NEGLIGIBLE
+    return largest >= smallest.amax() - below

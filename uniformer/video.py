@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -98,7 +98,7 @@ def _frames(film: cv2.VideoCapture) -> Iterator[np.ndarray]:
 
 def _writer(part: Path, rate: float, size: tuple[int, int], target: Path) -> cv2.VideoWriter:
     part.parent.mkdir(parents=True, exist_ok=True)
-    code = cv2.VideoWriter_fourcc(*"VP80")
+    code = cv2.VideoWriter.fourcc(*"VP80")
     writer = cv2.VideoWriter(str(part), cv2.CAP_FFMPEG, code, rate, size)
     if not writer.isOpened():
         raise VideoError(f"{target} cannot be written: choose another folder.")
@@ -107,10 +107,10 @@ def _writer(part: Path, rate: float, size: tuple[int, int], target: Path) -> cv2
 
 def _table(
     classes: tuple[str, ...], rate: float, shares: list[np.ndarray]
-) -> Callable[[io.BufferedIOBase], None]:
+) -> Callable[[BinaryIO], None]:
     """Return what writes the rows of all frames to a file."""
 
-    def write(file: io.BufferedIOBase) -> None:
+    def write(file: BinaryIO) -> None:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         rows = csv.writer(text)
         rows.writerow(["frame", "time_s", *(f"share of {name}" for name in classes)])

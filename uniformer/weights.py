@@ -18,8 +18,10 @@ from huggingface_hub.utils import tqdm
 from torch import Tensor
 
 from uniformer.checkpoint import WeightsError, read_state_dict, sha256_of
+from uniformer.classifier import Classifier
 from uniformer.config import HubFile, ModelConfig
 from uniformer.matching import (
+    HEAD_KEY,
     Kind,
     compare,
     count_classes,
@@ -89,9 +91,10 @@ def load_weights(model: Segmenter, source: str, progress: Progress | None = None
         )
     kind = load_state(model, state, found.source)
     note = found.note
-    if kind == "backbone":
+    trained = kind == "segmenter" or isinstance(model, Classifier)
+    if not trained:
         note = BACKBONE_ONLY
-    model.weights = WeightsRecord(kind == "segmenter", found.source, digest, note)
+    model.weights = WeightsRecord(trained, found.source, digest, note)
 
 
 def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the state") -> Kind:
@@ -100,13 +103,14 @@ def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the
     Values are cast to the model's dtype. What a backbone file lacks stays as it is in the model.
     Raises :class:`WeightsError`, with the model untouched, unless names and shapes fit.
     """
-    difference = compare(state, model.state_dict())
+    own = model.state_dict()
+    difference = compare(state, own)
     if not difference:
         # Not strict: `compare` was, and knows what may be absent.
-        model.load_state_dict(official_names(state), strict=False)
+        model.load_state_dict(official_names(state, own), strict=False)
         return find_kind(state)
-    classes = count_classes(state)
-    if not compare(state, model.state_dict(), any_classes=True):
+    if not compare(state, own, any_classes=True):
+        classes = count_classes(state) or len(official_names(state, own)[HEAD_KEY])
         raise WeightsError(
             f"{source} has {classes} classes and the model {len(model.classes)}: "
             f"pass num_classes={classes}, or train a new classifier on an ImageNet backbone file."

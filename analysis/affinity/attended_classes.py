@@ -53,7 +53,7 @@ def attended_classes(
 ) -> AttendedClasses:
     """Return on which classes the weight of a row falls, for one ``head`` or the mean of all.
 
-    ``tokens`` are the classes of the row's stage: ``token_classes(predicted_labels(trace),
+    ``tokens`` are the classes of the row's stage: ``token_classes(trace.labels,
     trace.grid(stage))``. A convolution's weights are its norm shares, those of a single head.
     Raises :class:`AnalysisError` for a head that does not exist, for ``tokens`` of another stage,
     and where a convolution adds nothing at all.

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.grid import Token, Window
+from analysis.core.grid import Grid, Token, Window
 from uniformer.attention import Attention
 from uniformer.blocks import GlobalBlock
 from uniformer.layers import to_tokens
@@ -27,6 +27,8 @@ from uniformer.layers import to_tokens
 @dataclass(frozen=True)
 class GlobalAffinity:
     """One row of the affinity of a block: query ``token``, all heads, on the map of its stage.
+
+    ``grid`` says where the tokens of the stage lie.
 
     The maps (heads, rows, columns) are 0 outside ``window``, the keys the query can see:
 
@@ -45,6 +47,7 @@ class GlobalAffinity:
 
     stage: int
     block: int
+    grid: Grid
     token: Token
     window: Window
     weight: np.ndarray
@@ -90,6 +93,7 @@ def global_affinity(trace: Trace, stage: int, block: int, token: Token) -> Globa
     return GlobalAffinity(
         stage=stage,
         block=block,
+        grid=grid,
         token=token,
         window=window,
         weight=maps[0],

@@ -21,7 +21,7 @@ from analysis.affinity.statistics import Spread, spread_of
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_evaluating
 from analysis.core.errors import AnalysisError
-from analysis.core.grid import Token, Window
+from analysis.core.grid import Grid, Token, Window
 from uniformer.attention import Attention
 from uniformer.blocks import GlobalBlock, LocalBlock
 
@@ -39,7 +39,7 @@ class TokenJacobian:
     ``norm`` (rows, columns) is |d y_i / d x_j|, Frobenius, without units; exactly 0 outside the
     support. ``part`` says of what: the whole ``block``, its ``affinity`` branch (local or global,
     with its norm; from after the position encoding, without the residual) or its ``position``
-    encoding (without the residual).
+    encoding (without the residual). ``grid`` says where the tokens lie.
 
     Norm and energy (norm squared) tell different stories: the 8 neighbours of a position encoding
     outweigh a thousand faint global weights by energy. Look at the parts separately.
@@ -47,6 +47,7 @@ class TokenJacobian:
 
     stage: int
     block: int
+    grid: Grid
     part: Part
     token: Token
     norm: np.ndarray
@@ -83,11 +84,11 @@ class TokenJacobian:
         others = self.support.copy()
         others[self.token] = False
         if not others.any():
-            return Spread(*np.full((5, 1), np.nan))
+            return Spread(*np.full((6, 1), np.nan))
         offsets = torch.from_numpy(np.argwhere(others) - self.token)[None]
         weight = torch.from_numpy(values[others].astype(float))[None]
         keys = torch.tensor([weight.shape[1]])
-        return Spread(*spread_of(weight / weight.sum(), offsets, keys, self.stage).T.numpy())
+        return Spread(*spread_of(weight / weight.sum(), offsets, keys, self.grid).T.numpy())
 
 
 def token_jacobian(
@@ -122,7 +123,7 @@ def token_jacobian(
                 output = _feed_forward(layers, moved[(0, slice(None), *at)] + output)
     norm = torch.zeros_like(x[0, 0])
     norm[seen] = _jacobian_norm(output, seen_x)
-    return TokenJacobian(stage, block, part, token, norm.cpu().numpy())
+    return TokenJacobian(stage, block, trace.grid(stage), part, token, norm.cpu().numpy())
 
 
 def _seen(

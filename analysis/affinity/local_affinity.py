@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.grid import Token
+from analysis.core.grid import Grid, Token
 from uniformer.blocks import LocalBlock
 
 RADIUS = 2
@@ -36,10 +36,12 @@ class LocalAffinity:
     (C,) sum to the branch's output. Neighbours outside the map, where ``inside`` (k, k) is False,
     contribute exactly 0. ``dense_norm`` (k, k) is the Frobenius norm of the C x C matrix that leads
     from each neighbour's input to the output, again the same for every picture. Without units.
+    ``grid`` says where the tokens of the stage lie.
     """
 
     stage: int
     block: int
+    grid: Grid
     token: Token
     kernel: np.ndarray
     contribution: np.ndarray
@@ -93,7 +95,7 @@ def local_affinity(trace: Trace, stage: int, block: int, token: Token) -> LocalA
         # |mix diag(kernel) project|^2 for all positions, without forming the matrices.
         gram = (mix.T @ mix) * (project @ project.T)
         squares = torch.einsum("cyx,cd,dyx->yx", kernel, gram, kernel)
-    return _result(stage, block, token, kernel, contribution, bias, inside, squares)
+    return _result(trace, stage, block, token, kernel, contribution, bias, inside, squares)
 
 
 def position_affinity(trace: Trace, stage: int, block: int, token: Token) -> LocalAffinity:
@@ -108,7 +110,7 @@ def position_affinity(trace: Trace, stage: int, block: int, token: Token) -> Loc
         kernel = layer.weight[:, 0]
         contribution = (kernel * values[0]).permute(1, 2, 0)
         squares = kernel.square().sum(0)
-    return _result(stage, block, token, kernel, contribution, layer.bias, inside, squares)
+    return _result(trace, stage, block, token, kernel, contribution, layer.bias, inside, squares)
 
 
 def _neighbours(
@@ -140,6 +142,7 @@ def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 
 def _result(
+    trace: Trace,
     stage: int,
     block: int,
     token: Token,
@@ -152,6 +155,7 @@ def _result(
     return LocalAffinity(
         stage=stage,
         block=block,
+        grid=trace.grid(stage),
         token=token,
         # A copy, so that the result does not change with the weights.
         kernel=kernel.detach().clone().cpu().numpy(),

@@ -65,11 +65,15 @@ def local_rows(trace: Trace, stage: int, block: int) -> Iterator[Rows]:
     inside = F.pad(torch.ones_like(norms[:1]), [RADIUS] * 4)
     inside = F.unfold(inside[None], 2 * RADIUS + 1)[0].T.bool()
     weight = norms.flatten(1).T.contiguous()
+    places = torch.cartesian_prod(
+        *(torch.arange(side, device=norms.device) for side in norms.shape[1:])
+    )
     for start in range(0, len(weight), CHUNK):
         chunk = slice(start, start + CHUNK)
         yield Rows(
             weight=weight[None, None, chunk],
             padding_mass=torch.zeros_like(weight[None, None, chunk, 0]),
+            queries=places[None, chunk],
             offsets=offsets[None],
             inside=inside[chunk],
         )

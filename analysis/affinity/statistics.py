@@ -13,20 +13,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from uniformer.config import STRIDES
+from analysis.core.grid import Grid
+
+DISTANCES = ("distance_picture_px", "distance_input_px")
+MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")
 
 
 @dataclass(frozen=True)
 class Spread:
     """How far and how evenly rows (rows,) of weights spread over their keys.
 
-    ``distance_px`` is the mean distance from query to key, weighted, between the centres of tokens,
-    in pixels of the network's input. ``entropy`` is a share of its maximum, log(keys): 0 where one
-    key has all the weight, 1 where all have the same. ``mass_3x3``, ``mass_5x5`` and ``mass_7x7``,
-    0 to 1, is the weight on the square of tokens around the query.
+    ``distance_picture_px`` is the mean distance from query to key, weighted, between the centres of
+    tokens, in pixels of the picture as it was given; ``distance_input_px`` the same in pixels of
+    the network's input, to which the picture was resized. ``entropy`` is a share of its maximum,
+    log(keys): 0 where one key has all the weight, 1 where all have the same. ``mass_3x3``,
+    ``mass_5x5`` and ``mass_7x7``, 0 to 1, is the weight on the square of tokens around the query.
     """
 
-    distance_px: np.ndarray
+    distance_picture_px: np.ndarray
+    distance_input_px: np.ndarray
     entropy: np.ndarray
     mass_3x3: np.ndarray
     mass_5x5: np.ndarray
@@ -38,18 +43,35 @@ class Rows(NamedTuple):
 
     ``weight`` (windows, heads, queries, keys) holds what the keys weigh, at any scale, and
     ``padding_mass`` (windows, heads, queries) the share of attention on padding, which has no place
-    in the picture and is none of the keys. ``offsets`` (queries, keys, 2) are the steps from query
-    to key in tokens and ``inside`` (queries, keys) says which keys are on the map, in all windows.
+    in the picture and is none of the keys. ``queries`` (windows, queries, 2) are row and column of
+    each query on the map, ``offsets`` (queries, keys, 2) the steps from query to key in tokens, and
+    ``inside`` (queries, keys) says which keys are on the map, in all windows.
     """
 
     weight: Tensor
     padding_mass: Tensor
+    queries: Tensor
     offsets: Tensor
     inside: Tensor
 
 
-def spread_of(share: Tensor, offsets: Tensor, keys: Tensor, stage: int) -> Tensor:
-    """Return the numbers of :class:`Spread`, in its order, (..., queries, 5).
+def spreads(rows: Rows, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Return the numbers of :class:`Spread` of rows, and of uniform weights over the same keys.
+
+    (windows, heads, queries, 6), each head's row scaled to sum 1, and (queries, 6).
+    ``grid`` is that of the tokens. A number of the
+    heads of a block is always the mean of these numbers, one for each head, and never the number of
+    their mean row: heads that each look at one place, every head at another, are sharp, and their
+    mean row is not. What is linear in the weights, such as the share on a class, is the same.
+    """
+    share = rows.weight / rows.weight.sum(-1, keepdim=True)
+    keys = rows.inside.sum(-1)
+    even = rows.inside.to(share.dtype) / keys[:, None]
+    return tuple(spread_of(each, rows.offsets, keys, grid) for each in (share, even))
+
+
+def spread_of(share: Tensor, offsets: Tensor, keys: Tensor, grid: Grid) -> Tensor:
+    """Return the numbers of :class:`Spread`, in its order, (..., queries, 6).
 
     ``share`` (..., queries, keys) sums to 1 for each query, ``offsets`` (queries, keys, 2) are the
     steps from query to key in tokens and ``keys`` (queries,) is how many of them count. NaN stands
@@ -57,11 +79,12 @@ def spread_of(share: Tensor, offsets: Tensor, keys: Tensor, stage: int) -> Tenso
     """
     down, across = offsets.to(share.dtype).abs().unbind(-1)
     rings = torch.maximum(down, across)
-    measures = [torch.hypot(down, across) * STRIDES[stage - 1]]
+    height, width = grid.token_size_px
+    measures = [torch.hypot(down * height, across * width), torch.hypot(down, across) * grid.stride]
     measures += [(rings <= ring).to(share.dtype) for ring in (1, 2, 3)]
     means = torch.einsum("...qk,qkm->...qm", share, torch.stack(measures, -1))
     entropy = entropy_nats(share) / keys.to(share.dtype).log()
-    return torch.cat([means[..., :1], entropy[..., None], means[..., 1:]], dim=-1)
+    return torch.cat([means[..., :2], entropy[..., None], means[..., 2:]], dim=-1)
 
 
 def entropy_nats(share: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from analysis.cli.options import (
     values_of,
 )
 from analysis.cli.stored_answers import note_failure, stored_answer, write_manifest
+from analysis.core.any_segmenter import MARK, load_segmenter
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import GRADES
@@ -44,12 +45,15 @@ from uniformer.pictures import PictureError, open_picture
 from uniformer.segmenter import Segmenter
 from uniformer.shares import run_shares
 
-EXAMPLES = """examples:
-  python -m analysis probe photo.jpg --pixel 120,80 -o out
-  python -m analysis attribute photo.jpg --pixel 120,80 --method integrated-gradients
-  python -m analysis what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
-  python -m analysis profile photos/ --nulls -o out
-  python -m analysis publish photos/ -o site
+COMMAND = f"python -m {__name__.removesuffix('.cli.main')}"
+"""What to type: the package has another name once it is installed."""
+
+EXAMPLES = f"""examples:
+  {COMMAND} probe photo.jpg --pixel 120,80 -o out
+  {COMMAND} attribute photo.jpg --pixel 120,80 --method integrated-gradients
+  {COMMAND} what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
+  {COMMAND} profile photos/ --nulls -o out
+  {COMMAND} publish photos/ -o site
 
 Of a folder, what is answered already is not asked again: after an interruption, run the command
 once more. QUESTION.manifest.jsonl has the numbers of all photos, NAME.QUESTION.error.txt says why
@@ -78,7 +82,7 @@ def build_parser() -> Parser:
     """Return the parser of the whole command line."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = Parser(
-        prog="python -m analysis",
+        prog=COMMAND,
         description="What every stage of UniFormer looked at, as figures, arrays and numbers.",
         epilog=EXAMPLES,
         formatter_class=plain,
@@ -227,6 +231,13 @@ def _result(steps: Iterator[Any], name: str) -> Any:
 
 def open_model(args: argparse.Namespace) -> Segmenter:
     """Return the model asked for; warn when what it says means nothing."""
+    if MARK in args.model:
+        if (args.weights, args.reach, args.window_size) != ("default", None, None):
+            raise AnalysisError(
+                f"{args.model} brings its own weights: leave out --weights, --reach and "
+                "--window-size."
+            )
+        return load_segmenter(args.model)
     model = create_model(
         args.model,
         weights=None if args.weights == "none" else args.weights,

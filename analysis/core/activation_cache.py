@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.core.checks import check_evaluating, check_stage, check_unpruned
+from analysis.core.any_segmenter import AnySegmenter
+from analysis.core.checks import (
+    check_blocks,
+    check_evaluating,
+    check_stage,
+    check_unpruned,
+)
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Windows, walk, windows_of
+from analysis.core.forward import Windows, stage_maps, walk, windows_of
 from analysis.core.grid import Grid
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import STRIDES, Reach
@@ -23,6 +31,7 @@ from uniformer.pictures import PictureSource, open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter, WeightsRecord
+from uniformer.tiles import Window, label_map, resize_weights
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class Trace:
     (1, classes, H/4, W/4). Sizes are (height, width), ``short_side`` the one asked for, in pixels.
     ``windows[stage - 1][block]`` is the side of the block's windows in tokens, None where it has
     none. ``reach``, ``windows`` and ``weights`` are those of the moment of tracing: changing the
-    reach of ``model`` later changes no answer.
+    reach of ``model`` later changes no answer. Of an :class:`AnySegmenter` there are only logits:
+    no inputs of blocks, no windows, and the logits as its one output.
     """
 
     model: Segmenter
@@ -50,26 +60,47 @@ class Trace:
 
     @property
     def bytes(self) -> int:
-        """Memory of all maps kept, in bytes."""
-        return sum(kept.numel() * kept.element_size() for kept in self._kept())
+        """Memory of all maps kept, in bytes, and of the labels."""
+        height, width = self.picture_size_px
+        return height * width + sum(kept.numel() * kept.element_size() for kept in self._kept())
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The predicted class of every pixel of the picture (H, W), at its full size.
+
+        uint8, uint16 above 256 classes. Logits are resized to the network's input and on to the
+        picture, as for a prediction. Every question, the lens and reports name classes by this map.
+        """
+        spans = [
+            resize_weights(cells, (0, seen), torch.ones(seen), side)
+            for cells, seen, side in zip(
+                self.logits.shape[-2:], self.network_size_px, self.picture_size_px, strict=True
+            )
+        ]
+        with torch.no_grad():
+            logits = self.logits[0].permute(1, 2, 0).float().contiguous()
+            return label_map(Window.of(logits, *spans), *self.picture_size_px)
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
+        check_blocks(self.model)
         return Grid(self.picture_size_px, self.network_size_px, STRIDES[check_stage(stage) - 1])
 
     def block(self, stage: int, block: int) -> LocalBlock | GlobalBlock:
-        """Return block number ``block`` of ``stage``, counted from 0.
+        """Return block number ``block`` of ``stage``, counted from 0; layer scale is multiplied in.
 
         Raises :class:`AnalysisError` if there is none, and for a block that prunes tokens: its rows
         are not of the map's tokens, which is what all analyses of a block are about.
         """
+        check_blocks(self.model)
         blocks = self.model.backbone.stage(check_stage(stage))[1]
         if not 0 <= block < len(blocks):
             raise AnalysisError(
                 f"There is no block {block} in stage {stage}: its blocks are 0 to "
                 f"{len(blocks) - 1}."
             )
-        return check_unpruned(blocks[block], self.model)
+        layers = check_unpruned(blocks[block], self.model)
+        return layers.without_layer_scale() if isinstance(layers, GlobalBlock) else layers
 
     def _kept(self) -> Iterator[Tensor]:
         for inputs in self.block_inputs:
@@ -97,8 +128,11 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     picture = open_picture(image)
     x = preprocess(picture, short_side, model.config.size_divisor)
     with torch.no_grad():
-        embedded = model.backbone.patch_embed1(x.to(model.device, model.dtype))
-        inputs, outputs = walk(model, embedded, windows)
+        x = x.to(model.device, model.dtype)
+        if isinstance(model, AnySegmenter):
+            inputs, outputs = (), stage_maps(model, x)
+        else:
+            inputs, outputs = walk(model, model.backbone.patch_embed1(x), windows)
         logits = model.decode(outputs)
     if not logits.isfinite().all():
         raise AnalysisError(

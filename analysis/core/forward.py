@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_sides
 from uniformer.attention import from_windows, to_windows
 from uniformer.blocks import GlobalBlock, LocalBlock
@@ -37,6 +38,11 @@ class Place(NamedTuple):
 
     stage: int
     block: int
+
+    @property
+    def name(self) -> str:
+        """Its name in tables and figures: "3.5" is ``blocks3.5`` of a state dict."""
+        return f"{self.stage}.{self.block}"
 
 
 FIRST = Place(1, 0)
@@ -77,7 +83,9 @@ NOTHING = Change()
 
 
 def windows_of(model: Segmenter) -> Windows:
-    """Return the windows that the blocks of ``model`` are set to now."""
+    """Return the windows that the blocks of ``model`` are set to now; none without blocks."""
+    if isinstance(model, AnySegmenter):
+        return ()
     stages = (model.backbone.stage(number)[1] for number in range(1, 5))
     return tuple(
         tuple(getattr(block, "window_size", None) for block in blocks) for blocks in stages
@@ -89,10 +97,12 @@ def stage_maps(model: Segmenter, x: Tensor, windows: Windows | None = None) -> t
 
     They are those of the backbone, which forms the attention matrix of every block and keeps it for
     gradients: here memory grows with the tokens, not with their square. ``windows`` are those of
-    the blocks, None: what they are set to now. Raises :class:`AnalysisError` for sides that the
-    network refuses.
+    the blocks, None: what they are set to now. Of a network that is no UniFormer there are only the
+    logits. Raises :class:`AnalysisError` for sides that the network refuses.
     """
     check_sides(tuple(x.shape[-2:]))
+    if isinstance(model, AnySegmenter):
+        return (model(x),)
     windows = windows_of(model) if windows is None else windows
     return walk(model, model.backbone.patch_embed1(x), windows)[1]
 
@@ -141,6 +151,7 @@ def run_block(
     if isinstance(block, LocalBlock):
         x = x + _local_branch(block, x, change)
         return x + block.mlp(block.norm2(x))
+    block = block.without_layer_scale()
     height, width = x.shape[-2:]
     tokens = to_tokens(x)
     tokens = tokens + _global_branch(block, block.norm1(tokens), (height, width), window, change)

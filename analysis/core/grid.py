@@ -79,7 +79,7 @@ class Grid:
         :class:`AnalysisError` for a pixel outside the picture.
         """
         check_pixel(self.picture_size_px, x, y)
-        (down, across), (rows, columns) = self._token_size_px, self.shape
+        (down, across), (rows, columns) = self.token_size_px, self.shape
         return min(int((y + 0.5) / down), rows - 1), min(int((x + 0.5) / across), columns - 1)
 
     def pixels_of(self, region: np.ndarray) -> np.ndarray:
@@ -91,14 +91,14 @@ class Grid:
         row_of = np.array([self.token_at(0, y)[0] for y in range(height)])
         column_of = np.array([self.token_at(x, 0)[1] for x in range(width)])
         rows, columns = np.nonzero(region)
-        pixels = np.zeros(self.shape, dtype=int)
+        pixels: np.ndarray = np.zeros(self.shape, dtype=int)
         np.add.at(pixels, (row_of[rows], column_of[columns]), 1)
         return pixels
 
     def box(self, token: Token, rows: int = 1, columns: int = 1) -> Box:
         """Return what ``rows`` x ``columns`` tokens from ``token`` on cover of the picture."""
         row, column = self.check(token)
-        down, across = self._token_size_px
+        down, across = self.token_size_px
         return Box(column * across, row * down, (column + columns) * across, (row + rows) * down)
 
     def center_px(self, token: Token) -> tuple[float, float]:
@@ -135,7 +135,7 @@ class Grid:
         return token
 
     @property
-    def _token_size_px(self) -> tuple[float, float]:
+    def token_size_px(self) -> tuple[float, float]:
         """Height and width of a token in pixels of the picture."""
         picture, network = self.picture_size_px, self.network_size_px
         return self.stride * picture[0] / network[0], self.stride * picture[1] / network[1]

@@ -21,7 +21,7 @@ def private_twin(model: Segmenter, windows: Windows | None = None) -> Segmenter:
     """
     shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     twin = copy.deepcopy(model, shared)
-    if windows is not None:
+    if windows:
         for stage in (3, 4):
             for block, size in zip(twin.backbone.stage(stage)[1], windows[stage - 1], strict=True):
                 block.window_size = size

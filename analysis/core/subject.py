@@ -62,6 +62,8 @@ def find_subject(
         "class": f"all {classes.names[own]}",
         "mask": "the painted region",
     }[extent]
+    if region.all():
+        words = "the whole picture"
     return Subject(x, y, region, wanted, rival, words)
 
 

@@ -105,6 +105,6 @@ def top_confusions(
 
 def _near_border(truth: np.ndarray, distance: int) -> np.ndarray:
     """Return which pixels have another label within ``distance`` rows and columns."""
-    square = np.ones((2 * distance + 1, 2 * distance + 1), dtype=np.uint8)
+    square: np.ndarray = np.ones((2 * distance + 1, 2 * distance + 1), dtype=np.uint8)
     # Both leave out what lies beyond the picture.
     return cv2.erode(truth, square) != cv2.dilate(truth, square)

@@ -9,7 +9,6 @@ import torch
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.regions import predicted_labels
 from uniformer.classes import ClassSet
 from uniformer.heads import resize_bilinear
 
@@ -67,7 +66,7 @@ def compare_labels(a: Trace, b: Trace) -> LabelComparison:
     classes = a.model.classes
     if len(classes) != len(b.model.classes):
         raise AnalysisError("Compare models of the same classes: these two have different ones.")
-    labels_a, labels_b = predicted_labels(a), predicted_labels(b)
+    labels_a, labels_b = a.labels, b.labels
     areas = [_counts(labels, len(classes)) for labels in (labels_a, labels_b)]
     both = _counts(labels_a[labels_a == labels_b], len(classes))
     union = areas[0] + areas[1] - both

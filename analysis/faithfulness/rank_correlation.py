@@ -62,7 +62,7 @@ def _rings(distance: np.ndarray) -> np.ndarray:
     """Return the ring of every cell; cells of equal distance share one."""
     count = int(np.clip(distance.size // MIN_CELLS_PER_RING, 1, MAX_RINGS))
     edges = np.quantile(distance, np.arange(1, count) / count)
-    return np.searchsorted(edges, distance, side="left")
+    return np.asarray(np.searchsorted(edges, distance, side="left"))
 
 
 def _split(values: np.ndarray, rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -62,8 +62,8 @@ def signed_distance(inside: np.ndarray) -> np.ndarray:
 
 def _nearest(size: Size, source: Size) -> tuple[np.ndarray, np.ndarray]:
     """Return the row and the column of ``source`` at the centres of a grid of ``size``."""
-    rows, columns = (
-        (2 * np.arange(side) + 1) * length // (2 * side)
-        for side, length in zip(size, source, strict=True)
-    )
-    return rows, columns
+
+    def along(side: int, length: int) -> np.ndarray:
+        return (2 * np.arange(side) + 1) * length // (2 * side)
+
+    return along(size[0], source[0]), along(size[1], source[1])

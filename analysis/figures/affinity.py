@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from analysis.affinity.global_affinity import GlobalAffinity
 from analysis.affinity.in_degree import InDegree
 from analysis.affinity.local_affinity import LocalAffinity
-from analysis.affinity.row_statistics import global_row_statistics, local_row_statistics
+from analysis.affinity.row_summary import Affinity, row_statistics
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.core.grid import Grid
@@ -34,13 +34,13 @@ from analysis.figures.canvas import (
     pixel_words,
 )
 
-Affinity = LocalAffinity | GlobalAffinity
-
 UNIT = "log2 of weight / uniform weight\n(0: as by chance)"
 PANEL = 2.4
 """Width of a map in inches."""
 
 COLUMNS = 4
+
+MEAN = "Under the heads' mean row stand the means of the heads' own numbers. "
 
 RECEIVED = (
     " From all queries: what each token is given by all of them, mean of heads; a sink draws much "
@@ -60,7 +60,7 @@ def stages_figure(
     ``head`` chooses a head of the global blocks, None their mean; ``pixel`` (x, y) is marked. Below
     each map stand its numbers and, in words, what went to padding.
     """
-    whose = "mean of heads" if head is None else f"head {head + 1}"
+    whose = "mean of heads" if head is None else f"head {head}"
     figure = new_figure(
         PANEL * len(rows) + 1,
         picture_height(picture.shape[:2], PANEL) + 1.8,
@@ -69,7 +69,8 @@ def stages_figure(
         "Shares of the exact terms of a convolution (stages 1 and 2, by length) and attention "
         f"weights (stages 3 and 4, {whose}), in times uniform; what is fainter than the scale is "
         "drawn like its lower end. Small square: the query's token. Large one: the tokens it can "
-        "see, where that is not all. Px: of the network's input. Weight alone is not importance.",
+        f"see, where that is not all. Px: of the picture. {MEAN if head is None else ''}"
+        "Weight alone is not importance.",
     )
     panels = figure.subplots(1, len(rows), squeeze=False)[0]
     maps = [_times_uniform(row, trace.grid(row.stage).shape, head) for row in rows]
@@ -77,7 +78,7 @@ def stages_figure(
     for axes, row, values in zip(panels, rows, maps, strict=True):
         image = heat_of_tokens(axes, values, limits, trace.grid(row.stage), picture, signed=True)
         mark_query(axes, trace.grid(row.stage), row, pixel)
-        axes.set_title(f"stage {row.stage}, block {row.block + 1}", fontsize=9, color=INK)
+        axes.set_title(f"stage {row.stage}, block {row.block}", fontsize=9, color=INK)
         axes.set_xlabel(_words(row, head), fontsize=8, color=INK)
     color_bar(figure, image, list(panels), UNIT, beyond="min")
     return figure
@@ -97,7 +98,7 @@ def heads_figure(
     """
     grid, heads = trace.grid(row.stage), len(row.weight)
     maps = [_times_uniform(row, grid.shape, head) for head in (*range(heads), None)]
-    titles = [*(f"head {head + 1}" for head in range(heads)), "mean of heads"]
+    titles = [*(f"head {head}" for head in range(heads)), "mean of heads"]
     words = [_words(row, head) for head in (*range(heads), None)]
     if received is not None:
         maps.append(_received(trace, received))
@@ -107,11 +108,12 @@ def heads_figure(
     figure = new_figure(
         PANEL * COLUMNS + 1,
         down * (picture_height(picture.shape[:2], PANEL) + 0.85) + 0.9,
-        f"Heads of stage {row.stage}, block {row.block + 1}, at {pixel_words(pixel)}",
+        f"Heads of stage {row.stage}, block {row.block}, at {pixel_words(pixel)}",
         "exact",
         "Attention weights in times uniform, all on one scale; what is fainter is drawn like its "
-        "lower end. Small square: the query's token. Large one: its window. The mean hides heads "
-        "that do something of their own." + (RECEIVED if received is not None else ""),
+        "lower end. Small square: the query's token. Large one: its window. Px: of the picture. "
+        f"{MEAN}The mean hides heads that do something of their own."
+        + (RECEIVED if received is not None else ""),
     )
     panels = list(figure.subplots(down, COLUMNS, squeeze=False).flat)
     limits = _limits(maps)
@@ -193,13 +195,12 @@ def mark_query(axes: Axes, grid: Grid, row: Affinity, pixel: tuple[int, int] | N
 
 def _words(row: Affinity, head: int | None) -> str:
     """Return distance and evenness of a row, and what padding takes of it, in words."""
-    local = isinstance(row, LocalAffinity)
-    found = local_row_statistics(row) if local else global_row_statistics(row)
-    chosen = slice(None) if head is None or local else slice(head, head + 1)
-    distance, entropy = found.heads.distance_px[chosen].mean(), found.heads.entropy[chosen].mean()
-    words = [f"{distance:.0f} px on average (uniform {found.uniform.distance_px[0]:.0f})"]
-    words += [f"entropy {entropy:.0%} of its maximum"] if np.isfinite(entropy) else []
-    padding = found.padding_mass[chosen].mean()
+    found = row_statistics(row).of(None if isinstance(row, LocalAffinity) else head)
+    distance, uniform = found["distance_picture_px"], found["uniform_distance_picture_px"]
+    words = [f"{distance:.0f} px on average (uniform {uniform:.0f})"]
+    if np.isfinite(found["entropy"]):
+        words.append(f"entropy {found['entropy']:.0%} of its maximum")
+    padding = found["padding_mass"]
     if padding > 0:
         share = "under 1%" if padding < 0.005 else f"{padding:.0%}"
         words.append(f"{share} of the weight is on padding")

@@ -63,7 +63,7 @@ def contributions_figure(
     figure = new_figure(
         PANEL * COLUMNS + 1,
         down * (picture_height(picture.shape[:2], PANEL) + 0.6) + 1.3,
-        f"What keys add in stage {row.stage}, block {row.block + 1}, at {pixel_words(pixel)}",
+        f"What keys add in stage {row.stage}, block {row.block}, at {pixel_words(pixel)}",
         "exact",
         CAPTIONS[show],
     )
@@ -73,7 +73,7 @@ def contributions_figure(
         image = heat_of_tokens(axes, each, limits, grid, picture, signed=True)
         mark_query(axes, grid, row, pixel)
         last = head == len(row.weight)
-        axes.set_title("all heads" if last else f"head {head + 1}", fontsize=9, color=INK)
+        axes.set_title("all heads" if last else f"head {head}", fontsize=9, color=INK)
         shares = row.signed_share.sum((1, 2)) + row.padding_signed_share
         share = shares.sum() if last else shares[head]
         axes.set_xlabel(f"{share:.0%} of the output", fontsize=8, color=INK)

@@ -39,8 +39,7 @@ def jacobian_figure(
     figure = new_figure(
         PANEL * len(found) + 1,
         picture_height(picture.shape[:2], PANEL) + 1.7,
-        f"What moves pixel ({pixel[0]}, {pixel[1]}) in stage {first.stage}, "
-        f"block {first.block + 1}",
+        f"What moves pixel ({pixel[0]}, {pixel[1]}) in stage {first.stage}, block {first.block}",
         "exact",
         "Norm of the Jacobian of the output at the marked pixel by each input token. The token "
         "itself, which a residual carries on, is left clear, as is what cannot move it at all. "

@@ -40,7 +40,7 @@ def local_figure(
 
     ``pixel`` (x, y) is marked.
     """
-    place = f"stage {row.stage}, block {row.block + 1}, at {pixel_words(pixel)}"
+    place = f"stage {row.stage}, block {row.block}, at {pixel_words(pixel)}"
     figure = new_figure(
         9,
         8.4,

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.affinity.pruning import BlockPruning
 from analysis.core.activation_cache import Trace
+from analysis.core.forward import Place
 from analysis.figures.canvas import (
     INK,
     color_bar,
@@ -48,7 +49,7 @@ def pruning_figure(trace: Trace, picture: np.ndarray, found: Sequence[BlockPruni
     for axes, one, scores in zip(panels, found, values, strict=False):
         image = heat_of_tokens(axes, scores, limits, trace.grid(one.stage), picture)
         axes.set_title(
-            f"{one.stage}.{one.block + 1}: {one.kept.sum()} of {one.kept.size}",
+            f"{Place(one.stage, one.block).name}: {one.kept.sum()} of {one.kept.size}",
             fontsize=8,
             color=INK,
         )

@@ -95,12 +95,13 @@ def energy_curves(comparison: FieldComparison) -> Figure:
             if level < len(fields)
         ]
         for number, name, field in shown:
-            _curve(axes, field, name, number)
-        _even_curve(axes, shown[0][-1])
+            _curve(axes, field, name, number, comparison.side_scale)
+        _even_curve(axes, shown[0][-1], comparison.side_scale)
         axes.set_title(" / ".join(dict.fromkeys(field.level for *_, field in shown)),
                        fontsize=9, color=INK)  # fmt: skip
         first = level % across == 0
-        plot_axes(axes, "side of the square, pixels", "share of energy" if first else "")
+        side = f"side of the square, {_unit(comparison)}"
+        plot_axes(axes, side, "share of energy" if first else "")
         axes.set_ylim(0, 1.02)
         axes.set_xscale("log")
         plain_ticks(axes.xaxis)
@@ -116,11 +117,11 @@ def field_table(comparison: FieldComparison) -> Figure:
     shares = [square.energy_share for square in comparison.fields[0].summary.squares]
     header = ["network", "level", "stride", "weights", "theory"]
     header += [f"{share:.0%}" for share in shares] + ["radius", "sigma down", "sigma across"]
-    cells = [_cells(field) for field in comparison.fields]
+    cells = [_cells(field, comparison) for field in comparison.fields]
     figure = new_figure(
         12,
         1.4 + 0.26 * len(cells),
-        f"Extent of receptive fields at {_where(comparison)}, in pixels",
+        f"Extent of receptive fields at {_where(comparison)}, in {_unit(comparison)}",
         "statistic",
         f"Mean of {_counts(comparison)}. Percentages: side of the centred square that holds that "
         "share of the energy, and its share of the picture's area. Theory: the side without "
@@ -177,25 +178,31 @@ def _square(axes: Axes, field: NetworkField, square: Square, color: str) -> None
     )
 
 
-def _curve(axes: Axes, field: NetworkField, label: str, number: int) -> None:
+def _curve(axes: Axes, field: NetworkField, label: str, number: int, scale: float) -> None:
     sides, shares = energy_within(field.energy, field.center_px)
     again, color = divmod(number, len(SERIES))
     style, width = STYLES[field.trained][again % 2], max(1.0, 3.0 - 0.7 * number)
-    axes.plot(sides, shares, style, color=SERIES[color], lw=width, label=label)
+    axes.plot(scale * sides, shares, style, color=SERIES[color], lw=width, label=label)
 
 
-def _even_curve(axes: Axes, field: NetworkField) -> None:
+def _even_curve(axes: Axes, field: NetworkField, scale: float) -> None:
     """Draw what squares around the same unit hold of energy that is spread evenly."""
     sides, shares = energy_within(np.ones_like(field.energy), field.center_px)
-    axes.plot(sides, shares, color=QUIET, lw=1, label="even")
+    axes.plot(scale * sides, shares, color=QUIET, lw=1, label="even")
 
 
-def _cells(field: NetworkField) -> list[str]:
-    box = field.theoretical
-    theory = field.theoretical_px or f"{box.height_px} x {box.width_px}"
-    sides = [f"{square.side_px:.0f} ({square.area_share:.1%})" for square in field.summary.squares]
-    spread = (field.summary.radius_px, *field.summary.sigma_px)
-    name = [field.network, field.level, str(field.stride_px), _weights(field), str(theory)]
+def _cells(field: NetworkField, comparison: FieldComparison) -> list[str]:
+    box, (down, across), scale = field.theoretical, comparison.picture_scale, comparison.side_scale
+    theory = f"{down * box.height_px:.0f} x {across * box.width_px:.0f}"
+    if field.theoretical_px:
+        theory = f"{scale * field.theoretical_px:.0f}"
+    sides = [
+        f"{scale * square.side_px:.0f} ({square.area_share:.1%})"
+        for square in field.summary.squares
+    ]
+    sigma_down, sigma_across = field.summary.sigma_px
+    spread = (scale * field.summary.radius_px, down * sigma_down, across * sigma_across)
+    name = [field.network, field.level, f"{scale * field.stride_px:.3g}", _weights(field), theory]
     return [*name, *sides, *(f"{value:.1f}" for value in spread)]
 
 
@@ -212,10 +219,17 @@ def _by_network(comparison: FieldComparison) -> dict[str, list[NetworkField]]:
 
 
 def _where(comparison: FieldComparison) -> str:
-    """Return where the units are: in the network's input, which may be another size."""
-    row, column = comparison.pixel
-    height, width = comparison.size_px
-    return f"row {row}, column {column} of {height} x {width} input pixels"
+    """Return where the units are: in the picture, or in the network's input for many pictures."""
+    (row, column), (height, width) = comparison.pixel, comparison.size_px
+    if comparison.in_picture is not None:
+        (height, width), (row, column) = comparison.in_picture
+    return f"row {row}, column {column} of {height} x {width} {_unit(comparison)}"
+
+
+def _unit(comparison: FieldComparison) -> str:
+    if comparison.in_picture is not None:
+        return "pixels of the picture"
+    return "pixels of the network's input"
 
 
 def _counts(comparison: FieldComparison) -> str:

@@ -169,9 +169,9 @@ def correlogram_figure(found: Survey, null: Survey | None = None) -> Figure:
                 )
                 half = max(1, len(shown.pairs) // 2)
                 look = {"lw": 1.2} | style | {"color": color, "label": label}
-                axes.plot(shown.distance_px[:half], shown.by_distance[:half], **look)
+                axes.plot(shown.distance_picture_px[:half], shown.by_distance[:half], **look)
         axes.set_title(title, fontsize=9, color=INK)
-        plot_axes(axes, "distance, pixels of the network's input", "mean cosine")
+        plot_axes(axes, "distance, pixels of the picture", "mean cosine")
     panels[0].legend(fontsize=8, frameon=False)
     return figure
 
@@ -251,7 +251,7 @@ def _pixel_axis(axes: Axes, shown: Spectrum, title: str) -> None:
     """Add an axis above with the same frequencies in the network's input."""
     scale = NYQUIST / shown.stride_px
     above = axes.secondary_xaxis("top", functions=(lambda x: x * scale, lambda x: x / scale))
-    above.set_xlabel(f"{title} · cycles per pixel", fontsize=8, color=QUIET)
+    above.set_xlabel(f"{title} · cycles per input pixel", fontsize=8, color=QUIET)
     above.xaxis.set_major_locator(MaxNLocator(4))  # or they run into those of the next panel
     above.tick_params(labelsize=7, colors=QUIET)
 

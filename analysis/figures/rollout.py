@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.core.forward import Place
 from analysis.figures.canvas import (
     INK,
     QUIET,
@@ -112,9 +113,9 @@ def _overlay(
 def _share_bars(axes: Axes, rollout: Rollout) -> None:
     """Draw what the two branches of each block weigh against the stream they are added to."""
     names = [
-        f"{stage}.{block}"
+        Place(stage, block).name
         for stage, shares in enumerate(rollout.affinity_share, start=1)
-        for block in range(1, len(shares) + 1)
+        for block in range(len(shares))
     ]
     branches = {"affinity": rollout.affinity_share, "position encoding": rollout.position_share}
     at = np.arange(len(names))

@@ -114,8 +114,8 @@ def head_sweep_figure(sweep: HeadSweep) -> Figure:
     for axes, (stage, values) in zip(panels, maps.items(), strict=True):
         blocks, heads = values.shape
         image = heat(axes, values, limits, values.shape, signed=True)
-        axes.set_xticks(np.arange(heads) + 0.5, range(1, heads + 1))
-        axes.set_yticks(np.arange(blocks) + 0.5, range(1, blocks + 1))
+        axes.set_xticks(np.arange(heads) + 0.5, range(heads))
+        axes.set_yticks(np.arange(blocks) + 0.5, range(blocks))
         axes.tick_params(labelsize=8, colors=QUIET, length=0)
         axes.set_xlabel("head", fontsize=9, color=QUIET)
         axes.set_ylabel("block", fontsize=9, color=QUIET)

@@ -192,7 +192,7 @@ class HeadGate(BlockIntervention):
     @property
     def action(self) -> str:
         """What is done there, in a few words."""
-        which = "all heads" if self.head is None else f"head {self.head + 1}"
+        which = "all heads" if self.head is None else f"head {self.head}"
         return f"{which} x {self.gate:g}" + (", filled with the mean" * (self.fill == "mean"))
 
     def heads(self, heads: Tensor) -> Tensor:

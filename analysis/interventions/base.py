@@ -50,8 +50,8 @@ class BlockIntervention(Change, ABC):
         return replace(self, block=place.block)
 
     def describe(self) -> str:
-        """Return what is done, in a few words that name the place; blocks are counted from 1."""
-        where = "all blocks" if self.block is None else f"block {self.block + 1}"
+        """Return what is done, in a few words that name the place; blocks are counted from 0."""
+        where = "all blocks" if self.block is None else f"block {self.block}"
         return f"stage {self.stage}, {where}: {self.action}"
 
     @property

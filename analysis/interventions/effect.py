@@ -17,7 +17,6 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
-from analysis.core.regions import predicted_labels
 from analysis.core.targets import RegionScore
 from analysis.interventions.run import Intervention, controls, intervene
 from uniformer.classes import ClassSet
@@ -80,7 +79,7 @@ def effect_report(
     matched = controls(trace, interventions, seed)
     return EffectReport(
         classes=trace.model.classes,
-        labels_before=predicted_labels(trace),
+        labels_before=trace.labels,
         effect=effect_of(trace, interventions, target, picture),
         control=None if matched is None else effect_of(trace, matched, target, picture),
     )
@@ -96,7 +95,7 @@ def effect_of(
     started = perf_counter()
     logits = intervene(trace, interventions, picture)
     seconds = perf_counter() - started
-    before, after = predicted_labels(trace), predicted_labels(replace(trace, logits=logits))
+    before, after = trace.labels, replace(trace, logits=logits).labels
     changed = before != after
     area_change, iou = _by_class(before, after, len(trace.model.classes))
     return Effect(

@@ -15,14 +15,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.affinity.global_rows import global_rows
+from analysis.affinity.attention_rows import global_rows
 from analysis.affinity.local_rows import local_rows
-from analysis.affinity.statistics import Rows, Spread, head_divergence, spread_of
+from analysis.affinity.statistics import (
+    DISTANCES,
+    MASSES,
+    Rows,
+    Spread,
+    head_divergence,
+    spreads,
+)
 from analysis.core.activation_cache import Trace
+from analysis.core.forward import Place
+from analysis.core.grid import Grid
 from analysis.core.progress import Progress
 from uniformer.blocks import LocalBlock
-
-MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,8 @@ class BlockProfile:
 
     @property
     def name(self) -> str:
-        """Stage and block as people count them: "3.1" is the first block of stage 3."""
-        return f"{self.stage}.{self.block + 1}"
+        """Stage and block as in a state dict: "3.5" is ``blocks3.5``."""
+        return Place(self.stage, self.block).name
 
 
 @dataclass(frozen=True)
@@ -65,16 +72,17 @@ class DepthProfile:
     blocks: tuple[BlockProfile, ...]
 
     def rows(self) -> list[dict[str, str | int | float]]:
-        """Return one row per block and head for a table; blocks and heads are counted from 1."""
+        """Return one row per block and head for a table; blocks and heads are counted from 0."""
         return [
             {
                 "stage": block.stage,
-                "block": block.block + 1,
+                "name": block.name,
+                "block": block.block,
                 "kind": "local" if block.local else "global",
                 "window_tokens": block.window_tokens or "",
-                "head": head + 1,
-                "distance_px": float(block.heads.distance_px[head]),
-                "uniform_distance_px": float(block.uniform.distance_px[0]),
+                "head": head,
+                **{name: float(getattr(block.heads, name)[head]) for name in DISTANCES},
+                **{f"uniform_{name}": float(getattr(block.uniform, name)[0]) for name in DISTANCES},
                 "distance_over_uniform": float(block.distance_over_uniform[head]),
                 "entropy": float(block.heads.entropy[head]),
                 **{name: float(getattr(block.heads, name)[head]) for name in MASSES},
@@ -95,17 +103,17 @@ def block_profile(trace: Trace, stage: int, block: int) -> BlockProfile:
     """
     local = isinstance(trace.block(stage, block), LocalBlock)
     chunks = (local_rows if local else global_rows)(trace, stage, block)
-    heads, uniform = _means(_measured(rows, stage) for rows in chunks)
+    heads, uniform = _means(_measured(rows, trace.grid(stage)) for rows in chunks)
     return BlockProfile(
         stage=stage,
         block=block,
         local=local,
         window_tokens=trace.windows[stage - 1][block],
-        heads=Spread(*heads[:5]),
-        uniform=Spread(*uniform[:5]),
-        distance_over_uniform=heads[5],
-        padding_mass=heads[6],
-        head_divergence=float(uniform[5, 0]),
+        heads=Spread(*heads[:6]),
+        uniform=Spread(*uniform[:6]),
+        distance_over_uniform=heads[6],
+        padding_mass=heads[7],
+        head_divergence=float(uniform[6, 0]),
     )
 
 
@@ -124,17 +132,15 @@ def depth_profile(trace: Trace) -> Iterator[Progress | DepthProfile]:
     yield DepthProfile(tuple(profiles))
 
 
-def _measured(rows: Rows, stage: int) -> tuple[Tensor, Tensor]:
-    """Return the numbers of each head's rows (heads, queries, 7) and of uniform ones (1, ..., 6).
+def _measured(rows: Rows, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Return the numbers of each head's rows (heads, queries, 8) and of uniform ones (1, ..., 7).
 
-    The five of their spread come first; then, for the heads, distance over uniform and padding, and
+    The six of their spread come first; then, for the heads, distance over uniform and padding, and
     for uniform weights the divergence between the heads.
     """
+    spread, even = spreads(rows, grid)
     share = rows.weight / rows.weight.sum(-1, keepdim=True)
-    keys = rows.inside.sum(-1)
-    even = rows.inside.to(share.dtype) / keys[:, None]
-    spread = spread_of(share, rows.offsets, keys, stage)
-    uniform = spread_of(even, rows.offsets, keys, stage).expand(len(share), 1, -1, -1)
+    uniform = even.expand(len(share), 1, -1, -1)
     ratio = spread[..., :1] / uniform[..., :1]
     heads = torch.cat([spread, ratio, rows.padding_mass[..., None]], dim=-1)
     alike = torch.cat([uniform, head_divergence(share)[:, None, :, None]], dim=-1)

@@ -14,10 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import walk
 from analysis.core.progress import Progress
 from analysis.profile.depth_profile import DepthProfile, depth_profile
+from uniformer.blocks import GlobalBlock
+from uniformer.classifier import make_model
+from uniformer.light import LightUniFormer
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
@@ -77,12 +81,14 @@ def shuffled_trace(trace: Trace, picture: PictureSource, *, seed: int = 0) -> Tr
 def random_model(model: Segmenter, *, seed: int = 0) -> Segmenter:
     """Return a model like ``model``, in eval mode, with the weights that PyTorch starts from.
 
-    Linear and convolution layers are uniform within +-1 / sqrt(fan in), norms do nothing yet. What
-    an untrained model attends to depends on this choice. The same ``seed`` gives the same weights,
-    whatever else draws random numbers: PyTorch's global generator is left alone.
+    Linear and convolution layers are uniform within +-1 / sqrt(fan in), norms and layer scales do
+    nothing yet, the class token is zero. What an untrained model attends to depends on this choice.
+    The same ``seed`` gives the same weights, whatever else draws random numbers: PyTorch's global
+    generator is left alone.
     """
+    check_blocks(model)
     with torch.device("meta"):
-        fresh = Segmenter(model.config, model.classes)
+        fresh = make_model(model.config, model.classes)
     fresh = fresh.to(model.dtype).to_empty(device=model.device).eval()
     generator = torch.Generator().manual_seed(seed)
     for layer in fresh.modules():
@@ -93,6 +99,11 @@ def random_model(model: Segmenter, *, seed: int = 0) -> Segmenter:
                 values.data.copy_(drawn)
         elif hasattr(layer, "reset_parameters"):
             layer.reset_parameters()  # Norms: ones and zeros.
+        elif isinstance(layer, LightUniFormer):
+            layer.cls_token.data.zero_()
+        elif isinstance(layer, GlobalBlock) and layer.gamma_1 is not None:
+            layer.gamma_1.data.fill_(1)
+            layer.gamma_2.data.fill_(1)
     return fresh
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.affinity.global_affinity import GlobalAffinity
 from analysis.affinity.in_degree import InDegree, in_degree
 from analysis.affinity.local_affinity import LocalAffinity, position_affinity
+from analysis.affinity.row_summary import Affinity, affinity_row, row_numbers
 from analysis.core.checks import check_pixel, check_stage
 from analysis.core.token_classes import TokenClasses, token_classes
 from analysis.questions.answer import Row
@@ -26,14 +27,7 @@ from analysis.questions.common import (
     question,
     start,
 )
-from analysis.questions.rows import (
-    Affinity,
-    affinity_row,
-    class_rows,
-    row_arrays,
-    row_numbers,
-    term_rows,
-)
+from analysis.questions.rows import class_rows, row_arrays, term_rows
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -79,7 +73,7 @@ def affinity(
         received = {"in_degree": degrees.degree, "input_norm": degrees.input_norm}
     parts = term_rows(row) if degrees is None else _head_rows(asked, row, tokens, degrees)
     yield asked.answer(
-        title=f"What pixel ({x}, {y}) used in stage {stage}, block {number + 1}",
+        title=f"What pixel ({x}, {y}) used in stage {stage}, block {number}",
         sentence=" ".join(filter(None, [_words(found), _sink_words(degrees)])),
         grade="exact",
         numbers={"x": x, "y": y, **found},
@@ -115,7 +109,7 @@ def _sink_words(degrees: InDegree | None) -> str:
     """Return which heads have a token that all queries attend to; nothing if none has."""
     if degrees is None or not degrees.has_sink.any():
         return ""
-    heads = ", ".join(str(head + 1) for head in np.flatnonzero(degrees.has_sink))
+    heads = ", ".join(str(head) for head in np.flatnonzero(degrees.has_sink))
     return (
         "Some token, a sink, draws much of the attention of all queries; heads with one: "
         f"{heads} (of {len(degrees.has_sink)})."
@@ -126,12 +120,11 @@ def _words(row: Row) -> str:
     if row["kind"] == "local":
         whose = "The convolution"
     else:
-        # People count heads from 1, as the figure does.
-        whose = "The mean of its heads" if row["head"] == "mean" else f"Head {row['head'] + 1}"
+        whose = "The mean of its heads" if row["head"] == "mean" else f"Head {row['head']}"
     return (
-        f"{whose} looks at {row['attended']}, {row['distance_px']:.0f} px away on average; evenly "
-        f"it would be {row['uniform_distance_px']:.0f} px. A large weight on a small value adds "
-        "little."
+        f"{whose} looks at {row['attended']}, {row['distance_picture_px']:.0f} px of the picture "
+        f"away on average; evenly it would be {row['uniform_distance_picture_px']:.0f} px. A large "
+        "weight on a small value adds little."
     )
 
 

@@ -99,11 +99,12 @@ class Answer:
             elif name == "json":
                 files.append(replace_file(folder / f"{stem}.json", writing(self.to_json())))
             else:
+                assert figure is not None  # drawn above for these formats
                 files.append(replace_file(folder / f"{stem}.{name}", _drawing(figure, name)))
         return files
 
     def _write_arrays(self, file: BinaryIO) -> None:
-        np.savez_compressed(file, **self.arrays)
+        np.savez_compressed(file, **self.arrays)  # type: ignore[arg-type]  # no flag of NumPy's
 
 
 def finish(

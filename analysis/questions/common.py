@@ -6,7 +6,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -14,10 +13,9 @@ from torch import Tensor
 
 from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
-from analysis.core.checks import change_reach
+from analysis.core.checks import change_reach, check_blocks
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress
-from analysis.core.regions import predicted_labels
 from analysis.core.shared_weight_copy import private_twin
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
@@ -35,7 +33,10 @@ X = Annotated[int, "column of the pixel, from 0 at the left"]
 Y = Annotated[int, "row of the pixel, from 0 at the top"]
 Stage = Annotated[int, "stage, 1 to 4"]
 Block = Annotated[int | None, "block of the stage, from 0; by default the last"]
-Head = Annotated[int | None, "head of the block, from 0; by default the mean over heads"]
+Head = Annotated[
+    int | None,
+    "head of the block, from 0; by default all of them, measured one by one and averaged",
+]
 Region = Annotated[Extent, "region asked about: the pixel, its segment or all of its class"]
 Label = Annotated[str | None, "class asked about, by name or number; by default the predicted one"]
 Against = Annotated[str | None, "class to compare with: why the one rather than the other"]
@@ -61,10 +62,10 @@ class Asked:
     trace: Trace
     note: str | None
 
-    @cached_property
+    @property
     def labels(self) -> np.ndarray:
         """The predicted class of every pixel, uint8 (H, W)."""
-        return predicted_labels(self.trace)
+        return self.trace.labels
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -147,11 +148,20 @@ def question(ask: Callable[..., Steps]) -> Callable[..., Steps]:
     return asked
 
 
-def start(model: Segmenter, image: PictureSource, short_side: int | None = None) -> Asked:
+def start(
+    model: Segmenter,
+    image: PictureSource,
+    short_side: int | None = None,
+    *,
+    any_network: bool = False,
+) -> Asked:
     """Return ``image`` and what it leaves in ``model``: what all questions start from.
 
-    Raises what :func:`analysis.core.activation_cache.trace` raises.
+    Unless the question can be asked of ``any_network``, one that is no UniFormer is refused with
+    :class:`AnalysisError`. Raises what :func:`analysis.core.activation_cache.trace` raises.
     """
+    if not any_network:
+        check_blocks(model)
     picture = open_picture(image)
     traced = trace(model, picture, short_side=short_side)
     return Asked(picture, traced, untrained_note(traced))

@@ -125,7 +125,7 @@ def faithfulness(
     left out. A painted ``mask`` (H, W), bool, is the region where ``region`` is "mask".
     """
     names = methods_named(methods)
-    asked = start(model, image, short_side)
+    asked = start(model, image, short_side, any_network=True)
     subject = asked.subject(x, y, region, label, mask)
     settings = Settings(replacement, steps, steps)
     trial = Trial(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.affinity.jacobian import PARTS, TokenJacobian, token_jacobian
+from analysis.affinity.statistics import DISTANCES, MASSES
 from analysis.core.checks import check_pixel, check_stage
 from analysis.core.progress import Progress
-from analysis.profile.depth_profile import MASSES
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
@@ -60,7 +60,7 @@ def jacobian(
         yield Progress(len(found), len(PARTS))
     rows = [_row(one) for one in found]
     yield asked.answer(
-        title=f"What moves pixel ({x}, {y}) in stage {stage}, block {number + 1}",
+        title=f"What moves pixel ({x}, {y}) in stage {stage}, block {number}",
         sentence=_sentence(rows),
         grade="exact",
         numbers={"x": x, "y": y, "stage": stage, "block": number, "token": list(token)},
@@ -77,7 +77,7 @@ def _row(found: TokenJacobian) -> Row:
         "part": found.part,
         "tokens": int(np.count_nonzero(found.support)),
         "self_share": found.self_share,
-        "distance_px": float(by_norm.distance_px[0]),
+        **{name: float(getattr(by_norm, name)[0]) for name in DISTANCES},
         **{name: float(getattr(by_norm, name)[0]) for name in MASSES},
         **{f"energy_{name}": float(getattr(by_energy, name)[0]) for name in MASSES},
     }

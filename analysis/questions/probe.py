@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.affinity.local_affinity import LocalAffinity
+from analysis.affinity.row_summary import Affinity, affinity_row, row_numbers
 from analysis.core.checks import check_pixel
 from analysis.core.progress import Progress
 from analysis.core.token_classes import token_classes
@@ -23,14 +24,7 @@ from analysis.questions.common import (
     question,
     start,
 )
-from analysis.questions.rows import (
-    Affinity,
-    affinity_row,
-    class_rows,
-    row_arrays,
-    row_numbers,
-    term_rows,
-)
+from analysis.questions.rows import class_rows, row_arrays, term_rows
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -87,8 +81,9 @@ def _words(row: Row) -> str:
     """Return one sentence on what a block looked at."""
     evenly = f"{row['entropy']:.0%}" if np.isfinite(row["entropy"]) else "none"
     return (
-        f"Stage {row['stage']} ({row['kind']}): {row['attended']}, {row['distance_px']:.0f} px "
-        f"away on average (evenly: {row['uniform_distance_px']:.0f}), entropy {evenly}."
+        f"Stage {row['stage']} ({row['kind']}): {row['attended']}, "
+        f"{row['distance_picture_px']:.0f} px of the picture away on average (evenly: "
+        f"{row['uniform_distance_picture_px']:.0f}), entropy {evenly}."
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from analysis.affinity.statistics import DISTANCES
 from analysis.core.progress import part_of
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import ProfileWithNulls, profile_with_nulls
@@ -56,18 +57,8 @@ def profile(
 
 
 def _table(profiles: Mapping[str, DepthProfile]) -> list[Row]:
-    """Return a row per head of every profile; blocks and heads from 0, as questions count them."""
-    return [
-        {
-            "of": name,
-            "name": f"{row['stage']}.{row['block']}",
-            **row,
-            "block": row["block"] - 1,
-            "head": row["head"] - 1,
-        }
-        for name, profile in profiles.items()
-        for row in profile.rows()
-    ]
+    """Return a row per head of every profile."""
+    return [{"of": name, **row} for name, profile in profiles.items() for row in profile.rows()]
 
 
 def _stage_means(profile: DepthProfile, stage: int) -> Row:
@@ -75,8 +66,11 @@ def _stage_means(profile: DepthProfile, stage: int) -> Row:
     blocks = [block for block in profile.blocks if block.stage == stage]
     return {
         "stage": stage,
-        "distance_px": _mean(block.heads.distance_px for block in blocks),
-        "uniform_distance_px": _mean(block.uniform.distance_px for block in blocks),
+        **{name: _mean(getattr(block.heads, name) for block in blocks) for name in DISTANCES},
+        **{
+            f"uniform_{name}": _mean(getattr(block.uniform, name) for block in blocks)
+            for name in DISTANCES
+        },
         "distance_over_uniform": _mean(block.distance_over_uniform for block in blocks),
         "entropy": _mean(block.heads.entropy for block in blocks),
         "mass_5x5": _mean(block.heads.mass_5x5 for block in blocks),
@@ -102,7 +96,7 @@ def _arrays(profile: DepthProfile) -> dict[str, np.ndarray]:
     return {
         f"stage{block.stage}_block{block.block}_{name}": getattr(block.heads, name)
         for block in profile.blocks
-        for name in ("distance_px", "entropy")
+        for name in ("distance_picture_px", "entropy")
     }
 
 

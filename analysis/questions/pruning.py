@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.affinity.pruning import PRUNING_STAGES, BlockPruning
 from analysis.affinity.pruning import pruning as pruned_blocks
+from analysis.core.forward import Place
 from analysis.core.token_classes import token_classes
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked, ShortSide, Steps, question, start
@@ -50,6 +51,7 @@ def pruning(model: Segmenter, image: PictureSource, *, short_side: ShortSide = N
 
 def _block_row(one: BlockPruning) -> Row:
     return {
+        "name": Place(one.stage, one.block).name,
         "stage": one.stage,
         "block": one.block,
         "tokens": one.kept.size,

@@ -17,7 +17,7 @@ from analysis.questions.peers import Peers, peers_named
 from analysis.receptive_field.networks import peer_network
 from analysis.receptive_field.networks.network import SIDE_MULTIPLE
 from analysis.representation.block_cka import BlockCka, common_grid, features_cka, pooled
-from analysis.representation.survey import PARTS, Survey, survey
+from analysis.representation.survey import PARTS, BlockSurvey, Survey, survey
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -152,19 +152,26 @@ def _pairs(cka: BlockCka, across: BlockCka) -> list[Row]:
     ]
 
 
+def _place(block: BlockSurvey) -> Row:
+    """Return which block it is, in the columns that all tables of blocks share."""
+    return {"name": block.name, "stage": block.stage, "block": block.block}
+
+
 def _distances(found: Survey) -> list[Row]:
     """Return the mean cosine of tokens by distance, of all blocks."""
     return [
         {
-            "block": block.name,
-            "distance_px": int(distance),
+            **_place(block),
+            "distance_picture_px": float(distance),
+            "distance_input_px": int(on_input),
             "pairs": int(pairs),
             "similarity": float(raw),
             "similarity_centered": float(centered),
         }
         for block in found.blocks
-        for distance, pairs, raw, centered in zip(
-            block.raw.distance_px,
+        for distance, on_input, pairs, raw, centered in zip(
+            block.raw.distance_picture_px,
+            block.raw.distance_input_px,
             block.raw.pairs,
             block.raw.by_distance,
             block.centered.by_distance,
@@ -179,14 +186,14 @@ def _frequencies(found: Survey) -> list[Row]:
     for block in found.blocks:
         shown = block.spectra["produced"]
         for ring, (token, pixel) in enumerate(
-            zip(shown.cycles_per_token, shown.cycles_per_px, strict=True)
+            zip(shown.cycles_per_token, shown.cycles_per_input_px, strict=True)
         ):
             amplitudes = {
                 f"log_amplitude_{part}": float(block.spectra[part].log_amplitude[ring])
                 for part in PARTS[1:]
             }
-            place = {"cycles_per_token": float(token), "cycles_per_px": float(pixel)}
-            rows.append({"block": block.name} | place | amplitudes)
+            place = {"cycles_per_token": float(token), "cycles_per_input_px": float(pixel)}
+            rows.append(_place(block) | place | amplitudes)
     return rows
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
+from analysis.core.forward import Place
 from analysis.core.progress import part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
@@ -136,7 +137,7 @@ def _block_rows(found: Rollout | Relevance) -> list[Row]:
     rows = []
     for stage, maps in enumerate(found.maps, start=1):
         for block, received in enumerate(maps):
-            row = {"name": f"{stage}.{block + 1}", "stage": stage, "block": block}
+            row = {"name": Place(stage, block).name, "stage": stage, "block": block}
             if isinstance(found, Rollout):
                 row["affinity_share"] = found.affinity_share[stage - 1][block]
                 row["position_share"] = found.position_share[stage - 1][block]

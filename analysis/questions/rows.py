@@ -1,4 +1,4 @@
-"""One row of the affinity as plain numbers: what `probe` and `affinity` say of a pixel."""
+"""Tables and arrays of one row of the affinity, for `probe` and `affinity`."""
 
 from __future__ import annotations
 
@@ -8,58 +8,12 @@ from typing import Any
 import numpy as np
 
 from analysis.affinity.attended_classes import attended_classes
-from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
-from analysis.affinity.local_affinity import LocalAffinity, local_affinity
-from analysis.affinity.row_statistics import global_row_statistics, local_row_statistics
+from analysis.affinity.global_affinity import GlobalAffinity
+from analysis.affinity.local_affinity import LocalAffinity
+from analysis.affinity.row_summary import Affinity
 from analysis.core.activation_cache import Trace
 from analysis.core.token_classes import TokenClasses
-from analysis.profile.depth_profile import MASSES
 from analysis.questions.answer import Row
-
-Affinity = LocalAffinity | GlobalAffinity
-
-LOCAL_STAGES = (1, 2)
-
-
-def affinity_row(trace: Trace, stage: int, block: int, x: int, y: int) -> Affinity:
-    """Return the affinity, local or global, of the token that sees a pixel in a block."""
-    token = trace.grid(stage).token_at(x, y)
-    return (local_affinity if stage in LOCAL_STAGES else global_affinity)(
-        trace, stage, block, token
-    )
-
-
-def row_numbers(trace: Trace, row: Affinity, tokens: TokenClasses, head: int | None = None) -> Row:
-    """Return how far, how evenly and at which classes a row looks, for one head or their mean.
-
-    A convolution has no heads: ``head`` is for the others. Stage 1 to 4; block and head from 0;
-    lengths in pixels of the network's input; all else shares, 0 to 1. ``name`` is that of figures.
-    Raises :class:`AnalysisError` for a head that does not exist.
-    """
-    local = isinstance(row, LocalAffinity)
-    head = None if local else head
-    # First, since it refuses heads that do not exist.
-    attended = attended_classes(row, tokens, head)
-    found = (local_row_statistics if local else global_row_statistics)(row)
-    chosen = slice(None) if head is None else slice(head, head + 1)
-    spread, uniform = found.heads, found.uniform
-    return {
-        "name": f"{row.stage}.{row.block + 1}",
-        "stage": row.stage,
-        "block": row.block,
-        "head": "mean" if head is None else head,
-        "kind": "local" if local else "global",
-        "token_row": row.token[0],
-        "token_column": row.token[1],
-        "keys": found.keys,
-        "distance_px": float(spread.distance_px[chosen].mean()),
-        "uniform_distance_px": float(uniform.distance_px[0]),
-        "entropy": float(spread.entropy[chosen].mean()),
-        "effective_keys": float(found.effective_keys[chosen].mean()),
-        **{name: float(getattr(spread, name)[chosen].mean()) for name in MASSES},
-        "padding_mass": float(found.padding_mass[chosen].mean()),
-        "attended": attended.in_words(trace.model.classes),
-    }
 
 
 def class_rows(

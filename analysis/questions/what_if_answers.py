@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.core.forward import Place
 from analysis.core.progress import Progress, part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
@@ -67,7 +68,7 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
     sweep = yield from part_of(head_sweep(asked.trace, target))
     rows = [
         {
-            "name": f"{stage}.{at[0] + 1}",
+            "name": Place(stage, at[0]).name,
             "stage": stage,
             "block": at[0],
             "head": at[1],
@@ -81,7 +82,7 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
     most, name = rows[0], asked.names[target.label]
     fall = most["margin_change_nats"]
     found = (
-        f"Without head {most['head'] + 1} of stage {most['stage']}, block {most['block'] + 1} the "
+        f"Without head {most['head']} of stage {most['stage']}, block {most['block']} the "
         f"margin of {name} falls most, by {-fall:.3g} nats."
         if fall < 0
         else f"No head alone speaks for {name} here: silencing one never lowers the margin."

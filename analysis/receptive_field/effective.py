@@ -96,6 +96,7 @@ def effective_fields(
     *_, fields = effective_field_steps(
         readout, pictures, probes=probes, batch_size=batch_size, seed=seed
     )
+    assert isinstance(fields, dict)  # the last step
     return fields
 
 

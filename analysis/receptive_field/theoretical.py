@@ -112,11 +112,12 @@ def input_interval(steps: Sequence[Step], side: int, index: int) -> tuple[int, i
         sides.append(step.outputs(sides[-1]))
     if not 0 <= index < sides[-1]:
         raise AnalysisError(f"There is no token {index}: the map has {sides[-1]} along this axis.")
-    first = last = index
+    first: float = index
+    last: float = index
     for step, size in zip(reversed(steps), reversed(sides[:-1]), strict=True):
         first, last = step.reads(first, last)
         first, last = max(first, 0), min(last, size - 1)
-    return first, last + 1
+    return int(first), int(last) + 1
 
 
 def uniformer_steps(
@@ -199,7 +200,8 @@ def _convolution(conv: nn.Conv2d) -> Sliding:
 
 
 def _side_from(steps: Sequence[Step], token: int) -> int:
-    first = last = token
+    first: float = token
+    last: float = token
     for step in reversed(steps):
         first, last = step.reads(first, last)
-    return last - first + 1
+    return int(last - first) + 1

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from analysis.affinity.atlas import LocalAtlas, global_atlas, local_atlas
+from analysis.affinity.atlas import GlobalAtlas, LocalAtlas, global_atlas, local_atlas
 from analysis.affinity.attended_classes import attended_classes
-from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
-from analysis.affinity.local_affinity import local_affinity
-from analysis.affinity.row_statistics import global_row_statistics, local_row_statistics
+from analysis.affinity.row_summary import LOCAL_STAGES, affinity_row, row_numbers
 from analysis.core.activation_cache import Trace
-from analysis.core.errors import AnalysisError
 from analysis.core.token_classes import token_classes
 from analysis.figures.canvas import color_steps
 from analysis.report.packing import jpeg_url, packed, packed_image, size_within
@@ -24,7 +20,14 @@ from uniformer.segmentation import Segmentation
 MAX_LENS_SIDE = 1024
 """Longest side, in pixels, of the picture under the lens."""
 
-LOCAL_STAGES, GLOBAL_STAGES = (1, 2), (3, 4)
+SHARE_STEPS = 65535
+"""Steps in which shares of classes are sent: they are off by less than 0.001 %."""
+
+MAPS = (
+    ("distance_picture_px", "uniform_distance_picture_px", "entropy"),
+    ("distance_picture_px", "uniform_distance_picture_px", "entropy", "mass_5x5", "padding_mass"),
+)
+"""Numbers of every row, sent as float32 after the peaks: of local blocks, and of global ones."""
 
 Choice = tuple[int, int | None]
 """Block, counted from 0, and head; None is the mean over heads."""
@@ -33,8 +36,11 @@ Choice = tuple[int, int | None]
 def lens_view(result: Segmentation, trace: Trace, max_bytes: int) -> dict[str, Any]:
     """Return everything ``assets/lens.js`` needs as JSON but a key and words about the picture.
 
-    Packed values are as in :mod:`analysis.report.packing`. ``pieces`` holds blocks, the last block
-    of every stage first, as far as ``max_bytes`` of codes, before compression, allow.
+    Packed values are as in :mod:`analysis.report.packing`. ``labels`` has every pixel of the
+    picture, and is the map of :attr:`Trace.labels`, by which questions name classes too.
+    ``percent`` (confidence) has ``width`` x ``height`` pixels, at most ``MAX_LENS_SIDE`` a side.
+    ``pieces`` holds blocks, the last block of every stage first, as far as ``max_bytes`` of codes,
+    before compression, allow.
     """
     height, width = result.labels.shape
     size = size_within(width, height, MAX_LENS_SIDE)
@@ -45,12 +51,10 @@ def lens_view(result: Segmentation, trace: Trace, max_bytes: int) -> dict[str, A
         "picture_width": width,
         "picture_height": height,
         "picture": jpeg_url(result.picture, size),
-        "labels": packed_image(result.labels, size),
+        "labels": packed(trace.labels.tobytes()),
         "percent": packed_image(percent, size),
-        "classes": [
-            {"index": row.index, "name": row.name, "color": row.color} for row in result.table()
-        ],
-        "stages": [_stage(trace, stage, result.labels) for stage in (1, 2, 3, 4)],
+        "classes": _classes(trace),
+        "stages": [_stage(trace, stage) for stage in (1, 2, 3, 4)],
         "pieces": first_pieces(trace, max_bytes),
         "colors": color_steps(256),
         "model": result.model,
@@ -60,29 +64,23 @@ def lens_view(result: Segmentation, trace: Trace, max_bytes: int) -> dict[str, A
 
 
 def piece(trace: Trace, stage: int, block: int, head: int | None) -> dict[str, Any]:
-    """Return all rows of one block; ``maps`` are float32 values per token, one map after another.
+    """Return all rows of one block: codes to draw, and numbers as :mod:`analysis` has them.
 
-    In stages 1 and 2 these are peak, distance and entropy; in 3 and 4 peak, padding mass, distance,
-    that of uniform weights, entropy and 5x5 mass.
+    ``maps`` are float32 values per token, one map after another: the peaks of the codes, then
+    ``MAPS``. ``composition`` is the share of each token's row on each of the classes of the stage,
+    uint16 in ``SHARE_STEPS``. With no head, codes are those of the mean row of the heads and
+    numbers the means of the heads' numbers, see :class:`analysis.affinity.atlas.GlobalAtlas`.
     """
     if stage in LOCAL_STAGES:
-        return _local_piece(local_atlas(trace, stage, block))
+        atlas = local_atlas(trace, stage, block)
+        kernel = (atlas.kernel / atlas.kernel.mean()).ravel().tolist()
+        return {"head": None, "kernel": kernel, **_packed(atlas, MAPS[0])}
     atlas = global_atlas(trace, stage, block, head)
-    maps = [atlas.peak, atlas.padding_mass, atlas.distance_px, atlas.uniform_distance_px]
-    return {
-        "stage": stage,
-        "block": block,
-        "head": head,
-        "cell": atlas.cell,
-        "codes": packed(atlas.codes.tobytes()),
-        "maps": packed(np.stack([*maps, atlas.entropy, atlas.mass_5x5]).tobytes()),
-    }
+    return {"head": head, "cell": atlas.cell, **_packed(atlas, MAPS[1])}
 
 
-def exact(
-    labels: np.ndarray, trace: Trace, x: int, y: int, choices: Mapping[int, Choice]
-) -> dict[str, Any]:
-    """Return the float values of one probe as ``analysis`` computes them, stage by stage.
+def exact(trace: Trace, x: int, y: int, choices: Mapping[int, Choice]) -> dict[str, Any]:
+    """Return the float values of one probe as questions have them, stage by stage.
 
     Raises :class:`analysis.AnalysisError` for a pixel, block or head that does not exist.
     """
@@ -90,18 +88,26 @@ def exact(
         "x": x,
         "y": y,
         "stages": {
-            str(stage): _exact_stage(trace, labels, stage, choice, x, y)
+            str(stage): _exact_stage(trace, stage, choice, x, y)
             for stage, choice in choices.items()
         },
     }
 
 
-def _stage(trace: Trace, stage: int, labels: np.ndarray) -> dict[str, Any]:
+def _classes(trace: Trace) -> list[dict[str, Any]]:
+    """Return number, name and colour of the classes that occur."""
+    classes = trace.model.classes
+    return [
+        {"index": index, "name": classes.names[index], "color": classes.colors[index]}
+        for index in np.unique(trace.labels).tolist()
+    ]
+
+
+def _stage(trace: Trace, stage: int) -> dict[str, Any]:
     """Return the layout of a stage and which classes its tokens cover."""
     grid = trace.grid(stage)
     rows, columns = grid.shape
     box = grid.box((0, 0))
-    found = token_classes(labels, grid)
     layers = trace.block(stage, 0)
     return {
         "stage": stage,
@@ -109,11 +115,9 @@ def _stage(trace: Trace, stage: int, labels: np.ndarray) -> dict[str, Any]:
         "columns": columns,
         "token_width": box.right_px,
         "token_height": box.bottom_px,
-        "stride": grid.stride,
         "windows": trace.windows[stage - 1],
-        "heads": layers.attn.heads if stage in GLOBAL_STAGES else 0,
-        "classes": found.classes.tolist(),
-        "shares": packed(np.rint(found.share * 255).astype(np.uint8).tobytes()),
+        "heads": 0 if stage in LOCAL_STAGES else layers.attn.heads,
+        "classes": token_classes(trace.labels, grid).classes.tolist(),
     }
 
 
@@ -134,60 +138,37 @@ def first_pieces(trace: Trace, max_bytes: int) -> list[dict[str, Any]]:
     return pieces
 
 
-def _local_piece(atlas: LocalAtlas) -> dict[str, Any]:
+def _packed(atlas: GlobalAtlas | LocalAtlas, names: Sequence[str]) -> dict[str, Any]:
+    """Return codes, maps and composition of an atlas."""
+    maps = np.stack([atlas.peak, *(getattr(atlas, name) for name in names)])
+    steps = np.rint(atlas.composition * SHARE_STEPS).astype("<u2")
     return {
         "stage": atlas.stage,
         "block": atlas.block,
-        "head": None,
-        "kernel": (atlas.kernel / atlas.kernel.mean()).ravel().tolist(),
         "codes": packed(atlas.codes.tobytes()),
-        "maps": packed(np.stack([atlas.peak, atlas.distance_px, atlas.entropy]).tobytes()),
+        "maps": packed(maps.astype("<f4").tobytes()),
+        "composition": packed(steps.tobytes()),
     }
 
 
-def _exact_stage(
-    trace: Trace, labels: np.ndarray, stage: int, choice: Choice, x: int, y: int
-) -> dict[str, Any]:
-    """Return weights, statistics and classes of the row of one stage; NaN is None in JSON."""
+def _exact_stage(trace: Trace, stage: int, choice: Choice, x: int, y: int) -> dict[str, Any]:
+    """Return weights, numbers and classes of the row of one stage; NaN is None in JSON."""
     block, head = choice
-    grid = trace.grid(stage)
-    token = grid.token_at(x, y)
-    tokens = token_classes(labels, grid)
-    if stage in LOCAL_STAGES:
-        affinity = local_affinity(trace, stage, block, token)
-        weight, spread = affinity.norm_share, local_row_statistics(affinity).heads
-        numbers = {"distance_px": spread.distance_px, "entropy": spread.entropy}
-    else:
-        affinity = _one_row(global_affinity(trace, stage, block, token), head)
-        weight, statistics = affinity.weight[0], global_row_statistics(affinity)
-        numbers = {
-            "padding_mass": affinity.padding_mass,
-            "distance_px": statistics.heads.distance_px,
-            "uniform_distance_px": statistics.uniform.distance_px,
-            "entropy": statistics.heads.entropy,
-            "mass_5x5": statistics.heads.mass_5x5,
-        }
-    found = attended_classes(affinity, tokens)
+    tokens = token_classes(trace.labels, trace.grid(stage))
+    row = affinity_row(trace, stage, block, x, y)
+    numbers = row_numbers(trace, row, tokens, head)
+    local = stage in LOCAL_STAGES
+    found = attended_classes(row, tokens, None if local else head)
+    weights = row.norm_share[None] if local else row.weight
+    weight = weights.mean(0) if local or head is None else weights[head]
     return {
-        "token": token,
+        "token": row.token,
         "weight": weight.ravel().tolist(),
-        **{name: _number(values[0]) for name, values in numbers.items()},
+        **{name: _number(numbers[name]) for name in MAPS[not local]},
         "composition": list(zip(found.classes.tolist(), found.share.tolist(), strict=True)),
     }
 
 
-def _one_row(row: GlobalAffinity, head: int | None) -> GlobalAffinity:
-    """Return ``row`` with the weights of one head, or their mean, in place of all heads."""
-    if head is not None and not 0 <= head < len(row.weight):
-        raise AnalysisError(f"There is no head {head}: choose 0 to {len(row.weight) - 1}.")
-    heads = slice(None) if head is None else [head]
-    return replace(
-        row,
-        weight=row.weight[heads].mean(0, keepdims=True),
-        padding_mass=row.padding_mass[heads].mean(keepdims=True),
-    )
-
-
 def _number(value: float) -> float | None:
     """Return a float for JSON, which has no NaN."""
-    return None if np.isnan(value) else float(value)
+    return None if np.isnan(value) else value

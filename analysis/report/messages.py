@@ -45,15 +45,21 @@ LENS = {
     ),
     "block": "Block",
     "head": "Head",
+    "count_hint": (
+        "Blocks and heads count from 0, as in the weights: block 5 of stage 3 is blocks3.5."
+    ),
     "mean": "mean",
     "stage_short": "Stage",
     "first": "first",
     "last": "last",
     "pixel": "pixel",
     "exact": "exact",
-    "quick": "8 bit",
-    "exact_hint": "Float values from the server; moving the probe returns to the quick answer.",
-    "quick_hint": "Drawn from 8 bits a weight, within 0.4 % of the row's peak. Click for floats.",
+    "quick": "quick",
+    "exact_hint": "More digits, from the server; moving the probe returns to the quick answer.",
+    "quick_hint": (
+        "Numbers are right to every digit shown; maps are drawn from 8 bits a weight, within 0.4 % "
+        "of the row's peak. Click for more digits."
+    ),
     "click": "Click or press Enter for exact values",
     "pin": "Pin",
     "zoom_in": "Zoom in",
@@ -67,7 +73,7 @@ LENS = {
     "contribution": "Contribution",
     "contribution_hint": "at this pixel, %",
     "distance": "Mean distance",
-    "distance_hint": "Between centres of tokens, weighted, in pixels of the network's input.",
+    "distance_hint": "Between centres of tokens, weighted, in pixels of the picture.",
     "even": "even",
     "entropy": "Entropy",
     "entropy_hint": "0: one token has all the weight. 1: all have the same.",
@@ -78,6 +84,13 @@ LENS = {
         "Windows that reach beyond the picture are filled with zeros, and these take weight too."
     ),
     "composition": "Falls on",
+    "whose": (
+        "Numbers: measured head by head, then averaged. Map and classes: the mean row of the heads."
+    ),
+    "whose_hint": (
+        "Heads that each look at one place, every head at another, have a low entropy; their mean "
+        "row has a high one. Questions, files and reports say the former, as here."
+    ),
     "waiting": "Fetching this block …",
     "pins": "Pinned probes",
     "pins_hint": "Mean distance · entropy · within 5 × 5, for the blocks and heads above",  # noqa: RUF001
@@ -124,7 +137,7 @@ REPORT = {
     "again": "Make it again",
     "about": (
         "This file is complete: it asks no server, and the lens answers every probe from what is "
-        "in it, in 8 bits a weight. UniFormer: Li et al., “UniFormer: Unifying Convolution and "
+        "in it. UniFormer: Li et al., “UniFormer: Unifying Convolution and "
         "Self-attention for Visual Recognition”, arXiv 2201.09450."
     ),
     "all": "All pictures",
@@ -138,7 +151,10 @@ LENS_ALONE = LENS | {
         "Probe. Arrow keys move it by one token of stage 1, with Shift of stage 3. P pins, plus "
         "and minus zoom, 0 resets the zoom."
     ),
-    "quick_hint": "Drawn from 8 bits a weight, within 0.4 % of the row's peak.",
+    "quick_hint": (
+        "Numbers are right to every digit shown; maps are drawn from 8 bits a weight, within 0.4 % "
+        "of the row's peak."
+    ),
     "waiting": "This block was left out of the file",
     "keys": "Arrow keys move · P pin · + and - zoom · 0 whole picture",
 }

@@ -108,8 +108,9 @@ def _rows(described: dict[str, Any]) -> Iterator[str]:
 
 def _command(result: Segmentation) -> str:
     settings = result.settings
+    program = __name__.removesuffix(".report.page")
     return (
-        f"python -m analysis publish PHOTO -o SITE --model {result.model} "
+        f"python -m {program} publish PHOTO -o SITE --model {result.model} "
         f"--reach {settings['reach']} --window-size {settings['window_size']}"
     )
 

@@ -7,12 +7,15 @@ all tokens share makes any two of them alike, so that cosines are given raw and 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from analysis.core.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Cosines:
     ``all_pairs`` is their mean over all pairs of different tokens; ``neighbours`` (rows, columns)
     the mean of each token with its up to 8 neighbours. ``by_distance`` (rings,) is the mean over
     the ``pairs`` (rings,) of tokens that are 1, 2, ... tokens apart (the larger of rows and
-    columns), ``distance_px`` (rings,) that distance in pixels of the network's input. The longest
+    columns), ``distance_picture_px`` and ``distance_input_px`` (rings,) that distance in pixels of
+    the picture (by the mean side of a token there) and of the network's input. The longest
     distances have few pairs. NaN where there are none.
     """
 
@@ -30,7 +34,8 @@ class Cosines:
     neighbours: np.ndarray
     by_distance: np.ndarray
     pairs: np.ndarray
-    distance_px: np.ndarray
+    distance_picture_px: np.ndarray
+    distance_input_px: np.ndarray
 
     @property
     def gap_map(self) -> np.ndarray:
@@ -43,20 +48,22 @@ class Cosines:
         return float(self.gap_map.mean())
 
 
-def cosines(x: Tensor, stride_px: int, *, centered: bool) -> Cosines:
-    """Return the cosines of a map (C, rows, columns) whose tokens are ``stride_px`` apart.
+def cosines(x: Tensor, grid: Grid, *, centered: bool) -> Cosines:
+    """Return the cosines of a map (C, rows, columns) whose tokens lie as ``grid`` says.
 
     ``centered`` takes the mean token off first. Tokens of length 0 have cosine 0 with all others.
     Time and memory grow with tokens, not with their square.
     """
     units = unit_tokens(x, centered=centered)
     by_distance, pairs = _by_distance(units)
+    apart = np.arange(1, len(pairs) + 1)
     return Cosines(
         all_pairs=mean_cosine(units.flatten(1).T),
         neighbours=_neighbours(units).cpu().numpy(),
         by_distance=by_distance,
         pairs=pairs,
-        distance_px=np.arange(1, len(pairs) + 1) * stride_px,
+        distance_picture_px=apart * math.sqrt(math.prod(grid.token_size_px)),
+        distance_input_px=apart * grid.stride,
     )
 
 

@@ -30,7 +30,7 @@ class Spectrum:
     over the map, mean of all channels. Power is in squared units of the map.
 
     The finest frequency of stage 4 is a coarse one of the picture: compare stages by
-    ``cycles_per_px``, and parts of one block by ``cycles_per_token``.
+    ``cycles_per_input_px``, and parts of one block by ``cycles_per_token``.
     """
 
     cycles_per_token: np.ndarray
@@ -39,7 +39,7 @@ class Spectrum:
     variance: float
 
     @property
-    def cycles_per_px(self) -> np.ndarray:
+    def cycles_per_input_px(self) -> np.ndarray:
         """Frequencies in cycles per pixel of the network's input."""
         return self.cycles_per_token / self.stride_px
 

@@ -27,8 +27,8 @@ class Streams(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Stage and block as people count them: "3.1" is the first block of stage 3."""
-        return f"{self.place.stage}.{self.place.block + 1}"
+        """Stage and block as in a state dict: "3.5" is ``blocks3.5``."""
+        return self.place.name
 
 
 def streams(trace: Trace) -> Iterator[Streams]:

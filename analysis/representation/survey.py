@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.core.activation_cache import Trace
+from analysis.core.forward import Place
 from analysis.core.progress import Progress
 from analysis.representation.block_cka import (
     BlockCka,
@@ -50,8 +51,8 @@ class BlockSurvey:
 
     @property
     def name(self) -> str:
-        """Stage and block as people count them: "3.1" is the first block of stage 3."""
-        return f"{self.stage}.{self.block + 1}"
+        """Stage and block as in a state dict: "3.5" is ``blocks3.5``."""
+        return Place(self.stage, self.block).name
 
     def change(self, part: str) -> float:
         """Return how much ``part`` of ``PARTS`` raises the log amplitude of high frequencies.
@@ -76,7 +77,7 @@ class Survey:
     features: Features
 
     def rows(self) -> list[dict[str, str | int | float]]:
-        """Return one row per block for a table; blocks are counted from 1."""
+        """Return one row per block for a table; blocks are counted from 0."""
         return [_row(block) for block in self.blocks]
 
 
@@ -104,8 +105,8 @@ def _surveyed(trace: Trace, stream: Streams) -> BlockSurvey:
         stage=stage,
         block=block,
         local=local,
-        raw=cosines(produced[0], stride, centered=False),
-        centered=cosines(produced[0], stride, centered=True),
+        raw=cosines(produced[0], trace.grid(stage), centered=False),
+        centered=cosines(produced[0], trace.grid(stage), centered=True),
         rank=effective_rank(tokens, centered=False),
         rank_centered=effective_rank(tokens, centered=True),
         rank_limit=min(tokens.shape),
@@ -118,7 +119,8 @@ def _row(block: BlockSurvey) -> dict[str, str | int | float]:
     queries = block.queries
     return {
         "stage": block.stage,
-        "block": block.block + 1,
+        "name": block.name,
+        "block": block.block,
         "kind": "local" if block.local else "global",
         "similarity": block.raw.all_pairs,
         "similarity_centered": block.centered.all_pairs,

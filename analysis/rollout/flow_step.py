@@ -15,6 +15,7 @@ from torch import Tensor
 
 from analysis.affinity.local_rows import contribution_norms
 from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
 from analysis.core.forward import affinity_branch
 from analysis.rollout.flow import (
     along_attention,
@@ -27,7 +28,7 @@ from analysis.rollout.flow import (
 )
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import STRIDES
-from uniformer.layers import to_map, to_tokens
+from uniformer.layers import PatchEmbed, to_map, to_tokens
 
 
 class BranchGradients(NamedTuple):
@@ -101,6 +102,11 @@ def below(trace: Trace, stage: int, flow: Tensor) -> Tensor:
     if stage == 1:
         return to_pixels(STRIDES[0], flow, trace.network_size_px)
     embed = trace.model.backbone.stage(stage)[0]
+    if not isinstance(embed, PatchEmbed):
+        raise AnalysisError(
+            f"{trace.model.config.name} embeds patches by overlapping convolutions, and flow is "
+            "only followed through patches that do not overlap: ask `affinity` or `jacobian`."
+        )
     with torch.no_grad():
         return to_patches(embed, unnormed_output(trace, stage - 1), flow)
 

@@ -111,7 +111,10 @@ def _decoder_gradients(trace: Trace, target: RegionScore) -> tuple[float, tuple[
     with torch.inference_mode(False), torch.enable_grad():
         outputs = [kept.clone().requires_grad_() for kept in trace.stage_outputs]
         score = target.of_logits(trace.model.decode(outputs)).sum()
-        return score.item(), torch.autograd.grad(score, outputs)
+        # A classifier reads the last stage only.
+        return score.item(), torch.autograd.grad(
+            score, outputs, allow_unused=True, materialize_grads=True
+        )
 
 
 def _seeds(trace: Trace, target: RegionScore, gradients: tuple[Tensor, ...]) -> list[Tensor]:

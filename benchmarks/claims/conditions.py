@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from analysis.core.activation_cache import Trace
+from analysis.core.forward import Place
 from analysis.interventions import (
     HeadGate,
     Intervention,
@@ -40,8 +41,9 @@ def conditions(trace: Trace) -> Iterator[Condition]:
     for stage in (3, 4):
         for block in range(depth[stage]):
             near = Neighbourhood(stage, block, NEAR_TOKENS[stage])
-            yield Condition(f"near {stage}.{block + 1}", (near,), controlled=True)
-            yield from _gated(f"{stage}.{block + 1}", stage, [block])
+            name = Place(stage, block).name
+            yield Condition(f"near {name}", (near,), controlled=True)
+            yield from _gated(name, stage, [block])
         for radius in RADII_TOKENS[stage]:
             cut = Neighbourhood(stage, None, radius)
             yield Condition(f"radius {radius} stage {stage}", (cut,), controlled=True)

@@ -8,11 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from analysis.affinity.statistics import MASSES
 from analysis.core.activation_cache import Trace, trace
-from analysis.core.regions import predicted_labels
 from analysis.interventions import controls
 from analysis.interventions.effect import Effect, effect_of
-from analysis.profile.depth_profile import MASSES, block_profile
+from analysis.profile.depth_profile import block_profile
 from analysis.profile.nulls import shuffled_trace
 from benchmarks.claims.conditions import CONTROL, conditions
 from uniformer.classes import IGNORE_INDEX
@@ -48,14 +48,14 @@ def measure(
     }
     return {
         "network_size_px": list(traced.network_size_px),
-        "accuracy": _accuracy(predicted_labels(traced), annotation),
+        "accuracy": _accuracy(traced.labels, annotation),
         "effects": _effects(traced, annotation, seed),
         "spread": {name: _spread(each) for name, each in sources.items()},
     }
 
 
 def _effects(traced: Trace, annotation: np.ndarray | None, seed: int) -> Record:
-    before = _accuracy(predicted_labels(traced), annotation)
+    before = _accuracy(traced.labels, annotation)
     found = {}
     for condition in conditions(traced):
         runs = {condition.name: condition.interventions}

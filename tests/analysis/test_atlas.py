@@ -1,21 +1,23 @@
 """Atlases decode to the exact rows within the stated error, and their statistics are exact."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from analysis import (
     AnalysisError,
+    attended_classes,
     global_affinity,
-    global_row_statistics,
     local_affinity,
-    local_row_statistics,
+    row_statistics,
+    token_classes,
     trace,
 )
-from analysis.affinity.atlas import CHUNK, ERROR_OF_PEAK, decode, global_atlas, local_atlas
+from analysis.affinity.atlas import ERROR_OF_PEAK, decode, global_atlas, local_atlas
+from analysis.affinity.attention_rows import CHUNK
+from analysis.report.lens_data import MAPS
 
 TOKENS = [(0, 0), (1, 3), (3, 5), (2, 0)]
+NUMBERS = MAPS[1]
 
 
 def assert_decodes(codes, peak, rows):
@@ -25,41 +27,51 @@ def assert_decodes(codes, peak, rows):
     assert codes.max() == 255
 
 
+def lively(model):
+    """Have a random model tell many classes apart."""
+    model.decode_head.conv_seg.weight.mul_(30)
+
+
+def assert_composed(atlas, traced, token, exact, head):
+    """Check the classes on which the row of a token falls."""
+    classes = token_classes(traced.labels, traced.grid(exact.stage))
+    assert len(classes.classes) > 1
+    found = attended_classes(exact, classes, head)
+    share = dict(zip(found.classes, found.share, strict=True))
+    wanted = [share[label] for label in classes.classes]
+    np.testing.assert_allclose(atlas.composition[token], wanted, atol=1e-6)
+
+
 @pytest.mark.parametrize("reach", ["global", "window", "hybrid"])
 @pytest.mark.parametrize("head", [None, 1])
 def test_global_rows_and_statistics_are_those_of_the_exact_analysis(tiny, picture, reach, head):
-    traced = trace(tiny(reach), picture())
+    traced = trace(tiny(reach, edit=lively), picture())
     for stage, block in [(3, 0), (3, 3), (4, 0)]:
         atlas = global_atlas(traced, stage, block, head)
         rows, columns = traced.grid(stage).shape
         for token in [token for token in TOKENS if token[0] < rows and token[1] < columns]:
             exact = global_affinity(traced, stage, block, token)
-            heads = slice(None) if head is None else slice(head, head + 1)
-            weight = exact.weight[heads].mean(0, keepdims=True)
-            padding = exact.padding_mass[heads].mean(keepdims=True)
-            assert_decodes(atlas.codes[token], atlas.peak[token], weight[0])
-            statistics = global_row_statistics(replace(exact, weight=weight, padding_mass=padding))
-            for got, want in [
-                (atlas.padding_mass, padding),
-                (atlas.distance_px, statistics.heads.distance_px),
-                (atlas.uniform_distance_px, statistics.uniform.distance_px),
-                (atlas.entropy, statistics.heads.entropy),
-                (atlas.mass_5x5, statistics.heads.mass_5x5),
-            ]:
-                np.testing.assert_allclose(got[token], want[0], rtol=1e-6, atol=1e-9)
+            weight = exact.weight.mean(0) if head is None else exact.weight[head]
+            assert_decodes(atlas.codes[token], atlas.peak[token], weight)
+            numbers = row_statistics(exact).of(head)
+            for name in NUMBERS:
+                got = getattr(atlas, name)[token]
+                np.testing.assert_allclose(got, numbers[name], rtol=1e-6, atol=1e-9)
+            assert_composed(atlas, traced, token, exact, head)
 
 
 @pytest.mark.parametrize("stage", [1, 2])
 def test_local_shares_and_statistics_are_those_of_the_exact_analysis(tiny, picture, stage):
-    traced = trace(tiny(), picture())
+    traced = trace(tiny(edit=lively), picture())
     atlas = local_atlas(traced, stage, 0)
     rows, columns = traced.grid(stage).shape
     for token in [(0, 0), (rows - 1, columns - 1), (3, 4), (0, 5)]:
         exact = local_affinity(traced, stage, 0, token)
         assert_decodes(atlas.codes[token], atlas.peak[token], exact.norm_share)
-        statistics = local_row_statistics(exact).heads
-        np.testing.assert_allclose(atlas.distance_px[token], statistics.distance_px[0], rtol=1e-6)
-        np.testing.assert_allclose(atlas.entropy[token], statistics.entropy[0], rtol=1e-6)
+        numbers = row_statistics(exact).of(None)
+        for name in NUMBERS[:3]:
+            np.testing.assert_allclose(getattr(atlas, name)[token], numbers[name], rtol=1e-6)
+        assert_composed(atlas, traced, token, exact, None)
     np.testing.assert_allclose(atlas.kernel, np.abs(exact.kernel).mean(0))
 
 
@@ -67,7 +79,7 @@ def test_chunks_do_not_change_the_rows(tiny, picture, monkeypatch):
     traced = trace(tiny(), picture())
     whole = global_atlas(traced, 3, 0)
     assert np.prod(traced.grid(3).shape) < CHUNK
-    monkeypatch.setattr("analysis.affinity.atlas.CHUNK", 7)
+    monkeypatch.setattr("analysis.affinity.attention_rows.CHUNK", 7)
     chunked = global_atlas(traced, 3, 0)
     np.testing.assert_array_equal(whole.codes, chunked.codes)
     np.testing.assert_allclose(whole.entropy, chunked.entropy, rtol=1e-6)
@@ -83,7 +95,7 @@ def test_codes_fit_the_bytes_given_by_summing_neighbouring_keys(tiny, picture):
     row = global_affinity(traced, 3, 0, (2, 3)).weight.mean(0)
     cells = row.reshape(rows, 2, -1, 2).sum((1, 3))
     assert_decodes(small.codes[2, 3], small.peak[2, 3], cells)
-    np.testing.assert_array_equal(small.distance_px, full.distance_px)
+    np.testing.assert_array_equal(small.distance_picture_px, full.distance_picture_px)
 
 
 def test_uneven_map_keeps_all_weight_in_cells(tiny, picture):
@@ -98,7 +110,7 @@ def test_uniform_attention_has_equal_codes_and_full_entropy(tiny, picture, silen
     atlas = global_atlas(trace(tiny(edit=silent_queries), picture()), 3, 0)
     assert (atlas.codes == 255).all()
     np.testing.assert_allclose(atlas.entropy, 1)
-    np.testing.assert_allclose(atlas.distance_px, atlas.uniform_distance_px)
+    np.testing.assert_allclose(atlas.distance_picture_px, atlas.uniform_distance_picture_px)
 
 
 def test_what_does_not_exist_is_refused_in_one_sentence(tiny, picture):

@@ -10,13 +10,11 @@ import torch
 from analysis import (
     AnalysisError,
     global_affinity,
-    global_row_statistics,
     local_affinity,
-    local_row_statistics,
+    row_statistics,
     trace,
 )
-from analysis.affinity import global_rows as rows_global
-from analysis.affinity import local_rows as rows_local
+from analysis.affinity import attention_rows, local_rows
 from analysis.affinity.local_rows import contribution_norms
 from analysis.core.progress import Progress
 from analysis.profile.depth_profile import BlockProfile, DepthProfile, block_profile, depth_profile
@@ -27,14 +25,14 @@ MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")
 def from_single_rows(traced, stage: int, block: int) -> dict[str, np.ndarray]:
     """Return the means over all queries of what the statistics of one row after another say."""
     one = (
-        (lambda token: local_row_statistics(local_affinity(traced, stage, block, token)))
+        (lambda token: row_statistics(local_affinity(traced, stage, block, token)))
         if stage < 3
-        else (lambda token: global_row_statistics(global_affinity(traced, stage, block, token)))
+        else (lambda token: row_statistics(global_affinity(traced, stage, block, token)))
     )
     rows = [one(token) for token in np.ndindex(traced.grid(stage).shape)]
     means = {"padding_mass": np.mean([row.padding_mass for row in rows], axis=0)}
     means["ratio"] = np.nanmean([row.distance_over_uniform for row in rows], axis=0)
-    for name in ("distance_px", "entropy", *MASSES):
+    for name in ("distance_picture_px", "entropy", *MASSES):
         means[name] = np.nanmean([getattr(row.heads, name) for row in rows], axis=0)
         means[f"uniform {name}"] = np.nanmean([getattr(row.uniform, name) for row in rows], axis=0)
     return means
@@ -44,7 +42,7 @@ def assert_is(found: BlockProfile, wanted: dict[str, np.ndarray]) -> None:
     close = {"rtol": 0, "atol": 1e-9}
     np.testing.assert_allclose(found.padding_mass, wanted["padding_mass"], **close)
     np.testing.assert_allclose(found.distance_over_uniform, wanted["ratio"], **close)
-    for name in ("distance_px", "entropy", *MASSES):
+    for name in ("distance_picture_px", "entropy", *MASSES):
         np.testing.assert_allclose(getattr(found.heads, name), wanted[name], **close)
         np.testing.assert_allclose(getattr(found.uniform, name), wanted[f"uniform {name}"], **close)
 
@@ -54,7 +52,7 @@ def assert_is(found: BlockProfile, wanted: dict[str, np.ndarray]) -> None:
 def test_profile_is_the_mean_of_the_statistics_of_all_rows(
     tiny, picture, monkeypatch, reach, size, chunk
 ):
-    monkeypatch.setattr(rows_global, "CHUNK", chunk)
+    monkeypatch.setattr(attention_rows, "CHUNK", chunk)
     traced = trace(tiny(reach, size), picture())
     for stage, block in ((3, 1), (4, 0)):
         assert_is(block_profile(traced, stage, block), from_single_rows(traced, stage, block))
@@ -62,7 +60,7 @@ def test_profile_is_the_mean_of_the_statistics_of_all_rows(
 
 @pytest.mark.parametrize("chunk", [4096, 50])
 def test_profile_of_a_convolution_is_the_mean_over_all_tokens(tiny, picture, monkeypatch, chunk):
-    monkeypatch.setattr(rows_local, "CHUNK", chunk)
+    monkeypatch.setattr(local_rows, "CHUNK", chunk)
     traced = trace(tiny(), picture())
     for stage in (1, 2):
         assert_is(block_profile(traced, stage, 0), from_single_rows(traced, stage, 0))
@@ -92,7 +90,7 @@ def test_uniform_attention_has_its_closed_forms(
     traced = trace(tiny(edit=silent_queries), picture(16 * side, 16 * side), short_side=16 * side)
     found = block_profile(traced, 3, 0)
     for spread in (found.heads, found.uniform):
-        np.testing.assert_allclose(spread.distance_px / 16, distance, rtol=0, atol=5e-5)
+        np.testing.assert_allclose(spread.distance_picture_px / 16, distance, rtol=0, atol=5e-5)
         for name, mass in zip(MASSES, masses, strict=True):
             np.testing.assert_allclose(getattr(spread, name), mass, rtol=0, atol=5.1e-5)
         np.testing.assert_allclose(spread.entropy, 1)
@@ -102,7 +100,7 @@ def test_uniform_attention_has_its_closed_forms(
 
 def test_windows_of_one_token_look_nowhere_else(tiny, picture):
     found = block_profile(trace(tiny("window", 1), picture()), 3, 0)
-    np.testing.assert_array_equal(found.heads.distance_px, 0)
+    np.testing.assert_array_equal(found.heads.distance_picture_px, 0)
     np.testing.assert_array_equal(found.heads.mass_3x3, 1)
     assert np.isnan(found.heads.entropy).all()
     assert np.isnan(found.distance_over_uniform).all()
@@ -117,7 +115,7 @@ def test_kernel_of_one_tap_looks_one_step_away(tiny, picture):
 
     found = block_profile(trace(tiny(edit=shift), picture()), 2, 0)
     # The last column has nothing to its right: nothing can be said of it.
-    np.testing.assert_allclose(found.heads.distance_px, 8)
+    np.testing.assert_allclose(found.heads.distance_picture_px, 8)
     np.testing.assert_allclose(found.heads.entropy, 0, atol=1e-12)
     np.testing.assert_allclose(found.heads.mass_3x3, 1)
     np.testing.assert_array_equal(found.padding_mass, 0)
@@ -159,13 +157,13 @@ def test_profile_of_a_model_has_all_blocks_and_a_table(tiny, picture):
     assert steps == [Progress(done, 7) for done in range(1, 8)]
     assert isinstance(found, DepthProfile)
     assert [block.name for block in found.blocks] == [
-        "1.1",
-        "2.1",
+        "1.0",
+        "2.0",
+        "3.0",
         "3.1",
         "3.2",
         "3.3",
-        "3.4",
-        "4.1",
+        "4.0",
     ]
     assert [block.local for block in found.blocks] == [True] * 2 + [False] * 5
     assert [block.window_tokens for block in found.blocks] == [None] * 2 + [3] * 3 + [None] * 2
@@ -173,8 +171,8 @@ def test_profile_of_a_model_has_all_blocks_and_a_table(tiny, picture):
     assert len(rows) == 2 + 5 * 4
     assert len({tuple(row) for row in rows}) == 1
     third = rows[3]
-    assert (third["stage"], third["block"], third["head"], third["kind"]) == (3, 1, 2, "global")
-    assert third["distance_px"] == found.blocks[2].heads.distance_px[1]
+    assert (third["stage"], third["block"], third["head"], third["kind"]) == (3, 0, 1, "global")
+    assert third["distance_picture_px"] == found.blocks[2].heads.distance_picture_px[1]
     assert third["uniform_mass_5x5"] == found.blocks[2].uniform.mass_5x5[0]
 
 

@@ -10,7 +10,6 @@ import torch
 
 from analysis import AnalysisError, trace
 from analysis.core.progress import Progress
-from analysis.core.regions import predicted_labels
 from analysis.core.targets import RegionScore
 from analysis.figures.what_if import (
     effect_figure,
@@ -98,7 +97,7 @@ def test_the_control_stands_beside_and_is_the_effect_of_what_it_names(tiny, pict
     for seed in range(4):
         report = effect_report(traced, [DropBlock(3, 1)], target=target, seed=seed)
         (name,) = report.control.interventions
-        block = int(name.removeprefix("stage 3, block ").removesuffix(": left out")) - 1
+        block = int(name.removeprefix("stage 3, block ").removesuffix(": left out"))
         assert block != 1
         alone = effect_of(traced, [DropBlock(3, block)], target)
         assert report.control.kl_nats == alone.kl_nats
@@ -226,7 +225,7 @@ def test_figures_say_what_was_done_with_units_and_their_grade(tiny, picture, liv
     assert "no random change" in next(t.get_text() for a in gated.axes for t in a.texts)
     assert "and 2 more" in gated.get_suptitle()
     named = [text.get_text() for text in hidden.axes[3].get_legend().get_texts()]
-    assert len(named) == len(np.union1d(predicted_labels(traced), reports[0].effect.labels_after))
+    assert len(named) == len(np.union1d(traced.labels, reports[0].effect.labels_after))
     assert "(nats)" in heads.axes[-1].get_ylabel()
     shown = replace(sweep, margin_change_nats={3: np.array([[-2.0, 1.0]]), 4: np.zeros((1, 1))})
     image = head_sweep_figure(shown).axes[0].images[0]

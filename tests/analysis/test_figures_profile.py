@@ -25,7 +25,7 @@ def points(axes) -> np.ndarray:
 def test_every_head_has_its_dot_and_every_null_its_line(found):
     figure = profile_figure(found.traced, found.nulls)
     distance, ratio, _, entropy = figure.axes
-    for axes, name in ((distance, "distance_px"), (entropy, "entropy")):
+    for axes, name in ((distance, "distance_picture_px"), (entropy, "entropy")):
         wanted = [getattr(block.heads, name) for block in found.traced.blocks]
         np.testing.assert_array_equal(points(axes), np.concatenate(wanted))
     wanted = [block.distance_over_uniform for block in found.traced.blocks]

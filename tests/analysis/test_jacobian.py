@@ -119,7 +119,7 @@ def test_shares_leave_out_the_query_and_sum_to_one(tiny, picture):
     assert found.others_by_norm.mass_7x7[0] == pytest.approx(1)
     distance = 8 * np.hypot(*np.mgrid[-4:4, -6:6])
     wanted = (others * distance).sum() / others.sum()
-    assert found.others_by_norm.distance_px[0] == pytest.approx(wanted)
+    assert found.others_by_norm.distance_picture_px[0] == pytest.approx(wanted)
 
 
 def test_what_does_not_exist_is_refused(tiny, picture):

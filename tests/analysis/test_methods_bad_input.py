@@ -161,5 +161,5 @@ def test_a_map_smaller_than_its_window_is_answered_and_its_padding_told(tiny, pi
     np.testing.assert_allclose(row.weight.sum((1, 2)) + row.padding_mass, 1)
     *_, profile = a.depth_profile(traced)
     for block in profile.blocks:
-        assert np.isfinite(block.heads.distance_px).all()
+        assert np.isfinite(block.heads.distance_picture_px).all()
         assert (block.padding_mass > 0).all() == (block.stage == 3)

@@ -52,7 +52,7 @@ def test_a_window_of_one_token_has_no_others(tiny, picture):
     traced = trace(model, picture())
     alone = token_jacobian(traced, 3, 0, (2, 2), "affinity")
     assert alone.self_share == 1
-    assert np.isnan(alone.others_by_norm.distance_px).all()
+    assert np.isnan(alone.others_by_norm.distance_picture_px).all()
     assert np.isnan(alone.others_by_energy.mass_3x3).all()
     figure = finish(QUESTIONS["jacobian"](model, picture(), stage=3, **AT)).figure()
     assert words_of(figure)[1] == "no other token moves it"

@@ -9,8 +9,8 @@ from analysis import (
     QUESTIONS,
     finish,
     global_affinity,
-    global_row_statistics,
     position_affinity,
+    row_statistics,
     trace,
 )
 
@@ -22,11 +22,11 @@ def test_uniform_weights_use_all_keys_and_a_single_key_is_one(tiny, picture, sil
         model.backbone.blocks3[0].attn.qkv.weight[:64].mul_(1e4)
 
     traced = trace(tiny("window", 3, edit=silent_queries), picture())
-    even = global_row_statistics(global_affinity(traced, 3, 0, (3, 0)))
+    even = row_statistics(global_affinity(traced, 3, 0, (3, 0)))
     assert even.keys == 3
     np.testing.assert_allclose(even.effective_keys, 3)
     traced = trace(tiny(edit=loud), picture())
-    single = global_row_statistics(global_affinity(traced, 3, 0, (1, 2)))
+    single = row_statistics(global_affinity(traced, 3, 0, (1, 2)))
     np.testing.assert_allclose(single.effective_keys, 1, atol=1e-6)
 
 

@@ -61,7 +61,7 @@ def changed(*interventions):
 
 ANALYSES = {
     "trace": lambda m, p, x, t: a.trace(m, p).logits,
-    "labels": lambda m, p, x, t: a.predicted_labels(t),
+    "labels": lambda m, p, x, t: t.labels,
     "global affinity": lambda m, p, x, t: a.global_affinity(t, 3, 0, (3, 5)),
     "local affinity": lambda m, p, x, t: a.local_affinity(t, 1, 0, (3, 5)),
     "position affinity": lambda m, p, x, t: a.position_affinity(t, 4, 0, (1, 2)),

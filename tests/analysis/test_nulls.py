@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from analysis.profile.nulls import (
     random_weights_trace,
     shuffled_trace,
 )
+from uniformer.classes import numbered_classes
+from uniformer.config import MODELS, BackboneConfig
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
@@ -35,6 +39,22 @@ def test_random_model_is_one_that_was_just_made(tiny):
         if "Norm" in type(module).__name__:
             for name, values in module.state_dict().items():
                 assert torch.equal(values, other.state_dict()[name].to(values.dtype)), name
+
+
+@pytest.mark.parametrize("kind", [{"pruned": True}, {"layer_scale": True}])
+def test_random_models_leave_no_weight_to_chance(kind):
+    """Memory that nobody has written to would be found here as NaN."""
+    backbone = BackboneConfig((1, 1, 2, 1), (8, 8, 16, 16), head_dim=8, **kind)
+    config = replace(MODELS["nano"], name="tiny", backbone=backbone)
+    model = Segmenter(config, numbered_classes(3)).eval()
+    torch.use_deterministic_algorithms(True)  # which also fills new memory with NaN
+    try:
+        found = random_model(model)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    counters = "num_batches_tracked"
+    assert all(v.isfinite().all() for k, v in found.state_dict().items() if counters not in k)
+    assert all((v == 1).all() for k, v in found.named_parameters() if "gamma" in k)
 
 
 def test_random_weights_follow_from_the_seed_alone(tiny):
@@ -103,7 +123,8 @@ def test_profile_comes_with_its_nulls_as_the_same_kind_of_result(tiny, picture):
         assert len(null.rows()) == len(alone.rows())
         assert null.rows()[-1] != alone.rows()[-1]
         # What depends on the map alone is the same.
-        assert null.rows()[-1]["uniform_distance_px"] == alone.rows()[-1]["uniform_distance_px"]
+        name = "uniform_distance_picture_px"
+        assert null.rows()[-1][name] == alone.rows()[-1][name]
 
 
 def test_a_picture_that_was_not_traced_is_refused(tiny, picture):

@@ -11,7 +11,6 @@ from analysis.affinity.pruning import pruning
 from analysis.core.activation_cache import trace
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
-from analysis.core.regions import predicted_labels
 from analysis.core.token_classes import token_classes
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import finish
@@ -110,7 +109,7 @@ def test_the_answer_counts_tokens_and_classes(light, picture):
     traced = trace(light, image)
     found = pruning(traced)
     assert [row["kept"] for row in answer.tables["blocks"]] == [int(o.kept.sum()) for o in found]
-    labels = predicted_labels(traced)
+    labels = traced.labels
     assert len(np.unique(labels)) > 1
     tokens = token_classes(labels, traced.grid(3))
     second = [row for row in answer.tables["classes"] if (row["stage"], row["block"]) == (3, 1)]

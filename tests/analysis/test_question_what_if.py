@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError, trace
-from analysis.core.regions import predicted_labels
 from analysis.core.shared_weight_copy import private_twin
 from analysis.core.targets import RegionScore
 from analysis.interventions import DropBlock, HeadGate, HideRegion, Neighbourhood
@@ -161,7 +160,7 @@ def test_a_comparison_with_no_weights_keeps_reach_and_size_and_says_which_is_whi
     other.set_reach("window", 4)
     traces = [trace(each, photo, short_side=64) for each in (model, other)]
     for side, traced in zip("ab", traces, strict=True):
-        np.testing.assert_array_equal(found.arrays[f"labels_{side}"], predicted_labels(traced))
+        np.testing.assert_array_equal(found.arrays[f"labels_{side}"], traced.labels)
         confidence = traced.logits.softmax(1).amax(1).mean().item()
         assert found.numbers[f"confidence_{side}"] == pytest.approx(confidence, rel=1e-5)
     assert found.title == "nano, trained | nano, untrained"

@@ -6,16 +6,17 @@ import json
 
 import numpy as np
 import pytest
+from conventions import assert_counted_from_0, assert_units_named
 
 import analysis
 from analysis.affinity.attended_classes import attended_classes
 from analysis.affinity.global_affinity import global_affinity
 from analysis.affinity.in_degree import in_degree
 from analysis.affinity.local_affinity import local_affinity
-from analysis.affinity.row_statistics import global_row_statistics, local_row_statistics
+from analysis.affinity.row_summary import row_statistics
 from analysis.core.activation_cache import trace
 from analysis.core.errors import AnalysisError
-from analysis.core.regions import predicted_labels, segment_region
+from analysis.core.regions import segment_region
 from analysis.core.targets import RegionScore
 from analysis.core.token_classes import token_classes
 from analysis.profile import depth_profile, profile_with_nulls
@@ -65,8 +66,8 @@ def drawn_text(answer: Answer) -> str:
 def test_probe_gives_the_rows_of_every_block(tiny, picture):
     model, image = tiny(), picture()
     answer, traced = asked("probe", model, image, **LOCATED), trace(model, image, short_side=64)
-    labels = predicted_labels(traced)
-    assert [row["name"] for row in answer.numbers["stages"]] == ["1.1", "2.1", "3.4", "4.1"]
+    labels = traced.labels
+    assert [row["name"] for row in answer.numbers["stages"]] == ["1.0", "2.0", "3.3", "4.0"]
     assert len(answer.tables["blocks"]) == 7
     for found in answer.tables["blocks"]:
         stage, block = found["stage"], found["block"]
@@ -74,12 +75,12 @@ def test_probe_gives_the_rows_of_every_block(tiny, picture):
         token = grid.token_at(X, Y)
         if stage < 3:
             row = local_affinity(traced, stage, block, token)
-            spread = local_row_statistics(row).heads
+            spread = row_statistics(row).heads
         else:
             row = global_affinity(traced, stage, block, token)
-            spread = global_row_statistics(row).heads
+            spread = row_statistics(row).heads
         attended = attended_classes(row, token_classes(labels, grid))
-        assert found["distance_px"] == spread.distance_px.mean()
+        assert found["distance_picture_px"] == spread.distance_picture_px.mean()
         assert found["entropy"] == spread.entropy.mean()
         assert found["attended"] == attended.in_words(model.classes)
     assert sum(row["share"] for row in answer.tables["classes"]) == pytest.approx(4)
@@ -97,7 +98,7 @@ def test_probe_counts_classes_in_the_last_block_of_each_stage_and_in_the_head_as
 
     model, image = tiny("window", 5, edit=lively), picture()
     traced = trace(model, image, short_side=64)
-    labels = predicted_labels(traced)
+    labels = traced.labels
     assert len(np.unique(labels)) > 1
     answer = asked("probe", model, image, head=2, **LOCATED)
     for stage, block in ((1, 0), (2, 0), (3, 3), (4, 0)):
@@ -105,12 +106,12 @@ def test_probe_counts_classes_in_the_last_block_of_each_stage_and_in_the_head_as
         row = (local_affinity if local else global_affinity)(
             traced, stage, block, grid.token_at(X, Y)
         )
-        found = (local_row_statistics if local else global_row_statistics)(row)
+        found = row_statistics(row)
         head = 0 if local else 2
         attended = attended_classes(row, token_classes(labels, grid), None if local else head)
         numbers = answer.numbers["stages"][stage - 1]
-        assert numbers["distance_px"] == found.heads.distance_px[head]
-        assert numbers["uniform_distance_px"] == found.uniform.distance_px[0]
+        assert numbers["distance_picture_px"] == found.heads.distance_picture_px[head]
+        assert numbers["uniform_distance_picture_px"] == found.uniform.distance_picture_px[0]
         assert numbers["padding_mass"] == found.padding_mass[head]
         rows = [each for each in answer.tables["classes"] if each["stage"] == stage]
         assert {each["block"] for each in rows} == {block}
@@ -124,19 +125,19 @@ def test_a_head_is_that_head_and_must_exist(tiny, picture):
     answer = asked("affinity", model, image, stage=3, block=1, head=2, **LOCATED)
     traced = trace(model, image, short_side=64)
     row = global_affinity(traced, 3, 1, traced.grid(3).token_at(X, Y))
-    spread = global_row_statistics(row).heads
-    assert answer.numbers["distance_px"] == spread.distance_px[2]
+    spread = row_statistics(row).heads
+    assert answer.numbers["distance_picture_px"] == spread.distance_picture_px[2]
     assert [one["entropy"] for one in answer.tables["heads"]] == list(spread.entropy)
     assert sum(one["output_share"] for one in answer.tables["heads"]) == pytest.approx(1)
     received = in_degree(traced, 3, 1)
     np.testing.assert_array_equal(answer.arrays["in_degree"], received.degree)
     heads = answer.tables["heads"]
     assert [one["largest_in_degree"] for one in heads] == list(received.max_degree)
-    sinks = [one["head"] + 1 for one in heads if one["has_sink"]]
+    sinks = [one["head"] for one in heads if one["has_sink"]]
     assert (f"heads with one: {', '.join(map(str, sinks))} (of 4)" in answer.sentence) == bool(
         sinks
     )
-    assert answer.sentence.startswith("Head 3 looks at ")  # people count from 1
+    assert answer.sentence.startswith("Head 2 looks at ")
     mean = asked("affinity", model, image, stage=3, block=1, **LOCATED)
     assert mean.sentence.startswith("The mean of its heads looks at ")
     assert "uniform" in drawn_text(answer)
@@ -165,8 +166,8 @@ def test_profile_has_every_head_and_on_request_its_nulls(tiny, picture):
     *_, direct = profile_with_nulls(trace(model, image, short_side=64), image, seed=1)
     for name, profile in {"this picture": direct.traced, **direct.nulls}.items():
         table = [row for row in answer.tables["heads"] if row["of"] == name]
-        assert [row["distance_px"] for row in table] == [
-            row["distance_px"] for row in profile.rows()
+        assert [row["distance_picture_px"] for row in table] == [
+            row["distance_picture_px"] for row in profile.rows()
         ]
     assert {row["of"] for row in answer.tables["heads"]} == {
         "this picture", "random weights", "shuffled pixels",
@@ -190,15 +191,16 @@ def test_profile_names_blocks_and_heads_from_zero_and_sums_each_stage_up(tiny, p
         for head in range(len(block.padding_mass))
     ]
     for block in direct.blocks:
-        distance = answer.arrays[f"stage{block.stage}_block{block.block}_distance_px"]
-        np.testing.assert_array_equal(distance, block.heads.distance_px)
+        distance = answer.arrays[f"stage{block.stage}_block{block.block}_distance_picture_px"]
+        np.testing.assert_array_equal(distance, block.heads.distance_picture_px)
     *_, third, fourth = answer.numbers["stages"]
     blocks = [block for block in direct.blocks if block.stage == 3]
-    for name in ("distance_px", "entropy", "mass_5x5"):
+    for name in ("distance_picture_px", "entropy", "mass_5x5"):
         wanted = np.mean([getattr(block.heads, name) for block in blocks])
         assert third[name] == pytest.approx(wanted)
-    assert third["uniform_distance_px"] == pytest.approx(blocks[0].uniform.distance_px[0])
-    assert fourth["uniform_distance_px"] == pytest.approx(fourth["distance_px"])
+    (even,) = blocks[0].uniform.distance_picture_px
+    assert third["uniform_distance_picture_px"] == pytest.approx(even)
+    assert fourth["uniform_distance_picture_px"] == pytest.approx(fourth["distance_picture_px"])
     assert (fourth["distance_over_uniform"], fourth["entropy"]) == pytest.approx((1, 1))
     share = f"{third['distance_over_uniform']:.0%}"
     assert share != "100%"
@@ -208,7 +210,7 @@ def test_profile_names_blocks_and_heads_from_zero_and_sums_each_stage_up(tiny, p
 def test_rollout_and_relevance_are_those_of_the_region(tiny, picture):
     model, image = tiny(), picture()
     traced = trace(model, image, short_side=64)
-    labels = predicted_labels(traced)
+    labels = traced.labels
     region = segment_region(labels, X, Y)
     flow = asked("rollout", model, image, stage=3, **LOCATED)
     np.testing.assert_array_equal(flow.arrays["pixels"], rollout(traced, region, 3).pixels)
@@ -241,8 +243,8 @@ def test_fields_are_those_of_the_tokens_and_the_margin_at_the_pixel(tiny, pictur
     assert (first > 0).sum() == (direct.energy > 0).sum()
     rows = {row["level"]: row for row in answer.numbers["fields"]}
     seen = receptive_field(model, (64, 96), 1, token)
-    assert rows["stage 1"]["theoretical_height_px"] == seen.height_px
-    labels = predicted_labels(trace(model, image, short_side=64))
+    assert rows["stage 1"]["theoretical_height_input_px"] == seen.height_px
+    labels = trace(model, image, short_side=64).labels
     margin = effective_fields(margin_unit(model, (Y, X), int(labels[Y, X])), [x])["margin"]
     np.testing.assert_array_equal(answer.arrays["field4_tiny_global_logits"], margin.energy)
     assert "log10 of energy" in drawn_text(answer)
@@ -285,7 +287,10 @@ def test_all_questions_are_here():
 
 @pytest.mark.parametrize("question", NEEDED)
 def test_an_answer_says_what_was_asked_and_that_weights_are_untrained(question, tiny, picture):
-    answer = asked(question, tiny(), picture(), **NEEDED[question])
+    model = tiny()
+    answer = asked(question, model, picture(), **NEEDED[question])
+    assert_counted_from_0(answer, model)
+    assert_units_named(answer)
     assert json.loads(answer.to_json())["question"] == question
     parameters = {one.name: one.default for one in parameters_of(QUESTIONS[question])}
     assert answer.settings["parameters"] == parameters | NEEDED[question]

@@ -39,13 +39,13 @@ def test_every_block_is_surveyed_in_order_and_nothing_changes(traced):
     *steps, found = survey(traced)
     assert steps == [Progress(done, 7) for done in range(1, 8)]
     assert [block.name for block in found.blocks] == [
-        "1.1",
-        "2.1",
+        "1.0",
+        "2.0",
+        "3.0",
         "3.1",
         "3.2",
         "3.3",
-        "3.4",
-        "4.1",
+        "4.0",
     ]
     np.testing.assert_allclose(found.cka.cka, token_cka(traced).cka, rtol=1e-12)
     for block in found.blocks:
@@ -118,7 +118,7 @@ def test_the_question_answers_with_a_null_and_can_be_saved(tiny, picture, tmp_pa
     assert not np.allclose(answer.arrays["cka"], answer.arrays["cka_random_weights"])
     assert len(answer.tables["blocks"]) == len(answer.tables["blocks_random_weights"]) == 7
     assert len(answer.tables["cka"]) == 49
-    first = [row for row in answer.tables["frequency"] if row["block"] == "1.1"]
+    first = [row for row in answer.tables["frequency"] if row["name"] == "1.0"]
     assert first[0]["log_amplitude_produced"] == 0
     asked = {"peers": None, "show": "overview", "seed": 1, "short_side": None}
     assert answer.settings["parameters"] == asked
@@ -159,7 +159,7 @@ def test_own_blocks_are_the_rows_and_what_they_are_compared_with_the_columns(
 ):
     model, image = tiny(), picture()
     traced = trace(model, image)
-    level = {stream.name: stream.produced for stream in streams(traced)}["3.2"]
+    level = {stream.name: stream.produced for stream in streams(traced)}["3.1"]
     peer = SimpleNamespace(name="peer", trained=True, maps=lambda x: {"level": level})
     module = import_module(representation.__module__)
     monkeypatch.setattr(module, "peer_network", lambda name, size_px: peer)
@@ -167,13 +167,13 @@ def test_own_blocks_are_the_rows_and_what_they_are_compared_with_the_columns(
     own, other = (
         block_features(one, (2, 3)) for one in (traced, random_weights_trace(traced, image))
     )
-    (pair,) = cka_sums([own["1.1"]], [other["4.1"]]).cka.ravel()
+    (pair,) = cka_sums([own["1.0"]], [other["4.0"]]).cka.ravel()
     assert answer.arrays["cka_random_weights"][0, 6] == pytest.approx(pair)
     table = {(row["first"], row["second"]): row for row in answer.tables["cka"]}
-    assert table["1.1", "4.1"]["cka_random_weights"] == pytest.approx(pair)
+    assert table["1.0", "4.0"]["cka_random_weights"] == pytest.approx(pair)
     rows = answer.tables["cka_peers"]
     assert [(row["first"], row["second"]) for row in rows] == [(name, "level") for name in own]
-    assert [row["first"] for row in rows if row["cka"] > 1 - 1e-4] == ["3.2"]
+    assert [row["first"] for row in rows if row["cka"] > 1 - 1e-4] == ["3.1"]
 
 
 def test_peers_must_be_known_and_named(tiny, picture):

@@ -104,10 +104,10 @@ def test_maps_are_pooled_by_area_to_the_coarsest_grid(tiny, picture):
     traced = trace(tiny(), picture(64, 96))
     found = token_cka(traced)
     assert (found.samples, found.samples_are) == (2 * 3, "tokens")
-    assert found.first == ("1.1", "2.1", "3.1", "3.2", "3.3", "3.4", "4.1")
+    assert found.first == ("1.0", "2.0", "3.0", "3.1", "3.2", "3.3", "4.0")
     np.testing.assert_allclose(np.diag(found.cka), 1, rtol=1e-12)
     np.testing.assert_allclose(found.cka, found.cka.T, rtol=1e-12)
-    first, last = (block_features(traced, (2, 3))[name] for name in ("1.1", "4.1"))
+    first, last = (block_features(traced, (2, 3))[name] for name in ("1.0", "4.0"))
     assert found.cka[0, -1] == pytest.approx(cka(first, last))
     assert len(found.rows()) == 49
 

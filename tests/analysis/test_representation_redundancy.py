@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from analysis import AnalysisError, trace
 from analysis.affinity.global_affinity import global_affinity
+from analysis.core.grid import Grid
 from analysis.representation.query_redundancy import query_redundancy
 from analysis.representation.rank import effective_rank
 from analysis.representation.redundancy import cosines, unit_tokens
@@ -26,10 +27,15 @@ def pairwise(x, centered):
     return (units @ units.T).numpy(), apart.numpy()
 
 
+def grid(stride: int) -> Grid:
+    """Return where tokens lie whose picture is twice as large as the network's input."""
+    return Grid((128, 192), (64, 96), stride)
+
+
 @pytest.mark.parametrize("centered", [False, True])
 def test_the_fast_forms_are_the_means_over_pairs(centered):
     x = noise(20) + torch.linspace(0, 2, 9) + 0.5
-    found, (products, apart) = cosines(x, 8, centered=centered), pairwise(x, centered)
+    found, (products, apart) = cosines(x, grid(8), centered=centered), pairwise(x, centered)
     assert found.all_pairs == pytest.approx(products[apart > 0].mean(), abs=1e-14)
     near = [row[at == 1].mean() for row, at in zip(products, apart, strict=True)]
     np.testing.assert_allclose(found.neighbours.ravel(), near, atol=1e-14)
@@ -37,40 +43,41 @@ def test_the_fast_forms_are_the_means_over_pairs(centered):
     for ring, (value, count) in enumerate(zip(found.by_distance, found.pairs, strict=True), 1):
         assert value == pytest.approx(products[apart == ring].mean(), abs=1e-13)
         assert count == np.count_nonzero(apart == ring) / 2
-    np.testing.assert_array_equal(found.distance_px[:3], [8, 16, 24])
+    np.testing.assert_array_equal(found.distance_input_px[:3], [8, 16, 24])
+    np.testing.assert_array_equal(found.distance_picture_px, 2 * found.distance_input_px)
     np.testing.assert_array_equal(found.gap_map, found.neighbours - found.all_pairs)
     assert found.gap == pytest.approx(found.gap_map.mean())
 
 
 def test_all_distances_together_are_all_pairs():
-    found = cosines(noise(5), 4, centered=False)
+    found = cosines(noise(5), grid(4), centered=False)
     assert found.pairs.sum() == 108 * 107 / 2
     weighted = (found.pairs * found.by_distance).sum() / found.pairs.sum()
     assert weighted == pytest.approx(found.all_pairs, abs=1e-14)
 
 
 def test_equal_tokens_have_1_and_orthogonal_ones_0():
-    equal = cosines(noise(7)[:, :1, :1].expand(7, 5, 6), 4, centered=False)
+    equal = cosines(noise(7)[:, :1, :1].expand(7, 5, 6), grid(4), centered=False)
     for values in (equal.all_pairs, equal.neighbours, equal.by_distance):
         np.testing.assert_allclose(values, 1, atol=1e-12)
-    orthogonal = cosines(torch.eye(30).reshape(30, 5, 6), 4, centered=False)
+    orthogonal = cosines(torch.eye(30).reshape(30, 5, 6), grid(4), centered=False)
     for values in (orthogonal.all_pairs, orthogonal.neighbours, orthogonal.by_distance):
         np.testing.assert_allclose(values, 0, atol=1e-12)
 
 
 def test_a_shared_offset_makes_noise_alike_until_it_is_taken_off():
     x = noise(64, 16, 16)
-    assert abs(cosines(x, 4, centered=False).all_pairs) < 1 / 64
+    assert abs(cosines(x, grid(4), centered=False).all_pairs) < 1 / 64
     shifted = x + 3.0
-    assert cosines(shifted, 4, centered=False).all_pairs == pytest.approx(0.90, abs=0.01)
-    assert abs(cosines(shifted, 4, centered=True).all_pairs) < 0.01
+    assert cosines(shifted, grid(4), centered=False).all_pairs == pytest.approx(0.90, abs=0.01)
+    assert abs(cosines(shifted, grid(4), centered=True).all_pairs) < 0.01
 
 
 def test_enlarging_a_map_makes_neighbours_alike_and_opens_the_gap():
     x = noise(32, 8, 8)
     large = F.interpolate(x[None], scale_factor=4, mode="bilinear")[0]
-    assert abs(cosines(x, 4, centered=True).gap) < 0.05
-    assert cosines(large, 4, centered=True).gap > 0.8
+    assert abs(cosines(x, grid(4), centered=True).gap) < 0.05
+    assert cosines(large, grid(4), centered=True).gap > 0.8
 
 
 def test_the_effective_rank_counts_directions():

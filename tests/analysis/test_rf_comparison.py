@@ -134,16 +134,16 @@ def test_the_table_can_be_read_back(reaches):
     for row, field in zip(rows, comparison.fields, strict=True):
         assert (row["network"], row["level"]) == (field.network, field.level)
         assert (row["trained"], row["weights"]) == ("no", field.weights)
-        assert row["theoretical_px"] == str(field.theoretical_px or "")
-        assert int(row["theoretical_width_px"]) == field.theoretical.width_px
+        assert row["theoretical_input_px"] == str(field.theoretical_px or "")
+        assert int(row["theoretical_width_input_px"]) == field.theoretical.width_px
         assert (row["pictures"], row["probes"]) == ("2", "1")
-        assert float(row["radius_px"]) == field.summary.radius_px
-        assert float(row["sigma_row_px"]) == field.summary.sigma_px[0]
+        assert float(row["radius_input_px"]) == field.summary.radius_px
+        assert float(row["sigma_row_input_px"]) == field.summary.sigma_px[0]
         for square in field.summary.squares:
             percent = f"{100 * square.energy_share:g}"
-            assert float(row[f"side_{percent}_px"]) == square.side_px
+            assert float(row[f"side_{percent}_input_px"]) == square.side_px
             assert float(row[f"area_share_{percent}"]) == square.area_share
-    assert {"side_20_px", "side_30_px", "side_50_px", "side_95_px", "side_99_px"} <= set(rows[0])
+    assert {f"side_{share}_input_px" for share in (20, 30, 50, 95, 99)} <= set(rows[0])
 
 
 def test_progress_counts_batches_of_all_networks_and_can_be_left(reaches):

@@ -36,7 +36,7 @@ def test_rollout_shows_map_shares_loss_and_comparison(tiny, picture):
     for word in (
         "H · heuristic",
         "times the even share",
-        "3.2",
+        "3.1",
         "nearness to the region",
         "24 cells",
     ):

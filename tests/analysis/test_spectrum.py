@@ -83,7 +83,7 @@ def test_frequencies_are_radial_in_maps_that_are_not_square():
         found = spectrum(wave(40, 80, down, across), 16)
         ring = found.power.argmax()
         assert found.cycles_per_token[ring] == pytest.approx(0.25, abs=0.01)
-        assert found.cycles_per_px[ring] == pytest.approx(0.25 / 16, abs=0.001)
+        assert found.cycles_per_input_px[ring] == pytest.approx(0.25 / 16, abs=0.001)
 
 
 def test_a_longer_map_has_no_finer_rings():

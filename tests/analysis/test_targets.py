@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from analysis import AnalysisError, trace
-from analysis.core.regions import class_region, pixel_region, predicted_labels, segment_region
+from analysis.core.regions import class_region, pixel_region, segment_region
 from analysis.core.targets import RegionScore
 from uniformer import segment
 from uniformer.classes import numbered_classes
@@ -14,9 +14,12 @@ from uniformer.heads import resize_bilinear
 
 def test_labels_of_a_trace_are_those_of_a_prediction(tiny, picture):
     model = tiny()
-    np.testing.assert_array_equal(
-        predicted_labels(trace(model, picture())), segment(picture(), model).labels
-    )
+    np.testing.assert_array_equal(trace(model, picture()).labels, segment(picture(), model).labels)
+
+
+def test_labels_of_a_large_picture_are_not_decided_at_a_smaller_size(tiny, picture):
+    model, large = tiny(), picture(600, 900)
+    np.testing.assert_array_equal(trace(model, large).labels, segment(large, model).labels)
 
 
 def test_segment_is_the_connected_area_around_the_pixel():

@@ -55,7 +55,7 @@ def test_bytes_are_those_of_the_memory_held(tiny, picture):
     tensors += [*traced.stage_outputs, traced.logits]
     storages = {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in tensors}
     assert len(storages) == len(tensors)
-    assert traced.bytes == sum(storages.values())
+    assert traced.bytes == sum(storages.values()) + traced.labels.nbytes
 
 
 def test_no_affinity_matrix_is_formed_and_maps_can_enter_autograd(tiny, picture, monkeypatch):

@@ -35,9 +35,10 @@ def make_endpoint(
         return answer(**dict(zip(names, values, strict=True)))
 
     hints = [hint for hint, _ in returns]
-    result = hints[0] if len(hints) == 1 else tuple[tuple(hints)]
+    result = hints[0] if len(hints) == 1 else tuple[tuple(hints)]  # type: ignore[misc]  # known at run time
     endpoint.__name__ = endpoint.__qualname__ = name
-    endpoint.__signature__ = inspect.Signature(entries, return_annotation=result)
+    signature = inspect.Signature(entries, return_annotation=result)
+    endpoint.__signature__ = signature  # type: ignore[attr-defined]  # what `inspect` looks for
     endpoint.__annotations__ = {entry.name: entry.annotation for entry in entries}
     endpoint.__annotations__["return"] = result
     endpoint.__doc__ = _docstring(summary, parameters, [words for _, words in returns])

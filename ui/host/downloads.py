@@ -48,6 +48,7 @@ class BoundedTransport(httpx.AsyncBaseTransport):
             answer = await transport.handle_async_request(request)
             if answer.headers.get("Content-Encoding", "identity") != "identity":
                 raise _refusal("is refused, because it is compressed")
+            assert isinstance(answer.stream, httpx.AsyncByteStream)  # as its transport's are
             body = bytearray()
             async for part in answer.stream:
                 body += part

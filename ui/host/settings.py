@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, entry in ENTRIES.items():
         accepted = entry.metadata["accepted"]
-        switch = {"nargs": "?", "const": "on"} if accepted is _SWITCH else {}
+        switch: dict[str, Any] = {"nargs": "?", "const": "on"} if accepted is _SWITCH else {}
         parser.add_argument(
             flag_name(name),
             metavar="VALUE",

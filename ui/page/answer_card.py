@@ -19,7 +19,15 @@ ITEMS_SHOWN = 8
 SCREEN_SCALE = 0.75
 """Of a figure's pixels on the screen: sharper than one to one, and of a size to be read."""
 
-UNITS = {"px": "px", "seconds": "s", "bytes": "bytes", "percent": "%", "tokens": "tokens"}
+UNITS = {
+    "picture_px": "px of the picture",
+    "input_px": "px of the network's input",
+    "px": "px",
+    "seconds": "s",
+    "bytes": "bytes",
+    "percent": "%",
+    "tokens": "tokens",
+}
 
 
 def answer_cards(answers: Sequence[Found]) -> str:
@@ -67,10 +75,11 @@ def note_line(text: str) -> str:
 
 
 def read_name(name: str) -> tuple[str, str]:
-    """Return a key such as ``distance_px`` as words and unit: ("distance", "px")."""
-    stem, _, unit = name.rpartition("_")
-    if stem and unit in UNITS:
-        return stem.replace("_", " "), UNITS[unit]
+    """Return a key such as ``side_picture_px`` as words and unit, ("side", "px of the picture")."""
+    for unit, words_of_it in UNITS.items():
+        stem = name.removesuffix(f"_{unit}")
+        if stem != name:
+            return stem.replace("_", " "), words_of_it
     return name.replace("_", " "), ""
 
 

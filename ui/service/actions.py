@@ -134,8 +134,7 @@ class Handlers:
         self, selection: Selection, x: int, y: int, choices: dict[int, tuple[int, int | None]]
     ) -> dict[str, Any]:
         """Return the exact values at pixel (x, y); ``choices`` maps a stage to block and head."""
-        result, traced = self.held(selection).result, self.trace(selection)
-        return lens_payload.exact(selection.key, result, traced, x, y, choices)
+        return lens_payload.exact(selection.key, self.trace(selection), x, y, choices)
 
     @metrics.measured("take_away")
     def take_away(self, selection: Selection, kind: str, opacity: float) -> Path:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis import Trace
-from analysis.report import lens_data as lens
+from analysis.report import lens_data
 from analysis.report.lens_data import Choice, piece
 from ui.service.stored_results import Held
-from uniformer.segmentation import Segmentation
 
 __all__ = ["exact", "lens_payload", "piece"]
 
@@ -21,15 +20,13 @@ def lens_payload(key: str, held: Held, trace: Trace) -> dict[str, Any]:
     """Return what answers every probe of the result kept under ``key``."""
     return {
         "key": key,
-        **lens.lens_view(held.result, trace, MAX_PIECES_BYTES),
+        **lens_data.lens_view(held.result, trace, MAX_PIECES_BYTES),
         "title": held.subject.title,
         "alt": held.subject.alt,
         "credit": held.subject.credit,
     }
 
 
-def exact(
-    key: str, result: Segmentation, trace: Trace, x: int, y: int, choices: Mapping[int, Choice]
-) -> dict[str, Any]:
+def exact(key: str, trace: Trace, x: int, y: int, choices: Mapping[int, Choice]) -> dict[str, Any]:
     """Return the float values of one probe, see :func:`analysis.report.lens_data.exact`."""
-    return {"key": key, **lens.exact(result.labels, trace, x, y, choices)}
+    return {"key": key, **lens_data.exact(trace, x, y, choices)}

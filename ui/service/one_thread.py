@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -60,7 +60,8 @@ def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
     work does not wait to be asked. Closing this stops it at its next step, and does not wait for
     that either. The caller's context variables hold in it, and its errors are raised here.
     """
-    stopped, told = threading.Event(), queue.SimpleQueue()
+    stopped = threading.Event()
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def work() -> None:
         error = None

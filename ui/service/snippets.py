@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import analysis
 from uniformer.classes import class_set
 from uniformer.factory import find_config
 from uniformer.segmentation import Segmentation
@@ -30,8 +31,8 @@ def python_snippet(content: dict[str, Any]) -> str:
     settings, question = content["settings"], content["question"]
     parameters = dict(settings["parameters"])
     lines = [
-        "from analysis.questions.answer import finish",
-        "from analysis.questions import QUESTIONS",
+        f"from {analysis.__name__}.questions.answer import finish",
+        f"from {analysis.__name__}.questions import QUESTIONS",
         "from uniformer import create_model",
         "",
         f"model = {_model(settings)}",
@@ -63,7 +64,7 @@ def command_snippet(content: dict[str, Any]) -> str:
     parameters = dict(settings["parameters"])
     if settings.get("mask_sha256") or _other_classes(settings):
         return ""
-    words = ["python", "-m", "analysis", content["question"], PHOTO]
+    words = ["python", "-m", analysis.__name__, content["question"], PHOTO]
     if parameters.get("x") is not None:
         words += ["--pixel", f"{parameters['x']},{parameters['y']}"]
     for name, value in parameters.items():

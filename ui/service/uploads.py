@@ -8,6 +8,7 @@ from pathlib import Path
 from ui.messages import models as words
 from uniformer import create_model
 from uniformer.checkpoint import inspect_checkpoint
+from uniformer.config import MODELS
 from uniformer.segmenter import Segmenter
 from uniformer.weights import WeightsError
 
@@ -27,9 +28,10 @@ def open_upload(path: str, name: str, max_bytes: int = MAX_UPLOAD_BYTES) -> Segm
         raise ValueError(words.too_large(size / 2**20, max_bytes / 2**20))
     try:
         report = inspect_checkpoint(path)
-        if not report.models:
+        fitting = [model for model in report.models if model in MODELS]  # no classifiers
+        if not fitting:
             raise WeightsError(words.no_model(name))
-        first, *others = report.models
+        first, *others = fitting
         model = create_model(first, weights=path, num_classes=report.num_classes)
     except WeightsError as error:  # which names the server's copy
         raise ValueError(

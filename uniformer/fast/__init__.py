@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from uniformer.blocks import GlobalBlock, LocalBlock
+from uniformer.classifier import Classifier, make_model
 from uniformer.fast.backbone import (
     FastConvEmbed,
     FastGlobalBlock,
@@ -14,10 +15,10 @@ from uniformer.fast.backbone import (
     FastPatchEmbed,
     FastPrunedBlock,
 )
-from uniformer.fast.folding import recast
+from uniformer.fast.folding import norm_then_conv, recast
 from uniformer.fast.heads import FastFPN, FastFPNHead, FastUPerHead
 from uniformer.heads import FPNHead
-from uniformer.layers import ConvEmbed, PatchEmbed
+from uniformer.layers import ConvEmbed, MapNorm, PatchEmbed
 from uniformer.light import LightUniFormer, PrunedBlock
 from uniformer.segmenter import Segmenter
 
@@ -30,22 +31,6 @@ _FAST = {
     GlobalBlock: FastGlobalBlock,
     PrunedBlock: FastPrunedBlock,
 }
-
-
-class FastSegmenter(Segmenter):
-    """A segmenter of rewritten modules, which write into their own maps as they go.
-
-    A recorded graph cannot hold that, and some exporters leave it out in silence, so it refuses to
-    be recorded.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if torch.jit.is_tracing() or torch.compiler.is_exporting():
-            raise ValueError(
-                "This model is optimized for PyTorch and cannot be exported: export the one it was "
-                "made from, for example with uniformer.export_onnx."
-            )
-        return super().forward(x)
 
 
 def fast_form(model: Segmenter, dtype: torch.dtype = torch.float32) -> Segmenter:
@@ -64,19 +49,25 @@ def fast_form(model: Segmenter, dtype: torch.dtype = torch.float32) -> Segmenter
     if model.training:
         raise ValueError("Call model.eval() first: the fast form is for prediction only.")
     with torch.device("meta"):
-        fast = FastSegmenter(model.config, model.classes)
+        fast = make_model(model.config, model.classes)
     for number in range(1, 5):
         embed, blocks, norm = model.backbone.stage(number)
         setattr(fast.backbone, f"patch_embed{number}", _rewritten(embed, dtype))
         fast_blocks = nn.ModuleList(_rewritten(block, dtype) for block in blocks)
         setattr(fast.backbone, f"blocks{number}", fast_blocks)
-        setattr(fast.backbone, f"norm{number}", FastMapNorm(norm))
+        if isinstance(norm, MapNorm):  # classifiers have none
+            setattr(fast.backbone, f"norm{number}", FastMapNorm(norm))
     if isinstance(model.backbone, LightUniFormer):
         fast.backbone.cls_token = nn.Parameter(
             model.backbone.cls_token.detach(), requires_grad=False
         )
         fast.backbone.cls_upsample = recast(model.backbone.cls_upsample, torch.float32)
-    if isinstance(model.decode_head, FPNHead):
+    if isinstance(model, Classifier):
+        fast.norm = nn.Identity()
+        fast.head = norm_then_conv(model.norm, model.head, torch.float32)
+        for name in {"norm_cls", "head_cls"} & set(dict(fast.named_children())):
+            delattr(fast, name)
+    elif isinstance(model.decode_head, FPNHead):
         fast.neck = FastFPN(model.neck, dtype)
         fast.decode_head = FastFPNHead(model.decode_head, dtype)
     else:
@@ -84,9 +75,19 @@ def fast_form(model: Segmenter, dtype: torch.dtype = torch.float32) -> Segmenter
         del fast.auxiliary_head
     fast.weights = model.weights
     fast.optimized = True
+    fast.register_forward_pre_hook(_refuse_recording)
     fast.set_reach(model.reach, model.window_size)
     return fast.eval()
 
 
 def _rewritten(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     return _FAST[type(module)](module, dtype)
+
+
+def _refuse_recording(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Stop exporters: these modules write into their own maps, which some leave out in silence."""
+    if torch.jit.is_tracing() or torch.compiler.is_exporting():
+        raise ValueError(
+            "This model is optimized for PyTorch and cannot be exported: export the one it was "
+            "made from, for example with uniformer.export_onnx."
+        )

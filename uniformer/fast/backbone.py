@@ -167,6 +167,7 @@ class FastGlobalBlock(nn.Module):
 
     def __init__(self, source: GlobalBlock, dtype: torch.dtype) -> None:
         super().__init__()
+        source = source.without_layer_scale()
         self.window_size = source.window_size
         self.position = AddPosition(source.pos_embed)
         self.norm = frozen(source.norm1)

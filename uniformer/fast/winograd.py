@@ -7,6 +7,8 @@ exact; float32 rounding grows to about 1e-5 of the largest output.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -41,7 +43,7 @@ BAND_TILES = 192
 """Tiles transformed at once: enough to keep the products busy, few enough to stay in cache."""
 
 
-def _square(matrix: list[list[float]]) -> Tensor:
+def _square(matrix: Sequence[Sequence[float]]) -> Tensor:
     """The transform of both axes at once, for patches flattened row by row."""
     one = torch.tensor(matrix, dtype=torch.float64)
     return torch.kron(one, one)

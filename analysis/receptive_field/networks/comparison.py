@@ -12,6 +12,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -54,11 +55,19 @@ class NetworkField:
     summary: FieldSummary
 
 
+class InPicture(NamedTuple):
+    """The picture as it was given, (height, width), and the pixel asked about, (row, column)."""
+
+    size_px: tuple[int, int]
+    pixel: tuple[int, int]
+
+
 @dataclass(frozen=True)
 class FieldComparison:
     """Fields of all levels of all networks near ``pixel`` (row, column) of the network's input.
 
-    Averages over ``pictures`` pictures with ``probes`` probes each.
+    Averages over ``pictures`` pictures with ``probes`` probes each. ``in_picture`` says of what the
+    input was made, where that is one picture.
     """
 
     fields: tuple[NetworkField, ...]
@@ -67,12 +76,27 @@ class FieldComparison:
     pictures: int
     probes: int
     seed: int
+    in_picture: InPicture | None = None
+
+    @property
+    def picture_scale(self) -> tuple[float, float]:
+        """Pixels of the picture per pixel of the input, down and across; 1 where there is none."""
+        if self.in_picture is None:
+            return 1.0, 1.0
+        (height, width), (tall, wide) = self.in_picture.size_px, self.size_px
+        return height / tall, width / wide
+
+    @property
+    def side_scale(self) -> float:
+        """The same for sides of squares: that of the square of equal area in the picture."""
+        return math.sqrt(math.prod(self.picture_scale))
 
     def rows(self) -> list[dict[str, object]]:
         """Return a row per network and level; units are in the names of the columns.
 
-        ``theoretical_px`` is None where a unit sees the whole picture or where there is no single
-        number; ``theoretical_height_px`` and ``theoretical_width_px`` are those in this picture.
+        ``theoretical_input_px`` is None where a unit sees the whole picture or where there is no
+        single number; ``theoretical_height_input_px`` and ``theoretical_width_input_px`` are those
+        in this picture. Columns in ``picture_px`` are there where ``in_picture`` is known.
         """
         return [_table_row(field, self) for field in self.fields]
 
@@ -168,22 +192,39 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
     row = {
         "network": field.network,
         "level": field.level,
-        "stride_px": field.stride_px,
+        "stride_input_px": field.stride_px,
         "trained": "yes" if field.trained else "no",
         "weights": field.weights,
         "pictures": comparison.pictures,
         "probes": comparison.probes,
-        "center_row_px": field.center_px[0],
-        "center_column_px": field.center_px[1],
-        "theoretical_px": field.theoretical_px,
-        "theoretical_height_px": field.theoretical.height_px,
-        "theoretical_width_px": field.theoretical.width_px,
+        "center_row_input_px": field.center_px[0],
+        "center_column_input_px": field.center_px[1],
+        "theoretical_input_px": field.theoretical_px,
+        "theoretical_height_input_px": field.theoretical.height_px,
+        "theoretical_width_input_px": field.theoretical.width_px,
     }
     for square in summary.squares:
         percent = f"{100 * square.energy_share:g}"
-        row[f"side_{percent}_px"] = square.side_px
+        row[f"side_{percent}_input_px"] = square.side_px
         row[f"area_share_{percent}"] = square.area_share
-    row["mass_center_row_px"], row["mass_center_column_px"] = summary.mass_center_px
-    row["sigma_row_px"], row["sigma_column_px"] = summary.sigma_px
-    row["radius_px"] = summary.radius_px
+    row["mass_center_row_input_px"], row["mass_center_column_input_px"] = summary.mass_center_px
+    row["sigma_row_input_px"], row["sigma_column_input_px"] = summary.sigma_px
+    row["radius_input_px"] = summary.radius_px
+    if comparison.in_picture is not None:
+        row |= _in_picture(field, comparison)
     return row
+
+
+def _in_picture(field: NetworkField, comparison: FieldComparison) -> dict[str, object]:
+    """Return the sides of a row in pixels of the picture."""
+    (down, across), side = comparison.picture_scale, comparison.side_scale
+    squares = {
+        f"side_{100 * square.energy_share:g}_picture_px": side * square.side_px
+        for square in field.summary.squares
+    }
+    return {
+        "theoretical_height_picture_px": down * field.theoretical.height_px,
+        "theoretical_width_picture_px": across * field.theoretical.width_px,
+        **squares,
+        "radius_picture_px": side * field.summary.radius_px,
+    }

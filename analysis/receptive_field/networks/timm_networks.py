@@ -202,7 +202,7 @@ _RECIPES = {
     "deit-s": _Recipe(
         "deit_small_patch16_224.fb_in1k",
         "DeiT-S",
-        {"block 3": 2, "block 6": 5, "block 9": 8, "block 12": 11},
+        {f"block {block}": block for block in (2, 5, 8, 11)},
         _deit,
         "timm's initialisation, weights of standard deviation 0.02",
         sized=True,

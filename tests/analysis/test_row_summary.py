@@ -9,13 +9,13 @@ from analysis import (
     Grid,
     Window,
     global_affinity,
-    global_row_statistics,
     local_affinity,
-    local_row_statistics,
     position_affinity,
+    row_statistics,
     trace,
     untrained_note,
 )
+from uniformer.config import STRIDES
 from uniformer.segmenter import WeightsRecord
 
 TRAINED = WeightsRecord(trained=True, source="test", sha256=None, note="")
@@ -26,16 +26,17 @@ def row_of(weight, token, window: Window, stage: int = 3) -> GlobalAffinity:
     weight = np.asarray(weight, dtype=float)
     empty, nothing = np.zeros_like(weight), np.zeros(len(weight))
     padding = 1 - weight.sum((1, 2))
-    return GlobalAffinity(
-        stage, 0, token, window, weight, empty, empty, padding, nothing, nothing, empty, nothing
-    )
+    size = tuple(side * STRIDES[stage - 1] for side in weight.shape[1:])
+    grid = Grid(size, size, STRIDES[stage - 1])
+    norms = (empty, empty, padding, nothing, nothing, empty, nothing)
+    return GlobalAffinity(stage, 0, grid, token, window, weight, *norms)
 
 
 def uniform_rows(side: int, stage: int = 3):
     """Yield the statistics of uniform weights for every query of a square map, row by row."""
     weight, window = np.full((1, side, side), 1 / side**2), Window(0, 0, side, side, 0)
     for token in np.ndindex(side, side):
-        yield global_row_statistics(row_of(weight, token, window, stage))
+        yield row_statistics(row_of(weight, token, window, stage))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def uniform_rows(side: int, stage: int = 3):
 )
 def test_uniform_attention_has_its_closed_forms(side, distance, masses):
     found = list(uniform_rows(side))
-    mean = np.mean([row.heads.distance_px[0] for row in found]) / 16
+    mean = np.mean([row.heads.distance_picture_px[0] for row in found]) / 16
     assert mean == pytest.approx(distance, abs=5e-5)
     for name, mass in zip(("mass_3x3", "mass_5x5", "mass_7x7"), masses, strict=True):
         assert np.mean([getattr(row.heads, name)[0] for row in found]) == pytest.approx(
@@ -60,14 +61,15 @@ def test_uniform_attention_has_its_closed_forms(side, distance, masses):
 
 
 def test_uniform_distance_depends_on_where_the_query_is_and_on_the_stride():
-    rows = [row.uniform.distance_px[0] for row in uniform_rows(14)]
+    rows = [row.uniform.distance_picture_px[0] for row in uniform_rows(14)]
     assert rows[0] / 16 == pytest.approx(10.064, abs=5e-4)
     assert rows[7 * 14 + 7] / 16 == pytest.approx(5.376, abs=5e-4)
-    assert next(uniform_rows(14, stage=4)).uniform.distance_px[0] == pytest.approx(2 * rows[0])
+    coarse = next(uniform_rows(14, stage=4)).uniform.distance_picture_px[0]
+    assert coarse == pytest.approx(2 * rows[0])
 
 
 @pytest.mark.parametrize(
-    ("step", "distance_px", "masses"),
+    ("step", "distance_picture_px", "masses"),
     [
         ((0, 0), 0, (1, 1, 1)),
         ((1, 0), 16, (1, 1, 1)),
@@ -76,11 +78,11 @@ def test_uniform_distance_depends_on_where_the_query_is_and_on_the_stride():
         ((-3, 4), 80, (0, 0, 0)),
     ],
 )
-def test_attention_to_one_key_is_as_far_as_that_key(step, distance_px, masses):
+def test_attention_to_one_key_is_as_far_as_that_key(step, distance_picture_px, masses):
     weight = np.zeros((2, 9, 12))
     weight[:, 4 + step[0], 5 + step[1]] = 1
-    found = global_row_statistics(row_of(weight, (4, 5), Window(0, 0, 9, 12, 0)))
-    np.testing.assert_allclose(found.heads.distance_px, distance_px)
+    found = row_statistics(row_of(weight, (4, 5), Window(0, 0, 9, 12, 0)))
+    np.testing.assert_allclose(found.heads.distance_picture_px, distance_picture_px)
     np.testing.assert_allclose(found.heads.entropy, 0, atol=1e-15)
     for name, mass in zip(("mass_3x3", "mass_5x5", "mass_7x7"), masses, strict=True):
         np.testing.assert_array_equal(getattr(found.heads, name), mass)
@@ -90,7 +92,7 @@ def test_padding_is_left_out_and_reported():
     window = Grid((512, 512), (512, 512), 16).window((31, 31), 14)
     weight = np.zeros((1, 32, 32))
     weight[:, 28:, 28:] = 1 / 196
-    found = global_row_statistics(row_of(weight, (31, 31), window))
+    found = row_statistics(row_of(weight, (31, 31), window))
     assert found.keys == 16
     assert found.padding_mass[0] == pytest.approx(180 / 196)
     assert found.heads.entropy[0] == pytest.approx(1)
@@ -99,40 +101,41 @@ def test_padding_is_left_out_and_reported():
 
 
 def test_rows_about_which_nothing_can_be_said_are_nan():
-    alone = global_row_statistics(row_of(np.ones((1, 1, 1)), (0, 0), Window(0, 0, 1, 1, 0)))
+    alone = row_statistics(row_of(np.ones((1, 1, 1)), (0, 0), Window(0, 0, 1, 1, 0)))
     assert np.isnan(alone.heads.entropy[0])
     assert np.isnan(alone.distance_over_uniform[0])
     assert alone.heads.mass_3x3[0] == 1
-    lost = global_row_statistics(row_of(np.zeros((1, 2, 2)), (0, 0), Window(0, 0, 2, 2, 5)))
-    assert np.isnan(lost.heads.distance_px[0])
+    lost = row_statistics(row_of(np.zeros((1, 2, 2)), (0, 0), Window(0, 0, 2, 2, 5)))
+    assert np.isnan(lost.heads.distance_picture_px[0])
     assert np.isnan(lost.heads.entropy[0])
     assert lost.padding_mass[0] == 1
 
 
 def test_statistics_of_a_models_row_are_those_of_its_weights(tiny, picture):
     row = global_affinity(trace(tiny("window", 5), picture()), 3, 0, (2, 5))
-    found = global_row_statistics(row)
+    found = row_statistics(row)
     weight = row.weight[:, :, 5] / (1 - row.padding_mass)[:, None]
-    np.testing.assert_allclose(found.heads.distance_px, weight @ [32, 16, 0, 16], atol=1e-12)
+    distance = weight @ [32, 16, 0, 16]
+    np.testing.assert_allclose(found.heads.distance_picture_px, distance, atol=1e-12)
     entropy = -(weight * np.log(weight)).sum(1) / np.log(4)
     np.testing.assert_allclose(found.heads.entropy, entropy, atol=1e-12)
     np.testing.assert_allclose(found.heads.mass_3x3, weight[:, 1:].sum(1), atol=1e-12)
-    assert found.uniform.distance_px[0] == pytest.approx(16)
+    assert found.uniform.distance_picture_px[0] == pytest.approx(16)
 
 
 def test_convolutions_stand_on_the_same_axis(tiny, picture):
     traced = trace(tiny(), picture())
-    found = local_row_statistics(local_affinity(traced, 2, 0, (0, 4)))
+    found = row_statistics(local_affinity(traced, 2, 0, (0, 4)))
     share = local_affinity(traced, 2, 0, (0, 4)).norm_share
     distance = 8 * np.hypot(*np.mgrid[-2:3, -2:3])
     assert found.keys == 15
-    assert found.heads.distance_px[0] == pytest.approx((share * distance).sum())
-    assert found.uniform.distance_px[0] == pytest.approx(distance[2:].mean())
+    assert found.heads.distance_picture_px[0] == pytest.approx((share * distance).sum())
+    assert found.uniform.distance_picture_px[0] == pytest.approx(distance[2:].mean())
     assert found.heads.mass_3x3[0] == pytest.approx(share[1:4, 1:4].sum())
     assert found.heads.mass_5x5[0] == pytest.approx(1)
-    nine = local_row_statistics(position_affinity(traced, 3, 0, (1, 1)))
+    nine = row_statistics(position_affinity(traced, 3, 0, (1, 1)))
     assert nine.keys == 9
-    assert nine.uniform.distance_px[0] == pytest.approx(16 * (4 + 4 * 2**0.5) / 9)
+    assert nine.uniform.distance_picture_px[0] == pytest.approx(16 * (4 + 4 * 2**0.5) / 9)
 
 
 def test_untrained_weights_are_named_by_their_record_or_by_their_attention(tiny, picture):
