@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from golden import fill_model, recorded_input
-from tiny_segmenter import TINY_UPER, make
+from tiny_segmenter import TINY, make
 
 import uniformer.engines as engines
 from uniformer import optimize_for_inference, segment
@@ -20,7 +20,7 @@ OTHERS = ["onnxruntime", "openvino"]
 
 @pytest.fixture(scope="module")
 def model():
-    return fill_model(make(TINY_UPER))
+    return fill_model(make(TINY))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,7 +98,7 @@ def test_a_graph_is_made_once_and_for_these_weights_only(model, monkeypatch):
     first = graphs.stored_graph(model)
     monkeypatch.setattr(graphs, "onnx_bytes", lambda model, form: b"made anew")
     assert graphs.stored_graph(model) == first
-    assert graphs.stored_graph(make(TINY_UPER, seed=1)) == b"made anew"
+    assert graphs.stored_graph(make(TINY, seed=1)) == b"made anew"
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     assert graphs.stored_graph(model) == b"made anew"
 
