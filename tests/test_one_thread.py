@@ -17,6 +17,7 @@ from ui.service.jobs import Question, run
 from ui.service.model_cache import ModelShelf
 from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
+from ui.service.turns import Turns
 
 STEPS = 3
 PATIENCE_SECONDS = 30
@@ -66,6 +67,7 @@ def handlers(tmp_path, monkeypatch):
 
     class Handlers:
         shelf = ModelShelf({"nano": None}, 1)
+        turns = Turns(1)
 
         def held(self, selection):
             picture = np.zeros((32, 32, 3), np.uint8)
@@ -84,33 +86,30 @@ def asked(handlers, **parameters):
     return run(handlers, Question("toy", selection, parameters))
 
 
-def lend_soon(handlers):
-    """Return whether the model can be borrowed, by now or within a step."""
-    place = handlers.shelf._place("nano")
-    free = place.lock.acquire(timeout=PATIENCE_SECONDS)
-    if free:
-        place.lock.release()
-    return free
+def is_over_soon(handlers):
+    """Return whether nothing computes any more, by now or within a step."""
+    handlers.turns.close(PATIENCE_SECONDS)
+    return not handlers.turns._at_work
 
 
 @pytest.mark.parametrize("way", ["closed", "forgotten"])
-def test_cancelled_work_gives_back_gradients_and_the_model(handlers, places, way):
+def test_cancelled_work_ends_and_gives_back_gradients(handlers, places, way):
     steps = asked(handlers)
     assert places.take(steps, STEPS)[-1] == Progress(STEPS, STEPS)
     if way == "closed":
         places.at(1, steps.close)
     del steps
-    assert lend_soon(handlers)
+    assert is_over_soon(handlers)
     assert places.gradients() == [True, True]
     assert torch.is_grad_enabled()
 
 
-def test_failed_work_gives_back_gradients_and_the_model(handlers, places):
+def test_failed_work_ends_and_gives_back_gradients(handlers, places):
     steps = asked(handlers, fail=True)
     places.take(steps, STEPS)
     with pytest.raises(AnalysisError, match="another pixel"):
         places.at(1, next, steps)
-    assert not handlers.shelf._place("nano").lock.locked()
+    assert is_over_soon(handlers)
     assert places.gradients() == [True, True]
 
 

@@ -26,6 +26,7 @@ from ui.service.model_cache import ModelShelf
 from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
 from ui.service.stored_results import Held, ResultStore, Subject
+from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from ui.service.viewer_payload import view_payload
 from uniformer.config import ModelConfig, Reach
@@ -57,6 +58,7 @@ class Handlers:
         self.shelf = ModelShelf(
             models, settings.models_in_memory, self._store.drop_traces, settings.device
         )
+        self.turns = Turns(settings.concurrency)
         self._max_pixels = settings.picture_pixels
         metrics.HELD.set_function(lambda: self._store.usage()[0])
         metrics.HELD_BYTES.set_function(lambda: self._store.usage()[1])
@@ -150,10 +152,10 @@ class Handlers:
         held = self.held(selection)
         if held.trace is not None:
             return held.trace
-        with self.original(selection) as model:
+        with self.original(selection) as model, self.turns.quick():
             short_side = held.result.settings["short_side"]
             traced = trace(model, held.result.picture, short_side=short_side)
-        self._store.keep_trace(selection.key, traced)
+        self._store.keep_trace(selection.key, traced, selection.model)
         return traced
 
     def forget_old(self) -> None:
@@ -162,7 +164,7 @@ class Handlers:
 
     @contextmanager
     def original(self, selection: Selection) -> Iterator[Segmenter]:
-        """Lend the model behind a result, not optimized and in its reach, to one user at a time."""
+        """Lend the model behind a result, not optimized and in its reach."""
         given = self.held(selection).result
         reach, window_size = given.settings["reach"], given.settings["window_size"]
         with self.shelf.borrow_original(selection.model, reach, window_size) as model:
@@ -183,7 +185,8 @@ class Handlers:
         subject: Subject,
         pinned: bool = False,
     ) -> Answer:
-        with self.shelf.borrow(selection.model, selection.reach, selection.window_size) as model:
+        place = selection.model, selection.reach, selection.window_size
+        with self.shelf.borrow(*place) as model, self.turns.quick():
             start = time.perf_counter()
             (result,) = on_one_thread(lambda: work.label(model, picture))
             seconds = time.perf_counter() - start

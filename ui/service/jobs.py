@@ -109,8 +109,8 @@ def _answer(
     held, answer = handlers.held(question.selection), None
     with metrics.measured(f"ask {question.name}"):
         with handlers.original(question.selection) as model:
-            asked = work.answer(question.name, model, held.result.picture, parameters)
-            with closing(asked) as steps:
+            asked = work.answer(model, question.name, held.result.picture, parameters)
+            with closing(handlers.turns.stepwise(asked)) as steps:
                 for step in steps:
                     if isinstance(step, Answer):
                         answer = step
