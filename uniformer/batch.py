@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniformer.engines import EngineModel
-from uniformer.pictures import open_picture
+from uniformer.pictures import read_picture
 from uniformer.predict import prediction_settings, segment
 from uniformer.segmentation import FILES, describe_picture, versions
 from uniformer.segmenter import Segmenter
@@ -65,9 +65,10 @@ class Batch:
 
         Writing needs no model and may go on on another thread.
         """
-        picture = open_picture(photo)
+        picture = read_picture(photo)
         record = self.read(name)
-        if record is not None and record["picture"] == describe_picture(picture):
+        described = describe_picture(picture.pixels, picture.notes)
+        if record is not None and record["picture"] == described:
             return record, lambda: None
         result = segment(picture, self.model, **self._prediction)
         return result.describe(), lambda: result.save(self.folder, name, self._files)

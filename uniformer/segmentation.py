@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,9 +15,12 @@ import numpy as np
 import PIL
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from uniformer.authorship import MARK
 from uniformer.classes import ClassSet
 from uniformer.files import replace_file
+from uniformer.pictures import Picture
 from uniformer.segmenter import WeightsRecord
 
 FILES = ("labels.png", "colors.png", "overlay.png", "npz", "json")
@@ -52,6 +55,7 @@ class Segmentation:
     ``entropy`` that of the class probabilities as a share of its maximum, log(classes), and
     ``margin`` the probability of the label minus that of the runner-up. ``model`` is the name,
     ``weights`` where its weights came from, ``settings`` all else that the labels depend on.
+    ``notes`` are what had to be assumed to read the picture, a sentence each.
     """
 
     picture: np.ndarray
@@ -63,6 +67,12 @@ class Segmentation:
     model: str
     weights: WeightsRecord
     settings: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def as_read(self) -> Picture:
+        """The picture with the notes on it, to be asked about again."""
+        return Picture(self.picture, self.notes)
 
     def table(self) -> list[ClassRow]:
         """Return the classes that occur, largest area first."""
@@ -102,7 +112,7 @@ class Segmentation:
         ``sha256`` is that of the picture's RGB bytes, row by row.
         """
         return {
-            "picture": describe_picture(self.picture),
+            "picture": describe_picture(self.picture, self.notes),
             "model": self.model,
             "weights": asdict(self.weights),
             "settings": self.settings,
@@ -126,11 +136,10 @@ class Segmentation:
             raise ValueError(f"{stem!r} cannot be used as the name of a file.")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        png = {"format": "PNG", "compress_level": COMPRESSION}
         writers = {
-            "labels.png": lambda file: self.label_image().save(file, format="PNG"),
-            "colors.png": lambda file: self.color_image().save(file, **png),
-            "overlay.png": lambda file: self.overlay(opacity).save(file, **png),
+            "labels.png": _drawing(self.label_image),
+            "colors.png": _drawing(self.color_image, COMPRESSION),
+            "overlay.png": _drawing(lambda: self.overlay(opacity), COMPRESSION),
             "npz": self._write_maps,
             "json": self._write_description,
         }
@@ -154,11 +163,19 @@ class Segmentation:
         file.write(json.dumps(self.describe(), indent=2, ensure_ascii=False).encode())
 
 
-def describe_picture(picture: np.ndarray) -> dict[str, Any]:
-    """Return the size of a picture and the sha256 of its RGB bytes, row by row."""
+def _drawing(draw: Callable[[], Image.Image], level: int = 6) -> Callable[[BinaryIO], None]:
+    """Return what writes an image as PNG with the mark of this program; zlib's ``level``."""
+    mark = PngInfo()
+    mark.add_text("Software", MARK)
+    return lambda file: draw().save(file, "PNG", pnginfo=mark, compress_level=level)
+
+
+def describe_picture(picture: np.ndarray, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return size and sha256 (of the RGB bytes, row by row) of a picture, and notes if any."""
     height, width = picture.shape[:2]
     digest = hashlib.sha256(picture.tobytes()).hexdigest()
-    return {"height": height, "width": width, "sha256": digest}
+    described = {"height": height, "width": width, "sha256": digest}
+    return described | ({"notes": list(notes)} if notes else {})
 
 
 def versions() -> dict[str, str]:
