@@ -8,11 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from uniformer.engines import EngineModel
+from uniformer.engines.model import Predictor
 from uniformer.pictures import read_picture
 from uniformer.predict import prediction_settings, segment
 from uniformer.segmentation import FILES, describe_picture, versions
-from uniformer.segmenter import Segmenter
 
 USUAL_FILES = ("labels.png", "overlay.png", "json")
 """What is written unless told otherwise."""
@@ -31,7 +30,7 @@ class Batch:
 
     def __init__(
         self,
-        model: Segmenter | EngineModel,
+        model: Predictor,
         folder: Path,
         prediction: dict[str, Any],
         files: Sequence[str] = USUAL_FILES,

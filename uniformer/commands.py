@@ -25,7 +25,8 @@ from uniformer.cli import for_command_line
 from uniformer.config import CLASSIFIERS, MODELS, ModelConfig
 from uniformer.cost import count_macs, count_parameters
 from uniformer.dataset import list_photos
-from uniformer.engines import EngineModel, fastest_engine, optimize_for_inference
+from uniformer.engines import fastest_engine, optimize_for_inference
+from uniformer.engines.model import Predictor
 from uniformer.export import export_onnx
 from uniformer.factory import create_model
 from uniformer.files import file_names, replace_file
@@ -261,8 +262,11 @@ def _unwritten(writing: tuple[Path, Future[None]] | None) -> list[str]:
     if writing is None:
         return []
     photo, written = writing
-    error = written.exception()
-    return [] if error is None else [f"{photo}: {reason_of(error)}"]
+    try:
+        written.result()
+    except Exception as error:  # whatever one photo does, the others are labelled
+        return [f"{photo}: {reason_of(error)}"]
+    return []
 
 
 def _write_and_tell(write: Callable[[], Any], tell: Callable[[], None]) -> None:
@@ -299,7 +303,7 @@ def _open_batch(args: argparse.Namespace, rank: int = 0) -> Batch:
     return Batch(_open_model(args, rank), args.output, _prediction(args), args.files)
 
 
-def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter | EngineModel:
+def _open_model(args: argparse.Namespace, rank: int = 0) -> Predictor:
     """Return the model asked for, ready to predict; unless told, each rank has its own GPU."""
     name = args.device
     if name in (None, "cuda") and torch.cuda.device_count() > 1:
@@ -315,7 +319,7 @@ def _create(args: argparse.Namespace, device: str | None) -> Segmenter:
     return model_of(args, "uniformer", device=find_device(device))
 
 
-def _warn_untrained(model: Segmenter | EngineModel) -> None:
+def _warn_untrained(model: Predictor) -> None:
     """Say so when the labels mean nothing."""
     if not model.weights.trained:
         print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)

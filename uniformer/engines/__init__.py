@@ -68,7 +68,7 @@ def optimize_for_inference(
     return fast
 
 
-def fastest_engine(model: Segmenter, precision: str = "float32") -> Engine:
+def fastest_engine(model: Segmenter, precision: str = "float32") -> str:
     """Return the engine that ``"auto"`` stands for, for ``model`` on this machine now."""
     fast = optimize_for_inference(model, "auto", precision)
     return fast.engine.split()[0]

@@ -86,6 +86,10 @@ class EngineModel:
         return torch.device("cpu")
 
 
+Predictor = Segmenter | EngineModel
+"""What pictures can be labelled with."""
+
+
 @contextmanager
 def _in_reach(model: Segmenter, reach: Reach, window_size: int) -> Iterator[None]:
     """Set the reach of a model, which is its owner's, and set it back."""
@@ -151,4 +155,7 @@ class OpenVINO:
         return np.array(request.infer({"image": x})["logits"])
 
 
-_RUNNERS = {"onnxruntime": OnnxRuntime, "openvino": OpenVINO}
+_RUNNERS: dict[str, Callable[[bytes, str], Runner]] = {
+    "onnxruntime": OnnxRuntime,
+    "openvino": OpenVINO,
+}
