@@ -109,7 +109,7 @@ def _answer(
     held, answer = handlers.held(question.selection), None
     with metrics.measured(f"ask {question.name}"):
         with handlers.original(question.selection) as model:
-            asked = work.answer(model, question.name, held.result.picture, parameters)
+            asked = work.answer(model, question.name, held.result.as_read, parameters)
             with closing(handlers.turns.stepwise(asked)) as steps:
                 for step in steps:
                     if isinstance(step, Answer):
