@@ -23,6 +23,7 @@ from ui.service import lens_payload
 from ui.service.examples import EXAMPLES
 from ui.service.export import write_file
 from ui.service.model_cache import ModelShelf
+from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
 from ui.service.stored_results import Held, ResultStore, Subject
 from ui.service.turns import Turns
@@ -187,7 +188,7 @@ class Handlers:
         place = selection.model, selection.reach, selection.window_size
         with self.shelf.borrow(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            (result,) = work.label(model, picture)
+            (result,) = on_one_thread(lambda: work.label(model, picture))
             seconds = time.perf_counter() - start
         key = self._store.put(subject, result, seconds, pinned=pinned)
         return Answer(replace(selection, key=key), subject.example)
