@@ -26,10 +26,10 @@ from ui.host.retention import remove_old
 from ui.host.settings import Settings
 from ui.host.temp_files import private_folder
 from ui.layout import build, launch
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from uniformer.runtime import go_offline, set_threads
 
-Answer = Callable[..., Awaitable[Response]]
+Responder = Callable[..., Awaitable[Response]]
 
 CLOSED = ("/gradio_api/process_recording",)
 """What Gradio offers and this page has no use for: it keeps files and runs another program."""
@@ -55,13 +55,13 @@ def serve(settings: Settings) -> None:
     with private_folder():
         files = Path(get_upload_folder())
         mcp.DEFAULT_TEMP_DIR = str(files)  # not where it was when Gradio was imported
-        handlers = Handlers(settings)
-        page = build(settings, handlers)
+        actions = Actions(settings)
+        page = build(settings, actions)
         stop = _signalled()
         launch(page, prevent_thread_lock=True, **launch_options(page, settings))
         while not stop.wait(min(ROUND_SECONDS, settings.store_seconds / ROUNDS)):
             remove_old(files, settings.store_seconds)
-            handlers.forget_old()
+            actions.forget_old()
             give_back()
         page.close(verbose=False)
 
@@ -109,7 +109,7 @@ def _signalled() -> threading.Event:
     return stop
 
 
-def _route(path: str, answer: Answer, method: str = "GET") -> APIRoute:
+def _route(path: str, answer: Responder, method: str = "GET") -> APIRoute:
     options = {"include_in_schema": False, "response_model": None}
     return APIRoute(path, answer, methods=[method], **options)
 
@@ -123,7 +123,7 @@ async def _healthz() -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _metrics(page: Any, auth: str | None) -> Answer:
+def _metrics(page: Any, auth: str | None) -> Responder:
     """Return what answers with the figures of :mod:`ui.host.metrics`, behind ``auth`` if given."""
     wanted = auth and f"Basic {base64.b64encode(auth.encode()).decode()}"
 

@@ -13,7 +13,7 @@ from uniformer.segmentation import FILES, describe_picture, versions
 from uniformer.segmenter import Segmenter
 
 
-class Batch:
+class PhotoBatch:
     """One model and one way to predict (arguments of ``segment``), for the files of one folder.
 
     A photo is done when all its files are there and its JSON tells of the same picture, model,

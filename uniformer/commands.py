@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from uniformer.batch import Batch
+from uniformer.batch import PhotoBatch
 from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
 from uniformer.classify import classify
 from uniformer.config import CLASSIFIERS, MODELS, ModelConfig
@@ -27,7 +27,7 @@ from uniformer.manifest import write_manifest
 from uniformer.pictures import PictureError
 from uniformer.runtime import find_device
 from uniformer.segmenter import Segmenter
-from uniformer.shares import run_shares
+from uniformer.sharding import run_sharded
 
 NAMED_CLASSES = 3
 """Classes, largest first, on the line that tells of one photo."""
@@ -39,7 +39,7 @@ def run_segment(args: argparse.Namespace) -> int:
     """Label photos one by one, in one process or several; 1 when some could not be read."""
     photos = list_photos(args.photos)
     work = list(zip(photos, file_names(photos), strict=True))
-    failed = run_shares(partial(_label_share, args, work), args.processes)
+    failed = run_sharded(partial(_label_share, args, work), args.processes)
     if failed is None:  # the first process of torchrun tells of all
         return 0
     if len(work) > 1:
@@ -173,8 +173,8 @@ def _label_share(
     return len(failures)
 
 
-def _open_batch(args: argparse.Namespace, rank: int = 0) -> Batch:
-    return Batch(_open_model(args, rank), args.output, _prediction(args))
+def _open_batch(args: argparse.Namespace, rank: int = 0) -> PhotoBatch:
+    return PhotoBatch(_open_model(args, rank), args.output, _prediction(args))
 
 
 def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:

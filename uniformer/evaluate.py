@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from uniformer.dataset import pair_annotations, read_annotation
 from uniformer.evaluation import Evaluation
-from uniformer.journal import Journal, State, digest_files, digest_weights
+from uniformer.journal import EvaluationJournal, State, digest_files, digest_weights
 from uniformer.metrics import Counts, count
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
@@ -82,7 +82,7 @@ def evaluate(
 
 def _open_journal(
     file: Path, model: Segmenter, settings: dict[str, Any], pairs: Sequence[tuple[Path, Path]]
-) -> Journal:
+) -> EvaluationJournal:
     """Return the journal of the evaluation of these weights on these files."""
     identity = {
         "model": model.config.name,
@@ -90,7 +90,7 @@ def _open_journal(
         "settings": settings,
         "files": digest_files([file for pair in pairs for file in pair]),
     }
-    return Journal(file, identity)
+    return EvaluationJournal(file, identity)
 
 
 def _count_pairs(
@@ -98,7 +98,7 @@ def _count_pairs(
     pairs: Sequence[tuple[Path, Path]],
     zero_is_other: bool,
     options: dict[str, Any],
-    journal: Journal | None,
+    journal: EvaluationJournal | None,
     progress: Callable[[int, int], None] | None,
 ) -> Counts:
     """Return the counts of all pairs, continuing from the journal and keeping it up to date."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from analysis.core.checks import check_evaluating, check_stage, check_unpruned
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Windows, walk, windows_of
+from analysis.core.forward import Windows, forward, windows_of
 from analysis.core.grid import Grid
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import STRIDES, Reach
@@ -25,7 +25,7 @@ from uniformer.pictures import PictureSource, open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter, WeightsRecord
-from uniformer.tiles import Window, label_map, resize_weights
+from uniformer.tiles import KeyWindow, label_map, resize_weights
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Trace:
         ]
         with torch.no_grad():
             logits = self.logits[0].permute(1, 2, 0).float().contiguous()
-            return label_map(Window.of(logits, *spans), *self.picture_size_px)
+            return label_map(KeyWindow.of(logits, *spans), *self.picture_size_px)
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
@@ -120,7 +120,7 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     x = preprocess(picture, short_side, model.config.size_divisor)
     with torch.no_grad():
         embedded = model.backbone.patch_embed1(x.to(model.device, model.dtype))
-        inputs, outputs = walk(model, embedded, windows)
+        inputs, outputs = forward(model, embedded, windows)
         logits = model.decode(outputs)
     if not logits.isfinite().all():
         raise AnalysisError(

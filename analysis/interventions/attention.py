@@ -17,7 +17,7 @@ from torch import Tensor
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Edges
+from analysis.core.forward import AttentionMask
 from analysis.interventions.base import BlockIntervention, another, moved_elsewhere
 from analysis.interventions.tokens import check_tokens
 from uniformer.blocks import GlobalBlock
@@ -61,7 +61,7 @@ class SetWindow(BlockIntervention):
         """Return the side of the windows used instead of ``size``."""
         return self.size if self.padded else None
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
         return () if self.size is None or self.padded else (self._same_window,)
 
@@ -107,7 +107,7 @@ class Neighbourhood(BlockIntervention):
         spaced = "" if self.dilation == 1 else f", {self.dilation} tokens apart,"
         return f"attends to {side} x {side} tokens{spaced} {where}"
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
         return (self._near,)
 
@@ -143,7 +143,7 @@ class WithoutKeys(BlockIntervention):
         """What is done there, in a few words."""
         return f"{np.count_nonzero(self.tokens)} tokens cannot be attended to"
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
         return (self._visible,)
 

@@ -12,7 +12,7 @@ import numpy as np
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_stage
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Change, Place
+from analysis.core.forward import Patch, Place
 from uniformer.blocks import GlobalBlock, LocalBlock
 
 DRAWS = 64
@@ -22,7 +22,7 @@ Option = TypeVar("Option")
 
 
 @dataclass(frozen=True)
-class BlockIntervention(Change, ABC):
+class BlockIntervention(Patch, ABC):
     """A change inside block number ``block`` of ``stage``, or in all its blocks if that is None."""
 
     kinds: ClassVar[tuple[type, ...]] = (LocalBlock, GlobalBlock)

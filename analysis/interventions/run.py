@@ -13,7 +13,7 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_evaluating
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import FIRST, Change, Edges, Place, walk
+from analysis.core.forward import FIRST, AttentionMask, Patch, Place, forward
 from analysis.interventions.base import BlockIntervention
 from analysis.interventions.picture import HideRegion
 from uniformer.pictures import PictureSource, open_picture
@@ -23,39 +23,39 @@ Intervention = BlockIntervention | HideRegion
 
 
 @dataclass(frozen=True)
-class Several(Change):
-    """Several changes in one block, made in their order."""
+class Composite(Patch):
+    """Several patches of one block, made in their order."""
 
-    changes: tuple[Change, ...]
+    patches: tuple[Patch, ...]
 
     @property
     def drops(self) -> bool:
         """Whether the block is left out."""
-        return any(change.drops for change in self.changes)
+        return any(patch.drops for patch in self.patches)
 
     def received(self, x: Tensor) -> Tensor:
         """Return what the block receives instead of ``x``."""
-        return reduce(lambda x, change: change.received(x), self.changes, x)
+        return reduce(lambda x, patch: patch.received(x), self.patches, x)
 
     def position(self, encoding: Tensor) -> Tensor:
         """Return what is added as position encoding instead of ``encoding``."""
-        return reduce(lambda x, change: change.position(x), self.changes, encoding)
+        return reduce(lambda x, patch: patch.position(x), self.patches, encoding)
 
     def kernel(self, kernel: Tensor) -> Tensor:
         """Return the kernel used instead of ``kernel``."""
-        return reduce(lambda x, change: change.kernel(x), self.changes, kernel)
+        return reduce(lambda x, patch: patch.kernel(x), self.patches, kernel)
 
     def window(self, size: int | None) -> int | None:
         """Return the side of the windows used instead of ``size``."""
-        return reduce(lambda x, change: change.window(x), self.changes, size)
+        return reduce(lambda x, patch: patch.window(x), self.patches, size)
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
-        return tuple(edge for change in self.changes for edge in change.edges())
+        return tuple(edge for patch in self.patches for edge in patch.attention_mask())
 
     def heads(self, heads: Tensor) -> Tensor:
         """Return what the heads gather instead of ``heads``."""
-        return reduce(lambda x, change: change.heads(x), self.changes, heads)
+        return reduce(lambda x, patch: patch.heads(x), self.patches, heads)
 
 
 def intervene(
@@ -74,15 +74,15 @@ def intervene(
         raise AnalysisError("Choose at least one intervention.")
     model = trace.model
     check_evaluating(model)
-    changes = _by_place(trace, [i for i in interventions if isinstance(i, BlockIntervention)])
+    patches = _by_place(trace, [i for i in interventions if isinstance(i, BlockIntervention)])
     hidden = [i for i in interventions if isinstance(i, HideRegion)]
     with torch.no_grad():
         if hidden:
             start, x = FIRST, _without(trace, hidden, picture)
         else:
-            start = min(changes)
+            start = min(patches)
             x = trace.block_inputs[start.stage - 1][start.block]
-        _, outputs = walk(model, x, trace.windows, start, changes)
+        _, outputs = forward(model, x, trace.windows, start, patches)
         return model.decode((*trace.stage_outputs[: start.stage - 1], *outputs))
 
 
@@ -95,12 +95,12 @@ def controls(
     return None if any(control is None for control in found) else found
 
 
-def _by_place(trace: Trace, interventions: Sequence[BlockIntervention]) -> dict[Place, Change]:
-    found: dict[Place, tuple[Change, ...]] = {}
+def _by_place(trace: Trace, interventions: Sequence[BlockIntervention]) -> dict[Place, Patch]:
+    found: dict[Place, tuple[Patch, ...]] = {}
     for intervention in interventions:
         for place in intervention.places(trace):
             found[place] = (*found.get(place, ()), intervention.at(place))
-    return {place: Several(changes) for place, changes in found.items()}
+    return {place: Composite(patches) for place, patches in found.items()}
 
 
 def _without(trace: Trace, hidden: Sequence[HideRegion], picture: PictureSource | None) -> Tensor:

@@ -30,7 +30,7 @@ from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
-from ui.service.model_cache import ModelShelf
+from ui.service.model_cache import ModelCache
 from ui.service.queues import HEAVY
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES
@@ -66,12 +66,12 @@ SEGMENT_FILES = {
 LOG = logging.getLogger(__name__)
 
 
-def add(shelf: ModelShelf, settings: Settings) -> None:
+def add(model_cache: ModelCache, settings: Settings) -> None:
     """Add /models, /segment, /report and an endpoint per question to the page being built.
 
-    They share the models of ``shelf``, and the queue in front of them, with the page.
+    They share the models of ``model_cache``, and the queue in front of them, with the page.
     """
-    api = _Api(shelf, settings)
+    api = _Api(model_cache, settings)
     listed = make_endpoint("models", MODELS_SUMMARY, None, [JSON], list_models)
     gr.api(listed, api_name="models", queue=False)
     public = {**HEAVY, "api_visibility": "public"}
@@ -132,10 +132,10 @@ SHORT_SIDE = Parameter(
 
 
 class _Api:
-    """The endpoints over one shelf; their parameters arrive as they were sent."""
+    """The endpoints over one model cache; their parameters arrive as they were sent."""
 
-    def __init__(self, shelf: ModelShelf, settings: Settings) -> None:
-        self._shelf = shelf
+    def __init__(self, model_cache: ModelCache, settings: Settings) -> None:
+        self._model_cache = model_cache
         self._max_pixels = settings.picture_pixels
         self._common = [
             Parameter("model", str, "a model that models lists", settings.model, False, None),
@@ -167,7 +167,7 @@ class _Api:
     def _segment(self, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
         place, values = self._sorted(given, [SHORT_SIDE])
         pixels = read_picture(picture, self._max_pixels)
-        with self._shelf.borrow(*place) as model:
+        with self._model_cache.acquire(*place) as model:
             (result,) = work.label(model, pixels, values["short_side"])
         files = result.save(_new_folder(), _stem(picture), tuple(SEGMENT_FILES))
         described = json.dumps(result.describe(), indent=2, ensure_ascii=False)
@@ -178,7 +178,7 @@ class _Api:
         _bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         with (
-            self._shelf.borrow_original(*place) as model,
+            self._model_cache.acquire_original(*place) as model,
             closing(work.answer(question, model, pixels, values)) as steps,
         ):
             answer = finish(steps, _time_limit(QUESTION_SECONDS))
@@ -193,7 +193,7 @@ class _Api:
         stem = _stem(picture)
         in_time = _time_limit(QUESTION_SECONDS)
         with (
-            self._shelf.borrow_original(*place) as model,
+            self._model_cache.acquire_original(*place) as model,
             closing(work.report(model, pixels, Caption(stem), values["short_side"])) as steps,
         ):
             for step in steps:

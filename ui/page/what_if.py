@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from analysis import Trace
-from ui.messages import what_if as words
+from ui.messages import what_if as messages
 from ui.page.mask_editor import mask_of
-from ui.service.actions import Handlers
-from ui.service.jobs import Question, pixel_of
+from ui.service.actions import Actions
+from ui.service.jobs import Job, pixel_of
 from ui.service.selection import Selection
 
 CHOICES = ("stage", "block", "head", "size", "fill", "padded", "paint")
@@ -30,31 +30,31 @@ def blocks_and_heads(trace: Trace, stage: int) -> tuple[list[Any], list[Any]]:
     """Return what can be chosen in a stage of the model: pairs of words and number, -1 for all."""
     heads = trace.block(stage, 0).attn.heads if stage in GLOBAL_STAGES else 0
     counts = (len(trace.windows[stage - 1]), heads)
-    blocks, heads = ([(words.ALL, -1), *((str(n), n) for n in range(count))] for count in counts)
+    blocks, heads = ([(messages.ALL, -1), *((str(n), n) for n in range(count))] for count in counts)
     return blocks, heads
 
 
 def what_if(
-    handlers: Handlers,
+    actions: Actions,
     now: Selection,
     kind: str,
     given: dict[str, Any],
     painted: dict[str, Any] | None,
-) -> Question:
+) -> Job:
     """Return the question; of ``given``, by names of ``CHOICES``, only what the kind uses counts.
 
     Raises ``ValueError`` where something should be painted and is not.
     """
-    x, y = pixel_of(handlers, now)
-    used = {name: given[name] for name in words.KINDS[kind][2]}
+    x, y = pixel_of(actions, now)
+    used = {name: given[name] for name in messages.KINDS[kind][2]}
     asked: dict[str, Any] = {"kind": kind, "x": x, "y": y}
     if used.pop("paint", False):
-        asked["mask"] = mask_of(painted, handlers.held(now).result.labels.shape)
+        asked["mask"] = mask_of(painted, actions.stored(now).result.labels.shape)
         if asked["mask"] is None:
-            raise ValueError(words.NOTHING_PAINTED)
+            raise ValueError(messages.NOTHING_PAINTED)
     for name in ("block", "head"):
         if used.get(name) == -1:
             used[name] = None
     if not used.get("size", True):
         used["size"] = None
-    return Question("what-if", now, asked | used)
+    return Job("what-if", now, asked | used)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ui.messages import page as text
-from ui.service.stored_results import Held
+from ui.service.stored_results import StoredResult
 
 FILES = {
     "labels": "labels.png",
@@ -18,15 +18,15 @@ FILES = {
 """What :meth:`uniformer.Segmentation.save` calls the downloads."""
 
 
-def write_file(held: Held, kind: str, opacity: float) -> Path:
+def write_file(stored: StoredResult, kind: str, opacity: float) -> Path:
     """Write one of ``text.DOWNLOADS`` into the result's folder and return its path.
 
     The overlay has ``opacity``, from 0 to 1. Raises ``ValueError`` for an unknown kind or opacity.
     """
     if kind not in FILES:
         raise ValueError(text.NO_SUCH_FILE)
-    stem = file_stem(held.subject.title)
-    return held.result.save(held.folder, stem, [FILES[kind]], opacity)[0]
+    stem = file_stem(stored.subject.title)
+    return stored.result.save(stored.folder, stem, [FILES[kind]], opacity)[0]
 
 
 def file_stem(title: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from analysis import Trace
 from analysis.report import lens_data
 from analysis.report.lens_data import Choice, piece
-from ui.service.stored_results import Held
+from ui.service.stored_results import StoredResult
 
 __all__ = ["exact", "lens_payload", "piece"]
 
@@ -16,14 +16,14 @@ MAX_PIECES_BYTES = 6_000_000
 """Codes sent at first, before compression; blocks beyond are fetched when they are chosen."""
 
 
-def lens_payload(key: str, held: Held, trace: Trace) -> dict[str, Any]:
+def lens_payload(key: str, stored: StoredResult, trace: Trace) -> dict[str, Any]:
     """Return what answers every probe of the result kept under ``key``."""
     return {
         "key": key,
-        **lens_data.lens_view(held.result, trace, MAX_PIECES_BYTES),
-        "title": held.subject.title,
-        "alt": held.subject.alt,
-        "credit": held.subject.credit,
+        **lens_data.lens_view(stored.result, trace, MAX_PIECES_BYTES),
+        "title": stored.subject.title,
+        "alt": stored.subject.alt,
+        "credit": stored.subject.credit,
     }
 
 

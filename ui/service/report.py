@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.report.page import Caption, report_html
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.export import file_stem
 from ui.service.selection import Selection
 from uniformer.files import replace_file
 
 
-def write_report(handlers: Handlers, now: Selection) -> Path:
+def write_report(actions: Actions, now: Selection) -> Path:
     """Write the report into the folder of the result and return the file."""
-    held = handlers.held(now)
-    caption = Caption(held.subject.title, held.subject.alt, held.subject.credit)
-    page = report_html(held.result, handlers.trace(now), caption)
-    target = held.folder / f"{file_stem(held.subject.title)}.html"
+    stored = actions.stored(now)
+    caption = Caption(stored.subject.title, stored.subject.alt, stored.subject.credit)
+    page = report_html(stored.result, actions.trace(now), caption)
+    target = stored.folder / f"{file_stem(stored.subject.title)}.html"
     return replace_file(target, lambda file: file.write(page.encode()))

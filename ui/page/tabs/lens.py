@@ -11,7 +11,7 @@ import gradio as gr
 from analysis.report.template import fill
 from ui.messages import lens as text_lens
 from ui.page.session import Session, attempt
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.examples import ASSETS
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
@@ -21,7 +21,7 @@ NAME = text_lens.TAB
 SCRIPTS = ("lens_data.js", "lens_draw.js", "lens_zoom.js", "lens_pins.js", "lens.js")
 
 
-def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     """Add the lens to the page that is being built, and wire it.
 
     Moving the probe sends nothing. A click and the choice of a block or head become part of the
@@ -43,11 +43,11 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     )
     session.lens = lens
 
-    session.fill(tab, [lens], lambda now: [handlers.lens(now) | {"pixel": now.pixel}])
+    session.fill(tab, [lens], lambda now: [actions.lens(now) | {"pixel": now.pixel}])
 
     def probe(now: Selection, event: gr.EventData) -> list[Any]:
         choices = {int(stage): tuple(choice) for stage, choice in event.choices.items()}
-        values, sentence = attempt(lambda: handlers.probe(now, event.x, event.y, choices))
+        values, sentence = attempt(lambda: actions.probe(now, event.x, event.y, choices))
         if sentence:
             return [gr.skip(), gr.skip(), sentence]
         return [replace(now, pixel=(event.x, event.y)), gr.HTML(exact=values), ""]
@@ -57,7 +57,7 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
         if event.held:
             return [chosen, gr.skip(), ""]
         values, sentence = attempt(
-            lambda: handlers.lens_piece(now, event.stage, event.block, event.head)
+            lambda: actions.lens_piece(now, event.stage, event.block, event.head)
         )
         if sentence:
             return [gr.skip(), gr.skip(), sentence]

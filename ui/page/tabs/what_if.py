@@ -8,50 +8,50 @@ from typing import Any
 import gradio as gr
 
 from analysis import Trace
-from ui.messages import what_if as words
+from ui.messages import what_if as messages
 from ui.page import what_if
-from ui.page.mask_editor import brush_editor, picture_to_paint
+from ui.page.mask_editor import mask_editor, picture_to_paint
 from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
 from ui.page.session import Session
-from ui.service.actions import Handlers
-from ui.service.jobs import Question
+from ui.service.actions import Actions
+from ui.service.jobs import Job
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
-NAME = words.TAB
+NAME = messages.TAB
 FIRST = "hide-region"
 
 
-def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     """Add the choices of an intervention and the answer, and wire them."""
-    panel_intro(words.TITLE, words.INTRO, words.INTRO_GRADE)
+    panel_intro(messages.TITLE, messages.INTRO, messages.INTRO_GRADE)
     where = gr.HTML(apply_default_css=False)
     kind = gr.Dropdown(
-        [(title, name) for name, (title, _, _) in words.KINDS.items()],
+        [(title, name) for name, (title, _, _) in messages.KINDS.items()],
         value=FIRST,
-        label=words.KIND,
+        label=messages.KIND,
         filterable=False,
     )
     described = gr.HTML(_described(FIRST), apply_default_css=False)
     with gr.Row():
         choices = _choices()
-    painted = brush_editor(words.EDITOR, "what-if-brush")
-    view = AnswerView("what-if", words.ASK)
+    painted = mask_editor(messages.EDITOR, "what-if-brush")
+    view = AnswerView("what-if", messages.ASK)
 
-    def ask(now: Selection, kind: str, painted: Any, *values: Any) -> Question:
+    def ask(now: Selection, kind: str, painted: Any, *values: Any) -> Job:
         given = dict(zip(what_if.CHOICES, values, strict=True))
-        return what_if.what_if(handlers, now, kind, given, painted)
+        return what_if.what_if(actions, now, kind, given, painted)
 
-    view.wire(handlers, session, ask, [kind, painted, *choices.values()])
-    _wire_choices(handlers, session, kind, described, choices, painted)
+    view.wire(actions, session, ask, [kind, painted, *choices.values()])
+    _wire_choices(actions, session, kind, described, choices, painted)
 
     def fill(now: Selection) -> list[Any]:
         # The numbers of blocks and heads are those of the model: they start anew.
         return [
-            place_line(handlers, now),
+            place_line(actions, now),
             FIRST,
             _described(FIRST),
-            *_shown(handlers.trace(now), FIRST),
+            *_shown(actions.trace(now), FIRST),
             gr.ImageEditor(value=None, visible=False),
             *view.blank(now),
         ]
@@ -63,20 +63,20 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
 def _choices() -> dict[str, Any]:
     """Add everything an intervention may leave to choose, by the names of ``what_if.CHOICES``."""
     return {
-        "stage": gr.Radio([3, 4], value=3, label=words.STAGE, visible=False),
-        "block": gr.Dropdown([(words.ALL, -1)], value=-1, label=words.BLOCK, visible=False),
-        "head": gr.Dropdown([(words.ALL, -1)], value=-1, label=words.HEAD, visible=False),
-        "size": gr.Number(0, label=words.SIZE, info=words.SIZE_INFO, precision=0, minimum=0),
+        "stage": gr.Radio([3, 4], value=3, label=messages.STAGE, visible=False),
+        "block": gr.Dropdown([(messages.ALL, -1)], value=-1, label=messages.BLOCK, visible=False),
+        "head": gr.Dropdown([(messages.ALL, -1)], value=-1, label=messages.HEAD, visible=False),
+        "size": gr.Number(0, label=messages.SIZE, info=messages.SIZE_INFO, precision=0, minimum=0),
         "fill": gr.Radio(
-            [(name, key) for key, name in words.FILLS.items()], value="blur", label=words.FILL
+            [(name, key) for key, name in messages.FILLS.items()], value="blur", label=messages.FILL
         ),
-        "padded": gr.Checkbox(label=words.PADDED, visible=False),
-        "paint": gr.Checkbox(label=words.PAINT, info=words.PAINT_INFO),
+        "padded": gr.Checkbox(label=messages.PADDED, visible=False),
+        "paint": gr.Checkbox(label=messages.PAINT, info=messages.PAINT_INFO),
     }
 
 
 def _wire_choices(
-    handlers: Handlers,
+    actions: Actions,
     session: Session,
     kind: gr.Dropdown,
     described: gr.HTML,
@@ -88,7 +88,7 @@ def _wire_choices(
     kind.input(
         lambda now, kind: [
             _described(kind),
-            *_shown(handlers.trace(now), kind),
+            *_shown(actions.trace(now), kind),
             gr.ImageEditor(value=None, visible=False),
         ],
         [now, kind],
@@ -98,7 +98,7 @@ def _wire_choices(
     choices["stage"].input(
         lambda now, stage: [
             gr.Dropdown(choices=found, value=-1)
-            for found in what_if.blocks_and_heads(handlers.trace(now), stage)
+            for found in what_if.blocks_and_heads(actions.trace(now), stage)
         ],
         [now, choices["stage"]],
         [choices["block"], choices["head"]],
@@ -107,7 +107,7 @@ def _wire_choices(
     choices["paint"].input(
         lambda paint: gr.ImageEditor(visible=paint), choices["paint"], painted, **quiet
     ).then(  # an editor takes a picture only once it is there
-        lambda now, paint: picture_to_paint(handlers, now) if paint else gr.skip(),
+        lambda now, paint: picture_to_paint(actions, now) if paint else gr.skip(),
         [now, choices["paint"]],
         painted,
         **quiet,
@@ -116,7 +116,7 @@ def _wire_choices(
 
 def _shown(traced: Trace, kind: str) -> list[Any]:
     """Return the choices as they start for a kind, those it does not have hidden."""
-    used, stages = words.KINDS[kind][2], what_if.stages_of(kind)
+    used, stages = messages.KINDS[kind][2], what_if.stages_of(kind)
     start = 3 if 3 in stages else stages[0]
     blocks, heads = what_if.blocks_and_heads(traced, start)
     return [
@@ -131,4 +131,4 @@ def _shown(traced: Trace, kind: str) -> list[Any]:
 
 
 def _described(kind: str) -> str:
-    return f'<p class="says">{html.escape(words.KINDS[kind][1])}</p>'
+    return f'<p class="says">{html.escape(messages.KINDS[kind][1])}</p>'
