@@ -215,7 +215,7 @@ def test_store_forgets_what_nobody_used_in_time(monkeypatch):
 def test_files_taken_away_are_exact(actions, photo):
     answer = actions.open_photo(actions.first.selection, str(photo), photo.name)
     result = stored(actions, answer).result
-    files = {kind: actions.take_away(answer.selection, kind, 0.3) for kind in text.DOWNLOADS}
+    files = {kind: actions.export(answer.selection, kind, 0.3) for kind in text.DOWNLOADS}
     assert files["labels"].name == "my_photo.labels.png"
     with Image.open(files["labels"]) as image:
         assert image.mode == "L"
@@ -230,7 +230,7 @@ def test_files_taken_away_are_exact(actions, photo):
 
 def test_unknown_file_is_refused(actions):
     with pytest.raises(ValueError, match="no such file"):
-        actions.take_away(actions.first.selection, "../../etc/passwd", 0.5)
+        actions.export(actions.first.selection, "../../etc/passwd", 0.5)
 
 
 @pytest.mark.parametrize(

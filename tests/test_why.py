@@ -9,8 +9,8 @@ from analysis.questions.explaining import METHOD_NAMES
 from analysis.questions.what_if import Kind
 from ui.host.settings import Settings
 from ui.messages import what_if as what_if_words
-from ui.page import what_if, why
 from ui.page.mask_editor import mask_of
+from ui.page.tabs import what_if, why
 from ui.service.actions import Actions
 from ui.service.jobs import StoredAnswer, run
 

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from analysis import Trace, trace
+from analysis.report import lens_data
 from ui.host import metrics
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
-from ui.service import lens_payload
 from ui.service.examples import EXAMPLES
 from ui.service.export import write_file
 from ui.service.model_cache import ModelCache
+from ui.service.payloads import lens_payload, view_payload
 from ui.service.selection import Selection
 from ui.service.stored_results import PictureInfo, ResultStore, StoredResult
 from ui.service.uploads import open_upload
-from ui.service.viewer_payload import view_payload
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
 from uniformer.pictures import PictureSource, open_picture
@@ -126,17 +126,17 @@ class Actions:
     ) -> dict[str, Any]:
         """Return one block, of one head or the mean, that :meth:`lens` left out."""
         traced = self.trace(selection)
-        return {"key": selection.key, **lens_payload.piece(traced, stage, block, head)}
+        return {"key": selection.key, **lens_data.piece(traced, stage, block, head)}
 
     @metrics.measured("probe")
     def probe(
         self, selection: Selection, x: int, y: int, choices: dict[int, tuple[int, int | None]]
     ) -> dict[str, Any]:
         """Return the exact values at pixel (x, y); ``choices`` maps a stage to block and head."""
-        return lens_payload.exact(selection.key, self.trace(selection), x, y, choices)
+        return {"key": selection.key, **lens_data.exact(self.trace(selection), x, y, choices)}
 
     @metrics.measured("take_away")
-    def take_away(self, selection: Selection, kind: str, opacity: float) -> Path:
+    def export(self, selection: Selection, kind: str, opacity: float) -> Path:
         """Write the result as one of ``text.DOWNLOADS`` and return the file."""
         return write_file(self.stored(selection), kind, opacity)
 
@@ -169,7 +169,7 @@ class Actions:
 
     def _lens(self, selection: Selection) -> dict[str, Any]:
         traced = self.trace(selection)
-        return lens_payload.lens_payload(selection.key, self.stored(selection), traced)
+        return lens_payload(selection.key, self.stored(selection), traced)
 
     def _again(self, selection: Selection) -> Labelled:
         stored = self.stored(selection)

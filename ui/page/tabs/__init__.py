@@ -11,5 +11,5 @@ becomes part of the page by one line in ``TABS`` of ``ui/layout.py``. In ``build
 - ``attempt`` of ``ui/page/session.py`` turns what goes wrong into a sentence for
   ``session.message``.
 
-What a tab does is in plain functions elsewhere, without Gradio.
+What a tab asks and does is in plain functions, in its own file or in ``ui/service``.
 """

@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from analysis.report.messages import LENS
 from analysis.report.template import fill
 from ui.messages import compare as messages
 from ui.messages import questions as common
-from ui.messages.lens import LENS
 from ui.messages.page import REACH_NAMES
 from ui.page.answer_card import progress_line
 from ui.page.controls import WINDOW_SIZES

@@ -36,7 +36,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     session.fill(tab, [viewer], lambda now: [actions.view(now)])
 
     def take_away(now: Selection, event: gr.EventData) -> list[Any]:
-        path, sentence = attempt(lambda: actions.take_away(now, event.kind, event.opacity))
+        path, sentence = attempt(lambda: actions.export(now, event.kind, event.opacity))
         return [None if path is None else str(path), sentence]
 
     viewer.take_away(

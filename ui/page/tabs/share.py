@@ -13,10 +13,10 @@ from ui.page.question_panel import place_key
 from ui.page.session import Session, attempt, show_place_after
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
+from ui.service.export import write_report
 from ui.service.jobs import pixel_of
 from ui.service.links import link_of, restore
 from ui.service.queues import HEAVY
-from ui.service.report import write_report
 from ui.service.selection import Selection
 from ui.service.snippets import site_command, start_snippet
 
@@ -53,7 +53,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     session.fill(tab, [link, program, command], fill, depends=place_key)
 
     def report(now: Selection) -> list[Any]:
-        path, sentence = attempt(lambda: write_report(actions, now))
+        path, sentence = attempt(lambda: write_report(actions.stored(now), actions.trace(now)))
         return [None if path is None else str(path), sentence]
 
     button.click(

@@ -9,17 +9,20 @@ import gradio as gr
 
 from analysis import Trace
 from ui.messages import what_if as messages
-from ui.page import what_if
-from ui.page.mask_editor import mask_editor, picture_to_paint
+from ui.page.mask_editor import mask_editor, mask_of, picture_to_paint
 from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
 from ui.page.session import Session
 from ui.service.actions import Actions
-from ui.service.jobs import Job
+from ui.service.jobs import Job, pixel_of
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
 NAME = messages.TAB
 FIRST = "hide-region"
+CHOICES = ("stage", "block", "head", "size", "fill", "padded", "paint")
+"""What an intervention may leave to choose, in the order of the page."""
+
+LOCAL_STAGES, GLOBAL_STAGES = (1, 2), (3, 4)
 
 
 def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
@@ -39,8 +42,8 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     view = AnswerView("what-if", messages.ASK)
 
     def ask(now: Selection, kind: str, painted: Any, *values: Any) -> Job:
-        given = dict(zip(what_if.CHOICES, values, strict=True))
-        return what_if.what_if(actions, now, kind, given, painted)
+        given = dict(zip(CHOICES, values, strict=True))
+        return what_if(actions, now, kind, given, painted)
 
     view.wire(actions, session, ask, [kind, painted, *choices.values()])
     _wire_choices(actions, session, kind, described, choices, painted)
@@ -61,7 +64,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
 
 
 def _choices() -> dict[str, Any]:
-    """Add everything an intervention may leave to choose, by the names of ``what_if.CHOICES``."""
+    """Add everything an intervention may leave to choose, by the names of ``CHOICES``."""
     return {
         "stage": gr.Radio([3, 4], value=3, label=messages.STAGE, visible=False),
         "block": gr.Dropdown([(messages.ALL, -1)], value=-1, label=messages.BLOCK, visible=False),
@@ -98,7 +101,7 @@ def _wire_choices(
     choices["stage"].input(
         lambda now, stage: [
             gr.Dropdown(choices=found, value=-1)
-            for found in what_if.blocks_and_heads(actions.trace(now), stage)
+            for found in blocks_and_heads(actions.trace(now), stage)
         ],
         [now, choices["stage"]],
         [choices["block"], choices["head"]],
@@ -116,9 +119,9 @@ def _wire_choices(
 
 def _shown(traced: Trace, kind: str) -> list[Any]:
     """Return the choices as they start for a kind, those it does not have hidden."""
-    used, stages = messages.KINDS[kind][2], what_if.stages_of(kind)
+    used, stages = messages.KINDS[kind][2], stages_of(kind)
     start = 3 if 3 in stages else stages[0]
-    blocks, heads = what_if.blocks_and_heads(traced, start)
+    blocks, heads = blocks_and_heads(traced, start)
     return [
         gr.Radio(choices=list(stages), value=start, visible="stage" in used),
         gr.Dropdown(choices=blocks, value=-1, visible="block" in used),
@@ -132,3 +135,46 @@ def _shown(traced: Trace, kind: str) -> list[Any]:
 
 def _described(kind: str) -> str:
     return f'<p class="says">{html.escape(messages.KINDS[kind][1])}</p>'
+
+
+def stages_of(kind: str) -> tuple[int, ...]:
+    """Return the stages in which the intervention can be made."""
+    if kind == "centre-tap":
+        return LOCAL_STAGES
+    if kind in ("drop-block", "drop-position", "freeze-position"):
+        return LOCAL_STAGES + GLOBAL_STAGES
+    return GLOBAL_STAGES
+
+
+def blocks_and_heads(trace: Trace, stage: int) -> tuple[list[Any], list[Any]]:
+    """Return what can be chosen in a stage of the model: pairs of words and number, -1 for all."""
+    heads = trace.block(stage, 0).attn.heads if stage in GLOBAL_STAGES else 0
+    counts = (len(trace.windows[stage - 1]), heads)
+    blocks, heads = ([(messages.ALL, -1), *((str(n), n) for n in range(count))] for count in counts)
+    return blocks, heads
+
+
+def what_if(
+    actions: Actions,
+    now: Selection,
+    kind: str,
+    given: dict[str, Any],
+    painted: dict[str, Any] | None,
+) -> Job:
+    """Return the question; of ``given``, by names of ``CHOICES``, only what the kind uses counts.
+
+    Raises ``ValueError`` where something should be painted and is not.
+    """
+    x, y = pixel_of(actions, now)
+    used = {name: given[name] for name in messages.KINDS[kind][2]}
+    asked: dict[str, Any] = {"kind": kind, "x": x, "y": y}
+    if used.pop("paint", False):
+        asked["mask"] = mask_of(painted, actions.stored(now).result.labels.shape)
+        if asked["mask"] is None:
+            raise ValueError(messages.NOTHING_PAINTED)
+    for name in ("block", "head"):
+        if used.get(name) == -1:
+            used[name] = None
+    if not used.get("size", True):
+        used["size"] = None
+    return Job("what-if", now, asked | used)
