@@ -60,8 +60,9 @@ def spreads(rows: Rows, grid: Grid) -> tuple[Tensor, Tensor]:
 
     (windows, heads, queries, 6), each head's row scaled to sum 1, and (queries, 6), over the same
     keys. ``grid`` is that of the tokens. A number of the heads of a block is always the mean of
-    these numbers, one for each head, and never the number of their mean row: heads that each look at one place, every head at another, are sharp, and their
-    mean row is not. What is linear in the weights, such as the share on a class, is the same.
+    these numbers, one for each head, and never the number of their mean row: heads that each look
+    at one place, every head at another, are sharp, and their mean row is not. What is linear in the
+    weights, such as the share on a class, is the same.
     """
     share = rows.weight / rows.weight.sum(-1, keepdim=True)
     keys = rows.inside.sum(-1)
