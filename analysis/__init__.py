@@ -18,6 +18,7 @@ from analysis.affinity.local_affinity import LocalAffinity, local_affinity, posi
 from analysis.affinity.row_summary import AffinityStatistics, RowStatistics, row_statistics
 from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
+from analysis.core.any_segmenter import as_segmenter
 from analysis.core.errors import AnalysisError
 from analysis.core.grid import Box, Grid, KeyWindow, Token
 from analysis.core.progress import Progress
@@ -73,6 +74,7 @@ __all__ = [
     "TokenJacobian",
     "Trace",
     "KeyWindow",
+    "as_segmenter",
     "attended_classes",
     "global_affinity",
     "in_degree",

@@ -7,6 +7,7 @@ import numpy as np
 from analysis.affinity.global_affinity import global_affinity
 from analysis.affinity.row_summary import row_statistics
 from analysis.core.activation_cache import Trace
+from analysis.core.any_segmenter import AnySegmenter
 
 NEARLY_UNIFORM = 0.99
 """Normalised entropy above which a row counts as uniform; random weights reach 0.999."""
@@ -17,11 +18,11 @@ def untrained_note(trace: Trace) -> str | None:
 
     That is what the weights' own record says, or else what attention shows: with random weights the
     rows of all heads are uniform. One row per block is looked at, that of the token in the middle;
-    of models that prune tokens, only the record.
+    of models that prune tokens or are no UniFormer, only the record.
     """
     if not trace.weights.trained:
         return trace.weights.note
-    if trace.model.config.backbone.pruned:
+    if isinstance(trace.model, AnySegmenter) or trace.model.config.backbone.pruned:
         return None
     entropies = []
     for stage in (3, 4):

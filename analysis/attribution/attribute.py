@@ -13,6 +13,7 @@ from torch import Tensor
 from analysis.attribution.finding import Finding
 from analysis.attribution.methods import METHODS, AttributionInputs, AttributionSettings
 from analysis.core.activation_cache import Trace, trace
+from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating, check_region, check_stage
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
@@ -95,6 +96,11 @@ def attribute(
         raise AnalysisError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
     check_stage(stage)
     check_evaluating(model)
+    if isinstance(model, AnySegmenter) and METHODS[method].uses_stage:
+        raise AnalysisError(
+            f"{METHODS[method].title} looks at a stage of UniFormer, which {model.config.name} has "
+            "not: choose integrated-gradients, occlusion, segment-ablation or smooth-grad."
+        )
     if isinstance(model, Classifier) and METHODS[method].uses_stage and stage != LAST_STAGE:
         raise AnalysisError(
             f"{model.config.name} classifies the map of stage {LAST_STAGE} alone: choose it."

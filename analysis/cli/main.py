@@ -29,6 +29,7 @@ from analysis.cli.options import (
     values_of,
 )
 from analysis.cli.stored_answers import note_failure, stored_answer, write_manifest
+from analysis.core.any_segmenter import MARK, load_segmenter
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import GRADES
@@ -230,6 +231,13 @@ def _result(steps: Iterator[Any], name: str) -> Any:
 
 def open_model(args: argparse.Namespace) -> Segmenter:
     """Return the model asked for; warn when what it says means nothing."""
+    if MARK in args.model:
+        if (args.weights, args.reach, args.window_size) != ("default", None, None):
+            raise AnalysisError(
+                f"{args.model} brings its own weights: leave out --weights, --reach and "
+                "--window-size."
+            )
+        return load_segmenter(args.model)
     model = create_model(
         args.model,
         weights=None if args.weights == "none" else args.weights,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from analysis.core.any_segmenter import MARK
 from analysis.questions.answer import FORMATS
 from analysis.questions.parameters import REQUIRED, Parameter
 from uniformer.config import CLASSIFIERS, MODELS, REACHES
@@ -58,8 +59,9 @@ def add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
     """Add the options of the model; a question that has a reach of its own brings that option."""
     group = parser.add_argument_group("model")
     group.add_argument(
-        "--model", choices=MODELS | CLASSIFIERS, default="nano", metavar="NAME",
-        help=f"{', '.join(MODELS | CLASSIFIERS)} (default: nano)",
+        "--model", type=_model, default="nano", metavar="NAME",
+        help=f"{', '.join(MODELS | CLASSIFIERS)}, or path.py:factory for a segmenter that a "
+        "function of yours makes; the file is run (default: nano)",
     )  # fmt: skip
     group.add_argument(
         "--weights",
@@ -144,6 +146,15 @@ def values_of(args: argparse.Namespace, parameters: Sequence[Parameter]) -> dict
         else:
             values[parameter.name] = args.pixel[parameter.name == "y"]
     return values
+
+
+def _model(text: str) -> str:
+    known = [*MODELS, *CLASSIFIERS]
+    if text not in known and MARK not in text:
+        raise argparse.ArgumentTypeError(
+            f"there is no model {text!r}: choose one of {', '.join(known)}, or path.py:factory"
+        )
+    return text
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -15,9 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.core.checks import check_evaluating, check_stage, check_unpruned
+from analysis.core.any_segmenter import AnySegmenter
+from analysis.core.checks import (
+    check_blocks,
+    check_evaluating,
+    check_stage,
+    check_unpruned,
+)
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Windows, forward, windows_of
+from analysis.core.forward import Windows, forward, stage_maps, windows_of
 from analysis.core.grid import Grid
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import STRIDES, Reach
@@ -37,7 +43,8 @@ class Trace:
     (1, classes, H/4, W/4). Sizes are (height, width), ``short_side`` the one asked for, in pixels.
     ``windows[stage - 1][block]`` is the side of the block's windows in tokens, None where it has
     none. ``reach``, ``windows`` and ``weights`` are those of the moment of tracing: changing the
-    reach of ``model`` later changes no answer.
+    reach of ``model`` later changes no answer. Of an :class:`AnySegmenter` there are only logits:
+    no inputs of blocks, no windows, and the logits as its one output.
     """
 
     model: Segmenter
@@ -76,6 +83,7 @@ class Trace:
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
+        check_blocks(self.model)
         return Grid(self.picture_size_px, self.network_size_px, STRIDES[check_stage(stage) - 1])
 
     def block(self, stage: int, block: int) -> LocalBlock | GlobalBlock:
@@ -84,6 +92,7 @@ class Trace:
         Raises :class:`AnalysisError` if there is none, and for a block that prunes tokens: its rows
         are not of the map's tokens, which is what all analyses of a block are about.
         """
+        check_blocks(self.model)
         blocks = self.model.backbone.stage(check_stage(stage))[1]
         if not 0 <= block < len(blocks):
             raise AnalysisError(
@@ -119,8 +128,11 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     picture = open_picture(image)
     x = preprocess(picture, short_side, model.config.size_divisor)
     with torch.no_grad():
-        embedded = model.backbone.patch_embed1(x.to(model.device, model.dtype))
-        inputs, outputs = forward(model, embedded, windows)
+        x = x.to(model.device, model.dtype)
+        if isinstance(model, AnySegmenter):
+            inputs, outputs = (), stage_maps(model, x)
+        else:
+            inputs, outputs = forward(model, model.backbone.patch_embed1(x), windows)
         logits = model.decode(outputs)
     if not logits.isfinite().all():
         raise AnalysisError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
+from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.errors import AnalysisError
 from uniformer.backbone import MIN_SIDE
 from uniformer.classes import ClassSet
@@ -18,6 +19,15 @@ def check_stage(stage: int) -> int:
     if stage not in range(1, len(STRIDES) + 1):
         raise AnalysisError(f"There is no stage {stage}: the stages are 1 to {len(STRIDES)}.")
     return stage
+
+
+def check_blocks(model: Segmenter) -> None:
+    """Raise :class:`AnalysisError` for a network that is no UniFormer."""
+    if isinstance(model, AnySegmenter):
+        raise AnalysisError(
+            f"{model.config.name} has no UniFormer blocks, which this looks into: ask `attribute`, "
+            "`attributions`, `faithfulness`, `receptive-field` or `what-if` (hide-region) instead."
+        )
 
 
 def check_unpruned(block: nn.Module, model: Segmenter) -> nn.Module:

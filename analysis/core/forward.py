@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_sides
 from uniformer.attention import from_windows, to_windows
 from uniformer.blocks import GlobalBlock, LocalBlock
@@ -82,7 +83,9 @@ NOTHING = Patch()
 
 
 def windows_of(model: Segmenter) -> Windows:
-    """Return the windows that the blocks of ``model`` are set to now."""
+    """Return the windows that the blocks of ``model`` are set to now; none without blocks."""
+    if isinstance(model, AnySegmenter):
+        return ()
     stages = (model.backbone.stage(number)[1] for number in range(1, 5))
     return tuple(
         tuple(getattr(block, "window_size", None) for block in blocks) for blocks in stages
@@ -94,10 +97,12 @@ def stage_maps(model: Segmenter, x: Tensor, windows: Windows | None = None) -> t
 
     They are those of the backbone, which forms the attention matrix of every block and keeps it for
     gradients: here memory grows with the tokens, not with their square. ``windows`` are those of
-    the blocks, None: what they are set to now. Raises :class:`AnalysisError` for sides that the
-    network refuses.
+    the blocks, None: what they are set to now. Of a network that is no UniFormer there are only the
+    logits. Raises :class:`AnalysisError` for sides that the network refuses.
     """
     check_sides(tuple(x.shape[-2:]))
+    if isinstance(model, AnySegmenter):
+        return (model(x),)
     windows = windows_of(model) if windows is None else windows
     return forward(model, model.backbone.patch_embed1(x), windows)[1]
 

@@ -21,7 +21,7 @@ def shared_weight_copy(model: Segmenter, windows: Windows | None = None) -> Segm
     """
     shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     model_copy = copy.deepcopy(model, shared)
-    if windows is not None:
+    if windows:
         for stage in (3, 4):
             for block, size in zip(
                 model_copy.backbone.stage(stage)[1], windows[stage - 1], strict=True

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating, check_region
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
@@ -101,6 +102,11 @@ def parameter_randomisation(
 
 def _parts(model: Segmenter) -> dict[str, tuple[nn.Module, ...]]:
     """Return the modules of each level, the output first."""
+    if isinstance(model, AnySegmenter):
+        children = reversed([child for top in model.children() for child in top.named_children()])
+        if parts := {name: (child,) for name, child in children}:
+            return parts
+        raise AnalysisError(f"{model.config.name} has no parts whose weights could be scrambled.")
     decoder = tuple(child for name, child in model.named_children() if name != "backbone")
     stages = {f"stage {number}": model.backbone.stage(number) for number in (4, 3, 2, 1)}
     return {"decoder": decoder, **stages}

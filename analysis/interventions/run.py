@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from analysis.core.activation_cache import Trace
+from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import FIRST, AttentionMask, Patch, Place, forward
@@ -78,7 +79,10 @@ def intervene(
     hidden = [i for i in interventions if isinstance(i, HideRegion)]
     with torch.no_grad():
         if hidden:
-            start, x = FIRST, _without(trace, hidden, picture)
+            x = _network_input(trace, _without(trace, hidden, picture))
+            if isinstance(model, AnySegmenter):
+                return model(x)
+            start, x = FIRST, model.backbone.patch_embed1(x)
         else:
             start = min(patches)
             x = trace.block_inputs[start.stage - 1][start.block]
@@ -103,8 +107,10 @@ def _by_place(trace: Trace, interventions: Sequence[BlockIntervention]) -> dict[
     return {place: Composite(patches) for place, patches in found.items()}
 
 
-def _without(trace: Trace, hidden: Sequence[HideRegion], picture: PictureSource | None) -> Tensor:
-    """Return what the first block receives of the picture with regions hidden."""
+def _without(
+    trace: Trace, hidden: Sequence[HideRegion], picture: PictureSource | None
+) -> np.ndarray:
+    """Return the picture with regions hidden."""
     if picture is None:
         raise AnalysisError("To hide a region, give the picture that was traced as well.")
     picture = open_picture(picture)
@@ -112,17 +118,22 @@ def _without(trace: Trace, hidden: Sequence[HideRegion], picture: PictureSource 
         raise AnalysisError("This is not the picture that was traced.")
     for intervention in hidden:
         picture = intervention.hide(picture)
-    return _embedded(trace, picture)
+    return picture
 
 
 def _was_traced(trace: Trace, picture: np.ndarray) -> bool:
+    if picture.shape[:2] != trace.picture_size_px:
+        return False
+    model, x = trace.model, _network_input(trace, picture)
+    if isinstance(model, AnySegmenter):
+        seen, kept = model(x), trace.logits
+    else:
+        seen, kept = model.backbone.patch_embed1(x), trace.block_inputs[0][0]
     # Not equal bit for bit: the number of threads may have changed since.
-    return picture.shape[:2] == trace.picture_size_px and torch.allclose(
-        _embedded(trace, picture), trace.block_inputs[0][0], atol=1e-4
-    )
+    return torch.allclose(seen, kept, atol=1e-4)
 
 
-def _embedded(trace: Trace, picture: np.ndarray) -> Tensor:
+def _network_input(trace: Trace, picture: np.ndarray) -> Tensor:
     model = trace.model
     x = preprocess(picture, trace.short_side, model.config.size_divisor)
-    return model.backbone.patch_embed1(x.to(model.device, model.dtype))
+    return x.to(model.device, model.dtype)

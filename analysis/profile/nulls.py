@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.core.activation_cache import Trace
+from analysis.core.checks import check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import forward
 from analysis.core.progress import Progress
@@ -85,6 +86,7 @@ def random_model(model: Segmenter, *, seed: int = 0) -> Segmenter:
     The same ``seed`` gives the same weights, whatever else draws random numbers: PyTorch's global
     generator is left alone.
     """
+    check_blocks(model)
     with torch.device("meta"):
         fresh = make_model(model.config, model.classes)
     fresh = fresh.to(model.dtype).to_empty(device=model.device).eval()

@@ -74,7 +74,7 @@ def attribute(
     at the map of one stage. What misleads about the method stands with its answer. A painted
     ``mask`` (H, W), bool, is the region where ``region`` is "mask".
     """
-    asked = start(model, image, short_side)
+    asked = start(model, image, short_side, any_network=True)
     subject = asked.subject(x, y, region, label, mask, against)
     settings = AttributionSettings(baseline, steps, steps, seed, window_px)
     work = explain(asked, subject, METHOD_NAMES.get(method, method), stage, score, settings)

@@ -72,7 +72,7 @@ def attributions(
     is believed. A painted ``mask`` (H, W), bool, is the region where ``region`` is "mask".
     """
     names = methods_named(methods)
-    asked = start(model, image, short_side)
+    asked = start(model, image, short_side, any_network=True)
     subject = asked.subject(x, y, region, label, mask, against)
     settings = AttributionSettings(baseline, steps, steps, seed)
     found: list[Attribution] = []

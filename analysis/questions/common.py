@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
-from analysis.core.checks import change_reach
+from analysis.core.checks import change_reach, check_blocks
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress
 from analysis.core.shared_weight_copy import shared_weight_copy
@@ -148,11 +148,20 @@ def question(ask: Callable[..., Steps]) -> Callable[..., Steps]:
     return asked
 
 
-def start(model: Segmenter, image: PictureSource, short_side: int | None = None) -> Asked:
+def start(
+    model: Segmenter,
+    image: PictureSource,
+    short_side: int | None = None,
+    *,
+    any_network: bool = False,
+) -> Asked:
     """Return ``image`` and what it leaves in ``model``: what all questions start from.
 
-    Raises what :func:`analysis.core.activation_cache.trace` raises.
+    Unless the question can be asked of ``any_network``, one that is no UniFormer is refused with
+    :class:`AnalysisError`. Raises what :func:`analysis.core.activation_cache.trace` raises.
     """
+    if not any_network:
+        check_blocks(model)
     picture = open_picture(image)
     traced = trace(model, picture, short_side=short_side)
     return Asked(picture, traced, untrained_note(traced))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from analysis.core.activation_cache import trace
-from analysis.core.checks import change_reach
+from analysis.core.checks import change_reach, check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.shared_weight_copy import shared_weight_copy
@@ -89,6 +89,8 @@ def _other(
             raise AnalysisError("Choose another model, weights, reach or window size to compare.")
         other = shared_weight_copy(model)
     else:
+        if name is None:
+            check_blocks(model)
         chosen = None if weights == "none" else "default"
         other = create_model(name or model.config.name, weights=chosen, device=model.device)
         other = other.to(model.dtype) if chosen else random_model(other.to(model.dtype))

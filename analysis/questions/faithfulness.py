@@ -128,7 +128,7 @@ def faithfulness(
     left out. A painted ``mask`` (H, W), bool, is the region where ``region`` is "mask".
     """
     names = methods_named(methods)
-    asked = start(model, image, short_side)
+    asked = start(model, image, short_side, any_network=True)
     subject = asked.subject(x, y, region, label, mask)
     settings = AttributionSettings(replacement, steps, steps)
     trial = Trial(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from torch import Tensor
 
+from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_pixel
 from analysis.core.forward import Place
 from analysis.core.grid import Grid
@@ -84,7 +85,7 @@ def receptive_field(
     for a class, and a field reflects the weights as much as the architecture.
     """
     names = peers_named(peers)
-    asked = start(in_reach(model, reach), image, short_side)
+    asked = start(in_reach(model, reach), image, short_side, any_network=True)
     check_pixel(asked.trace.picture_size_px, x, y)
     subject = asked.subject(x, y, "pixel", label)
     pixels = asked.inputs(SIDE_MULTIPLE)
@@ -94,7 +95,7 @@ def receptive_field(
     found = replace(found, in_picture=InPicture(asked.trace.picture_size_px, (y, x)))
     yield asked.answer(
         title=f"What the units at pixel ({x}, {y}) see",
-        sentence=_sentence(found),
+        sentence=_sentence(found, known=not isinstance(model, AnySegmenter)),
         grade="statistic",
         numbers={"x": x, "y": y, "label": asked.names[subject.label], **_numbers(found)},
         arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
@@ -118,6 +119,8 @@ def _block_rows(model: Segmenter, found: FieldComparison) -> list[Row]:
     Between windows nothing but the position encoding carries anything.
     """
     rows = []
+    if isinstance(model, AnySegmenter):
+        return rows
     for stage, stride in enumerate(STRIDES, start=1):
         token = Grid(found.size_px, found.size_px, stride).token_at(*reversed(found.pixel))
         for block in range(len(model.backbone.stage(stage)[1])):
@@ -179,17 +182,27 @@ def _measured(
 ) -> Generator[Progress, None, FieldComparison]:
     """Yield progress and return the fields of all levels of all networks."""
     size_px = tuple(pixels.shape[-2:])
-    networks = [uniformer_network(form, size_px) for form in forms]
+    networks = [_network(form, size_px) for form in forms]
     others = [peer_network(name, size_px) for name in peers]
-    found = yield from part_of(
-        compare_fields([*networks, *others], [pixels], at, probes=probes, seed=seed)
-    )
+    found = FieldComparison((), size_px, at, 1, probes, seed)
+    if measured := [network for network in [*networks, *others] if network.levels]:
+        found = yield from part_of(compare_fields(measured, [pixels], at, probes=probes, seed=seed))
     fields = list(found.fields)
     for form, network in zip(forms, networks, strict=True):
         # Below the same network's stages; those of peers, which have no decoder, stay last.
-        last = max(index for index, field in enumerate(fields) if _of(field, network))
+        own = (index for index, field in enumerate(fields) if _of(field, network))
+        last = max(own, default=-1)
         fields.insert(last + 1, _logit_field(form, network, pixels, at, label))
     return replace(found, fields=tuple(fields))
+
+
+def _network(form: Segmenter, size_px: tuple[int, int]) -> Network:
+    """Return a form with its stages as levels; a network that is no UniFormer has none."""
+    if not isinstance(form, AnySegmenter):
+        return uniformer_network(form, size_px)
+    return Network(
+        form.config.name, size_px, form.weights.trained, "its own", (), dict, lambda _: dict
+    )
 
 
 def _of(field: NetworkField, network: Network) -> bool:
@@ -226,8 +239,11 @@ def _slug(field: NetworkField) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in words).split())
 
 
-def _sentence(found: FieldComparison) -> str:
-    """Return what the first network's levels see, theory beside half and 95 % of the energy."""
+def _sentence(found: FieldComparison, known: bool) -> str:
+    """Return what the first network's levels see: half and 95 % of the energy, and what they can.
+
+    What they can see is only ``known`` of UniFormers.
+    """
     first = found.fields[0]
     parts = []
     for field in found.fields:
@@ -238,11 +254,10 @@ def _sentence(found: FieldComparison) -> str:
             for square in field.summary.squares
         }
         down, across = found.picture_scale
-        theory = (
-            f"{down * field.theoretical.height_px:.0f} x {across * field.theoretical.width_px:.0f}"
-        )
+        height, width = down * field.theoretical.height_px, across * field.theoretical.width_px
+        theory = f"can see {height:.0f} x {width:.0f} px of the picture, and " if known else ""
         parts.append(
-            f"{field.level} can see {theory} px of the picture, and has half of its energy within "
+            f"{field.level} {theory}has half of its energy within "
             f"{sides[0.5]:.0f} px, 95 % within {sides[0.95]:.0f}"
         )
     return f"{first.network}: {'; '.join(parts)}."

@@ -75,6 +75,10 @@ HiddenY = Annotated[int | None, "row of what is hidden; by default that of the p
 Fill = Annotated[Literal["blur", "mean", "inpaint"], "what is shown where the picture is hidden"]
 
 
+OF_THE_PICTURE = ("hide-region", "hide-segment")
+"""Kinds that change the picture, not the model: any network can be asked."""
+
+
 @dataclass(frozen=True)
 class Taken:
     """The parameters that say what is taken away; ``at`` is where to hide, ``mask`` what."""
@@ -118,7 +122,7 @@ def what_if(
     area that is hidden, or with ``region`` "mask" the one that is watched. A head-sweep silences
     every head in turn, a radius-curve lets attention reach ever further, reach-cost tries windows.
     """
-    asked = start(model, image, short_side)
+    asked = start(model, image, short_side, any_network=kind in OF_THE_PICTURE)
     subject = _subject(asked, x, y, region, label, mask)
     at = _hidden_at(hide_x, hide_y, subject)
     painted = None if region == "mask" else mask

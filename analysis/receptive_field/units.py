@@ -12,7 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from analysis.core.checks import check_evaluating, check_label, check_pixel, check_stage
+from analysis.core.checks import (
+    check_blocks,
+    check_evaluating,
+    check_label,
+    check_pixel,
+    check_stage,
+)
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import forward, stage_maps, windows_of
 from analysis.core.grid import Grid, Token
@@ -37,6 +43,7 @@ def stage_units(model: Segmenter, tokens: Mapping[int, Token]) -> Readout[int]:
     outside the map.
     """
     check_evaluating(model)
+    check_blocks(model)
     if not tokens:
         raise AnalysisError("Name at least one stage and its token.")
     for stage in tokens:

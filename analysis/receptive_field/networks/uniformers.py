@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from analysis.core.checks import change_reach, check_evaluating, check_unpruned
+from analysis.core.checks import change_reach, check_blocks, check_evaluating, check_unpruned
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
 from analysis.core.grid import Token
@@ -33,6 +33,7 @@ def uniformer_network(
     that are not multiples of 32 and models that are optimized or in training mode.
     """
     check_evaluating(model)
+    check_blocks(model)
     check_size(size_px)
     reach = reach or model.reach
     if reach not in get_args(NetworkReach):
