@@ -31,7 +31,7 @@ from uniformer.pictures import PictureSource, open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter, WeightsRecord
-from uniformer.tiles import KeyWindow, label_map, resize_weights
+from uniformer.tiles import WindowLogits, label_map, resize_weights
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Trace:
         ]
         with torch.no_grad():
             logits = self.logits[0].permute(1, 2, 0).float().contiguous()
-            return label_map(KeyWindow.of(logits, *spans), *self.picture_size_px)
+            return label_map(WindowLogits.of(logits, *spans), *self.picture_size_px)
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
