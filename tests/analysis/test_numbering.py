@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conventions import mentioned, texts_of
-from ui.layout.what_if import blocks_and_heads
+from ui.page.tabs.what_if import blocks_and_heads
 
 from analysis import DropBlock, HeadGate, depth_profile, finish, trace
 from analysis.core.forward import Place
