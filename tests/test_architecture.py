@@ -105,7 +105,7 @@ def test_no_room_imports_one_after_it(package):
 
 def test_the_library_imports_no_command_line():
     """A folder of pictures is read, and a file is named, without the parser of a command."""
-    commands = {"uniformer.cli", "uniformer.commands", "analysis.cli.main"}
+    commands = {"uniformer.cli", "uniformer.commands", "analysis.cli"}
     for package in ("uniformer", "analysis", "ui"):
         for file in (ROOT / package).rglob("*.py"):
             path = file.relative_to(ROOT).as_posix()
