@@ -1,4 +1,4 @@
-// The lens: choosers, readouts, probe. Last of the assets/lens*.js, which become one script.
+// The lens: choosers, readouts, probe. The last part of its script, see analysis/report/scripts.py.
 // Gradio provides `element`, `props`, `trigger` and `watch`. Only a click (exact values) and the
 // choice of a block that was not sent yet ask the server.
 
@@ -105,20 +105,11 @@ function answer(number, [x, y], values) {
   return (LOCAL.includes(number) ? answerLocal : answerGlobal)(stage, piece, token, values);
 }
 
-function classAt([x, y]) {
-  const column = Math.floor(((x + 0.5) * data.width) / data.picture_width);
-  const row = Math.floor(((y + 0.5) * data.height) / data.picture_height);
-  // Every pixel has its label; of a large picture, only some have their confidence.
-  const about = data.width < data.picture_width ? "≈ " : "";
-  const percent = `${about}${data.percent[row * data.width + column]} %`;
-  return { ...data.classOf.get(data.labels[y * data.picture_width + x]), percent };
-}
-
 function update() {
   if (!data) return;
   const [x, y] = probe;
   putMark(part("cross"), probe);
-  const { name, color, percent } = classAt(probe);
+  const { name, color, percent } = classAt(data, probe);
   part("swatch").style.background = color;
   write(part("name"), name);
   write(part("percent"), percent);
@@ -210,7 +201,7 @@ function speakSoon() {
   clearTimeout(speaking);
   speaking = setTimeout(() => {
     if (document.activeElement !== main) return;
-    const { name, percent } = classAt(probe);
+    const { name, percent } = classAt(data, probe);
     const far = GLOBAL.map((number) => answer(number, probe, exact?.stages[number]))
       .filter(Boolean)
       .map((given) => `${words.stage_short} ${given.stage.stage}: ${words.distance} ${Math.round(given.distance)} px, ${falling(given, 2).map(describe).join(", ")}.`);
@@ -317,7 +308,6 @@ for (const frame of element.querySelectorAll(".frame")) {
   );
 }
 
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const TOOLS = {
   in: () => zoomAtProbe(1.6),
   out: () => zoomAtProbe(1 / 1.6),

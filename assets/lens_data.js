@@ -6,12 +6,6 @@ const LOCAL = [1, 2];
 const GLOBAL = [3, 4];
 const SQUARES = Float32Array.from({ length: 256 }, (_, code) => (code / 255) ** 2);
 
-async function unpack(packed) {
-  const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
 const pieceName = (stage, block, head) => `${stage}.${block}.${head ?? "mean"}`;
 
 async function readPiece(sent) {
@@ -41,6 +35,31 @@ function tokenAt(stage, x, y) {
     Math.min(Math.floor((y + 0.5) / stage.token_height), stage.rows - 1),
     Math.min(Math.floor((x + 0.5) / stage.token_width), stage.columns - 1),
   ];
+}
+
+const labelAt = (result, x, y) => result.labels[y * result.picture_width + x];
+
+// The class of a pixel, with how sure the result is of it.
+function classAt(result, [x, y]) {
+  const column = Math.floor(((x + 0.5) * result.width) / result.picture_width);
+  const row = Math.floor(((y + 0.5) * result.height) / result.picture_height);
+  // Every pixel has its label; of a large picture, only some have their confidence.
+  const about = result.width < result.picture_width ? "≈ " : "";
+  const percent = `${about}${result.percent[row * result.width + column]} %`;
+  return { ...result.classOf.get(labelAt(result, x, y)), percent };
+}
+
+// Label of every pixel of the picture as it was sent, which may be smaller than the picture.
+function labelsShown(result) {
+  const { width, height, picture_width, picture_height } = result;
+  const shown = new Uint8Array(width * height);
+  for (let row = 0, at = 0; row < height; row++) {
+    const y = Math.floor(((row + 0.5) * picture_height) / height);
+    for (let column = 0; column < width; column++, at++) {
+      shown[at] = labelAt(result, Math.floor(((column + 0.5) * picture_width) / width), y);
+    }
+  }
+  return shown;
 }
 
 // The keys a query can see: the map, or its window, which may reach beyond the map.

@@ -10,12 +10,11 @@ let ramp = null; // 256 canvas pixels, from LOW to HIGH
 let rampText = null; // the same as CSS colours, with the text colour that is readable on each
 
 function readColors(colors) {
-  const parts = colors.map((color) => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)));
-  ramp = Uint32Array.from(parts, ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);
-  rampText = parts.map(([r, g, b], at) => [
-    colors[at],
-    0.299 * r + 0.587 * g + 0.114 * b > 128 ? "#101211" : "#f6f7f3",
-  ]);
+  ramp = Uint32Array.from(colors, (color) => toPixel(color, 255));
+  rampText = colors.map((color) => {
+    const [r, g, b] = channels(color);
+    return [color, 0.299 * r + 0.587 * g + 0.114 * b > 128 ? "#101211" : "#f6f7f3"];
+  });
 }
 
 const step = (times) => {

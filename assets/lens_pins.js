@@ -13,7 +13,7 @@ function pin() {
 const letter = (at) => String.fromCharCode(65 + at);
 
 function pinRow(at, mark, remove) {
-  const { name, color } = classAt(at);
+  const { name, color } = classAt(data, at);
   const swatch = node("i", "swatch");
   swatch.style.background = color;
   const head = node("th", "", node("b", "mark", mark), swatch, ` ${name} `);

@@ -1,6 +1,6 @@
-// Two results of one picture under one probe and one zoom. Last of the scripts that make up the
-// tab, after lens_data.js, lens_draw.js and lens_zoom.js. `props.value` holds two payloads of the
-// lens. Moving the probe sends nothing; a click tells the page which pixel it is.
+// Two results of one picture under one probe and one zoom. The last part of its script, see
+// analysis/report/scripts.py. `props.value` holds two payloads of the lens. Moving the probe sends
+// nothing; a click tells the page which pixel it is.
 
 const part = (name, within = element) => within.querySelector(`[data-part="${name}"]`);
 const root = part("pair");
@@ -35,25 +35,21 @@ async function show(sent) {
 
 // ---- labels
 
-const nameAt = (result, at) => result.classOf.get(result.labels[at])?.name;
-
 // The labels of a side; where only differences are shown, what both agree on is dark.
 function paint() {
-  const pixelOf = (color) => {
-    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
-    return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0; // bytes are R, G, B, A
-  };
-  const dark = pixelOf("#161816");
+  const dark = toPixel("#161816", 255);
+  const labels = pair.map(labelsShown);
+  const nameAt = (number, at) => pair[number].classOf.get(labels[number][at]).name;
   sides.forEach((side, number) => {
     const result = pair[number];
     const canvas = part("labels", side);
     [canvas.width, canvas.height] = [result.width, result.height];
-    const colors = new Map([...result.classOf].map(([index, { color }]) => [index, pixelOf(color)]));
+    const colors = new Map([...result.classOf].map(([index, { color }]) => [index, toPixel(color, 255)]));
     const image = new ImageData(result.width, result.height);
     const pixels = new Uint32Array(image.data.buffer);
     for (let at = 0; at < pixels.length; at++) {
-      const same = showing === "differences" && nameAt(pair[0], at) === nameAt(pair[1], at);
-      pixels[at] = same ? dark : colors.get(result.labels[at]);
+      const same = showing === "differences" && nameAt(0, at) === nameAt(1, at);
+      pixels[at] = same ? dark : colors.get(labels[number][at]);
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
   });
@@ -80,17 +76,16 @@ function update() {
   if (!pair) return;
   putMark(root, probe);
   const [x, y] = probe;
-  const column = Math.floor(((x + 0.5) * data.width) / data.picture_width);
-  const at = Math.floor(((y + 0.5) * data.height) / data.picture_height) * data.width + column;
+  const found = pair.map((result) => classAt(result, probe));
   sides.forEach((side, number) => {
     const result = pair[number];
-    part("swatch", side).style.background = result.classOf.get(result.labels[at]).color;
-    write(part("name", side), nameAt(result, at));
-    write(part("percent", side), `${result.percent[at]} %`);
+    part("swatch", side).style.background = found[number].color;
+    write(part("name", side), found[number].name);
+    write(part("percent", side), found[number].percent);
     for (const stage of GLOBAL) fillRow(side.querySelector(`[data-stage="${stage}"]`), rowOf(result, stage));
     drawRow(side, GLOBAL.includes(Number(showing)) ? rowOf(result, Number(showing)) : null);
   });
-  const agree = nameAt(pair[0], at) === nameAt(pair[1], at);
+  const agree = found[0].name === found[1].name;
   root.dataset.agree = agree;
   write(part("verdict"), agree ? words.agree : words.differ);
   write(part("at"), `${words.pixel} ${x}, ${y}`);
@@ -129,7 +124,6 @@ for (const frame of element.querySelectorAll(".frame")) {
   frame.addEventListener("keydown", (event) => pair && press(event));
 }
 
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const TOOLS = {
   in: () => zoomAtProbe(1.6),
   out: () => zoomAtProbe(1 / 1.6),

@@ -18,12 +18,6 @@ const opacities = { labels: 60, confidence: 90, entropy: 90, margin: 90 }; // pe
 let isolated = null; // class index, or null
 let probe = null; // pixel [x, y] of the picture as sent, or null
 
-async function unpack(packed) {
-  const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
 // 1 where a pixel's class differs from that of its right or lower neighbour; with a class `alone`,
 // only along the outline of that class.
 function findBorders({ labels, width, height }, alone) {
@@ -66,13 +60,6 @@ async function show(payload) {
 }
 
 // ---- drawing
-
-const toPixel = (color, alpha) => {
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
-  return packPixel(red, green, blue, alpha);
-};
-const packPixel = (red, green, blue, alpha) =>
-  ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0; // canvas bytes are R, G, B, A
 
 const colorOf = (row) => (part("safe").checked ? row.safe_color : row.color);
 
@@ -197,8 +184,6 @@ function pointAt(event) {
     Math.floor(((event.clientY - box.top) / box.height) * view.height),
   );
 }
-
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 stage.addEventListener("pointermove", pointAt);
 stage.addEventListener("pointerdown", pointAt);

@@ -84,9 +84,7 @@ LENS = {
         "Windows that reach beyond the picture are filled with zeros, and these take weight too."
     ),
     "composition": "Falls on",
-    "whose": (
-        "Numbers: measured head by head, then averaged. Map and classes: the mean row of the heads."
-    ),
+    "whose": "Numbers: head by head, then averaged. Map and classes: the heads' mean row.",
     "whose_hint": (
         "Heads that each look at one place, every head at another, have a low entropy; their mean "
         "row has a high one. Questions, files and reports say the former, as here."

@@ -6,7 +6,6 @@ import html
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -14,14 +13,10 @@ from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.report.lens_data import lens_view
 from analysis.report.messages import GRADES, LENS_ALONE, PANELS, REPORT, VIEWER
+from analysis.report.scripts import asset, script
 from analysis.report.template import fill
 from analysis.report.viewer_data import segmentation_view
 from uniformer.segmentation import Segmentation
-
-ASSETS = Path(__file__).parents[2] / "assets"
-
-LENS_SCRIPTS = ("lens_data.js", "lens_draw.js", "lens_zoom.js", "lens_pins.js", "lens.js")
-"""Parts of one script: they share their names, and the last one starts it."""
 
 MAX_REPORT_BYTES = 24_000_000
 """Codes in a report, before compression; the earliest blocks of a large picture are left out."""
@@ -68,17 +63,12 @@ def report_html(
         lens_props=_embedded(lens),
         viewer_props=_embedded(viewer),
         shim=asset("report.js"),
-        lens_script="\n".join(asset(name) for name in LENS_SCRIPTS),
-        viewer_script=asset("viewer.js"),
+        lens_script=script("lens"),
+        viewer_script=script("viewer"),
         **{f"{name}_name": REPORT[name] for name in ("lens", "segment", "settings", "again")},
         settings_says=REPORT["settings_says"],
         about=REPORT["about"],
     )
-
-
-def asset(name: str) -> str:
-    """Return the text of a file in ``assets``."""
-    return (ASSETS / name).read_text(encoding="utf-8")
 
 
 def _lens_alone(result: Segmentation, trace: Trace) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 from analysis.core.activation_cache import trace
 from analysis.core.progress import Progress
 from analysis.report.messages import REPORT
-from analysis.report.page import Caption, asset, report_html
+from analysis.report.page import Caption, report_html
+from analysis.report.scripts import asset
 from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
 from uniformer.predict import segment

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from analysis.report.messages import LENS
+from analysis.report.scripts import asset, script
 from analysis.report.template import fill
 from ui.messages import compare as messages
 from ui.messages import questions as common
@@ -18,7 +19,6 @@ from ui.page.controls import WINDOW_SIZES
 from ui.page.question_panel import AnswerView, panel_intro
 from ui.page.session import Session, attempt
 from ui.service.actions import Actions
-from ui.service.examples import ASSETS
 from ui.service.jobs import Job
 from ui.service.linked_view import other_setting, pair_payload
 from ui.service.queues import HEAVY, LIGHT
@@ -27,8 +27,6 @@ from uniformer import list_models
 from uniformer.config import REACHES
 
 NAME = messages.TAB
-# One script, as in the lens: the last one starts it.
-SCRIPTS = ("lens_data.js", "lens_draw.js", "lens_zoom.js", "pair.js")
 
 
 def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
@@ -70,12 +68,11 @@ def _choices() -> list[gr.Dropdown]:
 
 def _pair() -> gr.HTML:
     said = LENS | messages.PAIR
-    script = "\n".join((ASSETS / name).read_text() for name in SCRIPTS)
     return gr.HTML(
         None,
         # Words are put in here: an update would wipe properties.
-        html_template=fill((ASSETS / "pair.html").read_text(), {"text": said, "sides": [0, 1]}),
-        js_on_load=script.replace("props.text", json.dumps(said)),
+        html_template=fill(asset("pair.html"), {"text": said, "sides": [0, 1]}),
+        js_on_load=script("pair").replace("props.text", json.dumps(said)),
         elem_id="pair",
         apply_default_css=False,
     )

@@ -9,17 +9,15 @@ from typing import Any
 import gradio as gr
 
 from analysis.report.messages import GRADES, LENS, PANELS
+from analysis.report.scripts import asset, script
 from analysis.report.template import fill
 from ui.messages import page as text
 from ui.page.session import Session, attempt
 from ui.service.actions import Actions
-from ui.service.examples import ASSETS
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
 NAME = text.LENS_TAB
-# One script: the parts share their names, and the last one starts it.
-SCRIPTS = ("lens_data.js", "lens_draw.js", "lens_zoom.js", "lens_pins.js", "lens.js")
 
 
 def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
@@ -31,11 +29,10 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     # Words are put in here, not sent as properties: an update that reaches a lens not shown yet
     # would replace them all.
     words = {"text": LENS, "panels": PANELS, "grades": GRADES}
-    script = "\n".join((ASSETS / name).read_text() for name in SCRIPTS)
     lens = gr.HTML(
         None,
-        html_template=fill((ASSETS / "lens.html").read_text(), words),
-        js_on_load=script.replace("props.text", json.dumps(LENS)),
+        html_template=fill(asset("lens.html"), words),
+        js_on_load=script("lens").replace("props.text", json.dumps(LENS)),
         elem_id="lens",
         apply_default_css=False,
         piece=None,

@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from analysis.report.scripts import asset, script
 from analysis.report.template import fill
 from ui.messages import page as text
 from ui.page.download import SAVE_FILE
 from ui.page.session import Session, attempt
 from ui.service.actions import Actions
-from ui.service.examples import ASSETS
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
@@ -25,10 +25,8 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     words = {"text": text.VIEWER, "downloads": text.DOWNLOADS}
     viewer = gr.HTML(
         actions.view(session.first),
-        html_template=fill((ASSETS / "viewer.html").read_text(), words),
-        js_on_load=(ASSETS / "viewer.js")
-        .read_text()
-        .replace("props.text", json.dumps(text.VIEWER)),
+        html_template=fill(asset("viewer.html"), words),
+        js_on_load=script("viewer").replace("props.text", json.dumps(text.VIEWER)),
         elem_id="viewer",
         apply_default_css=False,
     )
