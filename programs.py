@@ -18,9 +18,10 @@ def page() -> int:
     """Serve the page: the program ``uniformer-lens-page``."""
     try:
         from app import main
+        from ui import leave
     except ModuleNotFoundError as missing:
         return _needs("app", missing)
-    return main()
+    leave(main())
 
 
 def _needs(extra: str, missing: ModuleNotFoundError) -> int:

@@ -11,6 +11,7 @@ import zipfile
 import pytest
 import torch
 from checkpoint_files import TENSORS, write
+from safetensors.torch import save_file
 
 from uniformer.checkpoint import WeightsError, read_state_dict
 
@@ -173,3 +174,28 @@ def test_flipped_bits_give_tensors_or_a_refusal(tmp_path, name):
         (tmp_path / name).write_bytes(broken)
         with contextlib.suppress(WeightsError):
             read_state_dict(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "zip", "legacy"])
+def test_very_many_empty_tensors_are_refused_before_they_are_looked_at(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr("uniformer.checkpoint.MAX_TENSORS", 200)
+    monkeypatch.setattr("uniformer.checkpoint._check_tensors", lambda *_: pytest.fail("looked at"))
+    empty, file = (
+        torch.zeros(0),
+        tmp_path / f"many.{'safetensors' if kind == 'safetensors' else 'pth'}",
+    )
+    many = {str(number): empty for number in range(201)}
+    if kind == "safetensors":
+        save_file({name: value.clone() for name, value in many.items()}, file)
+    else:
+        torch.save(many, file, _use_new_zipfile_serialization=kind == "zip")
+    with pytest.raises(WeightsError, match="tensors that are read"):
+        read_state_dict(file)
+
+
+def test_a_long_description_of_tensors_is_refused_before_it_is_unpickled(tmp_path, monkeypatch):
+    monkeypatch.setattr("uniformer.checkpoint.MAX_PICKLE_BYTES", 1000)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("unpickled"))
+    torch.save({str(number): torch.zeros(0) for number in range(50)}, tmp_path / "many.pth")
+    with pytest.raises(WeightsError, match="tensors that are read"):
+        read_state_dict(tmp_path / "many.pth")

@@ -5,6 +5,7 @@ Downloads that break off and caches that rot are in test_hub.py, temporary files
 
 import contextlib
 import errno
+import json
 import os
 import resource
 import shutil
@@ -32,7 +33,7 @@ from ui.host import logs
 from ui.host import temp_files as scratch
 from ui.messages import page as text
 from ui.service.model_cache import ModelCache
-from uniformer import segment
+from uniformer import files, segment
 from uniformer.files import replace_file
 from uniformer.weights import DATA, WeightsError
 
@@ -70,6 +71,17 @@ def test_killed_while_a_report_is_written_the_old_report_stays_whole(tmp_path):
     assert target.read_bytes() == b"old" * 1000
     replace_file(target, lambda file: file.write(b"new"))
     assert target.read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_what_another_process_or_computer_is_writing_stays(tmp_path):
+    mine, gone = os.getpid(), 2**22 + 1  # more than any process is called
+    theirs = "0" * 4 if files._HERE != "0" * 4 else "1" * 4
+    kept = {f".a.{files._HERE}-{mine}-1.part", f".a.{theirs}-{gone}-1.part", ".note.part", "a.part"}
+    for name in (*kept, f".a b.{files._HERE}-{gone}-1.part"):
+        (tmp_path / name).touch()
+    replace_file(tmp_path / "new", lambda file: file.write(b"new"))
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"new"}
 
 
 # A disk that is full
@@ -176,7 +188,10 @@ def test_visitors_who_leave_in_the_middle_are_forgotten(server):
     wait_for(lambda: actions(server) > before)
     assert server.get("/healthz").is_success
     assert not [path for path in server.temporary.rglob("*") if "half" in path.name]
-    assert '"error"' not in server.output.read_text()[logged:]
+    wait_for(lambda: '"status": 499' in server.output.read_text()[logged:])
+    said = server.output.read_text()[logged:]
+    assert '"error"' not in said
+    assert all(json.loads(line) for line in said.splitlines())
 
 
 def test_full_disk_on_the_server_is_one_sentence_and_it_lives_on(server):
@@ -218,12 +233,16 @@ def files_go_after_their_time(server, tmp_path):
 
 
 def sigterm_during_work_ends_it_with_every_file_gone(server):
+    sent = {"picture": handle_file(str(PHOTO)), "x": 9, "y": 9, "steps": 128, "short_side": 1024}
+    Client(server.url, verbose=False).submit(**sent, api_name="/attribute")
     join(server, "a")
     half = upload_half(server)
+    wait_for(lambda: "actions_running 0.0" not in server.get("/metrics").text)
     assert list(server.temporary.iterdir())
     assert server.stop(signal.SIGTERM) == 0
     half.close()
     assert not [path for path in server.temporary.rglob("*") if path.is_file()]
+    assert "terminate" not in server.output.read_text()
 
 
 def test_a_model_whose_file_is_deleted_serves_on_and_is_one_sentence_once_it_is_not_loaded(

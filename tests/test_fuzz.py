@@ -19,6 +19,7 @@ from ui.api import endpoints as module
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service.model_cache import ModelCache
+from ui.service.turns import Turns
 
 # Of every endpoint: few, for the time of the ordinary run, yet a check that is missing altogether
 # is found; `make test-slow` makes many, for rare ones.
@@ -38,7 +39,7 @@ HOSTILE = st.one_of(
 
 @pytest.fixture(scope="module")
 def api():
-    return module._Api(ModelCache({"nano": None}, 1), Settings(weights=None))
+    return module._Api(ModelCache({"nano": None}, 1), Settings(weights=None), Turns(2))
 
 
 @pytest.fixture(scope="module")

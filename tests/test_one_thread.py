@@ -17,6 +17,7 @@ from ui.service.jobs import Job, run
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
+from ui.service.turns import Turns
 
 STEPS = 3
 PATIENCE_SECONDS = 30
@@ -66,6 +67,7 @@ def actions(tmp_path, monkeypatch):
 
     class Actions:
         model_cache = ModelCache({"nano": None}, 1)
+        turns = Turns(1)
 
         def stored(self, selection):
             picture = np.zeros((32, 32, 3), np.uint8)
@@ -84,33 +86,30 @@ def asked(actions, **parameters):
     return run(actions, Job("toy", selection, parameters))
 
 
-def lend_soon(actions):
-    """Return whether the model can be acquired, by now or within a step."""
-    place = actions.model_cache._entry("nano")
-    free = place.lock.acquire(timeout=PATIENCE_SECONDS)
-    if free:
-        place.lock.release()
-    return free
+def is_over_soon(actions):
+    """Return whether nothing computes any more, by now or within a step."""
+    actions.turns.close(PATIENCE_SECONDS)
+    return not actions.turns._at_work
 
 
 @pytest.mark.parametrize("way", ["closed", "forgotten"])
-def test_cancelled_work_gives_back_gradients_and_the_model(actions, places, way):
+def test_cancelled_work_ends_and_gives_back_gradients(actions, places, way):
     steps = asked(actions)
     assert places.take(steps, STEPS)[-1] == Progress(STEPS, STEPS)
     if way == "closed":
         places.at(1, steps.close)
     del steps
-    assert lend_soon(actions)
+    assert is_over_soon(actions)
     assert places.gradients() == [True, True]
     assert torch.is_grad_enabled()
 
 
-def test_failed_work_gives_back_gradients_and_the_model(actions, places):
+def test_failed_work_ends_and_gives_back_gradients(actions, places):
     steps = asked(actions, fail=True)
     places.take(steps, STEPS)
     with pytest.raises(AnalysisError, match="another pixel"):
         places.at(1, next, steps)
-    assert not actions.model_cache._entry("nano").lock.locked()
+    assert is_over_soon(actions)
     assert places.gradients() == [True, True]
 
 

@@ -3,7 +3,6 @@
 import ast
 import base64
 import json
-import threading
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -156,21 +155,13 @@ def test_impossible_reach_is_refused(actions, reach, window_size):
         actions.change_reach(actions.first.selection, reach, window_size)
 
 
-def test_model_cache_lends_a_model_to_one_visitor_at_a_time():
-    model_cache = ModelCache({"nano": None}, capacity=2)
-    seen = []
-
-    def visit():
-        with model_cache.acquire("nano", "window", 4) as model:
-            seen.append(model.reach)
-
-    with model_cache.acquire("nano", "global", 32) as model:
-        visitor = threading.Thread(target=visit)
-        visitor.start()
-        visitor.join(0.2)
-        assert (seen, model.reach) == ([], "global")
-    visitor.join()
-    assert seen == ["window"]
+@pytest.mark.parametrize("borrow", ["borrow", "acquire_original"])
+def test_every_borrower_has_a_reach_of_its_own_over_the_same_weights(acquire):
+    lend = getattr(ModelCache({"nano": None}, capacity=2), acquire)
+    with lend("nano", "global", 32) as one, lend("nano", "window", 4) as other:
+        assert (one.reach, other.reach) == ("global", "window")
+        places = [{tensor.data_ptr() for tensor in model.parameters()} for model in (one, other)]
+        assert places[0] == places[1]
 
 
 def test_model_cache_keeps_the_most_recent_models_only(monkeypatch):

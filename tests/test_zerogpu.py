@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import torch.nn.functional as F
 from endpoints import SHORT_SIDE, photo
 from gradio.utils import get_upload_folder
@@ -19,10 +20,16 @@ from analysis.questions.parameters import REQUIRED, parameters_of
 from ui.api import endpoints
 from ui.host.settings import Settings
 from ui.service import gpu_calls as work
+from ui.service import gpu_seconds
 from ui.service.actions import Actions
 from ui.service.jobs import Job, StoredAnswer, run
 from ui.service.model_cache import ModelCache
+from ui.service.turns import Turns
 from ui.service.zerogpu import on_gpu
+from uniformer.config import MODELS
+
+ANONYMOUS_SECONDS = 120
+"""What the host lends for a day to who is not signed in."""
 
 
 class Spaces(types.ModuleType):
@@ -38,10 +45,10 @@ class Spaces(types.ModuleType):
     def GPU(self, duration):
         def mark(function):
             assert inspect.isgeneratorfunction(function)
-            self.asked[function.__name__] = duration
 
             def call(*arguments):
                 self.called.append(function.__name__)
+                self.asked[function.__name__] = duration(*arguments)
                 steps = function(*pickle.loads(pickle.dumps(arguments)))
                 try:
                     while True:
@@ -69,6 +76,7 @@ def spaces(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     spaces = Spaces()
     monkeypatch.setitem(sys.modules, "spaces", spaces)
+    monkeypatch.setattr(gpu_seconds, "SMALL_PARAMETERS", 0)  # nano goes there as a large one does
     importlib.reload(work)
     yield spaces
     monkeypatch.undo()
@@ -114,19 +122,64 @@ def test_elsewhere_a_function_stays_itself_and_nothing_is_imported(monkeypatch, 
     if value is not None:
         monkeypatch.setenv("SPACES_ZERO_GPU", value)
     monkeypatch.setitem(sys.modules, "spaces", None)  # importing it would fail
-    assert on_gpu(30)(doubled) is doubled
+    assert on_gpu(lambda values: 30)(doubled) is doubled
 
 
 def test_on_zerogpu_a_call_asks_for_its_seconds_and_passes_its_steps_on(spaces):
-    steps = list(on_gpu(45)(doubled)(np.arange(3)))
+    steps = list(on_gpu(lambda values: 45)(doubled)(np.arange(3)))
     assert steps[0] == 3
     np.testing.assert_array_equal(steps[1], [0, 2, 4])
     assert spaces.asked["doubled"] == 45
 
 
+def test_a_small_model_stays_and_asks_for_no_time(spaces, api, picture, monkeypatch):
+    monkeypatch.setattr(gpu_seconds, "SMALL_PARAMETERS", 10**7)
+    api.segment(picture, **given(api, [endpoints.SHORT_SIDE]))
+    assert spaces.called == []
+
+
+class Large:
+    """As much of a large model as an estimate needs."""
+
+    config = MODELS["base-upernet"]
+
+    def parameters(self):
+        with torch.device("meta"):
+            return [torch.empty(gpu_seconds.SMALL_PARAMETERS)]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_visitor_who_is_not_signed_in_has_the_time_for_every_question(question):
+    values = {p.name: p.default for p in parameters_of(QUESTIONS[question])}
+    seconds = gpu_seconds.answer_seconds(Large(), question, np.zeros((480, 640, 3)), values)
+    assert gpu_seconds.START_SECONDS < seconds <= ANONYMOUS_SECONDS / 2
+
+
+def test_more_work_asks_for_more_time_within_a_bound():
+    wide, tall = np.zeros((300, 1200, 3)), np.zeros((640, 640, 3))
+    labels = [gpu_seconds.label_seconds(Large(), wide, side) for side in (256, 512, 2048)]
+    assert labels == sorted(labels)
+    assert labels[0] <= 10
+    few, many = ({"steps": steps, "short_side": 1024} for steps in (4, 128))
+    asked = [gpu_seconds.answer_seconds(Large(), "attribute", tall, v) for v in (few, many)]
+    assert asked[0] < asked[1] <= gpu_seconds.MOST_SECONDS
+
+
+def test_where_a_visitors_time_is_used_up_the_page_says_so(spaces):
+    class Refused(Exception):
+        message = "You have exceeded your free GPU quota (60s requested vs. 30s left)."
+
+    def refused(values):
+        raise Refused
+
+    spaces.GPU = lambda duration: lambda function: refused
+    with pytest.raises(ValueError, match="choose the model nano"):
+        list(on_gpu(lambda values: 45)(doubled)(np.arange(3)))
+
+
 def test_a_refusal_keeps_its_sentence_though_errors_lose_theirs(spaces):
     with pytest.raises(ValueError, match="at least one value"):
-        list(on_gpu(45)(doubled)(np.arange(0)))
+        list(on_gpu(lambda values: 45)(doubled)(np.arange(0)))
 
 
 def given(api, own):
@@ -140,7 +193,7 @@ def given(api, own):
 
 @pytest.fixture
 def api():
-    return endpoints._Api(ModelCache({"nano": None}, 1), Settings(weights=None))
+    return endpoints._Api(ModelCache({"nano": None}, 1), Settings(weights=None), Turns(2))
 
 
 def test_labels_and_report_take_a_gpu_and_nothing_runs_outside(spaces, api, convolved, picture):
@@ -185,5 +238,6 @@ def test_the_page_keeps_what_a_lent_call_found_and_a_model_never_leaves_its_plac
     list(run(actions, Job("probe", shown, {"x": 3, "y": 4})))  # from its files
     assert spaces.called == ["label", "answer"]
     with actions.original(shown) as again:
-        assert again is model
+        same = zip(again.parameters(), model.parameters(), strict=True)
+        assert all(one.data_ptr() == other.data_ptr() for one, other in same)
         assert next(again.parameters()).device == device

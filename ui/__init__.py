@@ -2,6 +2,6 @@
 
 from ui.host.settings import Settings, read_settings
 from ui.layout import build, launch
-from ui.server import serve
+from ui.server import leave, serve
 
-__all__ = ["Settings", "build", "launch", "read_settings", "serve"]
+__all__ = ["Settings", "build", "launch", "leave", "read_settings", "serve"]

@@ -60,7 +60,9 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
         fill_width=True,
         delete_cache=(ceil(settings.store_seconds / 4), ceil(settings.store_seconds)),
     ) as page:
-        api.add(actions.model_cache, settings)  # first: an event of the page would take a name
+        api.add(
+            actions.model_cache, settings, actions.turns
+        )  # first: an event of the page would take a name
         gr.HTML(
             f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>",
             elem_id="masthead",
@@ -73,7 +75,11 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
             gr.Markdown(tour_words.CITE)
         with gr.Accordion(text.CREDITS_TITLE, open=False, elem_id="credits"):
             gr.Markdown((FOLDER / "CREDITS.md").read_text(encoding="utf-8"))
-    return page.queue(max_size=settings.queue_size, default_concurrency_limit=settings.concurrency)
+    return page.queue(
+        max_size=settings.queue_size,
+        default_concurrency_limit=settings.concurrency,
+        api_open=False,
+    )
 
 
 def launch(page: gr.Blocks, **where: Any) -> Any:
@@ -87,6 +93,7 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
         ssr_mode=False,
         run_history=False,  # nothing of a visit is kept in the browser
         enable_monitoring=False,
+        _frontend=False,  # do not give up where the first answer takes over three seconds
         **spoken(),
         **{"max_file_size": MAX_FILE_BYTES} | where,
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import logging
+import os
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fastapi.routing import APIRoute
 from gradio import mcp
@@ -19,10 +22,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ui.host import logs, metrics
+from ui.host.browsers import Browsers, answer_only
+from ui.host.doors import Doors
 from ui.host.downloads import bound_downloads
+from ui.host.logins import Logins
 from ui.host.memory import give_back, limit_arenas
-from ui.host.middleware import BodyLimit, NamedOnly, RequestLog, tell_busy, tell_failure
-from ui.host.retention import remove_old
+from ui.host.middleware import BodyLimit, RequestLog, tell_busy, tell_failure
+from ui.host.places import Listeners, make_fair
+from ui.host.retention import remove_beyond, remove_old
+from ui.host.room import Room
 from ui.host.settings import Settings
 from ui.host.temp_files import private_folder
 from ui.layout import build, launch
@@ -31,8 +39,11 @@ from uniformer.runtime import go_offline, set_threads
 
 Responder = Callable[..., Awaitable[Response]]
 
-CLOSED = ("/gradio_api/process_recording",)
-"""What Gradio offers and this page has no use for: it keeps files and runs another program."""
+LAST_SECONDS = 3.0
+"""For steps under way to end, once the server is told to stop."""
+
+KEPT_SHARE = 0.75
+"""Part of ``files_bytes`` down to which the oldest files go, so that there is room for new ones."""
 
 ROUND_SECONDS, ROUNDS = 60, 4
 """Old files are looked for every minute, and at least four times within ``store_seconds``."""
@@ -53,7 +64,7 @@ def serve(settings: Settings) -> None:
         set_threads(settings.threads)
     bound_downloads(settings.upload_bytes)
     with private_folder():
-        files = Path(get_upload_folder())
+        files = _files()
         mcp.DEFAULT_TEMP_DIR = str(files)  # not where it was when Gradio was imported
         actions = Actions(settings)
         page = build(settings, actions)
@@ -61,9 +72,21 @@ def serve(settings: Settings) -> None:
         launch(page, prevent_thread_lock=True, **launch_options(page, settings))
         while not stop.wait(min(ROUND_SECONDS, settings.store_seconds / ROUNDS)):
             remove_old(files, settings.store_seconds)
+            remove_beyond(files, int(KEPT_SHARE * settings.files_bytes))
             actions.forget_old()
             give_back()
+        actions.turns.close(LAST_SECONDS)
         page.close(verbose=False)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with ``code``, whatever its threads still compute.
+
+    A thread in the middle of a computation of torch cannot be ended: Python would abort on it.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
@@ -73,12 +96,16 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
     password where it has one, both beside the page.
     """
     routes = [_route("/healthz", _healthz), _route("/metrics", _metrics(page, settings.auth))]
-    routes += [_route(path, _closed, "POST") for path in CLOSED]
-    public = {fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"}
+    origins = settings.trusted_origins
+    answer_only(origins)
     guards = [
         Middleware(RequestLog),
-        Middleware(NamedOnly, names=public),
+        Middleware(Browsers, origins=origins, names=settings.answers_to),
+        Middleware(Doors, functions=page.fns.values()),
+        Middleware(Listeners, queue=make_fair(page)),
+        *([Middleware(Logins)] if settings.auth else []),
         Middleware(BodyLimit, max_bytes=settings.upload_bytes),
+        Middleware(Room, folder=_files, most_bytes=settings.files_bytes),
     ]
     return {
         "server_name": settings.host,
@@ -96,6 +123,10 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
     }
 
 
+def _files() -> Path:
+    return Path(get_upload_folder())
+
+
 def _signalled() -> threading.Event:
     """Return what SIGTERM and SIGINT will set; a second one acts as it would have."""
     stop = threading.Event()
@@ -109,13 +140,8 @@ def _signalled() -> threading.Event:
     return stop
 
 
-def _route(path: str, answer: Responder, method: str = "GET") -> APIRoute:
-    options = {"include_in_schema": False, "response_model": None}
-    return APIRoute(path, answer, methods=[method], **options)
-
-
-async def _closed() -> Response:
-    return JSONResponse({"detail": "Not Found"}, 404)
+def _route(path: str, answer: Responder) -> APIRoute:
+    return APIRoute(path, answer, include_in_schema=False, response_model=None)
 
 
 async def _healthz() -> Response:

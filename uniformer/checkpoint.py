@@ -33,6 +33,11 @@ from uniformer.matching import (
 )
 
 MAX_FILE_BYTES = 4 * 2**30
+MAX_TENSORS = 20_000
+"""Twenty times what the largest model has; reading many more takes a machine's time for nothing."""
+MAX_PICKLE_BYTES = 8 * 2**20
+"""For what a zipped checkpoint says about its tensors."""
+_TOO_MANY = f"{{}} holds far more than the {MAX_TENSORS} tensors that are read: it is no UniFormer."
 """Largest file, and largest sum of its tensors, that is read (an official one has 0.1 to 1 GB)."""
 
 _WRAPPERS = ("state_dict", "model")
@@ -185,15 +190,22 @@ def _read(path: Path) -> _Contents:
 
 def _read_safetensors(path: Path) -> _Contents:
     with safe_open(path, framework="pt", device="cpu") as file:
-        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        keys = list(file.keys())
+        _check_count(len(keys), path.name)
+        state = {key: file.get_tensor(key) for key in keys}
         return _Contents(_unprefixed(state), "safetensors", None, dict(file.metadata() or {}))
 
 
 def _read_pickle(path: Path, is_zip: bool) -> _Contents:
     if is_zip:
         with zipfile.ZipFile(path) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            entries = archive.infolist()
+            _check_count(len(entries), path.name)
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 raise WeightsError(f"{path.name} is compressed, which torch.save never does.")
+            about = (entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+            if max(about, default=0) > MAX_PICKLE_BYTES:
+                raise WeightsError(_TOO_MANY.format(path.name))
     # torch maps zip files by path only, and takes any path that ends so for safetensors.
     mapped = is_zip and path.suffix != ".safetensors"
     with path.open("rb") as file, warnings.catch_warnings():
@@ -205,6 +217,7 @@ def _read_pickle(path: Path, is_zip: bool) -> _Contents:
         raise WeightsError(f"{path.name} holds a {type(loaded).__name__}, not named weights.")
     wrapper = next((key for key in _WRAPPERS if isinstance(loaded.get(key), dict)), None)
     state = loaded[wrapper] if wrapper else loaded
+    _check_count(len(state), path.name)
     state = {key: value for key, value in state.items() if key not in _BESIDE_WEIGHTS}
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
@@ -212,6 +225,11 @@ def _read_pickle(path: Path, is_zip: bool) -> _Contents:
                 f"{path.name} is no state dict: {key!r} is a {type(value).__name__}, not a tensor."
             )
     return _Contents(_unprefixed(state), "pth", wrapper, {})
+
+
+def _check_count(tensors: int, name: str) -> None:
+    if tensors > MAX_TENSORS:
+        raise WeightsError(_TOO_MANY.format(name))
 
 
 def _unprefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -40,7 +40,8 @@ class Attribution:
     what a value counts. ``signed`` maps have values for (> 0) and against (< 0). ``against`` is the
     class compared with, None for all others. ``score_value`` is the score of the picture,
     ``baseline_score`` that of the picture the method compares with. ``completeness_gap`` is the
-    part of their difference that the map's sum misses, 0 at best (integrated gradients only).
+    part of their difference that the map's sum misses, 0 at best, with ``points`` taken along the
+    path (integrated gradients only). ``grade`` is the method's, or less where the map earns less.
     ``note`` is a sentence to show with the map. ``seconds`` is computing time.
     """
 
@@ -57,6 +58,7 @@ class Attribution:
     score_value: float
     baseline_score: float | None
     completeness_gap: float | None
+    points: int | None
     note: str | None
     settings: AttributionSettings
     seconds: float
@@ -178,7 +180,7 @@ def _attribution(
         map=found.map,
         unit=method.unit.format(score=SCORE_UNITS[target.score]),
         signed=method.signed,
-        grade=method.grade,
+        grade=found.grade or method.grade,
         method=name,
         stage=question.stage if method.uses_stage else None,
         region=target.region,
@@ -188,6 +190,7 @@ def _attribution(
         score_value=value,
         baseline_score=found.baseline_score,
         completeness_gap=found.completeness_gap,
+        points=found.points,
         note=note,
         settings=question.settings,
         seconds=seconds,

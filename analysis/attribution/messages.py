@@ -19,4 +19,7 @@ def summed(found: Attribution) -> str:
     if found.completeness_gap is None:
         return ""
     gap = 100 * found.completeness_gap
-    return f"The map adds up to {found.map.sum():.3g}, {gap:.2g} % off the change of the score."
+    return (
+        f"The map adds up to {found.map.sum():.3g}, {gap:.2g} % off the change of the score, with "
+        f"{found.points} points."
+    )

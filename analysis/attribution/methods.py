@@ -116,11 +116,12 @@ METHODS: dict[str, Method] = {
     "integrated_gradients": Method(
         title="Integrated gradients",
         description="Each pixel's share of the score's change from the baseline to the picture.",
-        misleads="The shares depend on the baseline; a pixel equal to it gets none.",
+        misleads="The shares depend on the baseline; a pixel equal to it gets none. Where they "
+        "miss more than 1 % of the change they are a heuristic.",
         grade="exact",
         signed=True,
         unit="share of the score's change, {score} per input pixel",
-        cost="one pass forward and back per step",
+        cost="one pass forward and back per step, up to 8 times as many where the shares miss",
         run=lambda ask: integrated_gradients(ask.score, ask.x, ask.baseline, ask.settings.steps),
     ),
     "occlusion": Method(

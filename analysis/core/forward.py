@@ -78,6 +78,10 @@ class Patch:
         """Return what is projected instead of ``heads`` (1, heads, tokens, head_dim)."""
         return heads
 
+    def output(self, changed: Tensor, clean: Callable[[], Tensor]) -> Tensor:
+        """Return the block's output instead of ``changed``; ``clean`` makes it without changes."""
+        return changed
+
 
 NOTHING = Patch()
 
@@ -144,8 +148,13 @@ def run_block(
     block: LocalBlock | GlobalBlock, x: Tensor, window: int | None, patch: Patch = NOTHING
 ) -> Tensor:
     """Return the output of ``block`` with windows of ``window``, whatever it is set to by now."""
-    if patch.drops:
-        return x
+    changed = x if patch.drops else _run_changed(block, x, window, patch)
+    return patch.output(changed, lambda: _run_changed(block, x, window, NOTHING))
+
+
+def _run_changed(
+    block: LocalBlock | GlobalBlock, x: Tensor, window: int | None, patch: Patch
+) -> Tensor:
     x = patch.received(x)
     x = x + patch.position(block.pos_embed(x))
     if isinstance(block, LocalBlock):
@@ -211,7 +220,7 @@ def _attend(
     if not attention_mask:
         return F.scaled_dot_product_attention(query, key, value, scale=scale)
     heads = torch.zeros_like(query)
-    for window, at in enumerate(_positions(shape, size).to(query.device)):
+    for window, at in enumerate(positions(shape, size).to(query.device)):
         for queries in torch.arange(len(at), device=at.device).split(CHUNK):
             allowed = reduce(and_, (edge(at[queries], at) for edge in attention_mask))
             keys, sees_any = allowed.any(0), allowed.any(1)
@@ -228,7 +237,7 @@ def _attend(
     return heads
 
 
-def _positions(shape: tuple[int, int], size: int | None) -> Tensor:
+def positions(shape: tuple[int, int], size: int | None) -> Tensor:
     """Return row and column of every token, (windows, tokens, 2), padding beyond the map."""
     rows, columns = (torch.arange(side) for side in shape)
     at = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1)[None]

@@ -19,6 +19,9 @@ from analysis.core.progress import Progress
 from analysis.faithfulness.deletion_insertion import Replacement, Score, evaluate, replacement_of
 from analysis.faithfulness.region_grid import map_on_input
 
+REDRAWN = 200
+"""Times that samples are drawn again for the error of a mean."""
+
 
 @dataclass(frozen=True)
 class Squares:
@@ -75,10 +78,12 @@ class Infidelity:
 
     ``squared_error`` is in squared units of the score. ``unexplained_share``, 0 to 1, is the part
     of the mean squared change that the map leaves unexplained; NaN if the score never changes.
+    ``unexplained_error`` is its standard error over the samples.
     """
 
     squared_error: float
     unexplained_share: float
+    unexplained_error: float
     changes: Squares | GreyNoise
     samples: int
     seed: int
@@ -120,9 +125,21 @@ def infidelities(
         yield Progress(first + len(amounts), samples)
     difference = np.concatenate(differences)
     yield {
-        name: Infidelity(*_error(np.concatenate(parts), difference), changes, samples, seed)
+        name: _infidelity(np.concatenate(parts), difference, changes, seed)
         for name, parts in forecasts.items()
     }
+
+
+def _infidelity(
+    forecast: np.ndarray, difference: np.ndarray, changes: Squares | GreyNoise, seed: int
+) -> Infidelity:
+    """Return the infidelity and its error, by drawing the samples again."""
+    rng, count = np.random.default_rng(seed), len(forecast)
+    drawn = rng.integers(count, size=(REDRAWN, count))
+    shares = [_error(forecast[samples], difference[samples])[1] for samples in drawn]
+    known = np.isfinite(shares).all() and count > 1
+    error = float(np.std(shares)) if known else float("nan")
+    return Infidelity(*_error(forecast, difference), error, changes, count, seed)
 
 
 def _error(forecast: np.ndarray, difference: np.ndarray) -> tuple[float, float]:

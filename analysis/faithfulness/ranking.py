@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
@@ -20,6 +21,7 @@ from torch import Tensor
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
+from analysis.core.uncertainty import AffinityStatistics, spread
 from analysis.faithfulness.deletion_insertion import (
     Curve,
     Replacement,
@@ -29,6 +31,8 @@ from analysis.faithfulness.deletion_insertion import (
 )
 from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
 
+Standing = Literal["better", "worse", "cannot be told apart"]
+
 
 @dataclass(frozen=True)
 class DeletionSettings:
@@ -36,13 +40,14 @@ class DeletionSettings:
 
     ``cell_px`` counts pixels of the network's input; 16 is a token of stage 3, 1 is RISE's choice,
     with which single replaced pixels make a texture of their own. Each curve takes ``steps`` + 1
-    forward passes. ``repeats`` random orders, drawn from ``seed``, are the first baseline.
+    forward passes. ``repeats`` random orders, drawn from ``seed``, are the first baseline: from
+    their spread follows what can be told apart from chance.
     """
 
     replacement: Replacement = "blur"
     cell_px: int = 16
     steps: int = 20
-    repeats: int = 3
+    repeats: int = 6
     seed: int = 0
     batch_size: int = 4
 
@@ -72,7 +77,9 @@ class RankedMap:
 
     ``against_random`` and ``against_distance`` say by how much the map's deletion area is smaller
     than that of the baseline, ``context_against_random`` and ``context_against_distance`` the same
-    of the context: above 0 is better than the baseline. ``infidelity`` is None where not given.
+    of the context: above 0 is better than the baseline. ``standing`` and ``context_standing`` say
+    whether the areas are outside of what 95 % of random orders have; None where too few were drawn.
+    ``infidelity`` is None where not given.
     """
 
     method: str
@@ -83,6 +90,8 @@ class RankedMap:
     against_distance: float
     context_against_random: float
     context_against_distance: float
+    standing: Standing | None
+    context_standing: Standing | None
     infidelity: float | None
 
     @property
@@ -105,6 +114,18 @@ class Ranking:
     distance: Curves
     region_share: float
     deletion: DeletionSettings
+
+    @property
+    def random_deletion(self) -> AffinityStatistics:
+        """The areas under the deletion curves of random orders."""
+        return spread([one.deletion.auc for one in self.random])
+
+    @property
+    def lead(self) -> float:
+        """By how much the separation of the best map exceeds the second's; NaN for a single one."""
+        if len(self.rows) < 2:
+            return float("nan")
+        return self.rows[0].separation - self.rows[1].separation
 
 
 def rank_maps(
@@ -209,8 +230,18 @@ def _row(
         against_distance=distance.deletion.auc - deletion,
         context_against_random=float(np.mean([_context_auc(one) for one in random])) - context,
         context_against_distance=_context_auc(distance) - context,
+        standing=_standing(deletion, [one.deletion.auc for one in random]),
+        context_standing=_standing(context, [_context_auc(one) for one in random]),
         infidelity=infidelity,
     )
+
+
+def _standing(area: float, random: list[float]) -> Standing | None:
+    """Return whether an area, of which less is better, stands outside of the random ones."""
+    if not np.isfinite(area):
+        return None
+    found = spread(random).standing(area)
+    return {"less": "better", "more": "worse"}.get(found, found)
 
 
 def _context_auc(curves: Curves) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.core.uncertainty import spread
 from analysis.faithfulness.deletion_insertion import Curve
 from analysis.faithfulness.parameter_randomisation import ParameterRandomisation
 from analysis.faithfulness.ranking import Ranking
@@ -62,8 +63,8 @@ def ranking_figure(ranking: Ranking) -> Figure:
         1.8 + 0.3 * len(names),
         "Which map says best what the class rests on",
         "causal",
-        "Areas under the curves, best separation of insertion and deletion first. Grey: range of "
-        "the random orders; dashed: outwards from the region.",
+        "Areas under the curves, best separation of insertion and deletion first. Grey: what 95 % "
+        "of random orders have; dashed: outwards from the region.",
     )
     for axes, (name, (title, _)) in zip(
         figure.subplots(1, 3, sharey=True), PANELS.items(), strict=True
@@ -76,8 +77,9 @@ def ranking_figure(ranking: Ranking) -> Figure:
         if getattr(ranking.distance, name) is None:
             _no_context(axes)
             continue
-        random = [getattr(one, name).auc for one in ranking.random]
-        axes.axvspan(min(random), max(random), color=QUIET, alpha=0.3, linewidth=1)
+        random = spread([getattr(one, name).auc for one in ranking.random])
+        if np.isfinite(random.low):
+            axes.axvspan(random.low, random.high, color=QUIET, alpha=0.3, linewidth=1)
         axes.axvline(getattr(ranking.distance, name).auc, color=INK, linestyle="--", linewidth=1)
         areas = [getattr(ranking.curves[method], name).auc for method in names]
         axes.plot(areas, range(len(names)), "o", color=SERIES[0], ms=6)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
+from analysis.core.uncertainty import with_error
 from analysis.figures.canvas import (
     INK,
     NOTHING,
@@ -22,7 +23,7 @@ from analysis.figures.canvas import (
     plot_axes,
 )
 from analysis.receptive_field.effective import Square, energy_within
-from analysis.receptive_field.networks.comparison import FieldComparison, NetworkField
+from analysis.receptive_field.networks.comparison import LOGITS, FieldComparison, NetworkField
 
 DECADES = 8
 """Powers of ten below a map's own maximum that are told apart."""
@@ -119,13 +120,13 @@ def field_table(comparison: FieldComparison) -> Figure:
     header += [f"{share:.0%}" for share in shares] + ["radius", "sigma down", "sigma across"]
     cells = [_cells(field, comparison) for field in comparison.fields]
     figure = new_figure(
-        12,
+        14,
         1.4 + 0.26 * len(cells),
         f"Extent of receptive fields at {_where(comparison)}, in {_unit(comparison)}",
         "statistic",
         f"Mean of {_counts(comparison)}. Percentages: side of the centred square that holds that "
-        "share of the energy, and its share of the picture's area. Theory: the side without "
-        "borders, else what the unit sees of this picture.",
+        "share of the energy with its standard error, and its share of the picture's area. Theory: "
+        "the side without borders, else what the unit sees of this picture.",
     )
     axes = figure.subplots()
     axes.axis("off")
@@ -196,10 +197,7 @@ def _cells(field: NetworkField, comparison: FieldComparison) -> list[str]:
     theory = f"{down * box.height_px:.0f} x {across * box.width_px:.0f}"
     if field.theoretical_px:
         theory = f"{scale * field.theoretical_px:.0f}"
-    sides = [
-        f"{scale * square.side_px:.0f} ({square.area_share:.1%})"
-        for square in field.summary.squares
-    ]
+    sides = [_side(square, scale) for square in field.summary.squares]
     sigma_down, sigma_across = field.summary.sigma_px
     spread = (scale * field.summary.radius_px, down * sigma_down, across * sigma_across)
     name = [field.network, field.level, f"{scale * field.stride_px:.3g}", _weights(field), theory]
@@ -234,4 +232,13 @@ def _unit(comparison: FieldComparison) -> str:
 
 def _counts(comparison: FieldComparison) -> str:
     pictures = f"{comparison.pictures} picture{'s' if comparison.pictures > 1 else ''}"
-    return f"{pictures} and {comparison.probes} probe{'s' if comparison.probes > 1 else ''} each"
+    drawn = [field.probes for field in comparison.fields if field.level != LOGITS] or [1]
+    fewest, most = min(drawn), max(drawn)
+    probes = f"{most} probe{'s' if most > 1 else ''}"
+    return f"{pictures} and {probes if fewest == most else f'{fewest} to {probes}'} each"
+
+
+def _side(square: Square, scale: float) -> str:
+    """Return side, standard error and share of the area; ``scale`` makes the sides those shown."""
+    side = with_error(scale * square.side_px, scale * square.side_error_px)
+    return f"{side} ({square.area_share:.1%})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,6 +35,9 @@ LEGEND_CLASSES = 12
 MARKERS = "osD^v"
 """Of the kinds of reach: equal ones lie on top of each other."""
 
+LINE = 54
+"""Characters of a line of numbers below the maps."""
+
 PANEL = 3.4
 """Width of a map in inches."""
 
@@ -46,7 +51,7 @@ UNCHANGED = 0.25
 def effect_figure(
     report: EffectReport, *, watched: np.ndarray | None = None, hidden: np.ndarray | None = None
 ) -> Figure:
-    """Return before | after | changed with the numbers of the effect and of its control.
+    """Return before | after | changed with the numbers of the effect and of its controls.
 
     ``watched`` (H, W), bool, is the region whose margin is told, outlined before and after;
     ``hidden`` (H, W), bool, what of the picture was hidden, hatched before.
@@ -63,7 +68,8 @@ def effect_figure(
         " ".join([
             "Colours are classes, with the change of their area in points of the whole and how "
             "they overlap with before; on the right only changed pixels keep the full colour of "
-            "their new class.", *marks, "The control is one random change of the same size.",
+            "their new class.", *marks,
+            "Controls: random changes as large, with the range of 95 % of them.",
         ]),
     )  # fmt: skip
     panels = figure.subplot_mosaic(
@@ -134,18 +140,22 @@ def radius_curve_figure(curve: RadiusCurve) -> Figure:
         4,
         f"Attention to a neighbourhood only, {stages}",
         "causal",
-        "Where the line meets zero, edges beyond that radius were not needed. If the control lies "
-        "as low, nearness was not what mattered.",
+        "Where the line meets zero, edges beyond that radius were not needed. If controls lie as "
+        "low, nearness was not what mattered; there are none where no place is apart.",
     )
     flipped, divergence = figure.subplots(1, 2)
-    for name, effects, color, style in (
-        ("around each token", curve.effects, SERIES[0], "o-"),
-        ("control: moved elsewhere", curve.controls, SERIES[1], "s--"),
-    ):
-        shares = [100 * effect.flipped_share for effect in effects]
-        flipped.plot(curve.radius_tokens, shares, style, color=color, ms=4, label=name)
-        nats = [effect.kl_nats for effect in effects]
-        divergence.plot(curve.radius_tokens, nats, style, color=color, ms=4, label=name)
+    drawn = [
+        (radius, control)
+        for radius, report in zip(curve.radius_tokens, curve.reports, strict=True)
+        for control in report.controls
+    ]
+    for axes, key, scale in ((flipped, "flipped_share", 100), (divergence, "kl_nats", 1)):
+        values = [scale * getattr(report.effect, key) for report in curve.reports]
+        style = {"color": SERIES[0], "ms": 4, "label": "around each token"}
+        axes.plot(curve.radius_tokens, values, "o-", **style)
+        values = [scale * getattr(control, key) for _, control in drawn]
+        style = {"color": SERIES[1], "ms": 7, "label": "controls: as many keys elsewhere"}
+        axes.plot([radius for radius, _ in drawn], values, "_", **style)
     _radius_axes(flipped, curve, "pixels that change label (%)")
     _radius_axes(divergence, curve, "mean KL(clean || cut) (nats)")
     flipped.legend(fontsize=8, frameon=False)
@@ -220,16 +230,22 @@ def _title(effect: Effect) -> str:
 
 
 def _numbers(report: EffectReport) -> list[str]:
-    """Return the numbers of the effect and of its control."""
-    lines = _lines("effect", report.effect)
-    if report.control is None:
-        return [*lines, "control: no random change is as large"]
-    return [*lines, *_lines("control", report.control)]
-
-
-def _lines(name: str, effect: Effect) -> list[str]:
-    flipped = f"{name}: {100 * effect.flipped_share:.2f} % of pixels change label"
-    divergence = f"    KL {effect.kl_nats:.3g} nats"
+    """Return the numbers of the effect and of its controls."""
+    effect = report.effect
+    lines = [
+        f"effect: {100 * effect.flipped_share:.2f} % of pixels change label",
+        f"    KL {effect.kl_nats:.3g} nats",
+    ]
     if effect.margin_change_nats is not None:
-        divergence += f", margin of the region {effect.margin_change_nats:+.2f} nats"
-    return [flipped, divergence]
+        lines[-1] += f", margin of the region {effect.margin_change_nats:+.2f} nats"
+    if report.withheld:
+        return [*lines, *wrap(report.withheld, LINE)]
+    nats, margin = report.kl_nats, report.margin_change_nats
+    lines += [
+        f"{len(report.controls)} controls: KL {nats.low:.2g} to {nats.high:.2g} nats",
+        f"    effect by KL: {report.standing}",
+    ]
+    if margin is not None:
+        lines[-2] += f", margin {margin.low:+.2g} to {margin.high:+.2g}"
+        lines[-1] += f"; by margin: {report.margin_standing}"
+    return lines

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import AttentionMask
-from analysis.interventions.base import BlockIntervention, another, moved_elsewhere
+from analysis.core.forward import AttentionMask, positions
+from analysis.interventions.base import BlockIntervention, others_as_large
+from analysis.interventions.elsewhere import moved_elsewhere, offsets_apart, shared_edges
 from analysis.interventions.tokens import check_tokens
 from uniformer.blocks import GlobalBlock
 from uniformer.config import MAX_WINDOW_SIZE
@@ -31,10 +32,12 @@ class SetWindow(BlockIntervention):
     ``padded`` windows are those that were published: where a window reaches beyond the map, zero
     tokens fill it and take part in the softmax. Windows that are not ``padded`` are masked: nothing
     but the tokens of the map is attended to. Both are equal where ``size`` divides the map.
-    ``offset`` rows and columns move masked windows; beyond a border they go on at the opposite one.
+    With an ``offset`` of rows and columns each token sees the masked window of the token that is so
+    far away, beyond a border that at the opposite one: as many keys, elsewhere.
     """
 
     kinds: ClassVar[tuple[type, ...]] = (GlobalBlock,)
+    scaled: ClassVar[bool] = False
 
     size: int | None
     padded: bool = False
@@ -54,7 +57,7 @@ class SetWindow(BlockIntervention):
         if self.size is None:
             return "attends to the whole map"
         kind = "padded" if self.padded else "masked"
-        moved = " at a random offset" if any(self.offset) else ""
+        moved = " of other tokens" if any(self.offset) else ""
         return f"{kind} windows of {self.size} tokens{moved}"
 
     def window(self, size: int | None) -> int | None:
@@ -65,15 +68,21 @@ class SetWindow(BlockIntervention):
         """Return the conditions that an edge must meet to be kept."""
         return () if self.size is None or self.padded else (self._same_window,)
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> SetWindow | None:
-        """Return masked windows of the same sizes at a random offset; None for the other kinds."""
-        if self.size in (None, 1) or self.padded:
-            return None
-        shift = rng.integers(1, self.size, 2)
-        return replace(self, offset=tuple(int(side) for side in shift))
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[SetWindow]:
+        """Return the masked windows of other tokens; none for the other kinds of windows."""
+        if self.size is None or self.padded or self.size >= max(max(_sides(self, trace))):
+            return []
+        steps = offsets_apart(_sides(self, trace), self.size, rng, count)
+        return [replace(self, offset=step) for step in steps]
+
+    def overlap(self, control: SetWindow, trace: Trace) -> float:
+        """Return which share of the keys that it leaves ``control`` leaves too, 0 to 1."""
+        return _shared(self, control, trace)
 
     def _same_window(self, query: Tensor, key: Tensor) -> Tensor:
-        here, there = (_moved(at, key, self.offset) // self.size for at in (query, key))
+        here, there = _moved(query, key, self.offset) // self.size, key // self.size
         return (here[:, None] == there).all(-1)
 
 
@@ -88,6 +97,7 @@ class Neighbourhood(BlockIntervention):
     """
 
     kinds: ClassVar[tuple[type, ...]] = (GlobalBlock,)
+    scaled: ClassVar[bool] = False
 
     radius: int
     offset: tuple[int, int] = (0, 0)
@@ -111,11 +121,19 @@ class Neighbourhood(BlockIntervention):
         """Return the conditions that an edge must meet to be kept."""
         return (self._near,)
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> Neighbourhood | None:
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[Neighbourhood]:
         """Return neighbourhoods of equal size around other tokens, all moved by the same step."""
-        rows, columns = trace.grid(self.stage).shape
-        step = 1 + rng.integers(rows * columns - 1) if rows * columns > 1 else 0
-        return replace(self, offset=(int(step // columns), int(step % columns)))
+        sides, reach = _sides(self, trace), self.radius * self.dilation
+        if reach >= max(max(sides)) - 1:
+            return []
+        steps = offsets_apart(sides, 2 * reach + 1, rng, count)
+        return [replace(self, offset=step) for step in steps]
+
+    def overlap(self, control: Neighbourhood, trace: Trace) -> float:
+        """Return which share of the keys that it leaves ``control`` leaves too, 0 to 1."""
+        return _shared(self, control, trace)
 
     def _near(self, query: Tensor, key: Tensor) -> Tensor:
         steps = _moved(query, key, self.offset)[:, None] - key
@@ -131,6 +149,7 @@ class WithoutKeys(BlockIntervention):
     """
 
     kinds: ClassVar[tuple[type, ...]] = (GlobalBlock,)
+    scaled: ClassVar[bool] = False
 
     tokens: np.ndarray
 
@@ -147,9 +166,15 @@ class WithoutKeys(BlockIntervention):
         """Return the conditions that an edge must meet to be kept."""
         return (self._visible,)
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> WithoutKeys:
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[WithoutKeys]:
         """Return the same number of tokens elsewhere."""
-        return replace(self, tokens=moved_elsewhere(self.tokens, rng))
+        return [replace(self, tokens=each) for each in moved_elsewhere(self.tokens, rng, count)]
+
+    def overlap(self, control: WithoutKeys, trace: Trace) -> float:
+        """Return which share of the tokens that it hides ``control`` hides too, 0 to 1."""
+        return float(control.tokens[self.tokens].mean())
 
     def _visible(self, query: Tensor, key: Tensor) -> Tensor:
         last = key.new_tensor(self.tokens.shape) - 1
@@ -205,14 +230,16 @@ class HeadGate(BlockIntervention):
         heads[:, chosen] = kept
         return heads
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> HeadGate | None:
-        """Return the same for a random other head of the stage, or block if all heads are gated."""
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[HeadGate]:
+        """Return the same for other heads of the stage, or other blocks if all heads are gated."""
         depth = len(trace.windows[self.stage - 1])
         blocks = [None] if self.block is None else range(depth)
         heads = [None] if self.head is None else range(self._count(trace))
-        options = [(block, head) for block in blocks for head in heads]
-        chosen = another((self.block, self.head), options, rng)
-        return chosen and replace(self, block=chosen[0], head=chosen[1])
+        options = [replace(self, block=block, head=head) for block in blocks for head in heads]
+        others = [option for option in options if option != self]
+        return others_as_large(trace, self, others, rng, count) if others else []
 
     def _count(self, trace: Trace) -> int:
         return trace.block(self.stage, 0).attn.heads
@@ -222,3 +249,18 @@ def _moved(at: Tensor, keys: Tensor, offset: tuple[int, int]) -> Tensor:
     """Return ``at`` (N, 2) moved by ``offset``, round the borders of the map that ``keys`` fill."""
     first = keys.amin(0)
     return (at - first + at.new_tensor(offset)) % (keys.amax(0) + 1 - first) + first
+
+
+def _sides(intervention: BlockIntervention, trace: Trace) -> set[tuple[int, int]]:
+    """Return the heights and widths in tokens of the maps or windows of the blocks that change."""
+    windows = {trace.windows[stage - 1][block] for stage, block in intervention.places(trace)}
+    whole = trace.grid(intervention.stage).shape
+    return {
+        whole if size is None else (min(size, whole[0]), min(size, whole[1])) for size in windows
+    }
+
+
+def _shared(kept: BlockIntervention, control: BlockIntervention, trace: Trace) -> float:
+    """Return which share of the edges of ``kept`` is left by ``control`` too, on the whole map."""
+    (mine,), (theirs,) = kept.attention_mask(), control.attention_mask()
+    return shared_edges(mine, theirs, positions(trace.grid(kept.stage).shape, None)[0])

@@ -1,24 +1,28 @@
-"""What all interventions inside blocks share: where they act, how they are named and controlled."""
+"""What all interventions inside blocks share: where they act, how they are named and controlled.
+
+The size of a change is the length of what it does to a block's output, as a share of the length of
+that output without it. Controls are as large by it, or leave as many edges or tokens elsewhere.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_stage
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Patch, Place
+from analysis.core.forward import Patch, Place, run_block
 from uniformer.blocks import GlobalBlock, LocalBlock
 
-DRAWS = 64
-"""Places tried when a region is moved elsewhere."""
-
-Option = TypeVar("Option")
+ALIKE = 4.0
+"""A change is made at most this many times larger or smaller to be as large as another one."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class BlockIntervention(Patch, ABC):
     """A change inside block number ``block`` of ``stage``, or in all its blocks if that is None."""
 
     kinds: ClassVar[tuple[type, ...]] = (LocalBlock, GlobalBlock)
+    scaled: ClassVar[bool] = True
+    """Whether controls are brought to the size of the change; else they count as many places."""
 
     stage: int
     block: int | None
@@ -59,22 +65,49 @@ class BlockIntervention(Patch, ABC):
     def action(self) -> str:
         """What is done there, in a few words."""
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> BlockIntervention | None:
-        """Return as large a change made at random; None where there is none to compare with."""
-        return None
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[BlockIntervention]:
+        """Return up to ``count`` different random changes to compare with; none if there are none.
+
+        ``picture`` is the one that was traced, for interventions that change it.
+        """
+        return []
+
+    def overlap(self, control: BlockIntervention, trace: Trace) -> float:
+        """Return which share of its place, 0 to 1, ``control`` has too; 0 if it is no place."""
+        return 0.0
 
 
-def another(present: Option, options: Sequence[Option], rng: np.random.Generator) -> Option | None:
-    """Return one of ``options`` other than ``present``, None if there is no other."""
-    others = [option for option in options if option != present]
-    return others[rng.integers(len(others))] if others else None
+def change_size(changed: Tensor, clean: Tensor) -> float:
+    """Return the length of a change as a share of that of what it changes, 0 or more."""
+    return ((changed - clean).norm() / clean.norm().clamp_min(1e-30)).item()
 
 
-def moved_elsewhere(region: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return ``region`` (H, W) with equal area and shape at a random place that it overlaps least.
+def size_of(trace: Trace, intervention: BlockIntervention) -> float:
+    """Return the size of a change, each block given its clean input; root mean square of blocks."""
+    squares = []
+    with torch.no_grad():
+        for place in intervention.places(trace):
+            block, x = trace.block(*place), trace.block_inputs[place.stage - 1][place.block]
+            window = trace.windows[place.stage - 1][place.block]
+            changed = run_block(block, x, window, intervention.at(place))
+            squares.append(change_size(changed, run_block(block, x, window)) ** 2)
+    return float(np.mean(squares) ** 0.5)
 
-    What leaves one side comes in at the opposite one.
-    """
-    shifts = rng.integers(0, region.shape, (DRAWS, 2))
-    moved = (np.roll(region, shift, axis=(0, 1)) for shift in shifts)
-    return min(moved, key=lambda other: np.count_nonzero(other & region))
+
+def others_as_large(
+    trace: Trace,
+    present: BlockIntervention,
+    others: Sequence[BlockIntervention],
+    rng: np.random.Generator,
+    count: int,
+) -> list[BlockIntervention]:
+    """Return up to ``count`` of ``others``, drawn at random, that can be made as large."""
+    wanted, found = size_of(trace, present), []
+    for number in rng.permutation(len(others)):
+        if len(found) == count:
+            break
+        if wanted / ALIKE <= size_of(trace, others[number]) <= wanted * ALIKE:
+            found.append(others[number])
+    return found

@@ -24,40 +24,44 @@ class PositionEncoding(BlockIntervention):
     """Change what the dynamic position encoding adds to the tokens.
 
     ``form`` "off" adds nothing; "mean" adds its mean over all tokens to each, so that the place is
-    lost and the level stays; "noise" adds a random vector as long as the encoding of that token,
-    another one in every block.
+    lost and the level stays. With a ``noise_seed`` the encoding stays and a random vector is added
+    to it instead, as long as the change that the form would make at that token, another one in
+    every block.
     """
 
-    form: Literal["off", "mean", "noise"]
-    seed: int = 0
+    form: Literal["off", "mean"]
+    noise_seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.form not in ("off", "mean", "noise"):
-            raise AnalysisError(
-                f"The position encoding can be off, mean or noise, not {self.form!r}."
-            )
+        if self.form not in ("off", "mean"):
+            raise AnalysisError(f"The position encoding can be off or mean, not {self.form!r}.")
 
     @property
     def action(self) -> str:
         """What is done there, in a few words."""
-        words = {"off": "off", "mean": "frozen to its mean", "noise": "noise of equal norm"}
-        return f"position encoding {words[self.form]}"
+        words = {"off": "off", "mean": "frozen to its mean"}[self.form]
+        noisy = self.noise_seed is not None
+        return "position encoding " + (f"with noise as large as {words}" if noisy else words)
 
     def position(self, encoding: Tensor) -> Tensor:
         """Return what is added as position encoding instead of ``encoding``."""
         if self.form == "off":
-            return torch.zeros_like(encoding)
-        if self.form == "mean":
-            return encoding.mean(dim=(2, 3), keepdim=True).expand_as(encoding)
-        rng = np.random.default_rng([self.seed, self.stage, self.block])
+            changed = torch.zeros_like(encoding)
+        else:
+            changed = encoding.mean(dim=(2, 3), keepdim=True).expand_as(encoding)
+        if self.noise_seed is None:
+            return changed
+        rng = np.random.default_rng([self.noise_seed, self.stage, self.block])
         noise = torch.from_numpy(rng.standard_normal(encoding.shape)).to(encoding)
-        return noise * (encoding.norm(dim=1, keepdim=True) / noise.norm(dim=1, keepdim=True))
+        length = (changed - encoding).norm(dim=1, keepdim=True)
+        return encoding + noise * (length / noise.norm(dim=1, keepdim=True))
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> PositionEncoding | None:
-        """Return noise of equal norm in place of the encoding; None for noise itself."""
-        if self.form == "noise":
-            return None
-        return replace(self, form="noise", seed=int(rng.integers(2**31)))
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[PositionEncoding]:
+        """Return noise as long as the change, token by token; none for noise itself."""
+        seeds = [] if self.noise_seed is not None else rng.integers(2**31, size=count)
+        return [replace(self, noise_seed=int(seed)) for seed in seeds]
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,9 @@ class LocalKernel(BlockIntervention):
         order = np.random.default_rng([self.seed, self.stage, self.block]).permutation(25)
         return kernel.flatten(2)[..., torch.from_numpy(order)].unflatten(2, (5, 5))
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> LocalKernel | None:
-        """Return the kernels with their taps shuffled; None for shuffled ones."""
-        if self.form == "shuffled":
-            return None
-        return replace(self, form="shuffled", seed=int(rng.integers(2**31)))
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[LocalKernel]:
+        """Return the kernels with their taps shuffled; none for shuffled ones."""
+        seeds = [] if self.form == "shuffled" else rng.integers(2**31, size=count)
+        return [replace(self, form="shuffled", seed=int(seed)) for seed in seeds]

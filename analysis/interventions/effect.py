@@ -1,13 +1,13 @@
 """What an intervention does to the prediction, beside what as large a random one does.
 
 An effect alone proves little: a network disturbed anywhere answers differently. It means something
-as far as it exceeds that of its control (cf. Zhang and Nanda, "Towards Best Practices of Activation
-Patching", arXiv 2309.16042).
+as far as it stands outside of the spread of several random changes as large (cf. Zhang and Nanda,
+"Towards Best Practices of Activation Patching", arXiv 2309.16042).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -17,8 +17,25 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
+from analysis.core.forward import Place
+from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
-from analysis.interventions.run import Intervention, controls, intervene
+from analysis.core.uncertainty import (
+    FEWEST,
+    AffinityStatistics,
+    Standing,
+    divergence_spread,
+    spread,
+)
+from analysis.interventions.elsewhere import AS_LARGE
+from analysis.interventions.run import (
+    DRAWS,
+    Intervention,
+    Sizes,
+    controls,
+    intervene_sized,
+    wanted_sizes,
+)
 from uniformer.classes import ClassSet
 from uniformer.pictures import PictureSource
 
@@ -33,7 +50,9 @@ class Effect:
     -1 to 1; ``iou`` compares the labels with the clean ones, 0 to 1, NaN where neither has the
     class. ``kl_nats`` is the mean of KL(clean || changed) over the logits' own grid, 0 or more; it
     also sees what does not flip a label. ``margin_change_nats`` is that of the region asked about,
-    None without one; ``seconds`` the time the changed pass took.
+    None without one; ``seconds`` the time the changed pass took. ``sizes`` has how large the change
+    was in each block, as a share of the length of its output, and in the picture (None), as one of
+    the length of its contrast.
     """
 
     interventions: tuple[str, ...]
@@ -45,20 +64,79 @@ class Effect:
     kl_nats: float
     margin_change_nats: float | None
     seconds: float
+    sizes: Sizes
+
+    @property
+    def size(self) -> float:
+        """How large the change was: the root mean square of ``sizes``, 0 or more."""
+        return float(np.sqrt(np.mean(np.square(list(self.sizes.values())))))
 
 
 @dataclass(frozen=True)
 class EffectReport:
-    """An effect, that of its matched random ``control``, and the clean ``labels_before`` (H, W).
+    """An effect, those of random ``controls``, and the clean ``labels_before`` (H, W).
 
-    The control is one draw, decided by the seed: repeat with others before a small difference is
-    believed. It is None where no random change is as large: a reach, or a single block or head.
+    Controls are as large as the change, or leave as many edges, tokens or pixels alone elsewhere:
+    ``counted``. There are none where no random change is as large. ``overlap``, 0 to 1, is the
+    share of the changed place that the nearest of them changes too.
     """
 
     classes: ClassSet
     labels_before: np.ndarray
     effect: Effect
-    control: Effect | None
+    controls: tuple[Effect, ...]
+    overlap: float
+    counted: bool
+
+    @property
+    def control_size(self) -> float:
+        """How large the random changes were, on average; NaN without any."""
+        return float(np.mean([each.size for each in self.controls])) if self.controls else np.nan
+
+    @property
+    def kl_nats(self) -> AffinityStatistics:
+        """What the random changes do to the whole picture."""
+        return divergence_spread([each.kl_nats for each in self.controls])
+
+    @property
+    def margin_change_nats(self) -> AffinityStatistics | None:
+        """What they do to the margin of the region; None without one."""
+        if self.effect.margin_change_nats is None:
+            return None
+        return spread([each.margin_change_nats for each in self.controls])
+
+    @property
+    def withheld(self) -> str | None:
+        """Why the effect is not compared, in a sentence; None where it is."""
+        if not self.controls:
+            return "There is nothing to compare it with: no random change is as large."
+        if self.overlap > 0:
+            return (
+                "It is not compared: no other place is apart from it, and the random change that "
+                f"overlaps it least shares {100 * self.overlap:.0f} % of it."
+            )
+        if len(self.controls) < FEWEST:
+            return f"It is not compared: only {len(self.controls)} other changes are as large."
+        small, large = sorted((self.effect.size, self.control_size))
+        if not self.counted and large > AS_LARGE * small:
+            return (
+                "It is not compared: the random changes are "
+                f"{self.control_size / self.effect.size:.2g} times as large."
+            )
+        return None
+
+    @property
+    def standing(self) -> Standing | None:
+        """Whether the effect on the picture is outside of the spread of the random ones."""
+        return None if self.withheld else self.kl_nats.standing(self.effect.kl_nats)
+
+    @property
+    def margin_standing(self) -> Standing | None:
+        """The same for the effect on the margin of the region; None without one."""
+        drawn = self.margin_change_nats
+        if drawn is None or self.withheld:
+            return None
+        return drawn.standing(self.effect.margin_change_nats)
 
 
 def effect_report(
@@ -68,20 +146,47 @@ def effect_report(
     target: RegionScore | None = None,
     picture: PictureSource | None = None,
     seed: int = 0,
+    draws: int = DRAWS,
 ) -> EffectReport:
     """Return what ``interventions``, made together, change in the prediction of ``trace``.
 
     ``target`` is the margin of a region, fixed beforehand; ``picture`` is needed only where a
-    region is hidden. Raises :class:`AnalysisError` as :func:`intervene` does, and for a target
-    that is no margin or of another picture.
+    region is hidden. Up to ``draws`` random changes stand beside. Raises :class:`AnalysisError` as
+    :func:`intervene` does, and for a target that is no margin or of another picture.
     """
+    *_, report = effect_report_steps(
+        trace, interventions, target=target, picture=picture, seed=seed, draws=draws
+    )
+    return report
+
+
+def effect_report_steps(
+    trace: Trace,
+    interventions: Sequence[Intervention],
+    *,
+    target: RegionScore | None = None,
+    picture: PictureSource | None = None,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Iterator[Progress | EffectReport]:
+    """Yield progress pass by pass, and last what :func:`effect_report` returns."""
     check_target(trace, target)
-    matched = controls(trace, interventions, seed)
-    return EffectReport(
+    effect = effect_of(trace, interventions, target, picture)
+    matched = controls(trace, interventions, seed, picture, draws) if draws else []
+    total, found = 1 + len(matched), []
+    yield Progress(1, total)
+    for control in matched:
+        wanted = wanted_sizes(trace, interventions, control, effect.sizes)
+        found.append(effect_of(trace, control, target, picture, wanted))
+        yield Progress(1 + len(found), total)
+    pairs = [pair for each in matched for pair in zip(interventions, each, strict=True)]
+    yield EffectReport(
         classes=trace.model.classes,
         labels_before=trace.labels,
-        effect=effect_of(trace, interventions, target, picture),
-        control=None if matched is None else effect_of(trace, matched, target, picture),
+        effect=effect,
+        controls=tuple(found),
+        overlap=max((here.overlap(there, trace) for here, there in pairs), default=0.0),
+        counted=not any(each.scaled for each in interventions),
     )
 
 
@@ -90,10 +195,14 @@ def effect_of(
     interventions: Sequence[Intervention],
     target: RegionScore | None = None,
     picture: PictureSource | None = None,
+    wanted: Mapping[Place, float] | None = None,
 ) -> Effect:
-    """Return what ``interventions`` change, without a control; see :func:`effect_report`."""
+    """Return what ``interventions`` change, without a control; see :func:`effect_report`.
+
+    In the blocks of ``wanted`` they are made as large as said there.
+    """
     started = perf_counter()
-    logits = intervene(trace, interventions, picture)
+    logits, sizes = intervene_sized(trace, interventions, picture, wanted)
     seconds = perf_counter() - started
     before, after = trace.labels, replace(trace, logits=logits).labels
     changed = before != after
@@ -108,6 +217,7 @@ def effect_of(
         kl_nats=kl_nats(trace.logits, logits),
         margin_change_nats=margin_change_nats(target, trace.logits, logits),
         seconds=seconds,
+        sizes=sizes,
     )
 
 

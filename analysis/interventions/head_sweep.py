@@ -17,7 +17,7 @@ from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
 from analysis.interventions.attention import HeadGate
 from analysis.interventions.effect import check_target, kl_nats, margin_change_nats
-from analysis.interventions.run import intervene
+from analysis.interventions.run import intervene_sized
 
 GLOBAL_STAGES = (3, 4)
 
@@ -27,13 +27,15 @@ class HeadSweep:
     """The effect of silencing each head, by stage: arrays (blocks, heads).
 
     ``margin_change_nats[stage]`` is negative where the head speaks for the region's class;
-    ``kl_nats[stage]``, 0 or more, is its effect on the whole picture. The other heads of the stage
-    are the control: a head matters as far as it stands out from them. Heads can stand in for each
-    other, so the effects of single heads do not add up. ``fill`` is that of :class:`HeadGate`.
+    ``kl_nats[stage]``, 0 or more, is its effect on the whole picture, ``size[stage]`` how large the
+    change of its block's output was, as a share of its length. The other heads are the control: a
+    head matters as far as it stands out from those as large. Heads can stand in for each other, so
+    the effects of single heads do not add up. ``fill`` is that of :class:`HeadGate`.
     """
 
     margin_change_nats: dict[int, np.ndarray]
     kl_nats: dict[int, np.ndarray]
+    size: dict[int, np.ndarray]
     fill: str
     seconds: float
 
@@ -52,11 +54,12 @@ def head_sweep(
         stage: (len(trace.windows[stage - 1]), trace.block(stage, 0).attn.heads)
         for stage in GLOBAL_STAGES
     }
-    margin, kl = ({stage: np.empty(shapes[stage]) for stage in shapes} for _ in range(2))
+    margin, kl, size = ({stage: np.empty(shapes[stage]) for stage in shapes} for _ in range(3))
     places = [(stage, at) for stage, shape in shapes.items() for at in np.ndindex(shape)]
     for done, (stage, at) in enumerate(places, start=1):
-        logits = intervene(trace, [HeadGate(stage, *at, fill=fill)])
+        logits, sizes = intervene_sized(trace, [HeadGate(stage, *at, fill=fill)])
+        (size[stage][at],) = sizes.values()
         margin[stage][at] = margin_change_nats(target, trace.logits, logits)
         kl[stage][at] = kl_nats(trace.logits, logits)
         yield Progress(done, len(places))
-    yield HeadSweep(margin, kl, fill, perf_counter() - started)
+    yield HeadSweep(margin, kl, size, fill, perf_counter() - started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
-from analysis.interventions.base import moved_elsewhere
+from analysis.interventions.elsewhere import moved_elsewhere
 
 BLUR = 0.05
 """Standard deviation of the blur, as a share of the picture's short side."""
@@ -27,6 +27,9 @@ class HideRegion:
     "inpaint" carries its surroundings inwards (Telea 2004, by OpenCV; slow for large regions). No
     fill is neutral: each is a picture of something, often with an edge, so compare two of them.
     """
+
+    scaled: ClassVar[bool] = True
+    """Whether its controls must be as large; see :mod:`analysis.interventions.base`."""
 
     region: np.ndarray
     fill: Literal["blur", "mean", "inpaint"] = "blur"
@@ -52,12 +55,33 @@ class HideRegion:
         if self.fill == "inpaint":
             mask = self.region.astype(np.uint8)
             return cv2.inpaint(picture, mask, INPAINT_RADIUS_PX, cv2.INPAINT_TELEA)
-        if self.fill == "blur":
-            filling = cv2.GaussianBlur(picture, (0, 0), BLUR * min(self.region.shape))
-        else:
-            filling = picture.mean(axis=(0, 1)).round().astype(np.uint8)
-        return np.where(self.region[..., None], filling, picture)
+        return np.where(self.region[..., None], self._filling(picture), picture)
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> HideRegion:
-        """Return a region of equal area and shape elsewhere, hidden the same way."""
-        return replace(self, region=moved_elsewhere(self.region, rng))
+    def size(self, picture: np.ndarray) -> float:
+        """Return the length of the change of ``picture`` as a share of that of its contrast."""
+        values = picture.astype(np.float64)
+        contrast = np.linalg.norm(values - values.mean(axis=(0, 1)))
+        return float(np.linalg.norm(self.hide(picture) - values) / max(contrast, 1.0))
+
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[HideRegion]:
+        """Return regions of equal area and shape elsewhere, hidden the same way.
+
+        With the ``picture``, those whose colours change as much, except where they are inpainted:
+        what that would show elsewhere is known only once it is done.
+        """
+        change = None
+        if picture is not None and self.fill != "inpaint":
+            change = ((self._filling(picture) - picture.astype(np.float64)) ** 2).sum(axis=-1)
+        places = moved_elsewhere(self.region, rng, count, change)
+        return [replace(self, region=place) for place in places]
+
+    def overlap(self, control: HideRegion, trace: Trace) -> float:
+        """Return which share of the region that it hides ``control`` hides too, 0 to 1."""
+        return float(control.region[self.region].mean())
+
+    def _filling(self, picture: np.ndarray) -> np.ndarray:
+        if self.fill == "blur":
+            return cv2.GaussianBlur(picture, (0, 0), BLUR * min(self.region.shape))
+        return picture.mean(axis=(0, 1)).round().astype(np.uint8)

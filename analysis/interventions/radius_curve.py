@@ -7,7 +7,7 @@ if cutting all edges beyond a radius changes little, they were not needed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
 from analysis.interventions.attention import Neighbourhood
-from analysis.interventions.effect import Effect, check_target, effect_of
+from analysis.interventions.effect import EffectReport, check_target, effect_report
 from analysis.interventions.head_sweep import GLOBAL_STAGES
-from analysis.interventions.run import controls
+
+CURVE_DRAWS = 4
+"""Random changes that each radius is compared with."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,13 @@ class RadiusCurve:
     """Effects of attending to a neighbourhood only in all blocks of ``stages``, by its radius.
 
     ``radius_tokens`` (runs,) ascends from 0, oneself only, to one that covers the map, where no
-    edge is cut. ``effects`` has one effect for each, and so has ``controls``: neighbourhoods of
-    equal size around other tokens, all moved by one random step.
+    edge is cut. ``reports`` has one for each: the effect, and those of neighbourhoods of equal size
+    around other tokens, apart from the first; none where the map has no room for one.
     """
 
     stages: tuple[int, ...]
     radius_tokens: np.ndarray
-    effects: tuple[Effect, ...]
-    controls: tuple[Effect, ...]
+    reports: tuple[EffectReport, ...]
 
 
 def radius_curve(
@@ -53,13 +54,14 @@ def radius_curve(
     if not stages or not set(stages) <= set(GLOBAL_STAGES):
         raise AnalysisError("Only the blocks of stages 3 and 4 attend: choose one or both of them.")
     radii = _radii(max(side for stage in stages for side in trace.grid(stage).shape) - 1)
-    effects, matched = [], []
+    reports = []
     for done, radius in enumerate(radii, start=1):
         cuts = [Neighbourhood(stage, None, radius) for stage in stages]
-        effects.append(effect_of(trace, cuts, target))
-        matched.append(effect_of(trace, controls(trace, cuts, seed), target))
+        settings = {"target": target, "seed": seed, "draws": CURVE_DRAWS}
+        report = effect_report(trace, cuts, **settings)
+        reports.append(replace(report, controls=()) if report.overlap else report)
         yield Progress(done, len(radii))
-    yield RadiusCurve(tuple(stages), np.array(radii), tuple(effects), tuple(matched))
+    yield RadiusCurve(tuple(stages), np.array(radii), tuple(reports))
 
 
 def _radii(largest: int) -> list[int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 import torch
@@ -15,12 +15,18 @@ from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import FIRST, AttentionMask, Patch, Place, forward
-from analysis.interventions.base import BlockIntervention
+from analysis.interventions.base import ALIKE, BlockIntervention, change_size
 from analysis.interventions.picture import HideRegion
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 
 Intervention = BlockIntervention | HideRegion
+
+DRAWS = 6
+"""Random changes that one is compared with."""
+
+Sizes = dict[Place | None, float]
+"""The size of what was changed in every block, and in the picture (None); see :mod:`.base`."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,24 @@ class Composite(Patch):
         return reduce(lambda x, patch: patch.heads(x), self.patches, heads)
 
 
+@dataclass(frozen=True)
+class Sized(Composite):
+    """Changes in one block whose size together is told, and set where one is ``wanted``."""
+
+    wanted: float | None
+    tell: Callable[[float], None]
+
+    def output(self, changed: Tensor, clean: Callable[[], Tensor]) -> Tensor:
+        """Return the changed output, made as large as wanted within a factor of ``ALIKE``."""
+        unchanged = clean()
+        size = change_size(changed, unchanged)
+        if self.wanted is not None and size > 0:
+            factor = min(max(self.wanted / size, 1 / ALIKE), ALIKE)
+            changed, size = torch.lerp(unchanged, changed, factor), factor * size
+        self.tell(size)
+        return changed
+
+
 def intervene(
     trace: Trace, interventions: Sequence[Intervention], picture: PictureSource | None = None
 ) -> Tensor:
@@ -71,12 +95,80 @@ def intervene(
     Raises :class:`AnalysisError` for no intervention, for one that does not fit the model or the
     trace, and for a missing or another picture.
     """
-    if not interventions:
+    return _run(trace, _by_place(trace, interventions), _hidden(interventions), picture)
+
+
+def intervene_sized(
+    trace: Trace,
+    interventions: Sequence[Intervention],
+    picture: PictureSource | None = None,
+    wanted: Mapping[Place, float] | None = None,
+) -> tuple[Tensor, Sizes]:
+    """Return what :func:`intervene` does, and how large the changes were in this very pass.
+
+    The change in each block of ``wanted`` is made as large as said there, within a factor of
+    ``ALIKE``. Errors are those of :func:`intervene`.
+    """
+    wanted, sizes = wanted or {}, Sizes()
+    patches = {
+        place: Sized(each.patches, wanted.get(place), partial(sizes.__setitem__, place))
+        for place, each in _by_place(trace, interventions).items()
+    }
+    hidden = _hidden(interventions)
+    logits = _run(trace, patches, hidden, picture)
+    if hidden:
+        hiding = HideRegion(np.any([each.region for each in hidden], axis=0), hidden[0].fill)
+        sizes[None] = hiding.size(open_picture(picture))
+    return logits, sizes
+
+
+def controls(
+    trace: Trace,
+    interventions: Sequence[Intervention],
+    seed: int,
+    picture: PictureSource | None = None,
+    count: int = DRAWS,
+) -> list[tuple[Intervention, ...]]:
+    """Return up to ``count`` draws of a random change in place of each of ``interventions``.
+
+    None if one of them has nothing to compare with. ``picture`` is the one that was traced: with it
+    regions that are hidden elsewhere change it as much.
+    """
+    rng = np.random.default_rng(seed)
+    picture = None if picture is None else open_picture(picture)
+    drawn = (each.controls(trace, rng, count, picture) for each in interventions)
+    return list(zip(*drawn, strict=False))
+
+
+def wanted_sizes(
+    trace: Trace,
+    interventions: Sequence[Intervention],
+    control: Sequence[Intervention],
+    sizes: Sizes,
+) -> dict[Place, float]:
+    """Return how large ``control`` must be in its blocks, where ``interventions`` had ``sizes``."""
+    return {
+        place: sizes[at]
+        for here, there in zip(interventions, control, strict=True)
+        if isinstance(here, BlockIntervention) and here.scaled
+        for at, place in zip(here.places(trace), there.places(trace), strict=True)
+    }
+
+
+def _hidden(interventions: Sequence[Intervention]) -> list[HideRegion]:
+    return [each for each in interventions if isinstance(each, HideRegion)]
+
+
+def _run(
+    trace: Trace,
+    patches: Mapping[Place, Patch],
+    hidden: Sequence[HideRegion],
+    picture: PictureSource | None,
+) -> Tensor:
+    if not patches and not hidden:
         raise AnalysisError("Choose at least one intervention.")
     model = trace.model
     check_evaluating(model)
-    patches = _by_place(trace, [i for i in interventions if isinstance(i, BlockIntervention)])
-    hidden = [i for i in interventions if isinstance(i, HideRegion)]
     with torch.no_grad():
         if hidden:
             x = _network_input(trace, _without(trace, hidden, picture))
@@ -90,18 +182,11 @@ def intervene(
         return model.decode((*trace.stage_outputs[: start.stage - 1], *outputs))
 
 
-def controls(
-    trace: Trace, interventions: Sequence[Intervention], seed: int
-) -> tuple[Intervention, ...] | None:
-    """Return a random intervention as large as each of ``interventions``; None if one has none."""
-    rng = np.random.default_rng(seed)
-    found = tuple(intervention.control(trace, rng) for intervention in interventions)
-    return None if any(control is None for control in found) else found
-
-
-def _by_place(trace: Trace, interventions: Sequence[BlockIntervention]) -> dict[Place, Patch]:
+def _by_place(trace: Trace, interventions: Sequence[Intervention]) -> dict[Place, Composite]:
     found: dict[Place, tuple[Patch, ...]] = {}
     for intervention in interventions:
+        if isinstance(intervention, HideRegion):
+            continue
         for place in intervention.places(trace):
             found[place] = (*found.get(place, ()), intervention.at(place))
     return {place: Composite(patches) for place, patches in found.items()}

@@ -7,6 +7,7 @@ Zhang and Nanda, arXiv 2309.16042.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
-from analysis.interventions.base import BlockIntervention, another, moved_elsewhere
+from analysis.interventions.base import BlockIntervention, others_as_large
+from analysis.interventions.elsewhere import moved_elsewhere
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,15 @@ class DropBlock(BlockIntervention):
         """What is done there, in a few words."""
         return "left out"
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> DropBlock | None:
-        """Return a random other block of the stage left out."""
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[DropBlock]:
+        """Return other blocks of the stage left out."""
         if self.block is None:
-            return None
-        block = another(self.block, range(len(trace.windows[self.stage - 1])), rng)
-        return None if block is None else replace(self, block=block)
+            return []
+        blocks = range(len(trace.windows[self.stage - 1]))
+        others = [replace(self, block=block) for block in blocks if block != self.block]
+        return others_as_large(trace, self, others, rng, count)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class PatchTokens(BlockIntervention):
     ``source`` is another picture seen by the same model at the same size. See
     :func:`region_tokens` for the tokens of a region of the picture.
     """
+
+    scaled: ClassVar[bool] = False
 
     tokens: np.ndarray
     source: Trace
@@ -72,9 +79,15 @@ class PatchTokens(BlockIntervention):
         there = self.source.block_inputs[self.stage - 1][self.block]
         return torch.where(torch.from_numpy(self.tokens).to(x.device), there, x)
 
-    def control(self, trace: Trace, rng: np.random.Generator) -> PatchTokens:
+    def controls(
+        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
+    ) -> list[PatchTokens]:
         """Return the same number of tokens elsewhere, from the same source."""
-        return replace(self, tokens=moved_elsewhere(self.tokens, rng))
+        return [replace(self, tokens=each) for each in moved_elsewhere(self.tokens, rng, count)]
+
+    def overlap(self, control: PatchTokens, trace: Trace) -> float:
+        """Return which share of the tokens that it replaces ``control`` replaces too, 0 to 1."""
+        return float(control.tokens[self.tokens].mean())
 
 
 def region_tokens(trace: Trace, stage: int, region: np.ndarray) -> np.ndarray:

@@ -117,6 +117,7 @@ def _numbers(found: Attribution, asked: Asked) -> dict[str, object]:
         "baseline_score_value": found.baseline_score,
         "map_sum": float(found.map.sum()),
         "completeness_gap_share": found.completeness_gap,
+        "points": found.points,
         "positive_share_in_region": float(positive[inside].sum() / total) if total else np.nan,
         "map_unit": found.unit,
         "map_signed": found.signed,

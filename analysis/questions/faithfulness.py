@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from torch import Tensor
 
-from analysis.attribution.attribute import attribute
+from analysis.attribution.attribute import Attribution, attribute
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.errors import AnalysisError
+from analysis.core.evidence import Grade
 from analysis.core.progress import Progress, part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
@@ -23,6 +24,11 @@ from analysis.faithfulness.parameter_randomisation import (
     parameter_randomisation,
 )
 from analysis.faithfulness.ranking import DeletionSettings, RankedMap, Ranking, rank_maps
+from analysis.faithfulness.second_opinion import (
+    SecondOpinion,
+    salience_coefficients,
+    second_opinion,
+)
 from analysis.faithfulness.sensitivity import Explain, max_sensitivity
 from analysis.questions.answer import Answer, Row
 from analysis.questions.common import (
@@ -70,7 +76,7 @@ class Trial:
     asked: Asked
     subject: Subject
     inputs: Tensor
-    explainers: dict[str, Explain]
+    explainers: dict[str, Callable[[Segmenter, Tensor], Attribution]]
     deletion: DeletionSettings
     noisy: int
     check: bool
@@ -78,19 +84,27 @@ class Trial:
     @property
     def parts(self) -> int:
         """Parts of the work, for its progress: those of each method, and of all together."""
-        return len(self.explainers) * (1 + (self.noisy > 0)) + 2 + self.check
+        return len(self.explainers) * (1 + (self.noisy > 0)) + 4 + self.check
+
+    def explain(self, name: str) -> Explain:
+        """Return what makes the map of a method."""
+        return lambda model, inputs: self.explainers[name](model, inputs).map
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What a trial found: all maps, those that are not blank ranked, and how stable they are.
 
-    ``errors`` and ``moved`` are infidelity and max-sensitivity by method, ``check`` the best map
-    with scrambled weights; each as far as it was asked for and can be had.
+    ``grades`` are those of the maps. ``salience`` is their SaCo by method, ``second`` their score
+    with another replacement. ``errors`` and ``moved`` are infidelity and max-sensitivity by method,
+    ``check`` the best map with scrambled weights; each as far as it was asked for and can be had.
     """
 
     maps: dict[str, np.ndarray]
+    grades: dict[str, Grade]
     ranking: Ranking
+    salience: dict[str, float]
+    second: SecondOpinion
     errors: dict[str, Infidelity]
     moved: dict[str, float]
     check: ParameterRandomisation | None
@@ -99,6 +113,11 @@ class Verdict:
     def blank(self) -> list[str]:
         """The methods whose maps are the same everywhere."""
         return [name for name, values in self.maps.items() if np.ptp(values) == 0]
+
+    @property
+    def sure(self) -> bool:
+        """Whether the best map is the best with both replacements."""
+        return self.ranking.rows[0].method == self.second.best
 
 
 @question
@@ -124,8 +143,9 @@ def faithfulness(
     """Which map can be believed here: methods ranked by removing what they call important.
 
     The region's probability is watched while pixels go, those first that a map marks most, beside
-    random orders and one that goes outwards from the region. Methods whose maps are blank here are
-    left out. A painted ``mask`` (H, W), bool, is the region where ``region`` is "mask".
+    random orders and one that goes outwards from the region; once more with the other replacement,
+    to see whether they rank alike. Methods whose maps are blank are left out. A painted ``mask``
+    (H, W), bool, is the region where ``region`` is "mask".
     """
     names = methods_named(methods)
     asked = start(model, image, short_side, any_network=True)
@@ -133,34 +153,35 @@ def faithfulness(
     settings = AttributionSettings(replacement, steps, steps)
     trial = Trial(
         asked, subject, asked.inputs(),
-        {name: partial(_map, METHOD_NAMES[name], subject, stage, settings) for name in names},
+        {name: partial(_found, METHOD_NAMES[name], subject, stage, settings) for name in names},
         DeletionSettings(replacement, cell_px, steps, seed=seed), noisy, show == "weights",
     )  # fmt: skip
     verdict = yield from _tried(trial)
     yield _answer(trial, verdict, show)
 
 
-def _map(
+def _found(
     method: str,
     subject: Subject,
     stage: int,
     settings: AttributionSettings,
     model: Segmenter,
     inputs: Tensor,
-) -> np.ndarray:
+) -> Attribution:
     *_, found = attribute(
         model, inputs, subject.region, subject.label,
         method=method, stage=stage, settings=settings,
     )  # fmt: skip
-    return found.map
+    return found
 
 
 def _tried(trial: Trial) -> Generator[Progress, None, Verdict]:
     """Yield progress, and return the verdict."""
     model, inputs, parts = trial.asked.trace.model, trial.inputs, trial.parts
-    seed, maps = trial.deletion.seed, {}
+    seed, maps, grades = trial.deletion.seed, {}, {}
     for part, (name, explain) in enumerate(trial.explainers.items()):
-        maps[name] = explain(model, inputs)
+        found = explain(model, inputs)
+        maps[name], grades[name] = found.map, found.grade
         yield from part_of(iter([Progress(1, 1), None]), part, parts)
     kept = {name: values for name, values in maps.items() if np.ptp(values) > 0}
     if not kept:
@@ -177,13 +198,17 @@ def _tried(trial: Trial) -> Generator[Progress, None, Verdict]:
     shares = {name: error.unexplained_share for name, error in errors.items()}
     work = rank_maps(probability, inputs, kept, deletion=trial.deletion, infidelities=shares)
     ranking = yield from part_of(work, part + 1, parts)
-    moved = yield from _moved(trial, list(kept), part + 2)
+    work = second_opinion(probability, inputs, kept, trial.deletion)
+    second = yield from part_of(work, part + 2, parts)
+    work = salience_coefficients(probability, inputs, kept, trial.deletion)
+    salience = yield from part_of(work, part + 3, parts)
+    moved = yield from _moved(trial, list(kept), part + 4)
     check = None
     if trial.check:
-        best = trial.explainers[ranking.rows[0].method]
+        best = trial.explain(ranking.rows[0].method)
         work = parameter_randomisation(model, inputs, trial.subject.region, best, seed=seed)
         check = yield from part_of(work, parts - 1, parts)
-    return Verdict(maps, ranking, errors, moved, check)
+    return Verdict(maps, grades, ranking, salience, second, errors, moved, check)
 
 
 def _moved(
@@ -193,7 +218,7 @@ def _moved(
     found: dict[str, float] = {}
     for part, name in enumerate(names if trial.noisy else (), start=first):
         work = max_sensitivity(
-            trial.asked.trace.model, trial.inputs, trial.explainers[name],
+            trial.asked.trace.model, trial.inputs, trial.explain(name),
             samples=trial.noisy, seed=trial.deletion.seed,
         )  # fmt: skip
         found[name] = (yield from part_of(work, part, trial.parts)).maximum
@@ -215,11 +240,18 @@ def _answer(trial: Trial, verdict: Verdict, show: str) -> Answer:
 
 def _sentence(verdict: Verdict) -> str:
     best, check = verdict.ranking.rows[0], verdict.check
-    title = METHODS[METHOD_NAMES[best.method]].title
-    found = [f"{title} separates insertion from deletion best, by {best.separation:.3f}."]
-    if best.context_against_random <= 0:
+    found = [_best(verdict)]
+    if best.standing != "better":
+        found.append(f"Its deletion {_beside_chance(best.standing)}.")
+    if best.context_standing not in ("better", None):
         found.append(
-            "Outside the region it is no better than a random order, so it may only outline it."
+            f"Outside the region it {_beside_chance(best.context_standing)}, so it may only "
+            "outline it."
+        )
+    if "integrated-gradients" in verdict.maps:
+        found.append(
+            "Integrated gradients are taken from the replacement that they are scored with first, "
+            "which favours them."
         )
     if best.against_distance <= 0:
         found.append("Going outwards from the region lowers the probability as fast.")
@@ -231,15 +263,59 @@ def _sentence(verdict: Verdict) -> str:
     return " ".join(found)
 
 
+def _best(verdict: Verdict) -> str:
+    """Return which map separates best, by how much, and whether that can be told."""
+    ranking, second = verdict.ranking, verdict.second
+    best, *others = ranking.rows
+    words = {"blur": "the blurred picture", "mean": "the mean colour"}
+    first, other = words[ranking.deletion.replacement], words[second.replacement]
+    text = (
+        f"With {first}, {_title(best.method)} separates insertion from deletion best, by "
+        f"{best.separation:.3f}"
+    )
+    if not others:
+        return f"{text}; with {other} by {second.separations[best.method]:.3f}."
+    text += f", {ranking.lead:.3f} ahead of {_title(others[0].method)}"
+    agreement = f"the rankings agree to {second.agreement(ranking):+.2f} (Kendall's tau)"
+    if verdict.sure:
+        return f"{text}; with {other} it is the best too, and {agreement}."
+    return (
+        f"{text}; with {other} that is {_title(second.best)}, so which is best cannot be told, and "
+        f"{agreement}."
+    )
+
+
+def _beside_chance(standing: str | None) -> str:
+    words = {
+        "worse": "is worse than that of random orders",
+        "cannot be told apart": "cannot be told apart from that of random orders",
+    }
+    return words.get(standing, "was compared with too few random orders to say")
+
+
+def _title(name: str) -> str:
+    return METHODS[METHOD_NAMES[name]].title
+
+
 def _numbers(verdict: Verdict) -> dict[str, Any]:
     ranking, check = verdict.ranking, verdict.check
-    best = ranking.rows[0]
+    best, random = ranking.rows[0], ranking.random_deletion
     return {
         "best_method": best.method,
         "best_separation": best.separation,
+        "best_lead_over_second": ranking.lead,
+        "best_with_both_replacements": verdict.sure,
+        "second_replacement": verdict.second.replacement,
+        "best_with_second_replacement": verdict.second.best,
+        "replacements_kendall_tau": verdict.second.agreement(ranking),
+        "best_saco": verdict.salience[best.method],
         "best_context_against_random": best.context_against_random,
+        "best_context_standing": best.context_standing,
         "region_share": ranking.region_share,
-        "random_deletion_auc": float(np.mean([one.deletion.auc for one in ranking.random])),
+        "random_orders": len(ranking.random),
+        "random_deletion_auc": random.mean,
+        "random_deletion_auc_low": random.low,
+        "random_deletion_auc_high": random.high,
         "distance_deletion_auc": ranking.distance.deletion.auc,
         **({} if check is None else {"best_depends_on_weights": check.depends_on_weights}),
     }
@@ -266,8 +342,10 @@ def _row(row: RankedMap, verdict: Verdict) -> Row:
     error = verdict.errors.get(row.method)
     return {
         "method": row.method,
-        "grade": METHODS[METHOD_NAMES[row.method]].grade,
+        "grade": verdict.grades[row.method],
         "separation": row.separation,
+        "second_separation": verdict.second.separations[row.method],
+        "saco": verdict.salience[row.method],
         "deletion_auc": row.deletion_auc,
         "insertion_auc": row.insertion_auc,
         "context_auc": row.context_auc,
@@ -275,7 +353,10 @@ def _row(row: RankedMap, verdict: Verdict) -> Row:
         "against_distance": row.against_distance,
         "context_against_random": row.context_against_random,
         "context_against_distance": row.context_against_distance,
+        "standing": row.standing,
+        "context_standing": row.context_standing,
         "infidelity_unexplained_share": row.infidelity,
+        "infidelity_unexplained_share_error": None if error is None else error.unexplained_error,
         "infidelity_squared_nats": None if error is None else error.squared_error,
         "max_sensitivity": verdict.moved.get(row.method),
     }

@@ -27,8 +27,9 @@ def pruning(model: Segmenter, image: PictureSource, *, short_side: ShortSide = N
     """Which tokens were kept at each block of stages 3 and 4, and of which classes are they?
 
     Light models (XXS, XS) pass only the half of the tokens through a block that their class token
-    has attended to most; one token merged from the rest stands for it, and every block chooses
-    anew. What was kept is exact. It does not say that dropped tokens do not matter: they get the
+    has attended to most; one token merged from the rest stands for it. Every block chooses anew,
+    but kept tokens share attention with fewer others, so that their scores grow and they tend to
+    stay. What was kept is exact. It does not say that dropped tokens do not matter: they get the
     merged token's update. Other models keep all tokens.
     """
     asked = start(model, image, short_side)

@@ -13,6 +13,7 @@ from analysis.core.checks import check_pixel
 from analysis.core.forward import Place
 from analysis.core.grid import Grid
 from analysis.core.progress import Progress, part_of
+from analysis.core.uncertainty import with_error
 from analysis.profile.nulls import random_model
 from analysis.questions.answer import Row
 from analysis.questions.common import (
@@ -29,9 +30,10 @@ from analysis.questions.common import (
 )
 from analysis.questions.peers import Peers, peers_named
 from analysis.receptive_field import theoretical
-from analysis.receptive_field.effective import effective_fields, summarize
+from analysis.receptive_field.effective import MOST_PROBES, TOLERANCE, effective_fields, summarize
 from analysis.receptive_field.networks import Network, peer_network, uniformer_network
 from analysis.receptive_field.networks.comparison import (
+    LOGITS,
     FieldComparison,
     InPicture,
     NetworkField,
@@ -47,13 +49,12 @@ from uniformer.segmenter import Segmenter
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LOGITS = "logits"
-"""The level above the decoder: the margin of one class at the very pixel."""
-
-
 Reaches = Annotated[bool, "also measure the other reaches, with the same weights"]
 Untrained = Annotated[bool, "also measure random weights"]
-Probes = Annotated[int, "random probes per unit; errors fall with their square root"]
+Probes = Annotated[
+    int,
+    "most random probes per unit: they end once the sides are known to within 10 % or 2 pixels",
+]
 Show = Annotated[
     Literal["maps", "curves", "table"],
     "figure: the maps, the energy within squares of growing side, or the extents as a table",
@@ -71,7 +72,7 @@ def receptive_field(
     reaches: Reaches = False,
     untrained: Untrained = False,
     peers: Peers = None,
-    probes: Probes = 2,
+    probes: Probes = MOST_PROBES,
     show: Show = "maps",
     seed: Seed = 0,
     short_side: ShortSide = None,
@@ -96,7 +97,7 @@ def receptive_field(
     yield asked.answer(
         title=f"What the units at pixel ({x}, {y}) see",
         sentence=_sentence(found, known=not isinstance(model, AnySegmenter)),
-        grade="statistic",
+        grade="statistic" if _well_known(found) else "heuristic",
         numbers={"x": x, "y": y, "label": asked.names[subject.label], **_numbers(found)},
         arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
         tables={"fields": found.rows(), "blocks": _block_rows(asked.trace.model, found)},
@@ -184,9 +185,10 @@ def _measured(
     size_px = tuple(pixels.shape[-2:])
     networks = [_network(form, size_px) for form in forms]
     others = [peer_network(name, size_px) for name in peers]
-    found = FieldComparison((), size_px, at, 1, probes, seed)
+    found = FieldComparison((), size_px, at, 1, seed)
     if measured := [network for network in [*networks, *others] if network.levels]:
-        found = yield from part_of(compare_fields(measured, [pixels], at, probes=probes, seed=seed))
+        work = compare_fields(measured, [pixels], at, probes=probes, seed=seed, until_known=True)
+        found = yield from part_of(work)
     fields = list(found.fields)
     for form, network in zip(forms, networks, strict=True):
         # Below the same network's stages; those of peers, which have no decoder, stay last.
@@ -218,6 +220,8 @@ def _logit_field(
     """
     energy = effective_fields(margin_unit(form, at, label), [pixels])["margin"].energy
     center = (float(at[0]), float(at[1]))
+    summary = summarize(energy, center)
+    exact = tuple(replace(square, side_error_px=0.0) for square in summary.squares)
     return NetworkField(
         network=network.name,
         level=LOGITS,
@@ -229,7 +233,8 @@ def _logit_field(
         theoretical_px=None,
         theoretical=ReceptiveField(0, network.size_px[0], 0, network.size_px[1]),
         energy=energy,
-        summary=summarize(energy, center),
+        probes=1,
+        summary=replace(summary, squares=exact),
     )
 
 
@@ -250,17 +255,34 @@ def _sentence(found: FieldComparison, known: bool) -> str:
         if (field.network, field.weights) != (first.network, first.weights):
             continue
         sides = {
-            square.energy_share: found.side_scale * square.side_px
+            square.energy_share: with_error(
+                found.side_scale * square.side_px, found.side_scale * square.side_error_px
+            )
             for square in field.summary.squares
         }
         down, across = found.picture_scale
         height, width = down * field.theoretical.height_px, across * field.theoretical.width_px
         theory = f"can see {height:.0f} x {width:.0f} px of the picture, and " if known else ""
         parts.append(
-            f"{field.level} {theory}has half of its energy within "
-            f"{sides[0.5]:.0f} px, 95 % within {sides[0.95]:.0f}"
+            f"{field.level} {theory}has half of its energy within {sides[0.5]} px, 95 % within "
+            f"{sides[0.95]}"
         )
-    return f"{first.network}: {'; '.join(parts)}."
+    text = (
+        f"{first.network}: {'; '.join(parts)}. After ± stands the standard error, ? where it is "
+        "not known."
+    )
+    if _well_known(found):
+        return text
+    most = max(field.probes for field in found.fields)
+    return (
+        f"{text} After {most} probes not every side is known to within {TOLERANCE:.0%}: take these "
+        "for a guess, or allow more probes."
+    )
+
+
+def _well_known(found: FieldComparison) -> bool:
+    """Return whether all sides of all fields have a small error."""
+    return all(square.well_known for field in found.fields for square in field.summary.squares)
 
 
 def _draw(found: FieldComparison, show: str) -> Figure:

@@ -9,7 +9,6 @@ import numpy as np
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
 from analysis.core.regions import pixel_region, segment_region
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
@@ -116,7 +115,7 @@ def what_if(
     seed: Seed = 0,
     short_side: ShortSide = None,
 ) -> Steps:
-    """What if not: take one thing away, and see what changes beside a random control.
+    """What if not: take one thing away, and see what changes beside random changes as large.
 
     With a pixel, the margin of its region is watched too. A painted ``mask`` (H, W), bool, is the
     area that is hidden, or with ``region`` "mask" the one that is watched. A head-sweep silences
@@ -145,7 +144,6 @@ def _answered(asked: Asked, taken: Taken, subject: Subject | None, seed: int) ->
         sizes = _window_sizes(asked.trace) if taken.size is None else [taken.size]
         yield from reach_cost_steps(asked, sizes, target)
     else:
-        yield Progress(1, 2)
         yield from effect_steps(asked, _intervention(asked, taken), target, subject, seed)
 
 

@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 
 from analysis.core.forward import Place
-from analysis.core.progress import Progress, part_of
+from analysis.core.progress import part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
+from analysis.core.uncertainty import NOTHING_NATS, AffinityStatistics
 from analysis.interventions import HideRegion, Intervention
-from analysis.interventions.effect import Effect, EffectReport, effect_report
+from analysis.interventions.effect import Effect, EffectReport, effect_report_steps
 from analysis.interventions.head_sweep import head_sweep
-from analysis.interventions.radius_curve import radius_curve
+from analysis.interventions.radius_curve import CURVE_DRAWS, radius_curve
 from analysis.interventions.reach_cost import reach_cost
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked, Steps
-
-NOTHING_NATS = 1e-6
-"""A divergence below it is the rounding of single precision."""
 
 
 def effect_steps(
@@ -31,9 +29,10 @@ def effect_steps(
     subject: Subject | None,
     seed: int,
 ) -> Steps:
-    """Yield the answer about one intervention: numbers before and after, and of the control."""
-    report = effect_report(asked.trace, [taken], target=target, picture=asked.picture, seed=seed)
-    yield Progress(2, 2)
+    """Yield the answer about one intervention: numbers before and after, and of its controls."""
+    report = yield from part_of(
+        effect_report_steps(asked.trace, [taken], target=target, picture=asked.picture, seed=seed)
+    )
     effect, names = report.effect, report.classes.names
     numbers: dict[str, Any] = {"intervention": taken.describe(), **_measured(effect)}
     if subject is not None:
@@ -41,9 +40,7 @@ def effect_steps(
         numbers["class_after"] = names[effect.labels_after[subject.y, subject.x]]
         numbers["watched_region"] = subject.words
         numbers["watched_class"] = names[subject.label]
-    if report.control is not None:
-        numbers["control"] = report.control.interventions[0]
-        numbers |= {f"control_{name}": value for name, value in _measured(report.control).items()}
+    numbers |= _compared(report)
     yield asked.answer(
         title=f"What if: {taken.describe()}",
         sentence=effect_sentence(report),
@@ -54,7 +51,7 @@ def effect_steps(
             "labels_after": effect.labels_after,
             "changed": effect.changed,
         },
-        tables={"classes": _class_rows(report)},
+        tables={"classes": _class_rows(report), "controls": _control_rows(report)},
         draw=lambda: _figures().effect_figure(
             report,
             watched=None if subject is None else subject.region,
@@ -74,6 +71,7 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
             "head": at[1],
             "margin_change_nats": float(values[at]),
             "kl_nats": float(sweep.kl_nats[stage][at]),
+            "size_share": float(sweep.size[stage][at]),
         }
         for stage, values in sweep.margin_change_nats.items()
         for at in np.ndindex(values.shape)
@@ -83,7 +81,9 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
     fall = most["margin_change_nats"]
     found = (
         f"Without head {most['head']} of stage {most['stage']}, block {most['block']} the "
-        f"margin of {name} falls most, by {-fall:.3g} nats."
+        f"margin of {name} falls most, by {-fall:.3g} nats; without the next by "
+        f"{-rows[1]['margin_change_nats']:.3g}, where the change of its block's output is "
+        f"{rows[1]['size_share'] / most['size_share']:.2g} times as large."
         if fall < 0
         else f"No head alone speaks for {name} here: silencing one never lowers the margin."
     )
@@ -114,12 +114,14 @@ def radius_curve_steps(
     rows = [
         {
             "radius_tokens": int(radius),
-            **_measured(effect),
-            **{f"control_{name}": value for name, value in _measured(control).items()},
+            **_measured(report.effect),
+            "size_share": report.effect.size,
+            "controls": len(report.controls),
+            "control_size_share": report.control_size,
+            **_spread("control_kl_nats", report.kl_nats),
+            "verdict": report.standing,
         }
-        for radius, effect, control in zip(
-            curve.radius_tokens, curve.effects, curve.controls, strict=True
-        )
+        for radius, report in zip(curve.radius_tokens, curve.reports, strict=True)
     ]
     own = rows[0]
     words = " and ".join(map(str, curve.stages))
@@ -128,7 +130,8 @@ def radius_curve_steps(
         sentence=(
             f"With every token on its own {100 * own['flipped_share']:.2f} % of the pixels change "
             f"label (KL {own['kl_nats']:.3g} nats). Where the curve meets zero, edges beyond that "
-            "radius were not needed; the control has neighbourhoods of equal size elsewhere."
+            "radius were not needed. Controls keep as many keys elsewhere, apart from the "
+            f"neighbourhood, in {CURVE_DRAWS} draws; of a large one there is no place apart."
         ),
         grade="causal",
         numbers={"stages": list(curve.stages), "self_only_kl_nats": own["kl_nats"]},
@@ -172,24 +175,43 @@ def reach_cost_steps(asked: Asked, sizes: Sequence[int], target: RegionScore | N
 
 
 def effect_sentence(report: EffectReport) -> str:
-    """Return what changed, and whether that is more than the control changed."""
-    effect, control = report.effect, report.control
+    """Return what changed, and whether that is more than random changes as large do."""
+    effect = report.effect
     if not effect.changed.any() and effect.kl_nats < NOTHING_NATS:
         return (
             "Nothing changed: the prediction is the same, so what was taken away was not needed "
             "here, or there was nothing to take away."
         )
     flipped = f"{100 * effect.flipped_share:.2f} % of the pixels change label"
-    found = f"{flipped} (KL {effect.kl_nats:.3g} nats)."
+    found = [f"{flipped} (KL {effect.kl_nats:.3g} nats)."]
     if effect.margin_change_nats is not None:
-        found += f" The margin of the region changes by {effect.margin_change_nats:+.3g} nats."
-    if control is None:
-        return f"{found} No random change is as large, so there is no control."
-    more = "more than" if effect.kl_nats > control.kl_nats else "not more than"
-    return (
-        f"{found} By KL that is {more} the random control did ({control.kl_nats:.3g} nats), which "
-        "is one draw: repeat with other seeds before a small difference is believed."
-    )
+        found += [f"The margin of the region changes by {effect.margin_change_nats:+.3g} nats."]
+    if report.withheld:
+        return " ".join([*found, report.withheld])
+    count = len(report.controls)
+    found += [f"By KL that {_stands(report.standing, report.kl_nats, count, '.2g')}."]
+    if report.margin_change_nats is not None:
+        stands = _stands(report.margin_standing, report.margin_change_nats, count, "+.2g")
+        found += [f"By the margin it {stands}."]
+    return " ".join([*found, _sizes(report)])
+
+
+def _stands(standing: str, drawn: AffinityStatistics, count: int, digits: str) -> str:
+    """Return where a number stands beside those of random changes, from the verb on."""
+    words = {
+        "more": "is above what random changes do",
+        "less": "is below what random changes do",
+        "cannot be told apart": "cannot be told apart from what random changes do",
+    }
+    reach = f"{drawn.low:{digits}} to {drawn.high:{digits}} nats"
+    return f"{words[standing]} (95 % of them, from {count} draws: {reach})"
+
+
+def _sizes(report: EffectReport) -> str:
+    """Return how large the change and its controls are."""
+    what = "the picture's contrast" if None in report.effect.sizes else "its blocks' outputs"
+    mine, theirs = f"{100 * report.effect.size:.3g}", f"{100 * report.control_size:.3g}"
+    return f"The change is {mine} % of {what}, the random ones {theirs} %."
 
 
 def _figures() -> ModuleType:
@@ -211,6 +233,41 @@ def _measured(effect: Effect) -> Row:
         "margin_change_nats": effect.margin_change_nats,
         "seconds": effect.seconds,
     }
+
+
+def _compared(report: EffectReport) -> Row:
+    """Return what the controls did, their sizes, and whether the effect stands out from them."""
+    numbers: Row = {
+        "size_share": report.effect.size,
+        "controls": len(report.controls),
+        "verdict": report.standing,
+        "verdict_withheld": report.withheld,
+    }
+    if not report.controls:
+        return numbers
+    numbers |= {
+        "control": report.controls[0].interventions[0],
+        "control_size_share": report.control_size,
+        "control_overlap_share": report.overlap,
+        "control_flipped_share": float(np.mean([one.flipped_share for one in report.controls])),
+        **_spread("control_kl_nats", report.kl_nats),
+    }
+    if report.margin_change_nats is not None:
+        numbers |= _spread("control_margin_change_nats", report.margin_change_nats)
+        numbers["margin_verdict"] = report.margin_standing
+    return numbers
+
+
+def _spread(name: str, drawn: AffinityStatistics) -> Row:
+    return {name: drawn.mean, f"{name}_low": drawn.low, f"{name}_high": drawn.high}
+
+
+def _control_rows(report: EffectReport) -> list[Row]:
+    """Return a row per random change."""
+    return [
+        {"draw": number, "size_share": one.size, **_measured(one)}
+        for number, one in enumerate(report.controls)
+    ]
 
 
 def _class_rows(report: EffectReport) -> list[Row]:

@@ -85,7 +85,7 @@ def _command(args: argparse.Namespace) -> str:
 def _lines(found: Findings) -> str:
     return "\n".join(
         f"{test.claim}: {test.question} {test.verdict} ({test.difference.mean:.3g} "
-        f"[{test.difference.low:.3g}, {test.difference.high:.3g}])"
+        f"[{test.difference.low:.3g}, {test.difference.high:.3g}], p {test.corrected:.3f})"
         for test in found.tests
     )
 

@@ -70,7 +70,7 @@ def redundancy_figure(found: Findings) -> Figure:
         "the mean over tokens for all": "mean {}",
     }
     for number, (name, pattern) in enumerate(patterns.items()):
-        values = [found.effects[pattern.format(block)]["kl_nats"] for block in blocks]
+        values = [_kl(found, pattern.format(block)) for block in blocks]
         _points(axes, values, number, name, blocks)
     axes.set_xticks(range(len(blocks)), blocks)
     axes.set_ylim(bottom=0)
@@ -95,7 +95,7 @@ def radius_figure(found: Findings) -> Figure:
             (("around each token", ""), ("control: moved elsewhere", CONTROL))
         ):
             names = [f"radius {radius} stage {stage}{suffix}" for radius in radii]
-            _points(axes, [found.effects[each]["kl_nats"] for each in names], number, name)
+            _points(axes, [_kl(found, each) for each in names], number, name)
         axes.set_xticks(range(len(radii)), [radius * STRIDES[stage - 1] for radius in radii])
         axes.set_title(f"stage {stage}", fontsize=10)
         axes.set_ylim(bottom=0)
@@ -142,6 +142,12 @@ FIGURES: dict[str, Callable[[Findings], Figure]] = {
     "claims-reach": reach_figure,
 }
 """The figures of a report, by the name of their file."""
+
+
+def _kl(found: Findings, condition: str) -> Interval:
+    """Return the KL of a condition; one of no picture where it could not be run."""
+    measures = found.effects.get(condition)
+    return Interval(*[np.nan] * 3, 0, np.nan) if measures is None else measures["kl_nats"]
 
 
 def _points(

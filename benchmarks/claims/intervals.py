@@ -11,15 +11,22 @@ DRAWS = 4000
 TAILS = (2.5, 97.5)
 """Percentiles: a 95 % interval."""
 
+Value = float | Sequence[float] | None
+"""What one picture gives: a number, one for each random draw, or nothing."""
+
 
 @dataclass(frozen=True)
 class Interval:
-    """The ``mean`` over ``pictures`` pictures and its 95 % interval ``low`` to ``high``."""
+    """The ``mean`` over ``pictures`` pictures and its 95 % interval ``low`` to ``high``.
+
+    ``p_value`` is how probable so large a mean is, of either sign, if the true one is 0.
+    """
 
     mean: float
     low: float
     high: float
     pictures: int
+    p_value: float
 
     @property
     def sign(self) -> int:
@@ -27,18 +34,45 @@ class Interval:
         return int(self.low > 0) - int(self.high < 0)
 
 
-def interval(values: Sequence[float | None], seed: int = 0) -> Interval:
+def interval(values: Sequence[Value], seed: int = 0) -> Interval:
     """Return mean and percentile bootstrap interval of one value per picture.
 
-    Pictures without a value (None or NaN) are left out; all NaN if none is left. Whole pictures are
-    drawn, since pixels of one picture are not independent. With few pictures the interval is too
-    narrow.
+    Pictures without a value (None, NaN or no draws) are left out; all NaN if none is left. Whole
+    pictures are drawn, since pixels of one picture are not independent, and of a picture that has
+    several random draws as many of these again: their variance is in the interval. With few
+    pictures the interval is too narrow.
     """
-    known = np.array([value for value in values if value is not None], dtype=np.float64)
-    known = known[np.isfinite(known)]
-    if not known.size:
-        return Interval(np.nan, np.nan, np.nan, 0)
+    drawn = [np.atleast_1d(np.asarray(value, np.float64)) for value in values if value is not None]
+    known = [each for each in drawn if each.size and np.isfinite(each).all()]
+    if not known:
+        return Interval(np.nan, np.nan, np.nan, 0, np.nan)
     rng = np.random.default_rng(seed)
-    means = known[rng.integers(known.size, size=(DRAWS, known.size))].mean(axis=1)
+    again = np.stack([_again(each, rng) for each in known], axis=1)
+    pictures = rng.integers(len(known), size=(DRAWS, len(known)))
+    means = np.take_along_axis(again, pictures, axis=1).mean(axis=1)
     low, high = np.percentile(means, TAILS)
-    return Interval(float(known.mean()), float(low), float(high), known.size)
+    beyond = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))
+    p_value = min(1.0, 2 * (beyond + 1) / (DRAWS + 1))
+    mean = float(np.mean([each.mean() for each in known]))
+    return Interval(mean, float(low), float(high), len(known), p_value)
+
+
+def _again(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return ``DRAWS`` means of as many of ``draws`` drawn again."""
+    if draws.size == 1:
+        return np.full(DRAWS, draws[0])
+    return draws[rng.integers(draws.size, size=(DRAWS, draws.size))].mean(axis=1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values corrected for their number: Holm, Scand. J. Statistics 6, 1979.
+
+    Those that are NaN stay so and do not count.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    adjusted, largest = np.full(len(values), np.nan), 0.0
+    order = [index for index in values.argsort() if np.isfinite(values[index])]
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * values[index]))
+        adjusted[index] = largest
+    return [float(value) if np.isfinite(value) else np.nan for value in adjusted]

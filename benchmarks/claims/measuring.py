@@ -10,15 +10,18 @@ import numpy as np
 
 from analysis.affinity.statistics import MASSES
 from analysis.core.activation_cache import Trace, trace
-from analysis.interventions import controls
-from analysis.interventions.effect import Effect, effect_of
+from analysis.interventions.effect import effect_report
 from analysis.profile.depth_profile import block_profile
 from analysis.profile.nulls import shuffled_trace
-from benchmarks.claims.conditions import CONTROL, conditions
+from analysis.questions.answer import digest
+from benchmarks.claims.conditions import CONTROL_DRAWS, conditions
 from uniformer.classes import IGNORE_INDEX
 from uniformer.segmenter import Segmenter
 
 Record = dict[str, Any]
+
+TRACED = "traced"
+"""The source that is no null: the picture in the model."""
 
 
 def measure(
@@ -30,52 +33,67 @@ def measure(
     short_side: int,
     seed: int,
 ) -> Record:
-    """Return ``effects`` by condition and ``spread`` by source and block, for one ``picture``.
+    """Return ``effects`` by source and condition and ``spread`` by source and block.
 
-    ``model`` attends globally; ``random`` is the same with random weights, the null of the spread.
-    ``picture`` (H, W, 3) is first made as small as the network sees it. ``annotation`` (H, W)
-    holds the true classes, 255 where unknown: with it effects say how accuracy changes.
+    Sources are the ``picture`` in the model, and the nulls: in the model with random weights, and
+    with its pixels shuffled. Nulls have the effects of conditions that a claim rests on. ``model``
+    attends globally; ``random`` is the same with random weights. ``picture`` (H, W, 3) is first
+    made as small as the network sees it. ``annotation`` (H, W) holds the true classes, 255 where
+    unknown: with it effects say how accuracy changes. Whatever is drawn follows from ``seed`` and
+    the picture, anew for every change.
     """
     picture = _shrunk(picture, short_side, cv2.INTER_AREA)
     if annotation is not None:
         size = picture.shape[1::-1]
         annotation = cv2.resize(annotation, size, interpolation=cv2.INTER_NEAREST)
+    rng = np.random.default_rng([seed, int(digest(picture)[:12], 16)])
     traced = trace(model, picture, short_side=short_side)
     sources = {
-        "traced": traced,
+        TRACED: traced,
         "random weights": trace(random, picture, short_side=short_side),
-        "shuffled pixels": shuffled_trace(traced, picture, seed=seed),
+        "shuffled pixels": shuffled_trace(traced, picture, seed=_drawn(rng)),
     }
     return {
         "network_size_px": list(traced.network_size_px),
         "accuracy": _accuracy(traced.labels, annotation),
-        "effects": _effects(traced, annotation, seed),
+        "effects": {
+            name: _effects(each, annotation if name == TRACED else None, rng, name != TRACED)
+            for name, each in sources.items()
+        },
         "spread": {name: _spread(each) for name, each in sources.items()},
     }
 
 
-def _effects(traced: Trace, annotation: np.ndarray | None, seed: int) -> Record:
+def _effects(
+    traced: Trace, annotation: np.ndarray | None, rng: np.random.Generator, tested_only: bool
+) -> Record:
+    """Return the numbers of every condition, and those of its controls draw by draw."""
     before = _accuracy(traced.labels, annotation)
     found = {}
     for condition in conditions(traced):
-        runs = {condition.name: condition.interventions}
-        if condition.controlled:
-            matched = controls(traced, condition.interventions, seed)
-            if matched is not None:
-                runs[f"{condition.name}{CONTROL}"] = matched
-        for name, interventions in runs.items():
-            effect = effect_of(traced, interventions)
-            found[name] = _numbers(effect, annotation, before)
+        seed = _drawn(rng)
+        if tested_only and not condition.tested:
+            continue
+        draws = CONTROL_DRAWS if condition.controlled else 0
+        report = effect_report(traced, condition.interventions, seed=seed, draws=draws)
+        controls = () if report.overlap else report.controls
+        after = _accuracy(report.effect.labels_after, annotation)
+        found[condition.name] = {
+            "kl_nats": report.effect.kl_nats,
+            "flipped_share": report.effect.flipped_share,
+            "accuracy_change": None if before is None or after is None else after - before,
+            "size": report.effect.size,
+            **{
+                f"control_{key}": [getattr(each, key) for each in controls]
+                for key in ("kl_nats", "flipped_share", "size")
+            },
+        }
     return found
 
 
-def _numbers(effect: Effect, annotation: np.ndarray | None, before: float | None) -> Record:
-    after = _accuracy(effect.labels_after, annotation)
-    return {
-        "kl_nats": effect.kl_nats,
-        "flipped_share": effect.flipped_share,
-        "accuracy_change": None if before is None or after is None else after - before,
-    }
+def _drawn(rng: np.random.Generator) -> int:
+    """Return a seed that nothing else has."""
+    return int(rng.integers(2**31))
 
 
 def _spread(traced: Trace) -> dict[str, Record]:
@@ -85,7 +103,7 @@ def _spread(traced: Trace) -> dict[str, Record]:
         for number in range(len(traced.windows[stage - 1])):
             block = block_profile(traced, stage, number)
             heads, uniform = dataclasses.asdict(block.heads), dataclasses.asdict(block.uniform)
-            found[block.name] = {
+            found[f"{stage}.{number}"] = {
                 "distance_over_uniform": float(block.distance_over_uniform.mean()),
                 "entropy": float(heads["entropy"].mean()),
                 **{name: float(heads[name].mean()) for name in MASSES},

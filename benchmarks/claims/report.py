@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis.questions.answer import DOTS_PER_INCH, writing
-from benchmarks.claims.conditions import CONTROL
+from benchmarks.claims.conditions import CONTROL, CONTROL_DRAWS
 from benchmarks.claims.figures import FIGURES
-from benchmarks.claims.findings import Findings
+from benchmarks.claims.findings import ALPHA, Findings
 from benchmarks.claims.intervals import Interval
+from benchmarks.claims.measuring import TRACED
 from uniformer.files import replace_file
 
 CAPTIONS = {
@@ -83,44 +84,50 @@ def _head(found: Findings, command: str) -> list[str]:
         f"    {command}",
         "",
         "Every number is a mean over pictures with a 95 % bootstrap interval (whole pictures are "
-        "drawn). Effects compare predictions before and after on the same weights. The rules for "
-        "the verdicts were fixed before the run: an interval above or below 0 decides, one that "
-        "holds 0 does not.",
+        "drawn, and their random controls again within them). Effects compare predictions before "
+        "and after on the same weights. Blocks are counted from 0. The rules for the verdicts were "
+        "fixed before the run: what is measured must differ from 0 and, in the same pictures, from "
+        "both nulls, random weights and shuffled pixels; p is the largest of these three, "
+        "corrected for the number of tests by Holm's method, and must be below "
+        f"{ALPHA:g}.",
         "",
     ]
 
 
 def _verdicts(found: Findings) -> list[str]:
     rows = [
-        f"| {test.claim} | {test.question} | {test.measured} | {_number(test.difference)} "
-        f"| {test.verdict} |"
+        _row([
+            test.claim, test.question, test.measured, _number(test.difference),
+            *(_number(one) for one in test.over_nulls.values()),
+            f"{test.corrected:.3f}" if test.difference.pictures else "-", test.verdict,
+        ])
         for test in found.tests
-    ]
+    ]  # fmt: skip
+    nulls = [f"over {null}" for null in found.tests[0].over_nulls]
     return [
         "## Verdicts",
         "",
-        "| claim | question | measured | mean [interval] | verdict |",
-        "|---|---|---|---|---|",
+        _row(["claim", "question", "measured", "mean [interval]", *nulls, "p (Holm)", "verdict"]),
+        _row(["---"] * (6 + len(nulls))),
         *rows,
         "",
     ]
 
 
 def _spread(found: Findings) -> list[str]:
-    sources = list(found.spread)
-    header = ["block", "uniform", *("this model" if s == "traced" else s for s in sources)]
-    rows = []
-    for block, values in found.spread["traced"].items():
-        cells = [_number(found.spread[source][block]["mass_5x5"]) for source in sources]
-        rows.append(_row([block, f"{values['uniform_mass_5x5'].mean:.3f}", *cells]))
-    return [
-        "## C1: attention within 5 x 5 tokens, share",
-        "",
-        _row(header),
-        _row(["---"] * len(header)),
-        *rows,
-        "",
-    ]
+    lines = []
+    for title, key in (
+        ("C1: attention within 5 x 5 tokens, share", "mass_5x5"),
+        ("C1: mean distance over that of uniform attention", "distance_over_uniform"),
+    ):
+        header = ["block", "uniform", *("this model" if s == TRACED else s for s in found.spread)]
+        lines += [f"## {title}", "", _row(header), _row(["---"] * len(header))]
+        for block, values in found.spread[TRACED].items():
+            cells = [_number(blocks[block][key]) for blocks in found.spread.values()]
+            even = values["uniform_mass_5x5"].mean if key == "mass_5x5" else 1
+            lines.append(_row([block, f"{even:.3f}", *cells]))
+        lines.append("")
+    return lines
 
 
 def _effects(found: Findings) -> list[str]:
@@ -135,6 +142,7 @@ def _effects(found: Findings) -> list[str]:
                     name,
                     _number(values["kl_nats"]),
                     "-" if control is None else _number(control["kl_nats"]),
+                    _sizes(values, control),
                     _percent(values["flipped_share"]),
                     _points(values["accuracy_change"]),
                 ]
@@ -146,15 +154,22 @@ def _effects(found: Findings) -> list[str]:
         "`near` keeps edges to 5 x 5 tokens in stage 3, 3 x 3 in stage 4; `radius` those up to "
         "that many tokens away, in all blocks of a stage; `silent` removes the attention, `mean` "
         "gives every token what a head gathers on average; `early` and `late` are the halves of "
-        "stage 3; `window` has windows of half the short side; `centre tap` takes the neighbours "
-        "from the local affinity. The last column is the change of pixel accuracy in percentage "
-        "points.",
+        "stage 3; `window` has windows of half the short side, in all blocks of a stage or in "
+        "those named; `centre tap` takes the neighbours from the local affinity. Controls keep as "
+        "many keys elsewhere, apart from those kept, or shuffle the taps to a change as large: "
+        f"{CONTROL_DRAWS} draws for every picture and change; none where the map has no room for a "
+        "place apart. Sizes are the change of the blocks' outputs, in percent of their length, of "
+        "the change and of its control. The last column is the change of pixel accuracy in "
+        "percentage points.",
         "",
-        _row(["change", "KL, nats", "its control, nats", "pixels flipped", "accuracy, points"]),
-        _row(["---"] * 5),
+        _row([
+            "change", "KL, nats", "its control, nats", "sizes, %", "pixels flipped",
+            "accuracy, points",
+        ]),
+        _row(["---"] * 6),
         *rows,
         "",
-    ]
+    ]  # fmt: skip
 
 
 def _figure(name: str) -> list[str]:
@@ -170,10 +185,10 @@ def _limits() -> list[str]:
         "tested on the first blocks that are free to look anywhere.",
         "- Interventions act at test time on weights trained otherwise. A large effect says that "
         "these weights use the edges, not that a model trained without them would be worse.",
-        "- Controls are one random draw per picture and change. One small model was tested: other "
-        "sizes, data and lengths of training may come out differently.",
-        "- Intervals are for these pictures; questions are several, and no correction is made for "
-        "their number.",
+        "- One small model was tested, beside one draw of random weights: other sizes, data and "
+        "lengths of training may come out differently.",
+        "- Intervals are for these pictures. The p-values of the verdicts are corrected for their "
+        "number, the intervals in the tables are not.",
         "",
     ]
 
@@ -181,7 +196,7 @@ def _limits() -> list[str]:
 def _csv(found: Findings) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["kind", "name", "measure", "mean", "low", "high", "pictures"])
+    writer.writerow(["kind", "name", "measure", "mean", "low", "high", "pictures", "p_value"])
     for name, values in found.effects.items():
         for key, value in values.items():
             writer.writerow(["effect", name, key, *asdict(value).values()])
@@ -191,6 +206,9 @@ def _csv(found: Findings) -> str:
                 writer.writerow([f"spread, {source}", block, key, *asdict(value).values()])
     for test in found.tests:
         writer.writerow(["test", test.claim, test.measured, *asdict(test.difference).values()])
+        for null, value in test.over_nulls.items():
+            name = f"{test.claim}, over {null}"
+            writer.writerow(["test", name, test.measured, *asdict(value).values()])
     return text.getvalue()
 
 
@@ -204,6 +222,12 @@ def _percent(value: Interval) -> str:
     if not value.pictures:
         return "-"
     return f"{100 * value.mean:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+
+
+def _sizes(values: dict[str, Interval], control: dict[str, Interval] | None) -> str:
+    """Return how large a change is, and its control if there is one, in percent."""
+    sizes = [values["size"].mean, *([] if control is None else [control["size"].mean])]
+    return " / ".join(f"{100 * size:.0f}" for size in sizes)
 
 
 def _points(value: Interval) -> str:

@@ -21,7 +21,7 @@ from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
 from uniformer.segmenter import Segmenter
 
-VERSION = 2
+VERSION = 3
 """Counts changes of what is measured: records of another version are measured again."""
 
 

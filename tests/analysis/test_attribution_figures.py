@@ -31,6 +31,7 @@ def found(**changes) -> Attribution:
         score_value=1.25,
         baseline_score=-3.5,
         completeness_gap=0.0123,
+        points=16,
         note="Look here first.",
         settings=AttributionSettings(),
         seconds=0.1,

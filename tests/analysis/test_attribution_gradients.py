@@ -46,13 +46,44 @@ def test_shares_of_a_segmenter_add_up_to_the_change_of_its_score(tiny):
     assert found.completeness_gap == pytest.approx(abs(found.map.sum() / change - 1))
 
 
-def test_shares_that_do_not_add_up_are_said_to_be_so():
+def steep(slope):
+    """Return a score that jumps at two fifths of the way."""
+    return lambda z: (slope * (z.mean((1, 2, 3)) - 0.4)).sigmoid()
+
+
+def test_points_are_doubled_where_the_shares_miss_until_they_add_up():
     x = torch.ones(1, 3, 2, 2, dtype=torch.float64)
-    steep = lambda z: (500 * (z.mean((1, 2, 3)) - 0.4)).sigmoid()  # noqa: E731
-    found = last(integrated_gradients(steep, x, torch.zeros_like(x), 4))
-    assert found.completeness_gap > 0.05
-    assert "more than 4 steps" in found.note
-    assert last(integrated_gradients(steep, x, torch.zeros_like(x), 512)).note is None
+    found = last(integrated_gradients(steep(60), x, torch.zeros_like(x), 16))
+    assert found.completeness_gap < 0.01
+    assert 16 < found.points <= 8 * 16
+    assert (found.grade, found.note) == (None, None)
+    smooth = last(integrated_gradients(steep(1), x, torch.zeros_like(x), 16))
+    assert smooth.points == 16
+
+
+def test_shares_that_do_not_add_up_are_no_exact_answer_and_say_by_how_much():
+    x = torch.ones(1, 3, 2, 2, dtype=torch.float64)
+    found = last(integrated_gradients(steep(50_000), x, torch.zeros_like(x), 4))
+    assert found.completeness_gap > 0.01
+    assert found.grade == "heuristic"
+    assert f"{100 * found.completeness_gap:.2g} %" in found.note
+    assert found.points < 8 * 4 + 2
+
+
+def test_the_error_of_smoothgrad_is_that_of_its_mean_and_falls_with_pictures():
+    x = values(1, 3, 6, 8)
+    quadratic = lambda z: (z**2).sum((1, 2, 3)) / 2  # noqa: E731, its gradient is the noisy picture
+    errors = []
+    for samples in (4, 64):
+        found = last(smooth_grad(quadratic, x, samples, seed=0))
+        sigma = NOISE * (x.max() - x.min()).item()
+        wanted = 100 * sigma * np.sqrt(x.numel() / samples) / x.norm().item()
+        errors.append(float(found.note.split("error ")[1].split(" %")[0]))
+        assert errors[-1] == pytest.approx(wanted, rel=0.25)
+    assert last(smooth_grad(quadratic, x, 1, seed=0)).grade == "heuristic"
+    assert last(smooth_grad(quadratic, x, 64, seed=0)).grade is None
+    restless = lambda z: (40 * z).sin().sum((1, 2, 3))  # noqa: E731
+    assert last(smooth_grad(restless, x, 4, seed=0)).grade == "heuristic"
 
 
 def test_a_picture_equal_to_its_baseline_has_no_shares():
@@ -100,7 +131,7 @@ def test_progress_ends_at_its_total_and_stops_when_closed(steps, total):
 
     reports = [step for step in steps(score, values(1, 3, 4, 4)) if isinstance(step, Progress)]
     assert [step.total for step in reports] == [total] * len(reports)
-    assert [step.done for step in reports] == sorted({step.done for step in reports})
+    assert [step.done for step in reports] == sorted(step.done for step in reports)
     assert reports[-1].done == total
     calls.clear()
     stopped = steps(score, values(1, 3, 4, 4))

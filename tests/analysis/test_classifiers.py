@@ -67,7 +67,13 @@ def test_the_whole_picture_has_the_class_even_above_255(classifier, picture):
     assert np.unique(labels).tolist() == [999]
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+SLOW = {"attributions", "faithfulness", "representation", "compare"}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in QUESTIONS],
+)
 def test_every_question_is_answered(classifier, picture, question):
     answer = finish(QUESTIONS[question](classifier, picture(), **NEEDED[question]))
     assert answer.figure() is not None

@@ -17,6 +17,12 @@ from analysis.faithfulness.deletion_insertion import (
     replacement_of,
 )
 from analysis.faithfulness.ranking import DeletionSettings, Ranking, rank_maps
+from analysis.faithfulness.second_opinion import (
+    SecondOpinion,
+    coefficient,
+    salience_coefficients,
+    second_opinion,
+)
 from uniformer.preprocess import preprocess
 
 SIZE = (40, 60)
@@ -175,6 +181,59 @@ def test_ranking_puts_the_true_contributions_first_and_their_opposite_last():
     assert best.separation == pytest.approx(1 - 2 * best.deletion_auc)
     assert ranking.curves["best"].deletion.auc == best.deletion_auc
     assert ranking.region_share == pytest.approx(somewhere().mean())
+
+
+def test_only_what_leaves_the_spread_of_random_orders_is_better_or_worse_than_chance():
+    parts = ramp(seed=77)  # no random order is that of the parts
+    maps = {"best": parts, "worst": -parts}
+    maps |= {f"noise {seed}": np.random.default_rng(seed).random(SIZE) for seed in range(12)}
+    found = {row.method: row for row in ranked(parts, maps).rows}
+    assert (found["best"].standing, found["best"].context_standing) == ("better", "better")
+    assert (found["worst"].standing, found["worst"].context_standing) == ("worse", "worse")
+    told_apart = [
+        row for name, row in found.items() if "noise" in name and "not" not in row.standing
+    ]
+    assert len(told_apart) <= 2  # 5 % of 12, and room for chance
+    assert ranked(parts, {"best": parts}, repeats=2).rows[0].standing is None
+    ranking = ranked(parts, {"best": parts, "worst": -parts})
+    assert ranking.lead == ranking.rows[0].separation - ranking.rows[1].separation
+    assert math.isnan(ranked(parts, {"best": parts}).lead)
+
+
+def test_the_second_opinion_is_the_separation_with_the_other_replacement():
+    parts, score = ramp(), Additive(ramp(), somewhere())
+    maps = {"best": parts, "worst": -parts, "noise": np.random.default_rng(1).random(SIZE)}
+    deletion = DeletionSettings("blur", cell_px=1, steps=5)
+    found = last(second_opinion(score, score.x, maps, deletion))
+    assert found.replacement == "mean"
+    wanted = last(
+        rank_maps(score, score.x, maps, deletion=DeletionSettings("mean", cell_px=1, steps=5))
+    )
+    for row in wanted.rows:
+        assert found.separations[row.method] == pytest.approx(row.separation)
+    assert found.best == "best"
+    assert found.agreement(wanted) == 1
+    opposite = {name: -value for name, value in found.separations.items()}
+    assert SecondOpinion("blur", opposite).agreement(wanted) == -1
+
+
+def test_salience_that_orders_what_parts_are_worth_has_a_coefficient_of_one():
+    worth = np.array([5.0, 3.0, 2.0, 0.0])
+    assert coefficient(worth, worth) == 1
+    assert coefficient(-worth, worth) == -1
+    # Of six pairs, weighed 2 3 5 1 3 2, the one between the first two (2) is wrong.
+    assert coefficient(worth, np.array([3.0, 5.0, 2.0, 0.0])) == pytest.approx((16 - 4) / 16)
+    assert math.isnan(coefficient(np.ones(4), worth))
+
+
+def test_coefficients_of_maps_are_those_of_their_equal_parts():
+    parts, score = ramp(), Additive(ramp(), somewhere())
+    maps = {"best": parts, "worst": -parts, "noise": np.random.default_rng(1).random(SIZE)}
+    *steps, found = salience_coefficients(score, score.x, maps, DeletionSettings("mean", cell_px=1))
+    assert steps[-1] == Progress(30, 30)
+    assert found["best"] == pytest.approx(1)
+    assert found["worst"] == pytest.approx(-1)
+    assert abs(found["noise"]) < 0.8
 
 
 def test_random_baseline_separates_nothing():

@@ -22,7 +22,7 @@ def curves(end: float, context: bool = True) -> Curves:
 
 def ranking(maps: int, context: bool = True) -> Ranking:
     names = [f"method {number}" for number in range(maps)]
-    rows = tuple(RankedMap(name, *([0.5] * 7), None) for name in names)
+    rows = tuple(RankedMap(name, *([0.5] * 7), None, None, None) for name in names)
     return Ranking(
         rows=rows,
         curves={name: curves(0.1 * i, context) for i, name in enumerate(names)},

@@ -52,6 +52,16 @@ def test_contributions_of_a_linear_model_have_no_infidelity_to_replacement(x, we
     assert found.unexplained_share < 1e-20
 
 
+def test_the_error_of_the_unexplained_share_is_how_far_it_varies_with_the_seed(x, weights):
+    values = {"noisy": weights.sum(0).numpy() + 10}
+    found = [
+        last(infidelities(linear(weights), x, values, GreyNoise(), samples=32, seed=seed))["noisy"]
+        for seed in range(20)
+    ]
+    scatter = np.std([one.unexplained_share for one in found])
+    assert np.mean([one.unexplained_error for one in found]) == pytest.approx(scatter, rel=0.5)
+
+
 def test_a_gradient_is_no_contribution_and_the_other_way_round(x, weights):
     gradient = weights.sum(0).numpy()
     parts = (weights * (x - replacement_of(x, "blur"))[0]).sum(0).numpy()

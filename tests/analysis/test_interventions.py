@@ -22,7 +22,6 @@ from analysis.interventions import (
     PositionEncoding,
     SetWindow,
     WithoutKeys,
-    controls,
     intervene,
 )
 from uniformer.preprocess import preprocess
@@ -41,7 +40,7 @@ EVERY_KIND = [
     HeadGate(4, 0, None, fill="mean"),
     PositionEncoding(1, None, "off"),
     PositionEncoding(3, 0, "mean"),
-    PositionEncoding(2, None, "noise"),
+    PositionEncoding(2, None, "off", noise_seed=1),
     LocalKernel(1, None, "centre"),
     LocalKernel(2, None, "mean"),
     LocalKernel(2, 0, "shuffled"),
@@ -156,12 +155,14 @@ def test_frozen_encoding_keeps_the_mean_and_noise_the_length_of_every_token(tiny
     frozen = PositionEncoding(3, 1, "mean").position(encoding)
     torch.testing.assert_close(frozen.mean((2, 3)), encoding.mean((2, 3)))
     assert torch.equal(frozen, frozen[..., :1, :1].expand_as(frozen))
-    noise, same, other = (
-        PositionEncoding(3, block, "noise", seed=5).position(encoding) for block in (1, 1, 0)
-    )
-    torch.testing.assert_close(noise.norm(dim=1), encoding.norm(dim=1))
-    assert torch.equal(noise, same)
-    assert not torch.allclose(noise, other)
+    for form, change in (("off", -encoding), ("mean", frozen - encoding)):
+        noise, same, other = (
+            PositionEncoding(3, block, form, noise_seed=5).position(encoding) - encoding
+            for block in (1, 1, 0)
+        )
+        torch.testing.assert_close(noise.norm(dim=1), change.norm(dim=1))
+        assert torch.equal(noise, same)
+        assert not torch.allclose(noise, other)
 
 
 def test_the_centre_tap_alone_makes_the_local_branch_pointwise(tiny, picture):
@@ -218,51 +219,6 @@ def test_patched_tokens_are_those_of_the_other_picture_and_no_others(tiny, pictu
     assert torch.equal(found[..., ~chosen], here[..., ~chosen])
 
 
-def test_controls_are_as_large_elsewhere_and_repeat_with_their_seed(tiny, picture, tokens_of):
-    model = tiny()
-    traced = trace(model, picture())
-    region = np.zeros((64, 96), dtype=bool)
-    region[10:20, 20:50] = True
-    chosen = [
-        HeadGate(3, 1, 2, 0.3), HeadGate(3, 0, None), DropBlock(3, 0), WithoutKeys(3, None, TOKENS),
-        HideRegion(region, "mean"), tokens_of(model, 3, 0, TOKENS), SetWindow(3, None, 2),
-        Neighbourhood(3, None, 1), PositionEncoding(3, 1, "off"), LocalKernel(1, None, "centre"),
-    ]  # fmt: skip
-    for seed in range(5):
-        head, block, dropped, keys, hidden, patch, window, near, noise, kernel = controls(
-            traced, chosen, seed
-        )
-        assert (head.block, head.head) != (1, 2)
-        assert head.gate == 0.3
-        assert block.head is None
-        assert block.block != 0
-        assert dropped.block != 0
-        for moved, tokens in ((keys.tokens, TOKENS), (patch.tokens, TOKENS)):
-            assert moved.sum() == tokens.sum()
-            assert not (moved & tokens).any()
-        assert hidden.region.sum() == region.sum()
-        assert not (hidden.region & region).any()
-        assert hidden.fill == "mean"
-        assert any(near.offset)
-        assert any(window.offset)
-        assert noise.form == "noise"
-        assert kernel.form == "shuffled"
-        again = controls(traced, chosen, seed)
-        assert (again[0], again[7], again[8]) == (head, near, noise)
-        np.testing.assert_array_equal(again[4].region, hidden.region)
-    for alone in (SetWindow(3, None, 4, padded=True), HeadGate(3, None, None), DropBlock(4, 0)):
-        assert controls(traced, [*chosen, alone], 0) is None
-
-
-def test_a_control_is_never_the_change_itself(tiny, picture):
-    traced = trace(tiny(), picture(64, 64))
-    near, window = Neighbourhood(4, None, 0), SetWindow(3, None, 2)
-    moved = {controls(traced, [near], seed)[0].offset for seed in range(20)}
-    assert moved == {(0, 1), (1, 0), (1, 1)}  # all other tokens of 2 x 2
-    assert {controls(traced, [window], seed)[0].offset for seed in range(20)} == {(1, 1)}
-    assert controls(traced, [SetWindow(3, None, 1)], 0) is None
-
-
 def test_interventions_that_cannot_be_made_are_refused_in_one_sentence(tiny, picture, tokens_of):
     model, image = tiny(), picture()
     traced = trace(model, image)
@@ -288,7 +244,7 @@ def test_interventions_that_cannot_be_made_are_refused_in_one_sentence(tiny, pic
     refused("Only masked windows", lambda: SetWindow(3, None, 2, padded=True, offset=(1, 0)))
     refused("4 x 6", lambda: WithoutKeys(3, None, np.ones((6, 4), dtype=bool)))
     refused("at least one", lambda: WithoutKeys(3, None, np.zeros((4, 6), dtype=bool)))
-    refused("position encoding can be", lambda: PositionEncoding(3, None, "none"))
+    refused("position encoding can be", lambda: PositionEncoding(3, None, "noise"))
     refused("kernel can be", lambda: LocalKernel(1, None, "none"))
     refused("hidden by", lambda: HideRegion(CORNER, "black"))
     refused("empty", lambda: HideRegion(~np.ones((64, 96), dtype=bool)))

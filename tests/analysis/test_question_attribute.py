@@ -84,9 +84,37 @@ def test_faithfulness_ranks_as_the_functions_do_and_tells_blank_maps(tiny, pictu
         assert row["context_against_random"] == pytest.approx(wanted.context_against_random)
         assert 0 <= row["infidelity_unexplained_share"] <= 1
         assert row["max_sensitivity"] > 0
+        assert row["standing"] == wanted.standing
+        assert -1 <= row["saco"] <= 1
+        assert row["grade"] == "heuristic"
     assert answer.numbers["best_method"] == ranking.rows[0].method
+    assert answer.numbers["best_lead_over_second"] == pytest.approx(ranking.lead)
+    assert answer.numbers["random_orders"] == 6
+    assert f"{ranking.lead:.3f} ahead of" in answer.sentence
+    sure = answer.numbers["best_with_both_replacements"]
+    assert ("which is best cannot be told" in answer.sentence) != sure
     answer.figure().draw_without_rendering()
     assert answer.to_json()
+
+
+def test_what_favours_integrated_gradients_is_said_and_their_grade_is_that_of_their_map(
+    tiny, picture
+):
+    answer = finish(
+        QUESTIONS["faithfulness"](
+            tiny(), picture(), MASK, methods="integrated-gradients", steps=1, **PAINTED
+        )
+    )
+    assert "which favours them" in answer.sentence
+    *_, found = attribution(
+        tiny(),
+        picture(),
+        MASK,
+        1,
+        method="integrated_gradients",
+        settings=AttributionSettings(steps=1),
+    )
+    assert answer.tables["methods"][0]["grade"] == found.grade
 
 
 def test_a_method_whose_map_is_blank_is_named_and_the_others_are_ranked(tiny, picture):

@@ -26,12 +26,14 @@ from analysis.report.page import Caption
 from ui.api.signatures import check, make_endpoint
 from ui.host import metrics
 from ui.host.middleware import NO_ROOM
+from ui.host.places import is_wanted
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
 from ui.service.model_cache import ModelCache
-from ui.service.queues import HEAVY
+from ui.service.queues import HEAVY, LONG
+from ui.service.turns import Turns
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES
 from uniformer.factory import find_config
@@ -46,6 +48,11 @@ QUESTION_SECONDS = 300
 QUESTION_COUNTS = {"steps": 128, "probes": 32}
 """Most that one question may ask for: pixels of the picture, pixels of the network's short side,
 time to work, and repetitions of what may not be stopped in between."""
+
+SURE_SECONDS, SURE_FACTOR = 10, 1.5
+"""Time after which the steps done tell how long all will take, and how far off that may be."""
+
+NOBODY_WAITS = "The one who asked has left, so this was stopped."
 
 SEGMENT = """Label every pixel of a picture: which classes, how much of the picture each, how sure.
 
@@ -66,28 +73,29 @@ SEGMENT_FILES = {
 LOG = logging.getLogger(__name__)
 
 
-def add(model_cache: ModelCache, settings: Settings) -> None:
+def add(model_cache: ModelCache, settings: Settings, turns: Turns) -> None:
     """Add /models, /segment, /report and an endpoint per question to the page being built.
 
-    They share the models of ``model_cache``, and the queue in front of them, with the page.
+    They share the models of ``model_cache``, the queue in front of them and the ``turns`` with the
+    page.
     """
-    api = _Api(model_cache, settings)
+    api = _Api(model_cache, settings, turns)
     listed = make_endpoint("models", MODELS_SUMMARY, None, [JSON], list_models)
     gr.api(listed, api_name="models", queue=False)
-    public = {**HEAVY, "api_visibility": "public"}
+    quick, long = ({**lane, "api_visibility": "public"} for lane in (HEAVY, LONG))
     labelled = [JSON, *((gr.FileData, words) for words in SEGMENT_FILES.values())]
     common = api.common(SHORT_SIDE)
     endpoint = make_endpoint("segment", SEGMENT, common, labelled, api.segment)
-    gr.api(endpoint, api_name="segment", **public)
+    gr.api(endpoint, api_name="segment", **quick)
     endpoint = make_endpoint("report", REPORT, common, REPORTED, api.report)
-    gr.api(endpoint, api_name="report", **public)
+    gr.api(endpoint, api_name="report", **long)
     for question, ask in QUESTIONS.items():
         name = question.replace("-", "_")
         own = parameters_of(ask)
         summary = inspect.getdoc(ask) or question
         answer = partial(api.ask, question)
         endpoint = make_endpoint(name, summary, api.common(*own), ANSWER, answer)
-        gr.api(endpoint, api_name=name, **public)
+        gr.api(endpoint, api_name=name, **long)
 
 
 def list_models() -> str:
@@ -134,8 +142,9 @@ SHORT_SIDE = Parameter(
 class _Api:
     """The endpoints over one model cache; their parameters arrive as they were sent."""
 
-    def __init__(self, model_cache: ModelCache, settings: Settings) -> None:
+    def __init__(self, model_cache: ModelCache, settings: Settings, turns: Turns) -> None:
         self._model_cache = model_cache
+        self._turns = turns
         self._max_pixels = settings.picture_pixels
         self._common = [
             Parameter("model", str, "a model that models lists", settings.model, False, None),
@@ -167,7 +176,7 @@ class _Api:
     def _segment(self, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
         place, values = self._sorted(given, [SHORT_SIDE])
         pixels = read_picture(picture, self._max_pixels)
-        with self._model_cache.acquire(*place) as model:
+        with self._model_cache.acquire(*place) as model, self._turns.quick():
             (result,) = work.label(model, pixels, values["short_side"])
         files = result.save(_new_folder(), _stem(picture), tuple(SEGMENT_FILES))
         described = json.dumps(result.describe(), indent=2, ensure_ascii=False)
@@ -179,9 +188,9 @@ class _Api:
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         with (
             self._model_cache.acquire_original(*place) as model,
-            closing(work.answer(question, model, pixels, values)) as steps,
+            closing(self._turns.stepwise(work.answer(model, question, pixels, values))) as steps,
         ):
-            answer = finish(steps, _time_limit(QUESTION_SECONDS))
+            answer = finish(steps, _limit(QUESTION_SECONDS))
         stem = f"{_stem(picture)}.{question}"
         figure, arrays, *tables = answer.save(_new_folder(), stem, ("png", "npz", "csv"))
         return answer.to_json(), _file(figure), _file(arrays), [_file(table) for table in tables]
@@ -191,16 +200,16 @@ class _Api:
         _bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         stem = _stem(picture)
-        in_time = _time_limit(QUESTION_SECONDS)
-        with (
-            self._model_cache.acquire_original(*place) as model,
-            closing(work.report(model, pixels, Caption(stem), values["short_side"])) as steps,
-        ):
-            for step in steps:
-                if isinstance(step, Progress):
-                    in_time(step.done, step.total)
-                else:
-                    described, page = step
+        in_time = _limit(QUESTION_SECONDS)
+        with self._model_cache.acquire_original(*place) as model:
+            steps = work.report(model, pixels, Caption(stem), values["short_side"])
+            steps = self._turns.stepwise(steps)
+            with closing(steps):
+                for step in steps:
+                    if isinstance(step, Progress):
+                        in_time(step.done, step.total)
+                    else:
+                        described, page = step
         folder = _new_folder()
         folder.mkdir(parents=True)
         file = replace_file(folder / f"{stem}.html", lambda file: file.write(page.encode()))
@@ -258,6 +267,8 @@ def _answered(name: str, do: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
     """Return what ``do`` returns, or raise one sentence; what was no refusal is logged."""
     try:
         with metrics.measured(f"api {name}"):
+            if not is_wanted()():
+                raise ValueError(NOBODY_WAITS)
             return do()
     except WeightsError as error:
         LOG.warning("%s", error)
@@ -271,15 +282,23 @@ def _answered(name: str, do: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
     raise gr.Error(sentence, print_exception=False)
 
 
-def _time_limit(seconds: float) -> Callable[[int, int], None]:
-    """Return a progress function that stops the work after ``seconds``."""
-    end = time.monotonic() + seconds
+def _limit(seconds: float) -> Callable[[int, int], None]:
+    """Return a progress function that stops work nobody waits for, and work of over ``seconds``.
+
+    Work that would take far longer is stopped as soon as that shows.
+    """
+    start, wanted = time.monotonic(), is_wanted()
 
     def progress(done: int, total: int) -> None:
-        if time.monotonic() > end:
+        if not wanted():
+            raise ValueError(NOBODY_WAITS)
+        spent = time.monotonic() - start
+        expected = spent / done * total
+        if spent > seconds or (spent > SURE_SECONDS and expected > SURE_FACTOR * seconds):
             raise ValueError(
-                f"This took more than {seconds:g} seconds after {done} of {total} steps and was "
-                "stopped: ask for less, or for a smaller short_side."
+                f"This would take about {max(spent, expected):.0f} seconds, and {seconds:g} are "
+                f"given: it was stopped after {done} of {total} steps. Ask for less, or for a "
+                "smaller short_side."
             )
 
     return progress

@@ -8,6 +8,9 @@ import sys
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
+from gradio import queueing, route_utils, routes
+from uvicorn.config import LOGGING_CONFIG
+
 OURS = ("ui", "analysis", "uniformer")
 """The packages whose loggers get the level; all others speak from warnings up."""
 
@@ -45,6 +48,20 @@ def set_up(level: str, stream: TextIO | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(level.upper())
+    logging.captureWarnings(True)
+    for logger in LOGGING_CONFIG["loggers"].values():  # uvicorn sets its own up from this
+        logger.update(handlers=[], propagate=True)
+    for module in (queueing, routes, route_utils):  # which print the whole error, values and all
+        module.traceback = _Traces
+
+
+class _Traces:
+    """Stands for the module ``traceback`` where Gradio prints an error that has been answered."""
+
+    @staticmethod
+    def print_exc() -> None:
+        """Log the error at hand: its kind and the lines of code it passed."""
+        logging.getLogger(__name__).error("event", exc_info=True)
 
 
 def _lines_of_code(trace: Any) -> list[str]:

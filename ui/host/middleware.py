@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import logging
-import re
 import time
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from ui.host import metrics
@@ -25,7 +24,13 @@ BUSY = "This server is busy and its queue is full: please try again in a minute.
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-CALL = re.compile(r".*/gradio_api/call/(?:v2/)?([^/]+)(?:/.*)?")
+GONE = 499
+"""The status in the log of a request whose sender left before it was complete."""
+
+MISTAKES = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
+"""What Gradio's routes raise on content they did not expect; what functions raise ends before."""
+
+NOT_UNDERSTOOD = "This request has another form than its address expects."
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -51,16 +56,23 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        status = 500  # unless an answer starts
+        status, began = 500, False  # unless an answer starts
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, began
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, began = message["status"], True
             await send(message)
 
         try:
             await self._app(scope, receive, watch)
+        except ClientDisconnect:  # in the middle of an upload: nobody is there to be told
+            status = GONE
+        except MISTAKES as error:
+            if began or scope["method"] != "POST":
+                raise
+            LOG.info("not understood", exc_info=error)
+            await JSONResponse({"detail": NOT_UNDERSTOOD}, 400)(scope, receive, watch)
         finally:
             _tell(scope, status, time.perf_counter() - start)
 
@@ -105,25 +117,6 @@ class BodyLimit:
         await self._app(scope, count, answer)
         if refused:
             await JSONResponse({"detail": self._sentence}, 413)(scope, receive, send)
-
-
-class NamedOnly:
-    """Lets programs call the endpoints called ``names`` only, not the events of the page.
-
-    Gradio marks those as private, and hides them, but answers whoever knows what they are called.
-    """
-
-    def __init__(self, app: App, names: Collection[str]) -> None:
-        self._app = app
-        self._names = names
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Pass the request on unless it calls something else."""
-        called = CALL.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if called and called[1] not in self._names:
-            await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
 
 
 async def tell_busy(request: Request, error: HTTPException) -> Response:

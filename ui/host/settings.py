@@ -56,6 +56,8 @@ def _read_switch(text: str) -> bool:
 
 
 _SWITCH = Accepted("on or off", _read_switch, lambda value: isinstance(value, bool))
+_LOCAL = (None, "localhost", "127.0.0.1", "::1", "[::1]")
+_ORIGINS = r"(https?://[\w.:-]+(,https?://[\w.:-]+)*)?"
 _WEIGHTS = Accepted(
     "default, none (untrained), a .pth or .safetensors file, or a Hub id owner/repo/file",
     lambda text: None if text == "none" else text,
@@ -89,6 +91,16 @@ class Settings:
     port: int | None = _setting(
         None, _whole(1, 65535), "port; the first free one from 7860 by default"
     )
+    host_names: str = _setting(
+        "",
+        _text("names separated by commas, or *", r"(\*|[\w.-]+(,[\w.-]+)*)?"),
+        "names it answers to besides localhost; any (*) if host is not of this computer alone",
+    )
+    origins: str = _setting(
+        "",
+        _text("origins such as https://example.org, separated by commas", _ORIGINS),
+        "other sites whose pages may show it in a frame and send it requests",
+    )
     root_path: str = _setting(
         "",
         _text("empty, a path like /lens, or an http(s) address", r"(https?:/)?(/[\w.:~-]+)*"),
@@ -99,6 +111,9 @@ class Settings:
     )
     picture_pixels: int = _setting(
         24 * 10**6, _whole(64, MAX_PIXELS), "largest picture a visitor may open"
+    )
+    files_bytes: int = _setting(
+        2**32, _whole(2**20, 2**40), "disk for the files of all visitors together"
     )
     store_bytes: int = _setting(
         2**30, _whole(2**20, 2**40), "memory for the results of all visitors together"
@@ -123,6 +138,18 @@ class Settings:
     def __post_init__(self) -> None:
         for name, entry in ENTRIES.items():
             _check(entry, name, getattr(self, name))
+
+    @property
+    def answers_to(self) -> frozenset[str]:
+        """The names in a Host header that are answered to, besides those of every computer."""
+        if self.host_names:
+            return frozenset(self.host_names.split(","))
+        return frozenset() if self.host in _LOCAL else frozenset("*")
+
+    @property
+    def trusted_origins(self) -> frozenset[str]:
+        """The other sites whose pages may use this server."""
+        return frozenset(filter(None, self.origins.split(",")))
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in ENTRIES}
@@ -154,7 +181,8 @@ def read_settings(
 def host_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return what differs from the defaults on a known host: on Spaces, where visitors come in."""
     if "SPACE_ID" in environment:
-        return {"host": "0.0.0.0", "port": 7860, "log_level": "info"}
+        frame = {"origins": "https://huggingface.co"}
+        return {"host": "0.0.0.0", "port": 7860, "log_level": "info", **frame}
     return {}
 
 

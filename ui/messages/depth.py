@@ -16,6 +16,7 @@ WHATS = {
     "rollout": "Flow to the chosen pixel",
     "similarity": "Like the chosen pixel",
     "jacobian": "What moves the chosen pixel",
+    "pruning": "Tokens kept",
 }
 WHAT_INFO = {
     "profile": (
@@ -37,6 +38,10 @@ WHAT_INFO = {
     "jacobian": (
         "How strongly each token moves the output of the last block of stage 3 at the pixel: whole "
         "block, affinity alone, position encoding. An infinitely small change, in this picture."
+    ),
+    "pruning": (
+        "Which tokens passed through each block of stages 3 and 4. Only the Light models, XXS and "
+        "XS, drop some: those that their class token attends to least."
     ),
 }
 NULLS = "Also random weights and shuffled pixels (three times as long)"

@@ -15,5 +15,5 @@ PEERS = "Other networks"
 PEERS_INFO = (
     "With pretrained weights if this server can fetch them, else random ones: each map says which."
 )
-PROBES = "Random probes"
-PROBES_INFO = "Errors fall with the square root of their number, and the time grows with it."
+PROBES = "Most random probes"
+PROBES_INFO = "They end as soon as every side is known to within 10 % or 2 pixels."

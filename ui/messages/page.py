@@ -38,6 +38,10 @@ DOWNLOADS = {
 RESULT_GONE = "The server no longer holds this result: give it the picture again."
 SERVER_FAILED = "Something went wrong on the server and nothing was changed: please try again."
 NO_ROOM = "The server has no room for this file now: please try a smaller one, or later."
+NO_GPU_TIME = (
+    "This host lends GPUs for a few minutes a day, and yours are used up: choose the model nano, "
+    "which needs none, or come back tomorrow."
+)
 NO_SUCH_EXAMPLE = "There is no such example: choose one of those shown."
 NO_SUCH_FILE = "There is no such file to take away: choose one of those offered."
 
@@ -186,4 +190,8 @@ def no_weights(config: ModelConfig) -> str:
 
 def too_large(megapixels: float, limit: float) -> str:
     """Return the sentence for a picture that the page will not hold."""
-    return TOO_LARGE.format(megapixels=f"{megapixels:.3g}", limit=f"{limit:.3g}")
+    shown = f"{limit:.10g}"
+    for digits in range(3, 10):  # as many as it takes to see that it is more
+        if (said := f"{megapixels:.{digits}g}") != shown:
+            break
+    return TOO_LARGE.format(megapixels=said, limit=shown)

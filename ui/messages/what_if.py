@@ -6,8 +6,8 @@ TAB = "What if"
 TITLE = "What if one thing were taken away?"
 INTRO = (
     "One thing is taken away, the network runs again, and the labels are compared: causal "
-    "evidence for this picture. What a random change of the same size does stands beside it. It "
-    "says that something was used, not that nothing else could have stood in for it."
+    "evidence for this picture. What several random changes of the same size do stands beside it. "
+    "It says that something was used, not that nothing else could have stood in for it."
 )
 INTRO_GRADE = "C · causal, by intervention"
 
@@ -90,7 +90,7 @@ KINDS = {
     ),
     "radius-curve": (
         "… attention reached less and less far",
-        "How far must stages 3 and 4 see? One run per radius, each with a random control.",
+        "How far must stages 3 and 4 see? One run per radius, each with random controls.",
         (),
     ),
     "reach-cost": (

@@ -37,7 +37,7 @@ from ui.page.session import Session, attempt
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
 from ui.service.jobs import Job, StoredAnswer, file_of, pixel_of, run
-from ui.service.queues import HEAVY, LIGHT
+from ui.service.queues import LIGHT, LONG
 from ui.service.selection import Selection
 
 Ask = Callable[..., Job | Sequence[Job]]
@@ -143,7 +143,7 @@ class AnswerView:
             [self.status, self.found, self._about],
             show_progress="minimal",
             show_progress_on=self.status,
-            **HEAVY,
+            **LONG,
         )
         working.then(
             show,

@@ -26,6 +26,7 @@ from ui.service.model_cache import ModelCache
 from ui.service.payloads import lens_payload, view_payload
 from ui.service.selection import Selection
 from ui.service.stored_results import PictureInfo, ResultStore, StoredResult
+from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
@@ -56,6 +57,7 @@ class Actions:
         self.model_cache = ModelCache(
             models, settings.models_in_memory, self._store.drop_traces, settings.device
         )
+        self.turns = Turns(settings.concurrency)
         self._max_pixels = settings.picture_pixels
         metrics.HELD.set_function(lambda: self._store.usage()[0])
         metrics.HELD_BYTES.set_function(lambda: self._store.usage()[1])
@@ -149,10 +151,10 @@ class Actions:
         stored = self.stored(selection)
         if stored.trace is not None:
             return stored.trace
-        with self.original(selection) as model:
+        with self.original(selection) as model, self.turns.quick():
             short_side = stored.result.settings["short_side"]
             traced = trace(model, stored.result.picture, short_side=short_side)
-        self._store.keep_trace(selection.key, traced)
+        self._store.keep_trace(selection.key, traced, selection.model)
         return traced
 
     def forget_old(self) -> None:
@@ -161,7 +163,7 @@ class Actions:
 
     @contextmanager
     def original(self, selection: Selection) -> Iterator[Segmenter]:
-        """Lend the model behind a result, not optimized and in its reach, to one user at a time."""
+        """Lend the model behind a result, not optimized and in its reach."""
         given = self.stored(selection).result
         reach, window_size = given.settings["reach"], given.settings["window_size"]
         with self.model_cache.acquire_original(selection.model, reach, window_size) as model:
@@ -182,9 +184,8 @@ class Actions:
         subject: PictureInfo,
         pinned: bool = False,
     ) -> Labelled:
-        with self.model_cache.acquire(
-            selection.model, selection.reach, selection.window_size
-        ) as model:
+        place = selection.model, selection.reach, selection.window_size
+        with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
             (result,) = work.label(model, picture)
             seconds = time.perf_counter() - start

@@ -18,15 +18,13 @@ from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
 from analysis.report.page import Caption, report_html
-from ui.service.zerogpu import lends_gpus, on_gpu
+from ui.service.gpu_seconds import answer_seconds, label_seconds, report_seconds
+from ui.service.zerogpu import is_lent, on_gpu
 from uniformer import segment
 from uniformer.pictures import PictureSource
 from uniformer.runtime import find_device
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
-
-LABEL_SECONDS, ANSWER_SECONDS = 60, 120
-"""The longest that a lent GPU is asked for."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class _Drawn:
         return self.figure
 
 
-@on_gpu(LABEL_SECONDS)
+@on_gpu(label_seconds)
 def label(
     model: Segmenter, picture: PictureSource, short_side: int | None = None
 ) -> Generator[Segmentation, None, None]:
@@ -47,9 +45,9 @@ def label(
     yield segment(picture, _placed(model), short_side=short_side)
 
 
-@on_gpu(ANSWER_SECONDS)
+@on_gpu(answer_seconds)
 def answer(
-    question: str, model: Segmenter, picture: np.ndarray, values: dict[str, Any]
+    model: Segmenter, question: str, picture: np.ndarray, values: dict[str, Any]
 ) -> Generator[Progress | Answer, None, None]:
     """Yield the progress of one of ``QUESTIONS`` and last its answer; close it to stop the work.
 
@@ -58,13 +56,13 @@ def answer(
     with closing(QUESTIONS[question](_placed(model), picture, **values)) as steps:
         for step in steps:
             if isinstance(step, Answer):
-                yield replace(step, figure=_Drawn(step.figure())) if lends_gpus() else step
+                yield replace(step, figure=_Drawn(step.figure())) if is_lent() else step
                 return
             yield step
     raise RuntimeError(f"The question {question} ended without an answer.")
 
 
-@on_gpu(ANSWER_SECONDS)
+@on_gpu(report_seconds)
 def report(
     model: Segmenter, picture: np.ndarray, caption: Caption, short_side: int | None = None
 ) -> Generator[Progress | tuple[str, str], None, None]:
@@ -80,4 +78,4 @@ def report(
 
 def _placed(model: Segmenter) -> Segmenter:
     """Return the model where it is to run: a lent GPU is there within the call only."""
-    return model.to(find_device("auto")) if lends_gpus() else model
+    return model.to(find_device("auto")) if is_lent() else model

@@ -109,8 +109,8 @@ def _answer(
     stored, answer = actions.stored(question.selection), None
     with metrics.measured(f"ask {question.name}"):
         with actions.original(question.selection) as model:
-            asked = work.answer(question.name, model, stored.result.picture, parameters)
-            with closing(asked) as steps:
+            asked = work.answer(model, question.name, stored.result.picture, parameters)
+            with closing(actions.turns.stepwise(asked)) as steps:
                 for step in steps:
                     if isinstance(step, Answer):
                         answer = step

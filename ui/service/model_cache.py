@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 import threading
 from collections import OrderedDict
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.profile.nulls import random_model
 from ui.messages.models import OWN_GONE
 from uniformer import create_model
@@ -37,18 +39,18 @@ class _CachedModel:
 class ModelCache:
     """Loads models when they are first asked for and keeps the most recently used ones.
 
-    ``weights`` names the source of a model's weights where it is not the model's own. The reach is
-    a property of the shared model, so one visitor at a time uses a model: setting the reach and
-    everything computed with it happen under that model's lock. ``on_drop`` is called with a model
-    that is no longer kept, so that nothing else keeps it in memory; a visitor's own one is gone
-    then. ``device`` is where they run; ``ValueError`` for one that is not there.
+    ``weights`` names the source of a model's weights where it is not the model's own. Whoever
+    borrows one gets modules of their own, with a reach of their own, over the weights that all
+    share, so that nobody waits for anybody. ``on_drop`` is called with the name of a model that is
+    no longer kept, so that nothing else keeps it in memory; a visitor's own one is gone then.
+    ``device`` is where they run; ``ValueError`` for one that is not there.
     """
 
     def __init__(
         self,
         weights: Mapping[str, str | None],
         capacity: int,
-        on_drop: Callable[[Segmenter], None] = lambda model: None,
+        on_drop: Callable[[str], None] = lambda name: None,
         device: str = "cpu",
     ) -> None:
         self._weights = dict(weights)
@@ -68,15 +70,17 @@ class ModelCache:
         with self._loaded(name) as entry:
             if entry.fast is None:
                 entry.fast = optimize_for_inference(entry.model)
-            entry.fast.set_reach(reach, window_size)
-            yield entry.fast
+            lent = _sharing_weights(entry.fast)
+        lent.set_reach(reach, window_size)
+        yield lent
 
     @contextmanager
     def acquire_original(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
         """Lend the model that :meth:`acquire` was made from: it can be traced and has gradients."""
         with self._loaded(name) as entry:
-            entry.model.set_reach(reach, window_size)
-            yield entry.model
+            lent = shared_weight_copy(entry.model)
+        lent.set_reach(reach, window_size)
+        yield lent
 
     def add(self, model: Segmenter) -> str:
         """Keep a visitor's own model, among the others, and return a name nobody can guess."""
@@ -120,6 +124,14 @@ class ModelCache:
     def _drop_oldest(self) -> None:
         with self._lock:
             loaded = [name for name, entry in self._entries.items() if entry.model is not None]
-            dropped = [self._entries.pop(name).model for name in loaded[: -self._capacity]]
-        for model in dropped:
-            self._on_drop(model)
+            dropped = loaded[: -self._capacity]
+            for name in dropped:
+                del self._entries[name]
+        for name in dropped:
+            self._on_drop(name)
+
+
+def _sharing_weights(model: Segmenter) -> Segmenter:
+    """Return a copy for prediction that has modules of its own and no tensors of its own."""
+    tensors = (*model.parameters(), *model.buffers())
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})

@@ -17,7 +17,6 @@ import numpy as np
 from analysis import Trace
 from ui.messages import page as text
 from uniformer.segmentation import Segmentation
-from uniformer.segmenter import Segmenter
 
 
 class ResultGone(ValueError):
@@ -40,7 +39,8 @@ class PictureInfo:
 class StoredResult:
     """One result with its subject; ``seconds`` is what labelling took.
 
-    ``trace`` is what the picture left in the model, once somebody has asked for it.
+    ``trace`` is what the picture left in the model, once somebody has asked for it, and
+    ``traced_model`` what the shelf calls that model.
     """
 
     subject: PictureInfo
@@ -49,6 +49,7 @@ class StoredResult:
     folder: Path
     pinned: bool
     trace: Trace | None = None
+    traced_model: str = ""
     last_used: float = field(default_factory=time.monotonic)
 
     @property
@@ -111,18 +112,18 @@ class ResultStore:
         with self._lock:
             return len(self._stored), sum(stored.bytes for stored in self._stored.values())
 
-    def keep_trace(self, key: str, trace: Trace) -> None:
+    def keep_trace(self, key: str, trace: Trace, model: str) -> None:
         """Keep ``trace`` with the result under ``key``, unless that was forgotten meanwhile."""
         with self._lock:
             if key in self._stored:
-                self._stored[key].trace = trace
+                self._stored[key].trace, self._stored[key].traced_model = trace, model
                 self._forget(keep=key)
 
-    def drop_traces(self, model: Segmenter) -> None:
+    def drop_traces(self, model: str) -> None:
         """Let go of every trace made with ``model``, so that its weights can be freed."""
         with self._lock:
             for stored in self._stored.values():
-                if stored.trace is not None and stored.trace.model is model:
+                if stored.traced_model == model:
                     stored.trace = None
 
     def _is_old(self, folder: Path) -> bool:

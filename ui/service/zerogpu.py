@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator
 from contextlib import closing
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any
+
+from ui.messages import page as text
+
+_LENT = ContextVar("lent", default=False)
 
 Steps = Callable[..., Generator[Any, None, None]]
 
@@ -16,14 +21,22 @@ def lends_gpus() -> bool:
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 
-def on_gpu(seconds: int) -> Callable[[Steps], Steps]:
+def is_lent() -> bool:
+    """Return whether this is within a call that has a GPU of ZeroGPU."""
+    return _LENT.get()
+
+
+def on_gpu(seconds: Callable[..., int]) -> Callable[[Steps], Steps]:
     """Run a generator function on a GPU of ZeroGPU; anywhere else leave it as it is.
 
-    ``seconds`` is the longest a call may take there. The call happens in a forked process:
-    arguments and steps are pickled, and whatever it caches or changes is lost. So it must be given
-    all it needs, locks taken by the caller, and yield all it found as NumPy arrays or tensors on
-    the CPU. Of an error only its kind would come back, so a ``ValueError``, which has a sentence
-    for the visitor, travels as a step and is raised here.
+    ``seconds(*arguments)`` is the longest a call may take there: the host lends a GPU to visitors
+    only who have as many left for the day. 0 stands for work that is as well done here.
+
+    A call there happens in a forked process: arguments and steps are pickled, and whatever it
+    caches or changes is lost. So it must be given all it needs, and yield all it found as NumPy
+    arrays or tensors on the CPU. Of an error only its kind would come back, so a ``ValueError``,
+    which has a sentence for the visitor, travels as a step and is raised here; so is one that says
+    that the visitor's time is used up.
     """
     if not lends_gpus():
         return lambda function: function
@@ -32,20 +45,31 @@ def on_gpu(seconds: int) -> Callable[[Steps], Steps]:
     def mark(function: Steps) -> Steps:
         @wraps(function)
         def there(*arguments: Any) -> Generator[Any, None, None]:
+            _LENT.set(True)
             try:
                 yield from function(*arguments)
             except ValueError as refusal:
                 yield refusal
+            finally:
+                _LENT.set(False)
 
         lent = spaces.GPU(duration=seconds)(there)
 
         @wraps(function)
         def here(*arguments: Any) -> Generator[Any, None, None]:
-            with closing(lent(*arguments)) as steps:
-                for step in steps:
-                    if isinstance(step, ValueError):
-                        raise step
-                    yield step
+            if not seconds(*arguments):
+                yield from function(*arguments)
+                return
+            try:
+                with closing(lent(*arguments)) as steps:
+                    for step in steps:
+                        if isinstance(step, ValueError):
+                            raise step
+                        yield step
+            except Exception as error:
+                if "quota" in str(getattr(error, "message", error)).lower():
+                    raise ValueError(text.NO_GPU_TIME) from error
+                raise
 
         return here
 

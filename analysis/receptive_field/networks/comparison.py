@@ -31,6 +31,9 @@ from analysis.receptive_field.networks.network import Network, check_size
 from analysis.receptive_field.networks.picture_folder import PictureFolder
 from analysis.receptive_field.theoretical import ReceptiveField
 
+LOGITS = "logits"
+"""The level above the decoder: the margin of one class at the very pixel, which needs no probes."""
+
 
 @dataclass(frozen=True)
 class NetworkField:
@@ -52,6 +55,7 @@ class NetworkField:
     theoretical_px: int | None
     theoretical: ReceptiveField
     energy: np.ndarray
+    probes: int
     summary: FieldSummary
 
 
@@ -66,15 +70,14 @@ class InPicture(NamedTuple):
 class FieldComparison:
     """Fields of all levels of all networks near ``pixel`` (row, column) of the network's input.
 
-    Averages over ``pictures`` pictures with ``probes`` probes each. ``in_picture`` says of what the
-    input was made, where that is one picture.
+    Averages over ``pictures`` pictures, with as many probes each as the field says. ``in_picture``
+    says of what the input was made, where that is one picture.
     """
 
     fields: tuple[NetworkField, ...]
     size_px: tuple[int, int]
     pixel: tuple[int, int]
     pictures: int
-    probes: int
     seed: int
     in_picture: InPicture | None = None
 
@@ -117,13 +120,15 @@ def compare_fields(
     probes: int = 2,
     batch_size: int = 2,
     seed: int = 0,
+    until_known: bool = False,
 ) -> Iterator[Progress | FieldComparison]:
     """Yield the progress over pictures and networks, and last the comparison.
 
     ``pictures`` are network inputs (1, 3, H, W) of the size the networks were made for, gone
     through once per network, ``batch_size`` at a time: a :class:`PictureFolder` never holds more.
     ``pixel`` (row, column) is the middle if None; every level is measured at the unit nearest to
-    it, about that unit's own centre.
+    it, about that unit's own centre. With ``until_known`` and a single picture, ``probes`` are the
+    most: they end once the sides of the squares are known to within 10 % or 2 pixels.
 
     Raises :class:`AnalysisError` without networks, for different sizes, a pixel outside, and what
     :func:`analysis.receptive_field.effective.effective_fields` refuses.
@@ -135,16 +140,18 @@ def compare_fields(
     steps_per_network = math.ceil(len(pictures) / batch_size) if batch_size > 0 else 0
     for number, network in enumerate(networks):
         units = {level.name: level.unit_at(pixel, size_px) for level in network.levels}
+        centers = {level.name: level.center_px(units[level.name]) for level in network.levels}
         steps = effective_field_steps(
-            network.readout(units), pictures, probes=probes, batch_size=batch_size, seed=seed
-        )
-        for done, measured in enumerate(steps, start=1):
+            network.readout(units), pictures, probes=probes, batch_size=batch_size, seed=seed,
+            centers=centers, until_known=until_known,
+        )  # fmt: skip
+        for measured in steps:
             if isinstance(measured, dict):
                 fields += _described(network, units, measured)
             else:
-                total = len(networks) * steps_per_network
-                yield Progress(number * steps_per_network + done, total)
-    yield FieldComparison(tuple(fields), size_px, pixel, len(pictures), probes, seed)
+                done = number * steps_per_network + math.ceil(measured / batch_size)
+                yield Progress(max(done, 1), len(networks) * steps_per_network)
+    yield FieldComparison(tuple(fields), size_px, pixel, len(pictures), seed)
 
 
 def _common_size(
@@ -170,7 +177,7 @@ def _described(
     network: Network, units: dict[str, Token], measured: dict[str, EffectiveField]
 ) -> Iterator[NetworkField]:
     for level in network.levels:
-        unit, energy = units[level.name], measured[level.name].energy
+        unit, found = units[level.name], measured[level.name]
         center = level.center_px(unit)
         yield NetworkField(
             network=network.name,
@@ -182,8 +189,9 @@ def _described(
             center_px=center,
             theoretical_px=level.theoretical_px,
             theoretical=level.field(network.size_px, unit),
-            energy=energy,
-            summary=summarize(energy, center),
+            energy=found.energy,
+            probes=found.probes,
+            summary=summarize(found.energy, center, samples=found.samples),
         )
 
 
@@ -196,7 +204,7 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
         "trained": "yes" if field.trained else "no",
         "weights": field.weights,
         "pictures": comparison.pictures,
-        "probes": comparison.probes,
+        "probes": field.probes,
         "center_row_input_px": field.center_px[0],
         "center_column_input_px": field.center_px[1],
         "theoretical_input_px": field.theoretical_px,
@@ -206,6 +214,7 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
     for square in summary.squares:
         percent = f"{100 * square.energy_share:g}"
         row[f"side_{percent}_input_px"] = square.side_px
+        row[f"side_{percent}_error_input_px"] = square.side_error_px
         row[f"area_share_{percent}"] = square.area_share
     row["mass_center_row_input_px"], row["mass_center_column_input_px"] = summary.mass_center_px
     row["sigma_row_input_px"], row["sigma_column_input_px"] = summary.sigma_px
@@ -218,10 +227,11 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
 def _in_picture(field: NetworkField, comparison: FieldComparison) -> dict[str, object]:
     """Return the sides of a row in pixels of the picture."""
     (down, across), side = comparison.picture_scale, comparison.side_scale
-    squares = {
-        f"side_{100 * square.energy_share:g}_picture_px": side * square.side_px
-        for square in field.summary.squares
-    }
+    squares = {}
+    for square in field.summary.squares:
+        percent = f"{100 * square.energy_share:g}"
+        squares[f"side_{percent}_picture_px"] = side * square.side_px
+        squares[f"side_{percent}_error_picture_px"] = side * square.side_error_px
     return {
         "theoretical_height_picture_px": down * field.theoretical.height_px,
         "theoretical_width_picture_px": across * field.theoretical.width_px,

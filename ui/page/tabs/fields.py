@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+from analysis.receptive_field.effective import MOST_PROBES
 from analysis.receptive_field.networks import PEERS
 from ui.messages import fields as messages
 from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
@@ -23,7 +24,14 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
         others = gr.CheckboxGroup(
             [(label, name) for name, label in messages.COMPARES.items()], label=messages.COMPARE
         )
-        probes = gr.Slider(1, 8, value=2, step=1, label=messages.PROBES, info=messages.PROBES_INFO)
+        probes = gr.Slider(
+            4,
+            MOST_PROBES,
+            value=MOST_PROBES,
+            step=1,
+            label=messages.PROBES,
+            info=messages.PROBES_INFO,
+        )
     peers = gr.Dropdown(PEERS, multiselect=True, label=messages.PEERS, info=messages.PEERS_INFO)
     view = AnswerView("fields")
 

@@ -1,0 +1,88 @@
+"""Numbers that are estimates: their spread, their standard error, and the digits that it allows.
+
+What is said to be more than chance must stand outside of what 95 % of random draws do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import stdtrit
+
+FEWEST = 3
+"""Random changes from which on their spread can be told."""
+
+CONFIDENCE = 0.95
+
+NOTHING_NATS = 1e-6
+"""A divergence below it is the rounding of single precision."""
+
+Standing = Literal["more", "less", "cannot be told apart"]
+
+
+@dataclass(frozen=True)
+class AffinityStatistics:
+    """The ``mean`` of what random changes do, and ``low`` to ``high``: 95 % of such changes.
+
+    From as few as there are, by Student's t; NaN for fewer than ``FEWEST``.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    def standing(self, value: float) -> Standing | None:
+        """Return where ``value`` stands; None where the spread is not known."""
+        if not np.isfinite(self.low):
+            return None
+        if self.low <= value <= self.high:
+            return "cannot be told apart"
+        return "more" if value > self.high else "less"
+
+
+def spread(values: Sequence[float]) -> AffinityStatistics:
+    """Return the spread of what random changes did, in any unit and of any sign."""
+    drawn = np.asarray(values, dtype=np.float64)
+    if len(drawn) < FEWEST:
+        return AffinityStatistics(float(drawn.mean()) if len(drawn) else np.nan, np.nan, np.nan)
+    tail = stdtrit(len(drawn) - 1, (1 + CONFIDENCE) / 2)
+    reach = tail * drawn.std(ddof=1) * np.sqrt(1 + 1 / len(drawn))
+    return AffinityStatistics(
+        *map(float, (drawn.mean(), drawn.mean() - reach, drawn.mean() + reach))
+    )
+
+
+def divergence_spread(values: Sequence[float]) -> AffinityStatistics:
+    """Return the spread of divergences in nats, which vary by factors: it is that of their logs."""
+    logs = spread(np.log(np.maximum(values, NOTHING_NATS)))
+    low, high = np.exp([logs.low, logs.high])
+    return AffinityStatistics(
+        float(np.mean(values)) if len(values) else np.nan, float(low), float(high)
+    )
+
+
+def decimals(error: float) -> int:
+    """Return the decimal place of the first digit of ``error``, one more if that is a 1.
+
+    Negative left of the point: -1 for tens.
+    """
+    place = -math.floor(math.log10(error))
+    return place + (error * 10.0**place < 2)
+
+
+def with_error(value: float, error: float, unit: str = "") -> str:
+    """Return "value ± error unit" to the digits that the error allows; an exact value has error 0.
+
+    An error that is not known (NaN) is written "?".
+    """
+    after = f" {unit}" if unit else ""
+    if math.isnan(error) or error == 0:
+        plain = f"{value:.0f}" if abs(value) >= 10 else f"{value:.3g}"
+        return f"{plain}{after}" if error == 0 else f"{plain} ± ?{after}"
+    place = decimals(error)
+    shown = max(place, 0)
+    return f"{round(value, place):.{shown}f} ± {round(error, place):.{shown}f}{after}"

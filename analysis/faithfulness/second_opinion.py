@@ -1,0 +1,134 @@
+"""Do maps rank alike however pixels are replaced, and does salience order what each part is worth?
+
+A ranking by deletion and insertion depends on what pixels are replaced by. Integrated gradients are
+even taken from the replacement that they are scored with. So the maps are scored once more with the
+other replacement: blurred picture and mean colour. Inpainting would have to be done again for every
+share of the pixels, up to nearly all of them, which takes longer than all else.
+
+The salience-guided faithfulness coefficient is that of Wu et al., "On the Faithfulness of Vision
+Transformer Explanations", arXiv 2404.01415 (SaCo): it does not depend on an order of removal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.core.progress import Progress
+from analysis.faithfulness.deletion_insertion import (
+    Curve,
+    Replacement,
+    Score,
+    deletion_order,
+    evaluate,
+    exchange_curve,
+    replacement_of,
+)
+from analysis.faithfulness.ranking import DeletionSettings, Ranking
+from analysis.faithfulness.region_grid import map_on_input
+
+GROUPS = 10
+"""Equal parts of the pixels, by falling salience."""
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """Separation of insertion and deletion of each map with another ``replacement``."""
+
+    replacement: Replacement
+    separations: Mapping[str, float]
+
+    @property
+    def best(self) -> str:
+        """The map that separates best."""
+        return max(self.separations, key=self.separations.__getitem__)
+
+    def agreement(self, ranking: Ranking) -> float:
+        """Return Kendall's tau of both rankings, -1 to 1; NaN for fewer than two maps."""
+        first = [row.separation for row in ranking.rows]
+        second = [self.separations[row.method] for row in ranking.rows]
+        pairs = list(combinations(range(len(first)), 2))
+        if not pairs:
+            return float("nan")
+        return float(np.mean([np.sign((first[i] - first[j]) * (second[i] - second[j]))
+                              for i, j in pairs]))  # fmt: skip
+
+
+def second_opinion(
+    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], removal: DeletionSettings
+) -> Iterator[Progress | SecondOpinion]:
+    """Score ``maps`` as :func:`rank_maps` does, with the replacement that ``removal`` has not.
+
+    Yields progress in forward passes. Maps and score are as there.
+    """
+    (other,) = (kind for kind in get_args(Replacement) if kind != removal.replacement)
+    replaced, everywhere = replacement_of(x, other), np.ones(tuple(x.shape[-2:]), dtype=bool)
+    done, total, separations = 0, 2 * len(maps) * (removal.steps + 1), {}
+    for name, values in maps.items():
+        order = _order(values, everywhere, name, removal)
+        areas = []
+        for start, end in ((x, replaced), (replaced, x)):
+            settings = {"steps": removal.steps, "batch_size": removal.batch_size}
+            for item in exchange_curve(score, start, end, order, **settings):
+                if isinstance(item, Curve):
+                    areas.append(item.auc)
+                else:
+                    done += item
+                    yield Progress(done, total)
+        separations[name] = areas[1] - areas[0]
+    yield SecondOpinion(other, separations)
+
+
+def salience_coefficients(
+    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], removal: DeletionSettings
+) -> Iterator[Progress | dict[str, float]]:
+    """Return for each map how far its salience orders what parts of the picture are worth, -1 to 1.
+
+    The pixels are cut into ``GROUPS`` equal parts by falling salience, each is replaced alone, and
+    every pair of parts counts with the difference of their saliences: for the map where the more
+    salient one lowers the score at least as much, else against it. 1 if all are ordered rightly; a
+    map that has nothing to do with the score has about 0. Yields progress in forward passes.
+    """
+    replaced, everywhere = replacement_of(x, removal.replacement), np.ones(x.shape[-2:], dtype=bool)
+    clean, found, total = evaluate(score, x).item(), {}, len(maps) * GROUPS
+    for number, (name, values) in enumerate(maps.items()):
+        salience, falls = [], []
+        order = _order(values, everywhere, name, removal)
+        importance = map_on_input(values, everywhere.shape, f"map {name}").ravel()
+        for part in np.array_split(order, GROUPS):
+            mask = torch.zeros(everywhere.size, dtype=torch.bool)
+            mask[torch.from_numpy(part)] = True
+            changed = torch.where(mask.view(everywhere.shape).to(x.device), replaced, x)
+            falls.append(clean - evaluate(score, changed).item())
+            salience.append(float(importance[part].sum()))
+            yield Progress(number * GROUPS + len(falls), total)
+        found[name] = coefficient(np.array(salience), np.array(falls))
+    yield found
+
+
+def coefficient(salience: np.ndarray, falls: np.ndarray) -> float:
+    """Return SaCo of parts with ``salience`` whose removal lowers a score by ``falls``.
+
+    NaN where all parts are equally salient.
+    """
+    more, less = np.triu_indices(len(salience), 1)
+    swap = salience[more] < salience[less]
+    more, less = np.where(swap, less, more), np.where(swap, more, less)
+    weight = salience[more] - salience[less]
+    if not weight.any():
+        return float("nan")
+    signs = np.where(falls[more] >= falls[less], 1.0, -1.0)
+    return float((signs * weight).sum() / weight.sum())
+
+
+def _order(
+    values: np.ndarray, within: np.ndarray, name: str, removal: DeletionSettings
+) -> np.ndarray:
+    importance = map_on_input(values, within.shape, f"map {name}")
+    return deletion_order(importance, within, cell_px=removal.cell_px, seed=removal.seed)

@@ -1,0 +1,117 @@
+"""Numbers that are estimates come with their error, and it is the error that they have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.core.uncertainty import with_error
+from analysis.questions import QUESTIONS
+from analysis.questions.answer import finish
+from analysis.receptive_field.effective import (
+    MOST_PROBES,
+    effective_field_steps,
+    side_errors,
+    summarize,
+)
+
+SIZE, CENTER = (41, 41), (20.0, 20.0)
+
+
+def blurred(channels):
+    """Return a readout of a unit with many channels that each see a patch near the centre."""
+    generator = torch.Generator().manual_seed(3)
+    rows, columns = np.indices(SIZE)
+    envelope = np.exp(-((rows - 20) ** 2 + (columns - 20) ** 2) / (2 * 6.0**2))
+    matrix = torch.randn(channels, 3, *SIZE, dtype=torch.float64, generator=generator)
+    matrix = matrix * torch.from_numpy(envelope)
+    return lambda x: {"unit": torch.einsum("bdhw,cdhw->bc", x, matrix)}
+
+
+def mixed():
+    """Return a readout of six channels that each see a mixture of a narrow and a wide patch."""
+    rows, columns = np.indices(SIZE)
+    square = torch.from_numpy((rows - 20.0) ** 2 + (columns - 20.0) ** 2)
+    patches = torch.stack([torch.exp(-square / (2 * width**2)) / width for width in (2.5, 9.0)])
+    shares = torch.tensor([[1, 1], [1, -1], [1, 1], [1, -1], [1, 1], [1, -1]]).double()
+    matrix = torch.einsum("cp,phw->chw", shares, patches)
+    return lambda x: {"unit": torch.einsum("bdhw,chw->bc", x, matrix)}
+
+
+def measured(readout, seed, probes=MOST_PROBES, pictures=1, until_known=True):
+    inputs = [torch.zeros(1, 3, *SIZE, dtype=torch.float64)] * pictures
+    *_, fields = effective_field_steps(
+        readout, inputs, probes=probes, seed=seed, centers={"unit": CENTER},
+        until_known=until_known,
+    )  # fmt: skip
+    field = fields["unit"]
+    return field, summarize(field.energy, CENTER, samples=field.samples)
+
+
+def test_the_error_of_a_side_is_how_far_it_varies_with_the_seed():
+    readout = mixed()
+    sides, errors = [], []
+    for seed in range(60):
+        _, summary = measured(readout, seed, probes=24, until_known=False)
+        half = next(one for one in summary.squares if one.energy_share == 0.5)
+        sides.append(half.side_px)
+        errors.append(half.side_error_px)
+    # Sides come in steps of 2 pixels, which adds a scatter of 2 / sqrt(12).
+    scatter = np.sqrt(np.var(sides) - 1 / 3)
+    assert scatter > 1
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(scatter, rel=0.4)
+
+
+def test_probes_end_once_the_sides_are_known_and_not_before():
+    for readout in (blurred(400), mixed()):
+        field, summary = measured(readout, 0)
+        known = all(one.well_known for one in summary.squares)
+        assert known or field.probes == MOST_PROBES
+    assert measured(blurred(400), 0)[0].probes < measured(mixed(), 0)[0].probes
+    few, summary = measured(blurred(400), 0, probes=2)
+    assert few.probes == 2
+    assert all(np.isnan(one.side_error_px) and not one.well_known for one in summary.squares)
+
+
+def test_parts_that_agree_have_no_error_and_more_parts_a_smaller_one():
+    sides, shares = np.arange(1.0, 21, 2), (0.5, 0.9)
+    assert side_errors(sides, np.tile(np.linspace(0.1, 1, 10), (5, 1)), shares) == pytest.approx(0)
+    rng = np.random.default_rng(0)
+    parts = rng.uniform(0.5, 1.5, (64, 10)).cumsum(axis=1)
+    few, many = side_errors(sides, parts[:8], shares), side_errors(sides, parts, shares)
+    assert (many < few).all()
+    assert np.isnan(side_errors(sides, parts[:3], shares)).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (44, 4.2, "44 ± 4"), (238, 21, "240 ± 20"), (238, 12.3, "238 ± 12"),
+        (0.6123, 0.0312, "0.61 ± 0.03"), (0.6123, 0.013, "0.612 ± 0.013"), (76, 0.0, "76"),
+        (51, 0.4, "51.0 ± 0.4"), (150.2, float("nan"), "150 ± ?"),
+    ],
+)  # fmt: skip
+def test_a_number_has_the_digits_that_its_error_allows(value, error, words):
+    assert with_error(value, error) == words
+    assert with_error(value, error, "px").replace(" px", "") == words
+
+
+def test_fields_are_told_with_their_error_and_are_a_guess_without(tiny, picture):
+    ask = {"x": 30, "y": 20}
+    found = finish(QUESTIONS["receptive-field"](tiny(), picture(), **ask))
+    assert "±" in found.sentence
+    rows = found.numbers["fields"]
+    known = [
+        row[f"side_{share}_error_input_px"] <= max(0.1 * row[f"side_{share}_input_px"], 2)
+        for row in rows
+        for share in (20, 30, 50, 95, 99)
+    ]
+    assert found.grade == ("statistic" if all(known) else "heuristic")
+    assert rows[-1]["level"] == "logits"
+    assert rows[-1]["side_50_error_input_px"] == 0
+    assert all(row["probes"] >= 4 for row in rows[:-1])
+    guess = finish(QUESTIONS["receptive-field"](tiny(), picture(), probes=1, **ask))
+    assert guess.grade == "heuristic"
+    assert "± ?" in guess.sentence
+    assert "take these for a guess" in guess.sentence

@@ -1,0 +1,66 @@
+"""How long a GPU that is lent by the call is asked for: what the work should take, and a margin.
+
+The host compares this with what a visitor has left for the day, two minutes for one who is not
+signed in, so that asking for much shuts visitors out. Times are assumed, not measured: ten million
+million multiply-accumulates a second, and the largest model.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from analysis.report.page import Caption
+from uniformer.pictures import PictureSource
+from uniformer.segmenter import Segmenter
+
+SMALL_PARAMETERS = 10**7
+"""A model of fewer stays on the CPU, where it answers in less time than a GPU takes to be lent."""
+
+START_SECONDS = 8
+"""For the process to begin and the weights to reach the GPU."""
+
+PASS_SECONDS = 0.2
+"""Of one forward pass over a million pixels."""
+
+MOST_SECONDS = 60
+
+PASSES = {"probe": 3, "affinity": 3, "similarity": 3, "compare": 6, "what-if": 10}
+OTHER_PASSES, STEP_PASSES, PROBE_PASSES = 30, 4, 12
+"""Forward passes that a question takes as long as, and those of each of its steps or probes."""
+
+
+def label_seconds(model: Segmenter, picture: PictureSource, short_side: int | None = None) -> int:
+    """Return the seconds for labels; 0 for a model that stays on the CPU, as for all below."""
+    return _seconds(model, picture, short_side, 2)
+
+
+def answer_seconds(
+    model: Segmenter, question: str, picture: np.ndarray, values: dict[str, Any]
+) -> int:
+    """Return the seconds for a question with its parameters."""
+    methods = str(values.get("methods") or "").count(",") + 1
+    passes = PASSES.get(question, OTHER_PASSES) * methods
+    passes += STEP_PASSES * values.get("steps", 0) * methods
+    passes += PROBE_PASSES * values.get("probes", 0)
+    return _seconds(model, picture, values.get("short_side"), passes)
+
+
+def report_seconds(
+    model: Segmenter, picture: np.ndarray, caption: Caption, short_side: int | None = None
+) -> int:
+    """Return the seconds for a report."""
+    return _seconds(model, picture, short_side, 6)
+
+
+def _seconds(
+    model: Segmenter, picture: PictureSource, short_side: int | None, passes: float
+) -> int:
+    if sum(parameter.numel() for parameter in model.parameters()) < SMALL_PARAMETERS:
+        return 0
+    short = short_side or model.config.short_side
+    shape = picture.shape[:2] if isinstance(picture, np.ndarray) else (3, 4)
+    pixels = short * short * max(shape) / min(shape)
+    return min(MOST_SECONDS, START_SECONDS + ceil(passes * PASS_SECONDS * pixels / 10**6))

@@ -1,0 +1,95 @@
+"""Who computes now: quick work first, and long work one step at a time in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 2.0
+"""A step of long work that has waited so long goes before quick work that comes later."""
+
+STOPPING = "This server is being stopped: please ask again in a minute."
+
+
+class Turns:
+    """Lets ``places`` computations run at a time, of which long work has all but one, if several.
+
+    Long work gives its place back after every step, so that quick work waits for one step at most.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._long_free = max(1, places - 1)
+        self._quick_waiting = 0
+        self._at_work = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def close(self, seconds: float) -> None:
+        """Let nothing more begin, not even a step, and wait for what is under way to end its own.
+
+        Not longer than ``seconds``. Whoever asks for a place gets ``ValueError``.
+        """
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._at_work, seconds)
+
+    @contextmanager
+    def quick(self) -> Iterator[None]:
+        """Wait for a place and keep it; for work of a few seconds that is waited for."""
+        with self._changed:
+            self._quick_waiting += 1
+            try:
+                self._changed.wait_for(lambda: self._free > 0 or self._closed)
+            finally:
+                self._quick_waiting -= 1
+            self._take(long=False)
+        try:
+            yield
+        finally:
+            self._give_back(long=False)
+
+    def stepwise(self, steps: Iterator[T]) -> Generator[T, None, None]:
+        """Yield what ``steps`` yields, and close it at the end; each step waits for a place."""
+        with closing(steps):
+            while True:
+                self._take_long()
+                try:
+                    step = next(steps)
+                except StopIteration:
+                    return
+                finally:
+                    self._give_back(long=True)
+                yield step
+
+    def _take_long(self) -> None:
+        waits_until = time.monotonic() + PATIENCE_SECONDS
+
+        def mine() -> bool:
+            first = not self._quick_waiting or time.monotonic() > waits_until
+            return self._closed or (self._free > 0 and self._long_free > 0 and first)
+
+        with self._changed:
+            while not self._changed.wait_for(mine, PATIENCE_SECONDS):
+                pass
+            self._take(long=True)
+
+    def _take(self, long: bool) -> None:
+        if self._closed:
+            raise ValueError(STOPPING)
+        self._at_work += 1
+        self._free -= 1
+        self._long_free -= long
+
+    def _give_back(self, long: bool) -> None:
+        with self._changed:
+            self._at_work -= 1
+            self._free += 1
+            self._long_free += long
+            self._changed.notify_all()
