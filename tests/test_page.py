@@ -155,8 +155,8 @@ def test_impossible_reach_is_refused(actions, reach, window_size):
         actions.change_reach(actions.first.selection, reach, window_size)
 
 
-@pytest.mark.parametrize("borrow", ["borrow", "acquire_original"])
-def test_every_borrower_has_a_reach_of_its_own_over_the_same_weights(acquire):
+@pytest.mark.parametrize("acquire", ["acquire", "acquire_original"])
+def test_whoever_acquires_a_model_has_a_reach_of_its_own_over_the_same_weights(acquire):
     lend = getattr(ModelCache({"nano": None}, capacity=2), acquire)
     with lend("nano", "global", 32) as one, lend("nano", "window", 4) as other:
         assert (one.reach, other.reach) == ("global", "window")

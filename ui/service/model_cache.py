@@ -40,7 +40,7 @@ class ModelCache:
     """Loads models when they are first asked for and keeps the most recently used ones.
 
     ``weights`` names the source of a model's weights where it is not the model's own. Whoever
-    borrows one gets modules of their own, with a reach of their own, over the weights that all
+    acquires one gets modules of their own, with a reach of their own, over the weights that all
     share, so that nobody waits for anybody. ``on_drop`` is called with the name of a model that is
     no longer kept, so that nothing else keeps it in memory; a visitor's own one is gone then.
     ``device`` is where they run; ``ValueError`` for one that is not there.
