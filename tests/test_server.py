@@ -5,6 +5,7 @@ import logging
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import gradio as gr
 import httpx
@@ -17,6 +18,7 @@ from ui.host import logs, metrics
 from ui.host.settings import Settings
 from ui.server import launch_options
 
+ROOT = Path(__file__).parent.parent
 AUTH = ("ann", "s3:cret")
 KINDS = {"upload": "multipart/form-data; boundary=x", "queue/join": "application/json"}
 
@@ -40,9 +42,18 @@ def locked():
     page.close(verbose=False)
 
 
+def documented_headers():
+    """The headers that the nginx example sets, as (name, variable)."""
+    example = (ROOT / "docs" / "hosting.md").read_text().partition("location /lens/")[2]
+    return re.findall(r"proxy_set_header (\S+) (\S+);", example.partition("```")[0])
+
+
 @pytest.fixture
 def proxy(server):
-    """A reverse proxy that serves the page below /lens and strips that, as the nginx example."""
+    """A reverse proxy that serves the page below /lens and strips that, as the nginx example.
+
+    It listens on a port that is not 80 and sets the headers of the example.
+    """
 
     class Forward(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -50,8 +61,14 @@ def proxy(server):
         def forward(self):
             assert self.path.startswith("/lens/"), self.path
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            variables = {
+                "$http_host": self.headers["host"],
+                "$host": self.headers["host"].partition(":")[0],
+                "$scheme": "http",
+                "$proxy_add_x_forwarded_for": self.client_address[0],
+            }
             headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-            headers |= {"Host": self.headers["host"], "X-Forwarded-Proto": "http"}
+            headers |= {name: variables[value] for name, value in documented_headers()}
             answer = httpx.request(
                 self.command,
                 server.url + self.path.removeprefix("/lens"),
@@ -130,6 +147,7 @@ def test_too_large_a_request_is_refused_in_one_sentence(server, announced, route
 
 
 def test_page_works_below_a_path_behind_a_proxy(server, proxy):
+    assert {"Host", "X-Forwarded-Host", "X-Forwarded-Proto"} <= dict(documented_headers()).keys()
     page = httpx.get(proxy + "/")
     assert page.is_success
     config = httpx.get(proxy + "/config").json()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from uniformer.pictures import open_picture
+from uniformer.pictures import read_picture
 from uniformer.predict import prediction_settings, segment
 from uniformer.segmentation import FILES, describe_picture, versions
 from uniformer.segmenter import Segmenter
@@ -40,9 +40,9 @@ class PhotoBatch:
 
         Raises what :func:`uniformer.segment` and :meth:`uniformer.Segmentation.save` raise.
         """
-        picture = open_picture(photo)
+        picture = read_picture(photo)
         record = self.read(name)
-        if record is None or record["picture"] != describe_picture(picture):
+        if record is None or record["picture"] != describe_picture(picture.pixels, picture.notes):
             result = segment(picture, self.model, **self._prediction)
             result.save(self.folder, name)
             record = result.describe()

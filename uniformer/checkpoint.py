@@ -22,6 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from uniformer.config import CLASSIFIERS, MODELS
+from uniformer.file_kinds import HEAD_BYTES, kind_of
 from uniformer.files import replace_file
 from uniformer.matching import (
     Kind,
@@ -42,11 +43,17 @@ _TOO_MANY = f"{{}} holds far more than the {MAX_TENSORS} tensors that are read: 
 
 _WRAPPERS = ("state_dict", "model")
 _BESIDE_WEIGHTS = ("meta", "optimizer")
+_SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt")
 _WANTED = re.compile(r"GLOBAL (\S+)")
 
 
 class WeightsError(ValueError):
-    """Weights that cannot be had, cannot be read or do not fit; the message is for the user."""
+    """Weights that cannot be had, cannot be read or do not fit; the message is for the user.
+
+    ``num_classes`` is how many classes a file has where that is all that does not fit.
+    """
+
+    num_classes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ def _read(path: Path) -> _Contents:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(9)
+            start = file.read(HEAD_BYTES)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error
     if size > MAX_FILE_BYTES:
@@ -168,7 +175,7 @@ def _read(path: Path) -> _Contents:
         raise WeightsError(f"{path.name} is empty.")
     try:
         # A safetensors file is the length of its header in 8 bytes, then the header, in JSON.
-        if start[8:] == b"{":
+        if start[8:9] == b"{":
             contents = _read_safetensors(path)
         else:
             contents = _read_pickle(path, is_zip=start.startswith(b"PK"))
@@ -180,12 +187,41 @@ def _read(path: Path) -> _Contents:
                 f"{path.name} wants {wanted[1]}, which is more than tensors and could run code, so "
                 "it was not opened: where you trust it, save model.state_dict() alone."
             ) from error
-        raise WeightsError(
-            f"{path.name} is damaged, cut short or no checkpoint: PyTorch (.pth) and safetensors "
-            "files can be read."
-        ) from error
+        raise WeightsError(f"{path.name} is {_what_it_is(start)}.") from error
     _check_tensors(contents.state, path.name)
     return contents
+
+
+def _what_it_is(head: bytes) -> str:
+    """Return what a file is that holds no weights, and what to do, without full stop."""
+    kind = None if head.startswith(b"PK") else kind_of(head)
+    what = "damaged, cut short or no checkpoint" if kind is None else f"{kind}, and no checkpoint"
+    if "Git-LFS" in what:
+        return f"{what}: fetch that file with `git lfs pull`, or download it from its page"
+    if "HTML" in what:
+        return f"{what}: download the file again, logged in where that is asked for"
+    return f"{what}: PyTorch (.pth) and safetensors files can be read"
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse ZIP archives that torch.save did not make, and say what they are."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    _check_count(len(entries), path.name)
+    names = [entry.filename for entry in entries]
+    if any(name.endswith(("/constants.pkl", ".py", ".debug_pkl")) for name in names):
+        raise WeightsError(
+            f"{path.name} is a TorchScript program, which holds code and was not opened: save "
+            "model.state_dict() of the model it was made from."
+        )
+    inside = next((name for name in names if name.endswith(_SUFFIXES)), None)
+    if inside is not None:
+        raise WeightsError(f"{path.name} is a ZIP archive with {inside} in it: unpack it first.")
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise WeightsError(f"{path.name} is compressed, which torch.save never does.")
+    about = (entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+    if max(about, default=0) > MAX_PICKLE_BYTES:
+        raise WeightsError(_TOO_MANY.format(path.name))
 
 
 def _read_safetensors(path: Path) -> _Contents:
@@ -198,14 +234,7 @@ def _read_safetensors(path: Path) -> _Contents:
 
 def _read_pickle(path: Path, is_zip: bool) -> _Contents:
     if is_zip:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            _check_count(len(entries), path.name)
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-                raise WeightsError(f"{path.name} is compressed, which torch.save never does.")
-            about = (entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
-            if max(about, default=0) > MAX_PICKLE_BYTES:
-                raise WeightsError(_TOO_MANY.format(path.name))
+        _check_archive(path)
     # torch maps zip files by path only, and takes any path that ends so for safetensors.
     mapped = is_zip and path.suffix != ".safetensors"
     with path.open("rb") as file, warnings.catch_warnings():

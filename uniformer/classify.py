@@ -12,7 +12,7 @@ from torch import Tensor
 
 from uniformer.classes import ClassSet
 from uniformer.classifier import Classifier
-from uniformer.pictures import PictureSource, open_picture
+from uniformer.pictures import PictureSource, read_picture
 from uniformer.preprocess import MEAN, STD
 from uniformer.segmentation import describe_picture, versions
 from uniformer.segmenter import Segmenter, WeightsRecord
@@ -36,7 +36,8 @@ class Classification:
     """What a classifier says about a picture, uint8 RGB (H, W, 3).
 
     ``probabilities`` float32 (classes,) sum to 1; ``model`` is the name, ``weights`` where its
-    weights came from, ``settings`` all else that the answer depends on.
+    weights came from, ``settings`` all else that the answer depends on. ``notes``
+    are what had to be assumed to read the picture.
     """
 
     picture: np.ndarray
@@ -45,6 +46,7 @@ class Classification:
     model: str
     weights: WeightsRecord
     settings: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
     def top(self, count: int = 5) -> list[RankedClass]:
         """Return the ``count`` most probable classes, best first."""
@@ -57,7 +59,7 @@ class Classification:
     def describe(self, count: int = 5) -> dict[str, Any]:
         """Return the best ``count`` classes and what they depend on, ready for JSON."""
         return {
-            "picture": describe_picture(self.picture),
+            "picture": describe_picture(self.picture, self.notes),
             "model": self.model,
             "weights": asdict(self.weights),
             "settings": self.settings,
@@ -81,7 +83,8 @@ def classify(image: PictureSource, model: Segmenter) -> Classification:
         raise ValueError(f"{model.config.name} labels pixels: use a classifier like small-cls.")
     if model.training:
         raise ValueError("The model is in training mode: call model.eval() before predicting.")
-    picture = open_picture(image)
+    read = read_picture(image)
+    picture = read.pixels
     side = model.config.short_side
     x = center_crop(picture, side).to(model.device, model.dtype)
     with torch.inference_mode():
@@ -95,6 +98,7 @@ def classify(image: PictureSource, model: Segmenter) -> Classification:
         model=model.config.name,
         weights=model.weights,
         settings={"crop_px": side, "reach": model.reach, "optimized": model.optimized},
+        notes=read.notes,
     )
 
 

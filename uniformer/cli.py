@@ -30,8 +30,10 @@ SEGMENT = """Label photos. For each, five files are written: NAME.labels.png (cl
 NAME.colors.png, NAME.overlay.png, NAME.npz (labels, confidence, entropy, margin) and NAME.json
 (class table and settings). Photos of one name get -2, -3, ... appended. A photo that cannot be read
 is named at the end and does not stop the others; the exit code is then 1. Several photos get a
-table, manifest.parquet and manifest.csv. What is done already is not done again: after an
-interruption, run the same command once more. torchrun shares the photos among its processes."""
+table, manifest.parquet and manifest.csv. What a folder has beside photos is left out and told,
+results of this program among it; other files are not replaced. What is done already is not done
+again: after an interruption, run the same command once more. torchrun shares the photos among its
+processes."""
 
 VIDEO = """Label a film frame by frame. Writes it with the class colours over it, as WebM without
 sound, and beside it a CSV with the share of each class in every frame. Each frame is labelled on
@@ -48,6 +50,18 @@ EVALUATE_EXAMPLE = """example, on ADE20K as downloaded:
     --images ADEChallengeData2016/images/validation \\
     --annotations ADEChallengeData2016/annotations/validation \\
     --resume ade20k.state.json -o ade20k.json"""
+
+
+OPTIONS = (
+    ("pass weights=None", "say --weights none"),
+    ("or None for an untrained model", "or none for an untrained model"),
+    ("pass its path as weights", "pass its path with --weights"),
+    (": weights can be a path", ": --weights can be a path"),
+    ("say zero-is-other", "say --zero-is-other"),
+    ("say annotation-suffix", "say --annotation-suffix"),
+    (" (recursive=True)", ""),
+)
+"""What Python's advice is called on the command line."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -118,6 +132,7 @@ def build_parser() -> Parser:
     classify.add_argument(
         "--top", type=int, default=5, metavar="N", help="classes to name (default: %(default)s)"
     )
+    _add_recursive(classify)
     classify.add_argument("--json", action="store_true", help="print a line of JSON per photo")
     _add_model(classify, CLASSIFIERS, "small-cls")
 
@@ -151,6 +166,7 @@ def _add_photos(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
     )
+    _add_recursive(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -161,11 +177,26 @@ def _add_photos(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_recursive(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recursive", action="store_true", help="take subfolders too")
+
+
 def _add_evaluation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the pictures")
     parser.add_argument(
-        "--annotations", type=Path, required=True, metavar="DIR", help="a PNG for each picture"
+        "--annotations",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a label map for each picture",
     )
+    parser.add_argument(
+        "--annotation-suffix",
+        default=".png",
+        metavar="END",
+        help="NAME.jpg is annotated in NAME and this, such as _seg.png (default: %(default)s)",
+    )
+    _add_recursive(parser)
     parser.add_argument(
         "--zero-is-other",
         action="store_true",
@@ -242,4 +273,11 @@ def _sentence(error: Exception) -> str:
     """Return what went wrong on one line."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    return for_command_line(" ".join(str(error).split()))
+
+
+def for_command_line(sentence: str) -> str:
+    """Return a sentence with the options of the command line where it has arguments of Python."""
+    for python, option in OPTIONS:
+        sentence = sentence.replace(python, option)
+    return sentence

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from glob import glob
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from uniformer.authorship import of_others, written_here
 from uniformer.batch import PhotoBatch
-from uniformer.checkpoint import convert_checkpoint, inspect_checkpoint
+from uniformer.checkpoint import WeightsError, convert_checkpoint, inspect_checkpoint
 from uniformer.classify import classify
+from uniformer.cli import for_command_line
 from uniformer.config import CLASSIFIERS, MODELS, ModelConfig
 from uniformer.cost import count_macs, count_parameters
 from uniformer.dataset import list_photos
@@ -26,6 +30,7 @@ from uniformer.files import file_names, replace_file
 from uniformer.manifest import write_manifest
 from uniformer.pictures import PictureError
 from uniformer.runtime import find_device
+from uniformer.segmentation import FILES
 from uniformer.segmenter import Segmenter
 from uniformer.sharding import run_sharded
 
@@ -37,8 +42,10 @@ COUNTED_SIZE = 512
 
 def run_segment(args: argparse.Namespace) -> int:
     """Label photos one by one, in one process or several; 1 when some could not be read."""
-    photos = list_photos(args.photos)
-    work = list(zip(photos, file_names(photos), strict=True))
+    photos = list_photos(_expanded(args.photos), args.recursive, telling_once("uniformer"))
+    _check_tables(args.output)
+    names = file_names(photos, lambda name: bool(of_others(args.output, name, FILES)))
+    work = list(zip(photos, names, strict=True))
     failed = run_sharded(partial(_label_share, args, work), args.processes)
     if failed is None:  # the first process of torchrun tells of all
         return 0
@@ -64,7 +71,8 @@ def run_classify(args: argparse.Namespace) -> int:
     """Name what photos show, one by one; 1 when some could not be read."""
     if args.top < 1:
         raise ValueError(f"Name at least one class, not {args.top}.")
-    photos, failed = list_photos(args.photos), 0
+    photos = list_photos(_expanded(args.photos), args.recursive, telling_once("uniformer"))
+    failed = 0
     model = _open_model(args)
     _warn_untrained(model)
     for photo in photos:
@@ -74,6 +82,12 @@ def run_classify(args: argparse.Namespace) -> int:
             failed += 1
             print(f"uniformer: error: {_at(photo, error)}", file=sys.stderr)
             continue
+        except Exception as error:  # whatever one photo does, the others are named
+            failed += 1
+            print(f"uniformer: error: {photo}: {reason_of(error)}", file=sys.stderr)
+            continue
+        for note in found.notes:
+            print(f"uniformer: note: {photo}: {note}", file=sys.stderr)
         if args.json:
             print(json.dumps({"file": str(photo), **found.describe(args.top)}, ensure_ascii=False))
             continue
@@ -124,6 +138,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
     if args.output is not None and not args.output.parent.is_dir():
         raise ValueError(f"There is no folder {args.output.parent} to write {args.output.name} to.")
+    if args.output is not None and args.output.exists() and not written_here(args.output):
+        raise ValueError(f"{args.output} is no report of this program: name another file with -o.")
     model = _open_model(args)
     _warn_untrained(model)
     with tqdm(unit="picture", disable=None) as bar:
@@ -131,6 +147,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
             model,
             args.images,
             args.annotations,
+            annotation_suffix=args.annotation_suffix,
+            recursive=args.recursive,
             zero_is_other=args.zero_is_other,
             resume=args.resume,
             progress=telling(bar),
@@ -153,6 +171,41 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
+def telling_once(program: str) -> Callable[[str], None]:
+    """Return what prints a warning of ``program``, in the first process of torchrun alone."""
+    if os.environ.get("RANK", "0") != "0":
+        return lambda sentence: None
+    return lambda sentence: print(
+        f"{program}: warning: {for_command_line(sentence)}", file=sys.stderr
+    )
+
+
+def reason_of(error: Exception) -> str:
+    """Return what went wrong with one photo, on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'it'} cannot be written: {error.strerror}."
+    words = " ".join(str(error).split())
+    return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
+
+
+def _expanded(arguments: Sequence[Path]) -> list[Path]:
+    """Return the arguments with patterns such as ``*.png`` resolved where the shell did not."""
+    paths: list[Path] = []
+    for path in arguments:
+        fits = [] if path.exists() or not set("*?[") & set(str(path)) else glob(str(path))
+        paths += map(Path, sorted(fits)) if fits else [path]
+    return paths
+
+
+def _check_tables(folder: Path) -> None:
+    """Refuse a folder whose manifest is somebody else's, before any work is done for it."""
+    for file in of_others(folder, "manifest", ("csv", "parquet")):
+        raise ValueError(
+            f"{file} was not written by this program and would be replaced: choose another folder "
+            "with -o."
+        )
+
+
 def _label_share(
     args: argparse.Namespace, work: Sequence[tuple[Path, str]], rank: int, count: int
 ) -> int:
@@ -167,10 +220,34 @@ def _label_share(
         except PictureError as error:
             failures.append(_at(photo, error))
             continue
+        except Exception as error:  # whatever one photo does, the others are labelled
+            failures.append(f"{photo}: {reason_of(error)}")
+            continue
         tqdm.write(f"{photo}: {_summary(record)} -> {args.output / name}.*")
+        for note in record["picture"].get("notes", ()):
+            tqdm.write(f"uniformer: note: {photo}: {note}", file=sys.stderr)
     for failure in failures:
         print(f"uniformer: error: {failure}", file=sys.stderr)
     return len(failures)
+
+
+def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmenter:
+    """Return the model that the arguments ask for, with as many classes as the weights have.
+
+    Options have no number of classes: a file says itself how many there are.
+    """
+    asked = {"reach": args.reach, "window_size": args.window_size, **options}
+    weights = None if args.weights.lower() == "none" else args.weights
+    try:
+        return create_model(args.model, weights=weights, **asked)
+    except WeightsError as error:
+        if error.num_classes is None:
+            raise
+        print(
+            f"{program}: warning: {args.weights} has {error.num_classes} classes without names.",
+            file=sys.stderr,
+        )
+        return create_model(args.model, weights=weights, num_classes=error.num_classes, **asked)
 
 
 def _open_batch(args: argparse.Namespace, rank: int = 0) -> PhotoBatch:
@@ -182,13 +259,7 @@ def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:
     name = args.device
     if name in (None, "cuda") and torch.cuda.device_count() > 1:
         name = f"cuda:{rank % torch.cuda.device_count()}"
-    model = create_model(
-        args.model,
-        weights=None if args.weights == "none" else args.weights,
-        reach=args.reach,
-        window_size=args.window_size,
-        device=find_device(name),
-    )
+    model = model_of(args, "uniformer", device=find_device(name))
     if args.exact:
         return model
     return optimize_for_inference(model, getattr(torch, getattr(args, "precision", "float32")))

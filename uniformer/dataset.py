@@ -3,72 +3,105 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from uniformer.classes import IGNORE_INDEX
-from uniformer.pictures import FORMATS
+from uniformer.errors import PictureError
+from uniformer.files import plain_name
+from uniformer.folders import (
+    DatasetError,
+    Tell,
+    list_folder,
+    list_photos,
+    list_pictures,
+)
+from uniformer.label_maps import read_ids
+
+__all__ = ["DatasetError", "list_photos", "list_pictures", "pair_annotations", "read_annotation"]
 
 
-class DatasetError(ValueError):
-    """A folder or an annotation that cannot be evaluated, as one sentence."""
+def pair_annotations(
+    images: Path,
+    annotations: Path,
+    suffix: str = ".png",
+    recursive: bool = False,
+    tell: Tell | None = None,
+) -> list[tuple[Path, Path]]:
+    """Return each picture of ``images`` with ``annotations/<same name><suffix>``, sorted by name.
 
+    The name of ``a.jpg`` is a: ``suffix`` "_seg.png" pairs it with a_seg.png. With ``recursive``
+    the subfolders of both are gone through alike. Names that differ in case or Unicode form alone
+    are the same, but one that is the same throughout comes first. ``tell`` hears what was left out:
+    files that are no pictures, and annotations without a picture.
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the picture files directly in ``folder``, by suffix, sorted by name.
-
-    Raises :class:`DatasetError` when there is no such folder or no picture in it.
+    Raises :class:`DatasetError` for a missing or empty folder, a picture without annotation or that
+    wants a package which is not there, and two pictures of one name.
     """
-    if not folder.is_dir():
-        raise DatasetError(f"There is no folder {folder}.")
-    kinds = Image.registered_extensions()
-    pictures = sorted(
-        file
-        for file in folder.iterdir()
-        if kinds.get(file.suffix.lower()) in FORMATS and not file.name.startswith(".")
-    )
-    if not pictures:
-        raise DatasetError(f"There are no pictures in {folder}.")
-    return pictures
-
-
-def list_photos(arguments: Sequence[Path]) -> list[Path]:
-    """Return the files named and the pictures in the folders named, each file once, in order.
-
-    Raises :class:`DatasetError` for a folder without pictures.
-    """
-    files = (
-        file
-        for argument in arguments
-        for file in (list_pictures(argument) if argument.is_dir() else [argument])
-    )
-    return list({file.resolve(): file for file in files}.values())
-
-
-def pair_annotations(images: Path, annotations: Path) -> list[tuple[Path, Path]]:
-    """Return each picture of ``images`` with ``annotations/<same name>.png``, sorted by name.
-
-    Annotations without a picture are left out. Raises :class:`DatasetError` for a missing or empty
-    folder, a picture without annotation, or two pictures of one name.
-    """
-    pairs = [(file, annotations / f"{file.stem}.png") for file in list_pictures(images)]
+    listing = list_folder(images, recursive)
+    if listing.unreadable:
+        names = ", ".join(file.name for file in listing.unreadable[:3])
+        raise DatasetError(
+            f"{len(listing.unreadable)} pictures in {images} need a package that is not installed "
+            f"({names}; {listing.left_out_words()}): a score that left them out would be none."
+        )
     if not annotations.is_dir():
         raise DatasetError(f"There is no folder {annotations}.")
-    name, uses = Counter(label_map.name for _, label_map in pairs).most_common(1)[0]
+    there = _by_plain_name(annotations, recursive)
+    wanted = [
+        file.relative_to(images).with_name(f"{file.stem}{suffix}") for file in listing.pictures
+    ]
+    name, uses = Counter(wanted).most_common(1)[0]
     if uses > 1:
         raise DatasetError(
             f"{uses} pictures in {images} would share the annotation {name}: rename all but one."
         )
-    missing = [label_map for _, label_map in pairs if not label_map.is_file()]
+    found = [_find(annotations / name, annotations, there) for name in wanted]
+    missing = [name for name, file in zip(wanted, found, strict=True) if file is None]
     if missing:
         raise DatasetError(
-            f"{len(missing)} of {len(pairs)} pictures have no annotation; the first that is "
-            f"missing is {missing[0]}."
+            f"{len(missing)} of {len(wanted)} pictures have no annotation; the first that is "
+            f"missing is {annotations / missing[0]}{_hint(missing[0], suffix, there)}."
         )
-    return pairs
+    if tell is not None:
+        unused = sum(map(len, there.values())) - len(set(found))
+        if listing.left_out:
+            tell(listing.words())
+        if unused:
+            tell(f"{annotations}: {unused} files that belong to no picture were left out.")
+    return list(zip(listing.pictures, filter(None, found), strict=True))
+
+
+def _by_plain_name(folder: Path, recursive: bool) -> dict[str, list[Path]]:
+    """Return the files of ``folder`` by their plain name below it."""
+    files: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("*") if recursive else folder.iterdir()):
+        if file.is_file() and not file.name.startswith("."):
+            files.setdefault(plain_name(str(file.relative_to(folder))), []).append(file)
+    return files
+
+
+def _find(wanted: Path, folder: Path, there: dict[str, list[Path]]) -> Path | None:
+    if wanted.is_file():
+        return wanted
+    alike = there.get(plain_name(str(wanted.relative_to(folder))), [])
+    if len(alike) > 1:
+        raise DatasetError(
+            f"{' and '.join(str(file) for file in alike)} differ in case or Unicode form alone, "
+            f"and none is {wanted.name}: remove all but one."
+        )
+    return alike[0] if alike else None
+
+
+def _hint(missing: Path, suffix: str, there: dict[str, list[Path]]) -> str:
+    """Return what there is in place of an annotation, if its name begins alike."""
+    start = str(missing).removesuffix(suffix)
+    for name, (file, *_) in there.items():
+        if name.startswith(plain_name(start)):
+            end = file.name[len(Path(start).name) :]
+            return f", but there is {file.name}: say annotation-suffix {end}"
+    return ""
 
 
 def read_annotation(
@@ -76,19 +109,16 @@ def read_annotation(
 ) -> np.ndarray:
     """Return class ids 0 to ``classes`` - 1, or 255 where nothing is annotated, as uint8 (H, W).
 
-    ``file`` is a PNG that holds one id per pixel and has ``size`` = (height, width). With
+    ``file`` holds one id per pixel (:func:`uniformer.label_maps.read_ids`) and has ``size`` =
+    (height, width). With
     ``zero_is_other`` its ids are 1 to ``classes`` and 0 means "other", which counts as not
     annotated (ADE20K's files as downloaded). Raises :class:`DatasetError` for a file that is
     broken, has several channels or another size, or holds an id outside that range.
     """
     try:
-        with Image.open(file, formats=["PNG"]) as image:
-            _check_header(image, file, size)
-            ids = np.asarray(image)
-    except DatasetError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"The annotation {file} cannot be read: {error}.") from error
+        ids = read_ids(file, size)
+    except PictureError as error:
+        raise DatasetError(f"The annotation {error}") from error
     first = int(zero_is_other)
     ignored = (ids == IGNORE_INDEX) | (zero_is_other & (ids == 0))
     wrong = ids[~ignored & ((ids < first) | (ids >= first + classes))]
@@ -99,18 +129,3 @@ def read_annotation(
             + ("" if zero_is_other else " If 0 means 'other' (ADE20K), say zero-is-other.")
         )
     return np.where(ignored, IGNORE_INDEX, ids - first).astype(np.uint8)
-
-
-def _check_header(image: Image.Image, file: Path, size: tuple[int, int]) -> None:
-    """Refuse a file that is no label map of this size, before any pixel of it is read."""
-    if image.mode not in ("L", "P", "I", "I;16"):
-        raise DatasetError(
-            f"The annotation {file} is a colour picture (mode {image.mode}): it must have one "
-            "channel that holds the class id of every pixel."
-        )
-    width, height = image.size
-    if (height, width) != size:
-        raise DatasetError(
-            f"The annotation {file} has {width}x{height} pixels, but its picture has "
-            f"{size[1]}x{size[0]}."
-        )

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from uniformer.dataset import pair_annotations, read_annotation
 from uniformer.evaluation import Evaluation
-from uniformer.journal import EvaluationJournal, State, digest_files, digest_weights
+from uniformer.journal import EvaluationJournal, State, digest_names, digest_weights, extend_digest
 from uniformer.metrics import Counts, count
-from uniformer.pictures import open_picture
+from uniformer.pictures import read_picture
 from uniformer.predict import segment
 from uniformer.segmenter import Segmenter
 
@@ -27,6 +27,8 @@ def evaluate(
     images: str | Path,
     annotations: str | Path,
     *,
+    annotation_suffix: str = ".png",
+    recursive: bool = False,
     zero_is_other: bool = False,
     mode: Literal["whole", "slide"] = "whole",
     flip: bool = False,
@@ -38,7 +40,8 @@ def evaluate(
 ) -> Evaluation:
     """Return the scores of ``model`` on the pictures in ``images``.
 
-    ``annotations`` holds, for each picture ``name.jpg``, class ids per pixel in ``name.png``: 0 to
+    ``annotations`` holds, for each picture ``name.jpg``, class ids per pixel in ``name.png``
+    (``annotation_suffix`` in place of ``.png``; ``recursive`` with subfolders): 0 to
     classes - 1 and 255 for "not annotated", or, with ``zero_is_other``, 1 to classes with 0 for
     "other", which is not scored (ADE20K as downloaded). Labels are predicted at the annotation's
     size. ``mode``, ``flip``, ``scales``, ``short_side`` and ``precision`` are those of
@@ -46,13 +49,17 @@ def evaluate(
 
     ``resume`` names a file that keeps the sums so far: written every few pictures and whenever the
     run ends, read when it exists. It only continues the same evaluation: same weights, settings and
-    files.
+    names of files. Where a file that it counted has another content now, it starts again, with a
+    note.
 
     Raises :class:`uniformer.dataset.DatasetError` for folders, annotations or a resume file that
     cannot be used and :class:`uniformer.pictures.PictureError` for a broken picture: a score that
     silently left pictures out would not be one.
     """
-    pairs = pair_annotations(Path(images), Path(annotations))
+    notes: list[str] = []
+    pairs = pair_annotations(
+        Path(images), Path(annotations), annotation_suffix, recursive, notes.append
+    )
     options = {
         "mode": mode,
         "flip": flip,
@@ -67,7 +74,7 @@ def evaluate(
         **options,
     }
     journal = None if resume is None else _open_journal(Path(resume), model, settings, pairs)
-    counts = _count_pairs(model, pairs, zero_is_other, options, journal, progress)
+    counts = _count_pairs(model, pairs, zero_is_other, options, journal, progress, notes)
     return Evaluation.of(
         counts,
         model.classes.names,
@@ -77,6 +84,7 @@ def evaluate(
         images=str(images),
         annotations=str(annotations),
         pictures=len(pairs),
+        notes=tuple(notes),
     )
 
 
@@ -88,7 +96,7 @@ def _open_journal(
         "model": model.config.name,
         "weights": digest_weights(model),
         "settings": settings,
-        "files": digest_files([file for pair in pairs for file in pair]),
+        "files": digest_names([file for pair in pairs for file in pair]),
     }
     return EvaluationJournal(file, identity)
 
@@ -100,15 +108,28 @@ def _count_pairs(
     options: dict[str, Any],
     journal: EvaluationJournal | None,
     progress: Callable[[int, int], None] | None,
+    notes: list[str],
 ) -> Counts:
-    """Return the counts of all pairs, continuing from the journal and keeping it up to date."""
+    """Return the counts of all pairs, continuing from the journal and keeping it up to date.
+
+    What had to be assumed of pictures is added to ``notes``, the first of each kind.
+    """
     state = State.empty(len(model.classes))
     if journal is not None:
-        state = journal.open(state)
+        state = journal.open(state, pairs)
+        if journal.note is not None:
+            notes.append(journal.note)
     try:
         for picture_file, annotation_file in pairs[state.done :]:
-            counts = _count_pair(model, picture_file, annotation_file, zero_is_other, options)
-            state = State(state.done + 1, state.counts + counts)
+            counts, assumed = _count_pair(
+                model, picture_file, annotation_file, zero_is_other, options
+            )
+            if assumed and not any(note.endswith(assumed[0]) for note in notes):
+                notes.append(f"{picture_file.name}, for one: {assumed[0]}")
+            read = state.read
+            if journal is not None:
+                read = extend_digest(read, picture_file, annotation_file)
+            state = State(state.done + 1, state.counts + counts, read)
             if journal is not None and state.done % SAVE_EVERY == 0:
                 journal.write(state)
             if progress is not None:
@@ -125,10 +146,13 @@ def _count_pair(
     annotation_file: Path,
     zero_is_other: bool,
     options: dict[str, Any],
-) -> Counts:
-    """Return the counts of one picture; both files are checked before the network runs."""
+) -> tuple[Counts, tuple[str, ...]]:
+    """Return the counts of one picture, and what was assumed of it.
+
+    Both files are checked before the network runs.
+    """
     classes = len(model.classes)
-    picture = open_picture(picture_file)
-    truth = read_annotation(annotation_file, picture.shape[:2], classes, zero_is_other)
-    result = segment(picture, model, **options)
-    return count(result.labels, truth, classes, result.confidence)
+    picture = read_picture(picture_file)
+    truth = read_annotation(annotation_file, picture.pixels.shape[:2], classes, zero_is_other)
+    result = segment(picture.pixels, model, **options)
+    return count(result.labels, truth, classes, result.confidence), picture.notes

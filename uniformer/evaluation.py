@@ -40,7 +40,8 @@ class Evaluation:
     how often such labels are right, and ``reliability`` that gap bin by bin. All are None when no
     pixel is annotated. ``classes`` has a row per class of the
     model. ``confusion`` (classes, classes) counts pixels, a row per annotated class. ``images`` and
-    ``annotations`` are the folders as they were named.
+    ``annotations`` are the folders as they were named. ``notes`` are sentences on what was left out
+    or had to be assumed.
     """
 
     model: str
@@ -57,6 +58,7 @@ class Evaluation:
     classes: tuple[ClassScore, ...]
     reliability: Reliability = field(repr=False, compare=False)
     confusion: np.ndarray = field(repr=False, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, counts: Counts, names: Sequence[str], **about: Any) -> Evaluation:
@@ -135,6 +137,7 @@ class Evaluation:
             lines.append(f"{absent} of {len(self.classes)} classes neither annotated nor predicted")
         if not self.weights.trained:
             lines.append(self.weights.note)
+        lines += self.notes
         return "\n".join(lines)
 
 

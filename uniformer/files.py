@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import socket
 import threading
+import unicodedata
 import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -18,6 +20,9 @@ _HERE = f"{zlib.crc32(socket.gethostname().encode()) & 0xFFFF:04x}"
 
 _PART = re.compile(rf"\..*\.{_HERE}-(\d+)-\d+\.part", re.DOTALL)
 
+MAX_STEM_BYTES = 200
+"""Of the 255 bytes that most file systems allow for a name, with room for what is put after it."""
+
 
 def replace_file(target: Path, write: Callable[[BinaryIO], Any]) -> Path:
     """Let ``write`` fill a file beside ``target``, then move it there, and return ``target``.
@@ -25,7 +30,9 @@ def replace_file(target: Path, write: Callable[[BinaryIO], Any]) -> Path:
     An existing ``target`` stays as it is until then, and for good when ``write`` raises. Raises
     ``OSError`` that names ``target`` when it cannot be written, as on a full disk.
     """
-    part = target.with_name(f".{target.name}.{_HERE}-{os.getpid()}-{threading.get_ident()}.part")
+    # Of a long name the start will do: with what comes after it, it would be too long for a file.
+    own = f"{_HERE}-{os.getpid()}-{threading.get_ident()}"
+    part = target.with_name(f".{target.name[:40]}.{own}.part")
     _remove_orphans(target.parent)
     try:
         with part.open("wb") as file:
@@ -58,18 +65,40 @@ def _runs(process: int) -> bool:
     return True
 
 
-def file_names(photos: Sequence[Path]) -> list[str]:
+def file_names(
+    photos: Sequence[Path], is_taken: Callable[[str], bool] = lambda name: False
+) -> list[str]:
     """Return a name per photo for its output files: its own, with -2, -3, ... where that is taken.
 
-    Names that differ in case only count as one, since many file systems hold them for one.
+    Names that differ in case or Unicode form only count as one, since many file systems hold them
+    for one. ``is_taken`` tells of names that others use already. A name too long to be followed by
+    the kind of a file ends in a digest of itself.
     """
     names: list[str] = []
     taken: set[str] = set()
     for photo in photos:
-        name, number = photo.stem, 1
-        while name.casefold() in taken:
+        stem = _shortened(photo.stem)
+        name, number = stem, 1
+        while plain_name(name) in taken or is_taken(name):
             number += 1
-            name = f"{photo.stem}-{number}"
-        taken.add(name.casefold())
+            name = f"{stem}-{number}"
+        taken.add(plain_name(name))
         names.append(name)
     return names
+
+
+def plain_name(name: str) -> str:
+    """Return a file's name so that it equals itself in any Unicode form and in any case.
+
+    macOS hands out accents as characters of their own, other systems do not.
+    """
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _shortened(stem: str) -> str:
+    """Return ``stem``, or its first bytes and a digest, so that ``MAX_STEM_BYTES`` hold it."""
+    data = stem.encode(errors="surrogateescape")
+    if len(data) <= MAX_STEM_BYTES:
+        return stem
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    return f"{data[: MAX_STEM_BYTES - len(digest) - 1].decode(errors='ignore')}-{digest}"

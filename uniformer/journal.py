@@ -20,10 +20,11 @@ from uniformer.segmenter import Segmenter
 
 @dataclass(frozen=True)
 class State:
-    """The counts of the first ``done`` pictures."""
+    """The counts of the first ``done`` pictures; ``read`` is a digest of their files' contents."""
 
     done: int
     counts: Counts
+    read: str = ""
 
     @classmethod
     def empty(cls, classes: int) -> State:
@@ -40,12 +41,17 @@ class EvaluationJournal:
     def __init__(self, file: Path, identity: dict[str, Any]) -> None:
         self.file = file
         self.identity = json.loads(json.dumps(identity))
+        self.note: str | None = None
 
-    def open(self, empty: State) -> State:
+    def open(self, empty: State, pairs: Sequence[tuple[Path, Path]]) -> State:
         """Return the last state written; without a file, write and return ``empty``.
 
-        So a place that cannot be written to shows before the work. Raises :class:`DatasetError` for
-        a file that is not a state or belongs to another evaluation, and ``OSError``.
+        It is of no use once one of the ``pairs`` of files that it counted has another content:
+        then ``empty`` is returned too, and ``note`` says so. A place that cannot be written to
+        shows before the work.
+
+        Raises :class:`DatasetError` for a file that is not a state or belongs to another
+        evaluation, and ``OSError``.
         """
         if not self.file.exists():
             self.write(empty)
@@ -53,18 +59,29 @@ class EvaluationJournal:
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
             identity, done = dict(content["identity"]), int(content["done"])
+            read = str(content.get("read"))
             counts = Counts(*(np.array(sums, dtype=np.int64) for sums in content["counts"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(
                 f"{self.file} is not the resume file of an evaluation: name another."
             ) from error
         differ = [key for key in self.identity if identity.get(key) != self.identity[key]]
+        if "read" not in content and differ == ["files"]:
+            differ = []  # kept by a version that knew names and sizes alone, so to be done anew
         if differ:
             raise DatasetError(
                 f"{self.file} belongs to another evaluation ({', '.join(differ)} differ): "
                 "name another file, or remove it to start again."
             )
-        return State(done, counts)
+        now = ""
+        for pair in pairs[:done]:
+            now = extend_digest(now, *pair)
+        if now != read:
+            self.note = (
+                f"Files that {self.file} had counted have changed since: it was started again."
+            )
+            return empty
+        return State(done, counts, read)
 
     def write(self, state: State) -> None:
         """Replace the file by ``state``, at once, so that it is never half-written."""
@@ -72,6 +89,7 @@ class EvaluationJournal:
         content = {
             "identity": self.identity,
             "done": state.done,
+            "read": state.read,
             "counts": [numbers.tolist() for numbers in sums],
         }
         replace_file(self.file, lambda file: file.write(json.dumps(content).encode()))
@@ -86,9 +104,14 @@ def digest_weights(model: Segmenter) -> str:
     return digest.hexdigest()
 
 
-def digest_files(files: Sequence[Path]) -> str:
-    """Return a sha256 of the names and sizes of ``files``, in their order."""
-    digest = hashlib.sha256()
+def digest_names(files: Sequence[Path]) -> str:
+    """Return a sha256 of the names of ``files``, in their order."""
+    return hashlib.sha256("".join(f"{file.name}\n" for file in files).encode()).hexdigest()
+
+
+def extend_digest(digest: str, *files: Path) -> str:
+    """Return a digest of what ``digest`` stands for and of the contents of ``files`` after it."""
     for file in files:
-        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-    return digest.hexdigest()
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = hashlib.sha256(f"{digest} {content}".encode()).hexdigest()
+    return digest

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from uniformer.classifier import Classifier
-from uniformer.pictures import PictureSource, open_picture
+from uniformer.pictures import PictureSource, read_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
@@ -56,7 +56,8 @@ def segment(
     """
     settings = prediction_settings(model, mode, flip, scales, short_side, precision)
     short_side = settings["short_side"]
-    picture = open_picture(image)
+    read = read_picture(image)
+    picture = read.pixels
     size = picture.shape[0], picture.shape[1]
     inputs = [preprocess(picture, short_side, model.config.size_divisor, s) for s in scales]
     crop = model.config.short_side if mode == "slide" else None
@@ -80,6 +81,7 @@ def segment(
         model=model.config.name,
         weights=model.weights,
         settings=settings,
+        notes=read.notes,
     )
 
 

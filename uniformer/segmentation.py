@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,9 +14,12 @@ import numpy as np
 import PIL
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from uniformer.authorship import MARK
 from uniformer.classes import ClassSet
 from uniformer.files import replace_file
+from uniformer.pictures import Picture
 from uniformer.segmenter import WeightsRecord
 
 FILES = ("labels.png", "colors.png", "overlay.png", "npz", "json")
@@ -48,6 +51,7 @@ class Segmentation:
     ``entropy`` that of the class probabilities as a share of its maximum, log(classes), and
     ``margin`` the probability of the label minus that of the runner-up. ``model`` is the name,
     ``weights`` where its weights came from, ``settings`` all else that the labels depend on.
+    ``notes`` are what had to be assumed to read the picture, a sentence each.
     """
 
     picture: np.ndarray
@@ -59,6 +63,12 @@ class Segmentation:
     model: str
     weights: WeightsRecord
     settings: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def as_read(self) -> Picture:
+        """The picture with the notes on it, to be asked about again."""
+        return Picture(self.picture, self.notes)
 
     def table(self) -> list[ClassRow]:
         """Return the classes that occur, largest area first."""
@@ -98,7 +108,7 @@ class Segmentation:
         ``sha256`` is that of the picture's RGB bytes, row by row.
         """
         return {
-            "picture": describe_picture(self.picture),
+            "picture": describe_picture(self.picture, self.notes),
             "model": self.model,
             "weights": asdict(self.weights),
             "settings": self.settings,
@@ -123,9 +133,9 @@ class Segmentation:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         writers = {
-            "labels.png": lambda file: self.label_image().save(file, format="PNG"),
-            "colors.png": lambda file: self.color_image().save(file, format="PNG"),
-            "overlay.png": lambda file: self.overlay(opacity).save(file, format="PNG"),
+            "labels.png": _drawing(self.label_image),
+            "colors.png": _drawing(self.color_image),
+            "overlay.png": _drawing(lambda: self.overlay(opacity)),
             "npz": self._write_maps,
             "json": self._write_description,
         }
@@ -146,11 +156,19 @@ class Segmentation:
         file.write(json.dumps(self.describe(), indent=2, ensure_ascii=False).encode())
 
 
-def describe_picture(picture: np.ndarray) -> dict[str, Any]:
-    """Return the size of a picture and the sha256 of its RGB bytes, row by row."""
+def _drawing(draw: Callable[[], Image.Image]) -> Callable[[BinaryIO], None]:
+    """Return what writes an image as PNG with the mark of this program."""
+    mark = PngInfo()
+    mark.add_text("Software", MARK)
+    return lambda file: draw().save(file, format="PNG", pnginfo=mark)
+
+
+def describe_picture(picture: np.ndarray, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return size and sha256 (of the RGB bytes, row by row) of a picture, and notes if any."""
     height, width = picture.shape[:2]
     digest = hashlib.sha256(picture.tobytes()).hexdigest()
-    return {"height": height, "width": width, "sha256": digest}
+    described = {"height": height, "width": width, "sha256": digest}
+    return described | ({"notes": list(notes)} if notes else {})
 
 
 def versions() -> dict[str, str]:

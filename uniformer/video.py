@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 
+from uniformer.authorship import written_here
 from uniformer.files import replace_file
+from uniformer.film import RATES, VideoError, open_film, quiet
 from uniformer.predict import segment
 from uniformer.segmenter import Segmenter
 
-USUAL_RATE = 25.0
-"""Frames per second taken for a film that does not tell."""
-
-RATES = (1.0, 240.0)
-
-
-class VideoError(ValueError):
-    """A film that cannot be read or written; the message is one sentence for the user."""
+MOST_REPEATED = 20
+"""How many times the frames of a film the labelled one may have, to keep uneven times."""
 
 
 def label_video(
@@ -38,75 +33,95 @@ def label_video(
     """Write ``source`` with the class colours over it to ``target``, and return its frames.
 
     ``target`` is a .webm file (VP8, no sound), which every browser plays; beside it comes a .csv
-    with a row per frame: ``frame``, ``time_s`` and for each class ``share of CLASS``, 0 to 1. Both
-    are there only once complete. ``progress`` is told the frames done and in all, None if the film
-    does not say. ``prediction`` are arguments of :func:`uniformer.segment`.
+    with a row per frame: ``frame``, ``time_s`` as the container of ``source`` says, and for each
+    class ``share of CLASS``, 0 to 1. Both are there only once complete. As a .webm of OpenCV has
+    one rate and even sides, uneven times are kept by repeating frames, and an odd side gets its
+    last row or column twice. ``progress`` is told the frames done and in all. ``prediction`` are
+    arguments of :func:`uniformer.segment`.
 
-    Nothing ties one frame to the next, so labels may flicker. Raises :class:`VideoError`, and
-    ``ValueError`` for settings that cannot be used.
+    Nothing ties one frame to the next, so labels may flicker. Raises :class:`VideoError`, also
+    where a film or table would be replaced that was not written here, and ``ValueError`` for
+    settings that cannot be used.
     """
-    if target.suffix != ".webm":
-        raise VideoError(f"{target.name}: the labelled film is a .webm file, so name it that.")
-    film = _open(source)
-    part = target.with_name(f".{target.stem}.{os.getpid()}.part.webm")
-    told = film.get(cv2.CAP_PROP_FPS)
-    rate = min(max(told, RATES[0]), RATES[1]) if math.isfinite(told) and told > 0 else USUAL_RATE
-    count = film.get(cv2.CAP_PROP_FRAME_COUNT)
-    total = int(count) if math.isfinite(count) and count > 0 else None
+    _check_target(source, target)
+    film = open_film(source)
+    times = film.times()
+    rate, repeats = _steady(times, film.rate)
+    part = target.with_name(f".{target.stem[:40]}.{os.getpid()}.part.webm")
     shares: list[np.ndarray] = []
     writer = None
     try:
-        for frame in _frames(film):
+        for frame, repeat in zip(film.frames(), repeats, strict=False):
             result = segment(frame, model, **prediction)
+            shown = _evened(cv2.cvtColor(np.asarray(result.overlay()), cv2.COLOR_RGB2BGR))
             if writer is None:
-                writer = _writer(part, rate, frame.shape[1::-1], target)
-            writer.write(cv2.cvtColor(np.asarray(result.overlay()), cv2.COLOR_RGB2BGR))
+                writer = _writer(part, rate, shown.shape[1::-1], target)
+            for _ in range(repeat):
+                writer.write(shown)
             counted = np.bincount(result.labels.ravel(), minlength=len(model.classes))
             shares.append((counted / result.labels.size).astype(np.float32))
             if progress is not None:
-                progress(len(shares), total)
+                progress(len(shares), len(times))
         if writer is None:
             raise VideoError(f"{source.name} has no frame that can be read.")
         writer.release()
-        if sum(1 for _ in _frames(_open(part))) != len(shares):  # the writer tells of no failure
+        written = sum(1 for _ in open_film(part).frames())
+        if written != sum(repeats[: len(shares)]):  # the writer tells of no failure
             raise VideoError(f"{target} cannot be written whole: make room for it.")
-        replace_file(target.with_suffix(".csv"), _table(model.classes.names, rate, shares))
+        replace_file(target.with_suffix(".csv"), _table(model.classes.names, times, shares))
         part.replace(target)
     finally:
-        film.release()
+        if writer is not None:
+            writer.release()
         part.unlink(missing_ok=True)
     return len(shares)
 
 
-def _open(source: Path) -> cv2.VideoCapture:
-    if not source.is_file():
-        raise VideoError(f"There is no file {source}.")
-    film = cv2.VideoCapture(str(source), cv2.CAP_FFMPEG)
-    if not film.isOpened():
-        raise VideoError(f"{source.name} cannot be read as a film: convert it to MP4 or WebM.")
-    return film
+def _check_target(source: Path, target: Path) -> None:
+    """Refuse a name that is no .webm, and files that would be replaced and are not of here."""
+    if target.suffix != ".webm":
+        raise VideoError(f"{target.name}: the labelled film is a .webm file, so name it that.")
+    table = target.with_suffix(".csv")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise VideoError(f"{target} is the film itself: name another file.")
+    own = table.exists() and written_here(table)
+    for file in (target, table):
+        if file.exists() and not own:
+            raise VideoError(f"{file} was not written by this program: name another film.")
 
 
-def _frames(film: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    """Yield the frames as RGB, uint8 (H, W, 3), upright, until the film or what is whole ends."""
-    while True:
-        read, frame = film.read()
-        if not read:
-            return
-        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+def _steady(times: Sequence[float], told: float) -> tuple[float, list[int]]:
+    """Return a rate in frames per second, and how often each frame is shown at it.
+
+    That is once each where the ``told`` rate gives the ``times`` in seconds.
+    """
+    gaps: np.ndarray = np.diff(times)
+    steady = times[0] + np.arange(len(times)) / told if times else np.zeros(0)
+    if (np.abs(steady - times) < 0.5 / told).all():
+        return told, [1] * len(times)
+    length = times[-1] - times[0]
+    rate = min(1 / gaps.min(), MOST_REPEATED * len(times) / length, RATES[1])
+    starts = np.rint((np.array(times) - times[0]) * rate)
+    return float(rate), [*np.maximum(np.diff(starts), 1).astype(int).tolist(), 1]
+
+
+def _evened(frame: np.ndarray) -> np.ndarray:
+    height, width = frame.shape[:2]
+    return cv2.copyMakeBorder(frame, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
 
 
 def _writer(part: Path, rate: float, size: tuple[int, int], target: Path) -> cv2.VideoWriter:
     part.parent.mkdir(parents=True, exist_ok=True)
     code = cv2.VideoWriter.fourcc(*"VP80")
-    writer = cv2.VideoWriter(str(part), cv2.CAP_FFMPEG, code, rate, size)
+    with quiet():
+        writer = cv2.VideoWriter(str(part), cv2.CAP_FFMPEG, code, rate, size)
     if not writer.isOpened():
         raise VideoError(f"{target} cannot be written: choose another folder.")
     return writer
 
 
 def _table(
-    classes: tuple[str, ...], rate: float, shares: list[np.ndarray]
+    classes: tuple[str, ...], times: Sequence[float], shares: list[np.ndarray]
 ) -> Callable[[BinaryIO], None]:
     """Return what writes the rows of all frames to a file."""
 
@@ -114,8 +129,8 @@ def _table(
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         rows = csv.writer(text)
         rows.writerow(["frame", "time_s", *(f"share of {name}" for name in classes)])
-        for number, row in enumerate(shares):
-            rows.writerow([number, f"{number / rate:.3f}", *(f"{share:.6g}" for share in row)])
+        for number, (time, row) in enumerate(zip(times, shares, strict=False)):
+            rows.writerow([number, f"{time:.3f}", *(f"{share:.6g}" for share in row)])
         text.detach()
 
     return write

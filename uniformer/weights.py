@@ -111,10 +111,12 @@ def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the
         return find_kind(state)
     if not compare(state, own, any_classes=True):
         classes = count_classes(state) or len(official_names(state, own)[HEAD_KEY])
-        raise WeightsError(
+        error = WeightsError(
             f"{source} has {classes} classes and the model {len(model.classes)}: "
             f"pass num_classes={classes}, or train a new classifier on an ImageNet backbone file."
         )
+        error.num_classes = classes
+        raise error
     if names := guess_configs(state):
         advice = f"It has the shapes of {', '.join(names)}; {_UNSEEN}"
     else:

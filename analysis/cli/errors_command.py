@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from analysis.questions.answer import DOTS_PER_INCH, writing
+from uniformer.authorship import MARK, of_others
+from uniformer.classes import IGNORE_INDEX
 from uniformer.commands import telling
 from uniformer.dataset import pair_annotations, read_annotation
-from uniformer.files import replace_file
+from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
 from uniformer.segmenter import Segmenter
@@ -27,13 +30,23 @@ CONFUSIONS = 50
 """Rows of the table of confusions."""
 
 
+WRITTEN = ("reliability.png", "classes.png", "confusions.png", "errors.json", "confusions.csv")
+
+
 def add_errors_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say which pictures are compared with which annotations."""
     group = command.add_argument_group("pictures")
     group.add_argument("--images", type=Path, required=True, metavar="DIR", help="the pictures")
     group.add_argument(
-        "--annotations", type=Path, required=True, metavar="DIR", help="a PNG for each picture"
+        "--annotations", type=Path, required=True, metavar="DIR", help="a label map each"
     )
+    group.add_argument(
+        "--annotation-suffix",
+        default=".png",
+        metavar="END",
+        help="NAME.jpg is annotated in NAME and this, such as _seg.png (default: .png)",
+    )
+    group.add_argument("--recursive", action="store_true", help="take subfolders too")
     group.add_argument(
         "--zero-is-other",
         action="store_true",
@@ -50,19 +63,26 @@ def run_errors(model: Segmenter, args: argparse.Namespace) -> int:
     """Score all pictures, map the errors of the first few, write figures and tables; return 0."""
     from uniformer.evaluate import evaluate  # torchmetrics takes seconds to import
 
+    for name, kind in (file.split(".") for file in WRITTEN):
+        for file in of_others(args.output, name, [kind]):
+            raise ValueError(f"{file} was not written by this program: choose another folder.")
     with tqdm(unit="picture", disable=None) as bar:
         found = evaluate(
             model,
             args.images,
             args.annotations,
+            annotation_suffix=args.annotation_suffix,
+            recursive=args.recursive,
             zero_is_other=args.zero_is_other,
             short_side=args.short_side,
             progress=telling(bar),
         )
     args.output.mkdir(parents=True, exist_ok=True)
     write_errors(found, args.output)
-    map_errors(model, args)
+    unmapped = map_errors(model, args)
     print(found.table())
+    for sentence in unmapped:
+        print(f"analysis: warning: {sentence}", file=sys.stderr)
     print(f"-> {args.output}")
     return 0
 
@@ -85,22 +105,35 @@ def write_errors(found: Evaluation, output: Path) -> None:
     replace_file(output / "confusions.csv", writing(text.getvalue()))
 
 
-def map_errors(model: Segmenter, args: argparse.Namespace) -> None:
-    """Write the error maps of the first ``args.maps`` pictures, NAME.errors.png each.
+def map_errors(model: Segmenter, args: argparse.Namespace) -> list[str]:
+    """Write the error maps of the first ``args.maps`` annotated pictures, NAME.errors.png each.
 
-    These few are labelled once more: an evaluation keeps sums, never the labels of a picture.
+    Returns a sentence for each picture among them that is not annotated anywhere. They are labelled
+    once more: an evaluation keeps sums, never the labels of a picture.
     """
     from analysis.evaluation.error_map import error_map
     from analysis.figures.evaluation import error_map_figure
 
-    classes = len(model.classes)
-    for photo, annotation in pair_annotations(args.images, args.annotations)[: max(0, args.maps)]:
+    classes, unmapped, left = len(model.classes), [], max(0, args.maps)
+    pairs = pair_annotations(args.images, args.annotations, args.annotation_suffix, args.recursive)
+    names = file_names([photo for photo, _ in pairs])
+    for (photo, annotation), name in zip(pairs, names, strict=True):
+        if not left:
+            break
         picture = open_picture(photo)
         truth = read_annotation(annotation, picture.shape[:2], classes, args.zero_is_other)
+        if (truth == IGNORE_INDEX).all():
+            unmapped.append(f"{photo} has no map of errors: no pixel of it is annotated.")
+            continue
+        left -= 1
         labels = segment(picture, model, short_side=args.short_side).labels
         figure = error_map_figure(error_map(labels, truth, classes), picture)
-        _save(args.output / f"{photo.stem}.errors.png", figure)
+        _save(args.output / f"{name}.errors.png", figure)
+    return unmapped
 
 
 def _save(file: Path, figure: Figure) -> None:
-    replace_file(file, lambda part: figure.savefig(part, format="png", dpi=DOTS_PER_INCH))
+    mark = {"Software": MARK}
+    replace_file(
+        file, lambda part: figure.savefig(part, format="png", dpi=DOTS_PER_INCH, metadata=mark)
+    )

@@ -10,6 +10,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,13 @@ from analysis.questions import QUESTIONS
 from analysis.questions.answer import provenance
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of, summary_of
+from uniformer.authorship import of_others
+from uniformer.cli import for_command_line
+from uniformer.commands import model_of, reason_of, telling_once
 from uniformer.dataset import list_photos
-from uniformer.factory import create_model
 from uniformer.files import file_names
-from uniformer.pictures import PictureError, open_picture
+from uniformer.label_maps import read_mask
+from uniformer.pictures import read_picture
 from uniformer.segmenter import Segmenter
 from uniformer.sharding import run_sharded
 
@@ -131,9 +135,11 @@ def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[...
 
 def _ask(args: argparse.Namespace) -> int:
     """Ask one question about every photo; 1 when some could not be answered."""
-    photos = list_photos(args.photos)
+    photos = list_photos(args.photos, args.recursive, telling_once("analysis"))
     _check_output(args.output)
-    stems = [f"{name}.{args.question}" for name in file_names(photos)]
+    kinds = [f"{args.question}.{kind}" for kind in ("png", "json")]
+    names = file_names(photos, lambda name: bool(of_others(args.output, name, kinds)))
+    stems = [f"{name}.{args.question}" for name in names]
     work = list(zip(photos, stems, strict=True))
     if len(work) == 1:
         print(_answer(args, open_model(args), *work[0]))
@@ -154,10 +160,11 @@ def _ask_share(
     for photo, stem in work[rank::count]:
         try:
             said = _answer(args, model, photo, stem)
-        except (PictureError, AnalysisError) as error:
+        except Exception as error:  # whatever one photo does, the others are asked about
             failed += 1
-            note_failure(args.output, stem, _reason(error))
-            print(f"analysis: error: {photo}: {_reason(error)}", file=sys.stderr)
+            print(f"analysis: error: {photo}: {reason_of(error)}", file=sys.stderr)
+            with suppress(OSError):  # such as a full disk, which was the failure itself
+                note_failure(args.output, stem, reason_of(error))
         else:
             note_failure(args.output, stem, None)
             print(said)
@@ -167,8 +174,8 @@ def _ask_share(
 def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) -> str:
     """Save the answer about one photo, unless it is there, and return what to print."""
     ask = QUESTIONS[args.question]
-    chosen, picture = values_of(args, parameters_of(ask)), open_picture(photo)
-    mask = _mask(args, picture) if _takes_mask(ask) else None
+    chosen, picture = values_of(args, parameters_of(ask)), read_picture(photo)
+    mask = _mask(args, picture.pixels) if _takes_mask(ask) else None
     settings = provenance(in_reach(model, chosen.get("reach")), picture, mask, **chosen)
     stored = stored_answer(args.output, stem, args.formats, settings)
     if stored is None:
@@ -182,6 +189,7 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
         f"{photo}: {stored['title']} [{GRADES[stored['grade']]}]",
         textwrap.fill(stored["sentence"], 98, initial_indent="  ", subsequent_indent="  "),
         *_lines(stored["numbers"], stored["tables"]),
+        *(f"  note: {note}" for note in stored["settings"]["picture"].get("notes", ())),
         f"-> {args.output / stem}.*",
     ])  # fmt: skip
 
@@ -195,16 +203,14 @@ def _mask(args: argparse.Namespace, picture: np.ndarray) -> np.ndarray | None:
     if args.mask is None:
         if getattr(args, "region", None) == "mask":
             raise AnalysisError(
-                "The region mask needs --mask FILE: a picture as large as the photo, black where "
-                "the region is not."
+                "The region mask needs --mask FILE: a picture as large as the photo, black or "
+                "clear where the region is not."
             )
         return None
-    painted, size = open_picture(args.mask).any(axis=2), picture.shape[:2]
-    if painted.shape != size:
-        raise AnalysisError(
-            f"{args.mask.name} is {painted.shape[0]} x {painted.shape[1]} pixels: a mask must be "
-            f"as large as the photo, {size[0]} x {size[1]} pixels (height x width)."
-        )
+    size = picture.shape[:2]
+    painted, notes = read_mask(args.mask, size)
+    for note in notes:
+        print(f"analysis: note: {args.mask}: {note}", file=sys.stderr)
     return check_region(painted, size)
 
 
@@ -213,7 +219,8 @@ def _publish(args: argparse.Namespace) -> int:
     from analysis.report.publish import publish  # matplotlib takes a while to import
 
     model = open_model(args)
-    site = _result(publish(model, list_photos(args.photos), args.output), "publish")
+    photos = list_photos(args.photos, args.recursive, telling_once("analysis"))
+    site = _result(publish(model, photos, args.output), "publish")
     print(f"{len(site.pages)} pages -> {site.index}")
     return 0
 
@@ -238,12 +245,7 @@ def open_model(args: argparse.Namespace) -> Segmenter:
                 "--window-size."
             )
         return load_segmenter(args.model)
-    model = create_model(
-        args.model,
-        weights=None if args.weights == "none" else args.weights,
-        reach=args.reach,
-        window_size=args.window_size,
-    )
+    model = model_of(args, "analysis")
     if not model.weights.trained:
         print(f"analysis: warning: {model.weights.note}", file=sys.stderr)
     return model
@@ -262,7 +264,7 @@ def _reason(error: Exception) -> str:
     """Return why something failed, in one line."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
-    return " ".join(str(error).split())
+    return for_command_line(" ".join(str(error).split()))
 
 
 def _lines(numbers: dict[str, Any], tables: dict[str, Any]) -> list[str]:

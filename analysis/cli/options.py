@@ -27,6 +27,7 @@ def add_inputs(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
     )
+    parser.add_argument("--recursive", action="store_true", help="take subfolders too")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path(default), metavar="DIR",
         help=f"folder for the files (default: {default})",
@@ -179,5 +180,5 @@ def add_mask(parser: argparse.ArgumentParser) -> None:
         "--mask",
         type=Path,
         metavar="FILE",
-        help="painted region: a picture as large as the photo, black where it is not",
+        help="painted region: a picture as large as the photo, black or clear elsewhere",
     )

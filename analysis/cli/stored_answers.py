@@ -51,6 +51,9 @@ def write_manifest(folder: Path, question: str, photos: Iterable[tuple[Path, str
             if failure.exists():
                 yield {"photo": str(photo), "error": failure.read_text(encoding="utf-8")}
                 continue
+            if not (folder / f"{stem}.json").is_file():  # nor could it be noted why
+                yield {"photo": str(photo), "error": "No answer could be written."}
+                continue
             stored = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
             picture = stored["settings"]["picture"]
             yield {"photo": str(photo), "answer": f"{stem}.json", "picture": picture} | {

@@ -17,7 +17,10 @@ import torch
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress
+from uniformer.authorship import MARK
 from uniformer.files import replace_file
+from uniformer.pictures import PictureSource, read_picture
+from uniformer.segmentation import describe_picture
 from uniformer.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -120,17 +123,17 @@ def finish(
 
 
 def provenance(
-    model: Segmenter, picture: np.ndarray, mask: np.ndarray | None = None, /, **parameters: Any
+    model: Segmenter, image: PictureSource, mask: np.ndarray | None = None, /, **parameters: Any
 ) -> dict[str, Any]:
-    """Return the ``settings`` of an answer about ``picture``, uint8 (H, W, 3).
+    """Return the ``settings`` of an answer about ``image``.
 
     ``mask`` (H, W) is the painted region that came with the question, or None.
     """
-    height, width = picture.shape[:2]
+    picture = read_picture(image)
     return {
         "parameters": parameters,
         "mask_sha256": None if mask is None else digest(mask),
-        "picture": {"height": height, "width": width, "sha256": digest(picture)},
+        "picture": describe_picture(picture.pixels, picture.notes),
         "model": model.config.name,
         "num_classes": len(model.classes),
         "reach": model.reach,
@@ -152,7 +155,11 @@ def writing(text: str) -> Callable[[BinaryIO], Any]:
 
 def _drawing(figure: Figure, kind: str) -> Callable[[BinaryIO], Any]:
     # Without a date two runs give the same file.
-    undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    undated = {
+        "png": {"Software": MARK},
+        "svg": {"Date": None, "Creator": MARK},
+        "pdf": {"CreationDate": None},
+    }[kind]
     return lambda file: figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=undated)
 
 

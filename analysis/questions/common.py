@@ -19,7 +19,7 @@ from analysis.core.progress import Progress
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
-from uniformer.pictures import PictureSource, open_picture
+from uniformer.pictures import Picture, PictureSource, read_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
@@ -54,11 +54,13 @@ Reach = Annotated[
 class Asked:
     """A ``picture``, uint8 (H, W, 3), its ``trace``, and what stands beside any finding about it.
 
-    ``note`` is one sentence if the weights are untrained, else None. What was asked, and of which
-    model, is known to :func:`question`.
+    ``notes`` are what had to be assumed to read the picture. ``note`` is one sentence if the
+    weights are untrained, else None. What was asked, and of which model, is known to
+    :func:`question`.
     """
 
     picture: np.ndarray
+    notes: tuple[str, ...]
     trace: Trace
     note: str | None
 
@@ -121,7 +123,7 @@ class Asked:
             numbers={**numbers, **({"warning": self.note} if self.note else {})},
             arrays=arrays,
             tables={name: rows for name, rows in tables.items() if rows},
-            settings=provenance(self.trace.model, self.picture),
+            settings=provenance(self.trace.model, Picture(self.picture, self.notes)),
             figure=lambda: _noted(draw(), self.note),
         )
 
@@ -162,9 +164,9 @@ def start(
     """
     if not any_network:
         check_blocks(model)
-    picture = open_picture(image)
+    picture = read_picture(image)
     traced = trace(model, picture, short_side=short_side)
-    return Asked(picture, traced, untrained_note(traced))
+    return Asked(picture.pixels, picture.notes, traced, untrained_note(traced))
 
 
 def in_reach(model: Segmenter, reach: str | None) -> Segmenter:

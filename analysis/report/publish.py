@@ -17,6 +17,7 @@ from analysis.core.progress import Progress
 from analysis.report.messages import REPORT
 from analysis.report.page import Caption, report_html
 from analysis.report.scripts import asset
+from uniformer.authorship import MARK, of_others
 from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
@@ -45,8 +46,12 @@ def publish(
     :class:`uniformer.pictures.PictureError` for a photo that cannot be used and ``OSError``.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if of_others(folder, "index", ("html",)):
+        raise ValueError(f"{folder / 'index.html'} was not written here: choose another folder.")
     # A photo called index would overwrite the index.
-    names = file_names([Path("index"), *photos])[1:]
+    names = file_names(
+        [Path("index"), *photos], lambda name: bool(of_others(folder, name, ("html", "jpg")))
+    )[1:]
     pages, cards = [], []
     for done, (photo, name) in enumerate(zip(photos, names, strict=True)):
         yield Progress(done, len(photos))
@@ -86,7 +91,7 @@ def _card(name: str, title: str, result: Segmentation) -> str:
 def _thumbnail(result: Segmentation) -> bytes:
     file = io.BytesIO()
     small = ImageOps.fit(result.overlay(0.45), THUMBNAIL_SIZE, Image.Resampling.LANCZOS)
-    small.save(file, "JPEG", quality=85)
+    small.save(file, "JPEG", quality=85, comment=MARK.encode())
     return file.getvalue()
 
 

@@ -29,6 +29,7 @@ def segmentation_view(result: Segmentation) -> dict[str, Any]:
     """
     height, width = result.labels.shape
     size = size_within(width, height, MAX_VIEW_SIDE)
+    untrained = () if result.weights.trained else (result.weights.note,)
     maps = {name: getattr(result, name) for name in ("confidence", "entropy", "margin")}
     return {
         "width": size[0],
@@ -44,7 +45,7 @@ def segmentation_view(result: Segmentation) -> dict[str, Any]:
             asdict(row) | {"safe_color": _safe_color(rank)}
             for rank, row in enumerate(result.table())
         ],
-        "notice": "" if result.weights.trained else result.weights.note,
+        "notice": " ".join([*untrained, *result.notes]),
     }
 
 

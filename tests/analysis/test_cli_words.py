@@ -40,7 +40,7 @@ def test_the_finding_its_grade_and_rounded_numbers_are_printed(photo, tmp_path, 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
     place, photo, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(cli, "create_model", lambda *_, **__: pytest.fail("the work has begun"))
+    monkeypatch.setattr(cli, "model_of", lambda *_, **__: pytest.fail("the work has begun"))
     assert cli.main(["probe", photo, *PIXEL, "-o", str(tmp_path / place)]) == 1
     assert capsys.readouterr().err == f"analysis: error: {photo}: Not a directory.\n"
 

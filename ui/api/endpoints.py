@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj_with_meta
 
@@ -38,7 +37,8 @@ from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES
 from uniformer.factory import find_config
 from uniformer.files import replace_file
-from uniformer.pictures import open_picture
+from uniformer.pictures import Picture
+from uniformer.pictures import read_picture as open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.weights import WeightsError
 
@@ -243,7 +243,7 @@ def _bound(values: dict[str, Any]) -> None:
             raise ValueError(f"{name} may be at most {most}.")
 
 
-def read_picture(given: Any, max_pixels: int) -> np.ndarray:
+def read_picture(given: Any, max_pixels: int) -> Picture:
     """Return the picture in a file that the caller sent, and no other file of this machine.
 
     Raises ``ValueError`` for anything else, and for more than ``max_pixels``.
@@ -257,7 +257,7 @@ def read_picture(given: Any, max_pixels: int) -> np.ndarray:
     if path is None or not path.is_relative_to(Path(get_upload_folder()).resolve()):
         raise ValueError("picture must be a file that was sent to this server.")
     picture = open_picture(path)
-    pixels = picture.shape[0] * picture.shape[1]
+    pixels = picture.pixels.size // 3
     if pixels > max_pixels:
         raise ValueError(text.too_large(pixels / 1e6, max_pixels / 1e6))
     return picture

@@ -30,7 +30,7 @@ from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
-from uniformer.pictures import PictureSource, open_picture
+from uniformer.pictures import PictureSource, read_picture
 from uniformer.segmenter import Segmenter
 from uniformer.weights import WeightsError
 
@@ -68,8 +68,8 @@ class Actions:
     @metrics.measured("open_photo")
     def open_photo(self, selection: Selection, path: str, name: str) -> Labelled:
         """Label a picture the visitor gave; ``name`` is what they call the file."""
-        picture = open_picture(path)
-        pixels = picture.shape[0] * picture.shape[1]
+        picture = read_picture(path)
+        pixels = picture.pixels.size // 3
         if pixels > self._max_pixels:
             raise ValueError(text.too_large(pixels / 1e6, self._max_pixels / 1e6))
         subject = PictureInfo(title=Path(name).stem, alt=name)
@@ -175,7 +175,7 @@ class Actions:
 
     def _again(self, selection: Selection) -> Labelled:
         stored = self.stored(selection)
-        return self._label(selection, stored.result.picture, stored.subject)
+        return self._label(selection, stored.result.as_read, stored.subject)
 
     def _label(
         self,

@@ -11,8 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from analysis import trace
 from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
@@ -47,7 +45,7 @@ def label(
 
 @on_gpu(answer_seconds)
 def answer(
-    model: Segmenter, question: str, picture: np.ndarray, values: dict[str, Any]
+    model: Segmenter, question: str, picture: PictureSource, values: dict[str, Any]
 ) -> Generator[Progress | Answer, None, None]:
     """Yield the progress of one of ``QUESTIONS`` and last its answer; close it to stop the work.
 
@@ -64,7 +62,7 @@ def answer(
 
 @on_gpu(report_seconds)
 def report(
-    model: Segmenter, picture: np.ndarray, caption: Caption, short_side: int | None = None
+    model: Segmenter, picture: PictureSource, caption: Caption, short_side: int | None = None
 ) -> Generator[Progress | tuple[str, str], None, None]:
     """Yield progress, and last the facts of the labels as JSON and the report as one HTML page."""
     model = _placed(model)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from analysis.report.page import Caption
-from uniformer.pictures import PictureSource
+from uniformer.pictures import Picture, PictureSource
 from uniformer.segmenter import Segmenter
 
 SMALL_PARAMETERS = 10**7
@@ -38,7 +38,7 @@ def label_seconds(model: Segmenter, picture: PictureSource, short_side: int | No
 
 
 def answer_seconds(
-    model: Segmenter, question: str, picture: np.ndarray, values: dict[str, Any]
+    model: Segmenter, question: str, picture: PictureSource, values: dict[str, Any]
 ) -> int:
     """Return the seconds for a question with its parameters."""
     methods = str(values.get("methods") or "").count(",") + 1
@@ -49,7 +49,7 @@ def answer_seconds(
 
 
 def report_seconds(
-    model: Segmenter, picture: np.ndarray, caption: Caption, short_side: int | None = None
+    model: Segmenter, picture: PictureSource, caption: Caption, short_side: int | None = None
 ) -> int:
     """Return the seconds for a report."""
     return _seconds(model, picture, short_side, 6)
@@ -61,6 +61,7 @@ def _seconds(
     if sum(parameter.numel() for parameter in model.parameters()) < SMALL_PARAMETERS:
         return 0
     short = short_side or model.config.short_side
-    shape = picture.shape[:2] if isinstance(picture, np.ndarray) else (3, 4)
-    pixels = short * short * max(shape) / min(shape)
-    return min(MOST_SECONDS, START_SECONDS + ceil(passes * PASS_SECONDS * pixels / 10**6))
+    pixels = picture.pixels if isinstance(picture, Picture) else picture
+    shape = pixels.shape[:2] if isinstance(pixels, np.ndarray) else (3, 4)
+    area = short * short * max(shape) / min(shape)
+    return min(MOST_SECONDS, START_SECONDS + ceil(passes * PASS_SECONDS * area / 10**6))

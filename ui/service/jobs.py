@@ -109,7 +109,7 @@ def _answer(
     stored, answer = actions.stored(question.selection), None
     with metrics.measured(f"ask {question.name}"):
         with actions.original(question.selection) as model:
-            asked = work.answer(model, question.name, stored.result.picture, parameters)
+            asked = work.answer(model, question.name, stored.result.as_read, parameters)
             with closing(actions.turns.stepwise(asked)) as steps:
                 for step in steps:
                     if isinstance(step, Answer):
