@@ -7,11 +7,11 @@ ENV PATH=/venv/bin:$PATH
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 
 FROM python:3.11-slim
-RUN useradd --create-home lens
+RUN useradd --uid 1000 --create-home lens
 COPY --from=packages /venv /venv
 WORKDIR /app
 COPY . .
-USER lens
+USER 1000
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     UNIFORMER_LENS_HOST=0.0.0.0 \

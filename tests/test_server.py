@@ -148,7 +148,7 @@ def test_too_large_a_request_is_refused_in_one_sentence(server, announced, route
 
 def test_page_works_below_a_path_behind_a_proxy(server, proxy):
     assert {"Host", "X-Forwarded-Host", "X-Forwarded-Proto"} <= dict(documented_headers()).keys()
-    page = httpx.get(proxy + "/")
+    page = httpx.get(proxy + "/", timeout=60)
     assert page.is_success
     config = httpx.get(proxy + "/config").json()
     assert config["root"] == proxy

@@ -32,6 +32,7 @@ from ui.host.places import Listeners, make_fair
 from ui.host.retention import remove_beyond, remove_old
 from ui.host.room import Room
 from ui.host.settings import Settings
+from ui.host.silence import HalfSent, Silence
 from ui.host.temp_files import private_folder
 from ui.layout import build, launch
 from ui.service.actions import Actions
@@ -70,10 +71,12 @@ def serve(settings: Settings) -> None:
         page = build(settings, actions)
         stop = _signalled()
         launch(page, prevent_thread_lock=True, **launch_options(page, settings))
+        half_sent = HalfSent(page.server)
         while not stop.wait(min(ROUND_SECONDS, settings.store_seconds / ROUNDS)):
             remove_old(files, settings.store_seconds)
             remove_beyond(files, int(KEPT_SHARE * settings.files_bytes))
             actions.forget_old()
+            half_sent.close_those_seen_before()
             give_back()
         actions.turns.close(LAST_SECONDS)
         page.close(verbose=False)
@@ -100,6 +103,7 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
     answer_only(origins)
     guards = [
         Middleware(RequestLog),
+        Middleware(Silence),
         Middleware(Browsers, origins=origins, names=settings.answers_to),
         Middleware(Doors, functions=page.fns.values()),
         Middleware(Listeners, queue=make_fair(page)),

@@ -214,16 +214,17 @@ def make_fair(page: gr.Blocks) -> FairQueue:
 
 
 def sender_of(request: Request, session: str | None) -> str:
-    """Return who sent a request: an address, or on this computer a session if one is named.
+    """Return who sent a request: a public address, or a session where the address is none.
 
-    Behind a proxy on this computer the address is the one that the proxy tells.
+    Behind a proxy on this computer the address is the one that the proxy tells. A private address
+    may be that of another proxy, with many visitors behind it.
     """
     host = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return session or host
-    if address.is_loopback:
+    if address.is_private:
         return session or host
     if address.version == 6:  # one customer has the whole network
         return str(ipaddress.ip_network((address, 64), strict=False))

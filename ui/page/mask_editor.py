@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import gradio as gr
@@ -15,12 +18,15 @@ from ui.service.selection import Selection
 MAX_SIDE = 768
 """Longest side, in pixels, of the picture that is painted on; masks have the picture's own size."""
 
+MOST_PAINTINGS, MOST_LAYERS = 32, 8
+"""Paintings on their way to an event, of all visitors together, and layers of each."""
+
 COLOR = "#ffb000"
 
 
 def mask_editor(label: str, name: str) -> gr.ImageEditor:
     """Add an editor with a brush and an eraser, hidden until there is something to paint on."""
-    return gr.ImageEditor(
+    editor = gr.ImageEditor(
         label=label,
         type="numpy",
         format="png",
@@ -33,6 +39,35 @@ def mask_editor(label: str, name: str) -> gr.ImageEditor:
         visible=False,
         elem_id=name,
     )
+    editor.blob_storage = Paintings()
+    editor.accept_blobs = _bounded(editor.accept_blobs)
+    return editor
+
+
+class Paintings(OrderedDict):
+    """What browsers send of paintings until their event arrives; the oldest go first.
+
+    Gradio keeps all of it in memory, under whatever name it is sent.
+    """
+
+    def __setitem__(self, name: str, painting: Any) -> None:
+        super().__setitem__(name, painting)
+        self.move_to_end(name)
+        while len(self) > MOST_PAINTINGS:
+            self.popitem(last=False)
+
+
+def _bounded(accept: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return ``accept_blobs`` of an editor for the few layers that one has."""
+
+    @wraps(accept)
+    def accept_blobs(data: Any) -> Any:
+        index = data.data.get("index")
+        if index not in (None, "", "null") and int(index) not in range(MOST_LAYERS):
+            raise ValueError("An editor has no such layer.")
+        return accept(data)
+
+    return accept_blobs
 
 
 def picture_to_paint(actions: Actions, selection: Selection) -> np.ndarray:
