@@ -38,8 +38,9 @@ format: $(VENV)/development
 docs: $(VENV)/development
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-bench: $(VENV)/runtime
+bench: $(VENV)/development
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.engines
 
 # Visitors at once, against a server of its own on the loopback; see docs/reliability.md.
 MINUTES ?= 10

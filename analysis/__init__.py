@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import uniformer  # noqa: F401 - first: it says how threads wait, before PyTorch comes in
 from analysis.affinity.attended_classes import AttendedClasses, attended_classes
 from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
 from analysis.affinity.in_degree import InDegree, in_degree

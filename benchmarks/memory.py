@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from uniformer import create_model, open_picture
-from uniformer.fast import optimize_for_inference
+from uniformer.engines import optimize_for_inference
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
@@ -45,7 +45,7 @@ def build(name: str, form: str) -> Segmenter:
                 value.copy_(0.1 * z)
             else:
                 value.copy_(1 + 0.1 * z.abs())
-    return model if form == "reference" else optimize_for_inference(model, getattr(torch, form))
+    return model if form == "reference" else optimize_for_inference(model, precision=form)
 
 
 def example_input(side: int) -> Tensor:

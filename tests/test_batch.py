@@ -110,8 +110,9 @@ def test_what_is_done_is_not_done_again(photos, undisturbed, tmp_path, monkeypat
     assert main(command) == 0
     assert labelled == []
     (out / "photo1.overlay.png").unlink()
-    (out / "photo2.json").write_text("{}")
-    (out / "photo3.json").write_text("half a fi")
+    keys = ("picture", "model", "weights", "settings")  # by which this program knows its files
+    (out / "photo2.json").write_text(json.dumps(dict.fromkeys(keys)))
+    (out / "photo3.json").write_text(json.dumps({key: {} for key in keys}))
     assert main(command) == 0
     assert len(labelled) == 3
     assert digests(contents(out)) == digests(undisturbed)

@@ -16,8 +16,8 @@ from analysis.report.viewer_data import SAFE_COLORS
 from ui.messages import page as text
 from ui.service.examples import EXAMPLES, FOLDER
 from uniformer import create_model, segment
+from uniformer.engines import optimize_for_inference
 from uniformer.factory import find_config
-from uniformer.fast import optimize_for_inference
 
 pytestmark = pytest.mark.browser
 

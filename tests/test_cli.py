@@ -16,7 +16,7 @@ from uniformer.files import file_names
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--weights", "none", "--short-side", "64", "--device", "cpu"]
-KINDS = ["colors.png", "json", "labels.png", "npz", "overlay.png"]
+KINDS = ["json", "labels.png", "overlay.png"]
 
 
 def photo(file, seed=0, size=(48, 64)):
@@ -59,6 +59,15 @@ def test_a_photo_is_labelled_and_told_of_in_one_line(tmp_path, capsys):
     assert said.err == (
         "uniformer: warning: These weights are random and untrained: the labels mean nothing.\n"
     )
+
+
+def test_the_files_asked_for_are_written_and_the_json_always(tmp_path, capsys):
+    file, out = photo(tmp_path / "cat.jpg"), tmp_path / "out"
+    assert run("segment", file, "-o", out, *QUICK, "--files", "npz,colors") == 0
+    assert sorted(path.name for path in out.iterdir()) == ["cat.colors.png", "cat.json", "cat.npz"]
+    with pytest.raises(SystemExit):
+        run("segment", file, "-o", out, *QUICK, "--files", "npz,mask")
+    assert "there is no file 'mask' (labels, colors, overlay, npz, json)" in capsys.readouterr().err
 
 
 def test_settings_reach_the_prediction(tmp_path):

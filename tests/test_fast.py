@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from golden import fill_model, recorded_input
 
 from uniformer import create_model
-from uniformer.fast import optimize_for_inference
+from uniformer.engines import optimize_for_inference
 from uniformer.fast.upsampled import UpsampledConv3x3
 from uniformer.fast.winograd import WinogradConv3x3
 
@@ -76,7 +76,7 @@ def test_logits_equal_the_reference_and_labels_too(pairs, name, size, reach, win
 def test_bfloat16_keeps_the_labels_that_are_not_near_ties(pairs, name):
     model, _ = pairs[name]
     model.set_reach("global")
-    fast = optimize_for_inference(model, torch.bfloat16)
+    fast = optimize_for_inference(model, precision="bfloat16")
     x = recorded_input(96, 128)
     with torch.inference_mode():
         expected, ours = model(x), fast(x)
@@ -117,6 +117,6 @@ def test_no_part_of_the_model_is_left_unfilled(pairs):
 def test_training_models_and_other_dtypes_are_refused():
     model = create_model("nano", weights=None)
     with pytest.raises(ValueError, match="float32 or bfloat16"):
-        optimize_for_inference(model, torch.float16)
+        optimize_for_inference(model, precision="float16")
     with pytest.raises(ValueError, match="eval"):
         optimize_for_inference(model.train())

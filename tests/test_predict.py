@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from toy import Toy, recorded_picture
 
 from uniformer import create_model, segment
-from uniformer.fast import optimize_for_inference
+from uniformer.engines import optimize_for_inference
 from uniformer.pictures import PictureError
 from uniformer.predict import window_spans
 from uniformer.preprocess import preprocess
@@ -157,6 +157,7 @@ def test_settings_record_how_the_labels_came_about():
         "network_sizes": [[100, 133]],
         "precision": "float32",
         "optimized": False,
+        "engine": "torch",
     }
 
 

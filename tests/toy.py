@@ -20,6 +20,8 @@ class Toy(nn.Module):
     ``sharpness`` multiplies the logits.
     """
 
+    engine = "torch"
+
     def __init__(self, classes: int = 7, sharpness: float = 1.0, divisor: int = 1) -> None:
         super().__init__()
         self.config = replace(MODELS["nano"], short_side=64, size_divisor=divisor)

@@ -1,8 +1,10 @@
 """UniFormer semantic segmentation: the official models, exact, without mmcv."""
 
+from uniformer import threads  # noqa: F401 - first: OpenMP reads it as PyTorch comes in
 from uniformer.classify import Classification, classify
+from uniformer.engines import optimize_for_inference
+from uniformer.export import export_onnx
 from uniformer.factory import create_model, list_classifiers, list_models
-from uniformer.fast import optimize_for_inference
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
 from uniformer.segmentation import Segmentation
@@ -12,6 +14,7 @@ __all__ = [
     "Segmentation",
     "classify",
     "create_model",
+    "export_onnx",
     "list_classifiers",
     "list_models",
     "open_picture",

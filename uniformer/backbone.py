@@ -66,7 +66,7 @@ class UniFormer(nn.Module):
             block.window_size = None if reach == "global" or stays_global else window_size
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[-2:]) < MIN_SIDE:
+        if x.ndim != 4 or x.shape[1] != 3 or any(side < MIN_SIDE for side in x.shape[-2:]):
             raise ValueError(
                 f"The backbone takes (B, 3, H, W) with H, W >= {MIN_SIDE}, not {tuple(x.shape)}."
             )

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from uniformer.engines.model import Predictor
 from uniformer.pictures import read_picture
 from uniformer.predict import prediction_settings, segment
 from uniformer.segmentation import FILES, describe_picture, versions
-from uniformer.segmenter import Segmenter
+
+USUAL_FILES = ("labels.png", "overlay.png", "json")
+"""What is written unless told otherwise."""
 
 
 class PhotoBatch:
     """One model and one way to predict (arguments of ``segment``), for the files of one folder.
 
-    A photo is done when all its files are there and its JSON tells of the same picture, model,
+    ``files`` are what :meth:`uniformer.Segmentation.save` writes; the JSON is always one of them. A
+    photo is done when all its files are there and its JSON tells of the same picture, model,
     weights, settings and versions. The JSON is written last and no file is ever half written, so
     a run that was killed and started again ends with the files of a run that was not.
 
     Raises ``ValueError`` for settings that cannot be used.
     """
 
-    def __init__(self, model: Segmenter, folder: Path, prediction: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        model: Predictor,
+        folder: Path,
+        prediction: dict[str, Any],
+        files: Sequence[str] = USUAL_FILES,
+    ) -> None:
+        for kind in files:
+            if kind not in FILES:
+                raise ValueError(f"There is no file {kind!r}: choose among {', '.join(FILES)}.")
         self.model = model
+        self._files = [kind for kind in FILES if kind in files or kind == "json"]
         self.folder = folder
         self._prediction = prediction
         identity = {
@@ -40,17 +55,26 @@ class PhotoBatch:
 
         Raises what :func:`uniformer.segment` and :meth:`uniformer.Segmentation.save` raise.
         """
+        record, write = self.predict(photo, name)
+        write()
+        return record
+
+    def predict(self, photo: Path, name: str) -> tuple[dict[str, Any], Callable[[], Any]]:
+        """Return what ``NAME.json`` is to tell, and what writes the files; see :meth:`label`.
+
+        Writing needs no model and may go on on another thread.
+        """
         picture = read_picture(photo)
         record = self.read(name)
-        if record is None or record["picture"] != describe_picture(picture.pixels, picture.notes):
-            result = segment(picture, self.model, **self._prediction)
-            result.save(self.folder, name)
-            record = result.describe()
-        return record
+        described = describe_picture(picture.pixels, picture.notes)
+        if record is not None and record["picture"] == described:
+            return record, lambda: None
+        result = segment(picture, self.model, **self._prediction)
+        return result.describe(), lambda: result.save(self.folder, name, self._files)
 
     def read(self, name: str) -> dict[str, Any] | None:
         """Return what ``NAME.json`` tells if it comes from this model, settings and versions."""
-        files = {kind: self.folder / f"{name}.{kind}" for kind in FILES}
+        files = {kind: self.folder / f"{name}.{kind}" for kind in self._files}
         if not all(file.is_file() for file in files.values()):
             return None
         try:

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from uniformer.classes import ClassSet
 from uniformer.classifier import Classifier
+from uniformer.engines.model import Predictor
 from uniformer.pictures import PictureSource, read_picture
 from uniformer.preprocess import MEAN, STD
 from uniformer.segmentation import describe_picture, versions
-from uniformer.segmenter import Segmenter, WeightsRecord
+from uniformer.segmenter import WeightsRecord
 
 MARGIN = 256 / 224
 """Short side of the shrunk picture over that of the square that is cut from its middle."""
@@ -69,7 +70,7 @@ class Classification:
         }
 
 
-def classify(image: PictureSource, model: Segmenter) -> Classification:
+def classify(image: PictureSource, model: Predictor) -> Classification:
     """Say what ``image``, anything :func:`uniformer.open_picture` takes, is a picture of.
 
     As in the official test, the picture is shrunk to a short side of 256 pixels (bicubic, with

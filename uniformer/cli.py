@@ -23,17 +23,27 @@ EXAMPLES = """examples:
   python -m uniformer inspect upernet_global_small.pth
   python -m uniformer convert upernet_global_small.pth upernet_global_small.safetensors
   python -m uniformer evaluate --images images/validation --annotations annotations/validation
+  python -m uniformer export nano -o nano.onnx
 
 "COMMAND --help" says more about each."""
 
-SEGMENT = """Label photos. For each, five files are written: NAME.labels.png (class ids),
-NAME.colors.png, NAME.overlay.png, NAME.npz (labels, confidence, entropy, margin) and NAME.json
-(class table and settings). Photos of one name get -2, -3, ... appended. A photo that cannot be read
-is named at the end and does not stop the others; the exit code is then 1. Several photos get a
-table, manifest.parquet and manifest.csv. What a folder has beside photos is left out and told,
-results of this program among it; other files are not replaced. What is done already is not done
-again: after an interruption, run the same command once more. torchrun shares the photos among its
-processes."""
+SEGMENT = """Label photos. For each these files are written: NAME.labels.png (class ids),
+NAME.overlay.png and NAME.json (class table and settings); --files chooses others: NAME.colors.png,
+NAME.npz (labels uint8, and confidence, entropy and margin as float16). The JSON always comes, since
+it tells what is done. Photos of one name get -2, -3, ... appended. A photo that cannot be read is
+named at the end and does not stop the others; the exit code is then 1. Several photos get a table,
+manifest.parquet and manifest.csv. What a folder has beside photos is left out and told, results of
+this program among it; other files are not replaced. What is done already is not done again: after
+an interruption, run the same command once more. torchrun shares the photos among its processes."""
+
+FILES = {
+    "labels": "labels.png",
+    "colors": "colors.png",
+    "overlay": "overlay.png",
+    "npz": "npz",
+    "json": "json",
+}
+"""The files of one photo, by what they are called here."""
 
 VIDEO = """Label a film frame by frame. Writes it with the class colours over it, as WebM without
 sound, and beside it a CSV with the share of each class in every frame. Each frame is labelled on
@@ -44,6 +54,10 @@ the official test only the square in the middle of a photo is looked at."""
 
 EVALUATE = """Score a model on annotated pictures: mIoU, mean and overall pixel accuracy, boundary
 IoU. The annotation of NAME.jpg is NAME.png, one class id per pixel, 255 for "not annotated"."""
+
+EXPORT = """Write a model as an ONNX file for other programs and browsers. Its input is "image",
+normalised RGB (1, 3, height, width); its first output is "logits". The file's metadata tell the
+classes and how a picture becomes the input."""
 
 EVALUATE_EXAMPLE = """example, on ADE20K as downloaded:
   python -m uniformer evaluate --model small-upernet --zero-is-other \\
@@ -77,7 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Failures are one sentence on stderr. Wrong usage raises ``SystemExit`` with 2, as argparse does.
     """
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if getattr(args, "exact", False) and getattr(args, "engine", "torch") != "torch":
+        parser.error("--exact is PyTorch's own path: leave out --engine")
     try:
         from uniformer.commands import COMMANDS
 
@@ -103,6 +120,13 @@ def build_parser() -> Parser:
 
     segment = commands.add_parser("segment", help="label photos", description=SEGMENT)
     _add_photos(segment)
+    segment.add_argument(
+        "--files",
+        type=_files,
+        default=_files("labels,overlay,json"),
+        metavar="A,B,...",
+        help=f"what to write: {', '.join(FILES)} (default: labels,overlay,json)",
+    )
     segment.add_argument(
         "--processes",
         type=int,
@@ -159,6 +183,9 @@ def build_parser() -> Parser:
     _add_evaluation(evaluate)
     _add_model(evaluate)
     _add_prediction(evaluate)
+
+    export = commands.add_parser("export", help="write a model as ONNX", description=EXPORT)
+    _add_export(export)
     return parser
 
 
@@ -210,6 +237,44 @@ def _add_evaluation(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model",
+        choices=(*MODELS, *CLASSIFIERS),
+        metavar="MODEL",
+        help='one that "models" lists, for example nano',
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="the new .onnx file"
+    )
+    parser.add_argument(
+        "--form",
+        choices=("plain", "rewritten"),
+        default="plain",
+        help="plain follows the official operations, rewritten needs fewer (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--size",
+        type=_size,
+        metavar="HxW",
+        help="height and width in pixels that the file takes (default: every size)",
+    )
+    parser.add_argument(
+        "--outputs",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        metavar="A,B",
+        help="beside the logits: stages (their maps), blocks (queries, keys, values, kernels)",
+    )
+    parser.add_argument(
+        "--stored",
+        choices=("float32", "float16"),
+        default="float32",
+        help="weights in the file; arithmetic is float32 (default: %(default)s)",
+    )
+    _add_weights(parser.add_argument_group("model"))
+
+
 def _add_model(
     parser: argparse.ArgumentParser, known: Collection[str] = MODELS, default: str = "nano"
 ) -> None:
@@ -221,6 +286,16 @@ def _add_model(
         metavar="NAME",
         help='one that "models" lists (default: %(default)s)',
     )
+    _add_weights(group)
+    group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
+    group.add_argument(
+        "--exact",
+        action="store_true",
+        help="follow the official operations one by one: slower, equal but for rounding",
+    )
+
+
+def _add_weights(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--weights",
         default="default",
@@ -229,12 +304,6 @@ def _add_model(
     group.add_argument("--reach", choices=REACHES, help="what stage 3 attends to")
     group.add_argument(
         "--window-size", type=int, metavar="N", help="in stage-3 tokens of 16 pixels"
-    )
-    group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
-    group.add_argument(
-        "--exact",
-        action="store_true",
-        help="follow the official operations one by one: slower, equal but for rounding",
     )
 
 
@@ -255,6 +324,12 @@ def _add_prediction(parser: argparse.ArgumentParser) -> None:
         "--short-side", type=int, metavar="N", help="pixels the network sees (default: the model's)"
     )
     group.add_argument(
+        "--engine",
+        choices=("torch", "onnxruntime", "openvino", "auto"),
+        default="torch",
+        help="what runs it, if installed; auto tries which is fastest (default: %(default)s)",
+    )
+    group.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),
         default="float32",
@@ -267,6 +342,22 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(number) for number in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list like 0.75,1.0") from None
+
+
+def _files(text: str) -> tuple[str, ...]:
+    names = text.split(",")
+    for name in names:
+        if name not in FILES:
+            raise argparse.ArgumentTypeError(f"there is no file {name!r} ({', '.join(FILES)})")
+    return tuple(FILES[name] for name in names)
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        height, width = map(int, text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 256x384") from None
+    return height, width
 
 
 def _sentence(error: Exception) -> str:

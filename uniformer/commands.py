@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from glob import glob
@@ -24,8 +25,10 @@ from uniformer.cli import for_command_line
 from uniformer.config import CLASSIFIERS, MODELS, ModelConfig
 from uniformer.cost import count_macs, count_parameters
 from uniformer.dataset import list_photos
+from uniformer.engines import fastest_engine, optimize_for_inference
+from uniformer.engines.model import Predictor
+from uniformer.export import export_onnx
 from uniformer.factory import create_model
-from uniformer.fast import optimize_for_inference
 from uniformer.files import file_names, replace_file
 from uniformer.manifest import write_manifest
 from uniformer.pictures import PictureError
@@ -42,6 +45,8 @@ COUNTED_SIZE = 512
 
 def run_segment(args: argparse.Namespace) -> int:
     """Label photos one by one, in one process or several; 1 when some could not be read."""
+    if args.engine == "auto":  # one for all processes, and for the manifest
+        args.engine = fastest_engine(_create(args, args.device), args.precision)
     photos = list_photos(_expanded(args.photos), args.recursive, telling_once("uniformer"))
     _check_tables(args.output)
     names = file_names(photos, lambda name: bool(of_others(args.output, name, FILES)))
@@ -160,6 +165,22 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_export(args: argparse.Namespace) -> int:
+    """Write a model as ONNX."""
+    model = _create(args, "cpu")
+    _warn_untrained(model)
+    file = export_onnx(
+        model,
+        args.output,
+        form=args.form,
+        size=args.size,
+        outputs=args.outputs,
+        weights=args.stored,
+    )
+    print(f"{args.model} -> {file} ({file.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "segment": run_segment,
     "video": run_video,
@@ -168,6 +189,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "inspect": run_inspect,
     "convert": run_convert,
     "evaluate": run_evaluate,
+    "export": run_export,
 }
 
 
@@ -214,21 +236,48 @@ def _label_share(
     if rank == 0:
         _warn_untrained(batch.model)
     share = work[rank::count]
-    for photo, name in tqdm(share, unit="photo", disable=None if len(share) > 1 else True):
-        try:
-            record = batch.label(photo, name)
-        except PictureError as error:
-            failures.append(_at(photo, error))
-            continue
-        except Exception as error:  # whatever one photo does, the others are labelled
-            failures.append(f"{photo}: {reason_of(error)}")
-            continue
-        tqdm.write(f"{photo}: {_summary(record)} -> {args.output / name}.*")
-        for note in record["picture"].get("notes", ()):
-            tqdm.write(f"uniformer: note: {photo}: {note}", file=sys.stderr)
+    bar = tqdm(share, unit="photo", disable=None if len(share) > 1 else True)
+    with ThreadPoolExecutor(1) as writer:  # one photo is written while the next is labelled
+        writing: tuple[Path, Future[None]] | None = None
+        for photo, name in bar:
+            try:
+                record, write = batch.predict(photo, name)
+            except PictureError as error:
+                failures.append(_at(photo, error))
+                continue
+            except Exception as error:  # whatever one photo does, the others are labelled
+                failures.append(f"{photo}: {reason_of(error)}")
+                continue
+            failures += _unwritten(writing)
+            told = partial(_tell_of, photo, record, args.output / name)
+            writing = photo, writer.submit(_write_and_tell, write, told)
+        failures += _unwritten(writing)
     for failure in failures:
         print(f"uniformer: error: {failure}", file=sys.stderr)
     return len(failures)
+
+
+def _unwritten(writing: tuple[Path, Future[None]] | None) -> list[str]:
+    """Wait for the files of a photo and return why they could not be written, if so."""
+    if writing is None:
+        return []
+    photo, written = writing
+    try:
+        written.result()
+    except Exception as error:  # whatever one photo does, the others are labelled
+        return [f"{photo}: {reason_of(error)}"]
+    return []
+
+
+def _write_and_tell(write: Callable[[], Any], tell: Callable[[], None]) -> None:
+    write()
+    tell()
+
+
+def _tell_of(photo: Path, record: dict[str, Any], target: Path) -> None:
+    tqdm.write(f"{photo}: {_summary(record)} -> {target}.*")
+    for note in record["picture"].get("notes", ()):
+        tqdm.write(f"uniformer: note: {photo}: {note}", file=sys.stderr)
 
 
 def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmenter:
@@ -251,21 +300,26 @@ def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmente
 
 
 def _open_batch(args: argparse.Namespace, rank: int = 0) -> PhotoBatch:
-    return PhotoBatch(_open_model(args, rank), args.output, _prediction(args))
+    return PhotoBatch(_open_model(args, rank), args.output, _prediction(args), args.files)
 
 
-def _open_model(args: argparse.Namespace, rank: int = 0) -> Segmenter:
+def _open_model(args: argparse.Namespace, rank: int = 0) -> Predictor:
     """Return the model asked for, ready to predict; unless told, each rank has its own GPU."""
     name = args.device
     if name in (None, "cuda") and torch.cuda.device_count() > 1:
         name = f"cuda:{rank % torch.cuda.device_count()}"
-    model = model_of(args, "uniformer", device=find_device(name))
+    model = _create(args, name)
     if args.exact:
         return model
-    return optimize_for_inference(model, getattr(torch, getattr(args, "precision", "float32")))
+    engine, precision = getattr(args, "engine", "torch"), getattr(args, "precision", "float32")
+    return optimize_for_inference(model, engine, precision)
 
 
-def _warn_untrained(model: Segmenter) -> None:
+def _create(args: argparse.Namespace, device: str | None) -> Segmenter:
+    return model_of(args, "uniformer", device=find_device(device))
+
+
+def _warn_untrained(model: Predictor) -> None:
     """Say so when the labels mean nothing."""
     if not model.weights.trained:
         print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from uniformer.dataset import pair_annotations, read_annotation
+from uniformer.engines.model import Predictor
 from uniformer.evaluation import Evaluation
 from uniformer.journal import EvaluationJournal, State, digest_names, digest_weights, extend_digest
 from uniformer.metrics import Counts, count
 from uniformer.pictures import read_picture
 from uniformer.predict import segment
-from uniformer.segmenter import Segmenter
 
 SAVE_EVERY = 20
 """Pictures between two writes of the resume file."""
 
 
 def evaluate(
-    model: Segmenter,
+    model: Predictor,
     images: str | Path,
     annotations: str | Path,
     *,
@@ -71,6 +71,7 @@ def evaluate(
         "reach": model.reach,
         "window_size": model.window_size,
         "zero_is_other": zero_is_other,
+        "engine": model.engine,
         **options,
     }
     journal = None if resume is None else _open_journal(Path(resume), model, settings, pairs)
@@ -89,7 +90,7 @@ def evaluate(
 
 
 def _open_journal(
-    file: Path, model: Segmenter, settings: dict[str, Any], pairs: Sequence[tuple[Path, Path]]
+    file: Path, model: Predictor, settings: dict[str, Any], pairs: Sequence[tuple[Path, Path]]
 ) -> EvaluationJournal:
     """Return the journal of the evaluation of these weights on these files."""
     identity = {
@@ -102,7 +103,7 @@ def _open_journal(
 
 
 def _count_pairs(
-    model: Segmenter,
+    model: Predictor,
     pairs: Sequence[tuple[Path, Path]],
     zero_is_other: bool,
     options: dict[str, Any],
@@ -141,7 +142,7 @@ def _count_pairs(
 
 
 def _count_pair(
-    model: Segmenter,
+    model: Predictor,
     picture_file: Path,
     annotation_file: Path,
     zero_is_other: bool,

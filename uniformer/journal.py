@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from uniformer.dataset import DatasetError
+from uniformer.engines.model import Predictor
 from uniformer.files import replace_file
 from uniformer.metrics import Counts
-from uniformer.segmenter import Segmenter
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class EvaluationJournal:
         replace_file(self.file, lambda file: file.write(json.dumps(content).encode()))
 
 
-def digest_weights(model: Segmenter) -> str:
+def digest_weights(model: Predictor) -> str:
     """Return a sha256 of all weights as they are in memory, so that untrained ones differ too."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):

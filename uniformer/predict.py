@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from uniformer.classifier import Classifier
+from uniformer.engines.model import Predictor
 from uniformer.pictures import PictureSource, read_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmentation import Segmentation
-from uniformer.segmenter import Segmenter
 from uniformer.tiles import WindowLogits, label_picture, resize_weights, tile_rows
 
 Mode = Literal["whole", "slide"]
@@ -31,7 +31,7 @@ SCALES = (0.25, 4.0)
 
 def segment(
     image: PictureSource,
-    model: Segmenter,
+    model: Predictor,
     *,
     mode: Mode = "whole",
     flip: bool = False,
@@ -86,7 +86,7 @@ def segment(
 
 
 def prediction_settings(
-    model: Segmenter,
+    model: Predictor,
     mode: Mode,
     flip: bool,
     scales: Sequence[float],
@@ -110,6 +110,7 @@ def prediction_settings(
         "short_side": short_side,
         "precision": str(dtype).removeprefix("torch."),
         "optimized": model.optimized,
+        "engine": model.engine,
     }
 
 
@@ -139,7 +140,7 @@ def _steps(total: int, progress: Callable[[int, int], None] | None) -> Callable[
 
 
 def _run(
-    model: Segmenter,
+    model: Predictor,
     x: Tensor,
     grid: tuple[list[Span], list[Span]],
     mirror: bool,
@@ -169,7 +170,7 @@ def _shares(spans: Sequence[Span], length: int) -> Tensor:
     return 1 / windows
 
 
-def _logits(model: Segmenter, x: Tensor, dtype: torch.dtype) -> Tensor:
+def _logits(model: Predictor, x: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the logits of one input (1, 3, h, w) as float32 (rows, columns, classes)."""
     with torch.autocast(model.device.type, dtype, enabled=dtype != model.dtype):
         logits = model(x.to(model.device, model.dtype))
@@ -183,7 +184,7 @@ def _logits(model: Segmenter, x: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _check(
-    model: Segmenter, mode: str, scales: Sequence[float], short_side: int, precision: str
+    model: Predictor, mode: str, scales: Sequence[float], short_side: int, precision: str
 ) -> None:
     """Raise ``ValueError`` for settings that cannot be used."""
     if isinstance(model, Classifier):
@@ -196,7 +197,7 @@ def _check(
         raise ValueError(f"The precision must be float32 or bfloat16, not {precision!r}.")
     if model.optimized and precision == "bfloat16" and model.dtype != torch.bfloat16:
         raise ValueError(
-            "This model is optimized for float32: for bfloat16, optimize it with that dtype."
+            "This model is optimized for float32: for bfloat16, optimize it with that precision."
         )
     low, high = SHORT_SIDES
     if not isinstance(short_side, int) or not low <= short_side <= high:

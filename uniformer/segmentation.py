@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from uniformer.segmenter import WeightsRecord
 
 FILES = ("labels.png", "colors.png", "overlay.png", "npz", "json")
 """What a segmentation can be saved as."""
+
+COMPRESSION = 1
+"""Level of zlib for what is large: the usual 6 takes several times as long for a few percent."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,10 @@ class Segmentation:
         """Write ``{stem}.{file}`` for each of ``files`` into ``folder``; return their paths.
 
         ``labels.png`` holds class indices, ``colors.png`` class colours, ``overlay.png`` the
-        overlay at ``opacity``, ``npz`` labels, the float maps and class names, ``json``
-        :meth:`describe`. Existing files are replaced, each only once it is complete. Raises
-        ``ValueError`` if ``stem`` is not a plain file name, and ``OSError`` if the folder cannot be
-        written to.
+        overlay at ``opacity``, ``npz`` labels (uint8), the maps (float16) and class names,
+        ``json`` :meth:`describe`. Existing files are replaced, each only once it is complete.
+        Raises ``ValueError`` if ``stem`` is not a plain file name, and ``OSError`` if the folder
+        cannot be written to.
         """
         if not stem or Path(stem).name != stem:
             raise ValueError(f"{stem!r} cannot be used as the name of a file.")
@@ -134,33 +138,36 @@ class Segmentation:
         folder.mkdir(parents=True, exist_ok=True)
         writers = {
             "labels.png": _drawing(self.label_image),
-            "colors.png": _drawing(self.color_image),
-            "overlay.png": _drawing(lambda: self.overlay(opacity)),
+            "colors.png": _drawing(self.color_image, COMPRESSION),
+            "overlay.png": _drawing(lambda: self.overlay(opacity), COMPRESSION),
             "npz": self._write_maps,
             "json": self._write_description,
         }
         return [replace_file(folder / f"{stem}.{name}", writers[name]) for name in files]
 
     def _write_maps(self, file: BinaryIO) -> None:
-        np.savez_compressed(
-            file,
-            labels=self.labels,
-            confidence=self.confidence,
-            entropy=self.entropy,
-            margin=self.margin,
-            class_names=np.array(self.classes.names),
-            class_colors=self.classes.palette,
-        )
+        arrays = {
+            "labels": self.labels,
+            "confidence": self.confidence.astype(np.float16),
+            "entropy": self.entropy.astype(np.float16),
+            "margin": self.margin.astype(np.float16),
+            "class_names": np.array(self.classes.names),
+            "class_colors": self.classes.palette,
+        }
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as box:
+            for name, array in arrays.items():  # as numpy does it, but for the level
+                with box.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as part:
+                    np.lib.format.write_array(part, array, allow_pickle=False)
 
     def _write_description(self, file: BinaryIO) -> None:
         file.write(json.dumps(self.describe(), indent=2, ensure_ascii=False).encode())
 
 
-def _drawing(draw: Callable[[], Image.Image]) -> Callable[[BinaryIO], None]:
-    """Return what writes an image as PNG with the mark of this program."""
+def _drawing(draw: Callable[[], Image.Image], level: int = 6) -> Callable[[BinaryIO], None]:
+    """Return what writes an image as PNG with the mark of this program; zlib's ``level``."""
     mark = PngInfo()
     mark.add_text("Software", MARK)
-    return lambda file: draw().save(file, format="PNG", pnginfo=mark)
+    return lambda file: draw().save(file, "PNG", pnginfo=mark, compress_level=level)
 
 
 def describe_picture(picture: np.ndarray, notes: Sequence[str] = ()) -> dict[str, Any]:

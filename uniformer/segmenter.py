@@ -39,10 +39,11 @@ class Segmenter(nn.Module):
     """Maps normalised RGB (B, 3, H, W), sides at least 32, to logits (B, classes, H/4, W/4).
 
     ``config`` says how it is built, ``classes`` what it can predict, ``weights`` what has been
-    loaded, ``optimized`` whether this is a rewriting that can only predict. ``reach`` and
-    ``window_size`` are changed with :meth:`set_reach`.
+    loaded, ``optimized`` whether this is a rewriting that can only predict, ``engine`` what runs
+    it. ``reach`` and ``window_size`` are changed with :meth:`set_reach`.
     """
 
+    engine = "torch"
     reach: Reach
     window_size: int
 

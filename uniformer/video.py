@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from uniformer.authorship import written_here
+from uniformer.engines.model import Predictor
 from uniformer.files import replace_file
 from uniformer.film import RATES, VideoError, open_film, quiet
 from uniformer.predict import segment
-from uniformer.segmenter import Segmenter
 
 MOST_REPEATED = 20
 """How many times the frames of a film the labelled one may have, to keep uneven times."""
@@ -25,7 +25,7 @@ MOST_REPEATED = 20
 def label_video(
     source: Path,
     target: Path,
-    model: Segmenter,
+    model: Predictor,
     *,
     progress: Callable[[int, int | None], None] | None = None,
     **prediction: Any,

@@ -15,7 +15,7 @@ from analysis.receptive_field.theoretical import receptive_field
 from analysis.receptive_field.units import logit_unit, margin_unit, stage_units
 from uniformer.classes import numbered_classes
 from uniformer.config import STRIDES, BackboneConfig, FPNConfig, ModelConfig, UPerConfig
-from uniformer.fast import optimize_for_inference
+from uniformer.engines import optimize_for_inference
 from uniformer.heads import resize_bilinear
 from uniformer.segmenter import Segmenter
 

@@ -21,7 +21,7 @@ from analysis.receptive_field.theoretical import (
 )
 from uniformer.classes import numbered_classes
 from uniformer.config import MODELS, STRIDES, BackboneConfig, FPNConfig, ModelConfig
-from uniformer.fast import optimize_for_inference
+from uniformer.engines import optimize_for_inference
 from uniformer.segmenter import Segmenter
 
 TINY = ModelConfig(

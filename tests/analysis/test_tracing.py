@@ -12,7 +12,7 @@ from torch import nn
 from analysis import AnalysisError, global_affinity, in_degree, local_affinity, trace
 from analysis.core import activation_cache as tracing
 from uniformer.attention import Attention
-from uniformer.fast import optimize_for_inference
+from uniformer.engines import optimize_for_inference
 from uniformer.preprocess import preprocess
 
 REACHES = ("global", "hybrid", "window")

@@ -31,6 +31,7 @@ from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
 from ui.service.model_cache import ModelCache
+from ui.service.one_thread import on_one_thread
 from ui.service.queues import HEAVY, LONG
 from ui.service.turns import Turns
 from uniformer.classes import class_set
@@ -177,7 +178,7 @@ class _Api:
         place, values = self._sorted(given, [SHORT_SIDE])
         pixels = read_picture(picture, self._max_pixels)
         with self._model_cache.acquire(*place) as model, self._turns.quick():
-            (result,) = work.label(model, pixels, values["short_side"])
+            (result,) = on_one_thread(lambda: work.label(model, pixels, values["short_side"]))
         files = result.save(_new_folder(), _stem(picture), tuple(SEGMENT_FILES))
         described = json.dumps(result.describe(), indent=2, ensure_ascii=False)
         return described, *map(_file, files)

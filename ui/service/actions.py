@@ -23,6 +23,7 @@ from ui.service import gpu_calls as work
 from ui.service.examples import EXAMPLES
 from ui.service.export import write_file
 from ui.service.model_cache import ModelCache
+from ui.service.one_thread import on_one_thread
 from ui.service.payloads import lens_payload, view_payload
 from ui.service.selection import Selection
 from ui.service.stored_results import PictureInfo, ResultStore, StoredResult
@@ -187,7 +188,7 @@ class Actions:
         place = selection.model, selection.reach, selection.window_size
         with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            (result,) = work.label(model, picture)
+            (result,) = on_one_thread(lambda: work.label(model, picture))
             seconds = time.perf_counter() - start
         key = self._store.put(subject, result, seconds, pinned=pinned)
         return Labelled(replace(selection, key=key), subject.example)

@@ -15,8 +15,8 @@ from analysis.profile.nulls import random_model
 from ui.messages.models import OWN_GONE
 from uniformer import create_model
 from uniformer.config import Reach
+from uniformer.engines import optimize_for_inference
 from uniformer.factory import find_config
-from uniformer.fast import optimize_for_inference
 from uniformer.runtime import find_device
 from uniformer.segmenter import Segmenter
 

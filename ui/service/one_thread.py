@@ -12,6 +12,37 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+Work = Callable[[], None]
+
+
+class _Threads:
+    """Threads that stay for the next work: each has OpenMP threads of its own, slow to make.
+
+    There are as many as there was work at once, and the last to rest is the first to go on.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[queue.SimpleQueue[Work]] = []
+        self._lock = threading.Lock()
+
+    def run(self, work: Work) -> None:
+        """Begin ``work``, which must not raise, and return."""
+        with self._lock:
+            given = self._idle.pop() if self._idle else None
+        if given is None:
+            given = queue.SimpleQueue()
+            threading.Thread(target=self._serve, args=(given,), daemon=True, name="steps").start()
+        given.put(work)
+
+    def _serve(self, given: queue.SimpleQueue[Work]) -> None:
+        while True:
+            given.get()()
+            with self._lock:
+                self._idle.append(given)
+
+
+_THREADS = _Threads()
+
 
 @dataclass(frozen=True)
 class _End:
@@ -21,7 +52,7 @@ class _End:
 
 
 def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
-    """Yield what the generator that ``start`` returns yields; it lives on a thread of its own.
+    """Yield what the generator that ``start`` returns yields; it lives on one thread.
 
     Gradio asks a generator for each step on whatever thread is free. A lock held between two steps
     would be held for as long as a visitor takes to ask, and what torch keeps by thread, such as
@@ -44,7 +75,8 @@ def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
             error = caught
         told.put(_End(error))
 
-    threading.Thread(target=copy_context().run, args=(work,), daemon=True, name="steps").start()
+    context = copy_context()
+    _THREADS.run(lambda: context.run(work))
     try:
         while not isinstance(step := told.get(), _End):
             yield step

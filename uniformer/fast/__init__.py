@@ -1,9 +1,9 @@
-"""Exact rewritings of the models for prediction; see :func:`optimize_for_inference`."""
+"""Exact rewritings of the models for prediction; see :func:`fast_form`."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.classifier import Classifier, make_model
@@ -22,7 +22,7 @@ from uniformer.layers import ConvEmbed, MapNorm, PatchEmbed
 from uniformer.light import LightUniFormer, PrunedBlock
 from uniformer.segmenter import Segmenter
 
-__all__ = ["optimize_for_inference"]
+__all__ = ["fast_form"]
 
 _FAST = {
     PatchEmbed: FastPatchEmbed,
@@ -33,13 +33,11 @@ _FAST = {
 }
 
 
-def optimize_for_inference(model: Segmenter, dtype: torch.dtype = torch.float32) -> Segmenter:
-    """Return a segmenter for prediction: the same logits for less work and memory, no gradients.
+def fast_form(model: Segmenter, dtype: torch.dtype = torch.float32) -> Segmenter:
+    """Return the form of ``model`` for prediction in PyTorch.
 
     float32 logits differ from ``model``'s by rounding only (about 1e-5 of the largest). ``dtype``
     ``torch.bfloat16`` runs the products in bfloat16 and keeps residuals, norms and logits float32.
-    The reach can be changed on the result; the auxiliary head is left out. Weights that need no
-    rewriting are shared with ``model``, so optimize last, after loading and moving it.
 
     Raises ``ValueError`` for another dtype, and for a model that is optimized already or in
     training mode (its BatchNorm would answer differently).
@@ -77,9 +75,19 @@ def optimize_for_inference(model: Segmenter, dtype: torch.dtype = torch.float32)
         del fast.auxiliary_head
     fast.weights = model.weights
     fast.optimized = True
+    fast.register_forward_pre_hook(_refuse_recording)
     fast.set_reach(model.reach, model.window_size)
     return fast.eval()
 
 
 def _rewritten(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     return _FAST[type(module)](module, dtype)
+
+
+def _refuse_recording(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Stop exporters: these modules write into their own maps, which some leave out in silence."""
+    if torch.jit.is_tracing() or torch.compiler.is_exporting():
+        raise ValueError(
+            "This model is optimized for PyTorch and cannot be exported: export the one it was "
+            "made from, for example with uniformer.export_onnx."
+        )

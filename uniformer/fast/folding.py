@@ -27,7 +27,7 @@ def frozen(norm: nn.LayerNorm) -> nn.LayerNorm:
     return copy.requires_grad_(False)
 
 
-def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Return scale and shift (C,) of a BatchNorm in eval mode."""
     scale = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
     return scale, norm.bias.detach().double() - norm.running_mean.double() * scale
@@ -35,21 +35,21 @@ def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 def norm_then_conv(norm: nn.BatchNorm2d, conv: nn.Conv2d, dtype: torch.dtype) -> nn.Linear:
     """Return ``conv(norm(x))`` as a linear layer; ``conv`` is 1x1, so no padding interferes."""
-    scale, shift = _affine(norm)
+    scale, shift = affine(norm)
     weight = conv.weight.detach().double().flatten(1)
     return linear(weight * scale, conv.bias.detach().double() + weight @ shift, dtype)
 
 
 def conv_then_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Return weight (O, I, k, k) and bias (O,) of ``norm(conv(x))``, conv without bias, float64."""
-    scale, shift = _affine(norm)
+    scale, shift = affine(norm)
     return conv.weight.detach().double() * scale.view(-1, 1, 1, 1), shift
 
 
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> nn.Conv2d:
     """Return ``norm(conv(x))``, conv with a bias, as one frozen convolution."""
     weight, shift = conv_then_norm(conv, norm)
-    scale, _ = _affine(norm)
+    scale, _ = affine(norm)
     copy = nn.Conv2d(
         conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,
         device="meta",

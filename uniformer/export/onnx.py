@@ -1,0 +1,184 @@
+"""Write a model as an ONNX file, which engines and browsers run without PyTorch."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+
+from uniformer.backbone import MIN_SIDE
+from uniformer.export.outputs import Outputs, example
+from uniformer.export.rewriting import portable, rewrite
+from uniformer.files import replace_file
+from uniformer.preprocess import MAX_LONG_SIDE, MEAN, STD
+from uniformer.segmenter import Segmenter
+
+Form = Literal["plain", "rewritten"]
+StoredWeights = Literal["float32", "float16"]
+
+OPSET = 20
+"""The newest that the exporter writes, and that onnxruntime-web and OpenVINO read."""
+
+SMALL = 1024
+"""Tensors with fewer numbers stay float32 in every file: norms, biases and indices."""
+
+
+def export_onnx(
+    model: Segmenter,
+    file: str | Path,
+    *,
+    form: Form = "plain",
+    size: tuple[int, int] | None = None,
+    outputs: Sequence[str] = (),
+    weights: StoredWeights = "float32",
+) -> Path:
+    """Write ``model`` to ``file`` (.onnx) and return its path.
+
+    The graph maps ``image``, normalised RGB float32 (1, 3, H, W) as :mod:`uniformer.preprocess`
+    makes it, to ``logits`` (1, classes, H/4, W/4) and to the ``outputs`` asked for, ``"stages"``
+    and ``"blocks"``, whose names and shapes are told in :mod:`uniformer.export.outputs`. The reach
+    is that of the model now.
+
+    ``form="plain"`` follows the official operations; ``"rewritten"`` does less arithmetic for the
+    same logits, within rounding. ``size`` (height, width) fixes the size, else every height and
+    width from 32 on is taken. ``weights="float16"`` halves the
+    file; they are widened when it is loaded and all arithmetic stays float32.
+
+    The file's metadata tell the model, its weights and settings, the classes with their colours,
+    and how a picture becomes the input.
+
+    Raises ``ValueError`` for a model that is optimized or in training mode, for a size, form or
+    output there is not, and where onnx and onnxscript are not installed; ``OSError`` when the file
+    cannot be written. An existing file stays until the new one is complete.
+    """
+    file = Path(file)
+    if file.suffix != ".onnx":
+        raise ValueError(f"{file.name}: the exported model is an .onnx file, so name it that.")
+    if not file.parent.is_dir():
+        raise ValueError(f"There is no folder {file.parent} to write {file.name} to.")
+    data = onnx_bytes(model, form=form, size=size, outputs=outputs, weights=weights)
+    return replace_file(file, lambda part: part.write(data))
+
+
+def onnx_bytes(
+    model: Segmenter,
+    *,
+    form: Form = "plain",
+    size: tuple[int, int] | None = None,
+    outputs: Sequence[str] = (),
+    weights: StoredWeights = "float32",
+) -> bytes:
+    """Return what :func:`export_onnx` writes."""
+    _check(model, form, size, weights)
+    traced = Outputs(rewrite(model) if form == "rewritten" else portable(model), tuple(outputs))
+    # Tracing takes a map of one token for a scalar, so it is told of larger ones; the graph is not.
+    height, width = (torch.export.Dim(name, min=2 * MIN_SIDE) for name in ("height", "width"))
+    dynamic = None if size else ({2: height, 3: width},)
+    with _quiet():
+        program = torch.onnx.export(
+            traced.eval(),
+            (example(model, size),),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=traced.names(),
+            dynamic_shapes=dynamic,
+            verbose=False,
+        )
+    graph = program.model_proto
+    for name, value in _metadata(model, form).items():
+        graph.metadata_props.add(key=name, value=value)
+    if weights == "float16":
+        _halve(graph)
+    return graph.SerializeToString()
+
+
+def _check(model: Segmenter, form: str, size: Any, weights: str) -> None:
+    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"Exporting needs the package {missing[0]}: pip install onnx onnxscript, and try again."
+        )
+    if model.optimized:
+        raise ValueError(
+            "This model is optimized for PyTorch and cannot be exported: export the one it was "
+            'made from, with the form "rewritten".'
+        )
+    if model.training:
+        raise ValueError("The model is in training mode: call model.eval() before exporting.")
+    if model.dtype != torch.float32:
+        raise ValueError("Models are exported in float32: call model.float() first.")
+    if form not in get_args(Form):
+        raise ValueError(f"The form must be plain or rewritten, not {form!r}.")
+    if weights not in get_args(StoredWeights):
+        raise ValueError(f"The weights must be float32 or float16, not {weights!r}.")
+    divisor = model.config.size_divisor
+    if size is not None and not all(
+        MIN_SIDE <= side <= MAX_LONG_SIDE and side % divisor == 0 for side in size
+    ):
+        multiple = f" and multiples of {divisor}" if divisor > 1 else ""
+        raise ValueError(
+            f"Height and width must be from {MIN_SIDE} to {MAX_LONG_SIDE} pixels{multiple}, "
+            f"not {'x'.join(map(str, size))}."
+        )
+
+
+def _metadata(model: Segmenter, form: str) -> dict[str, str]:
+    """Return what somebody who has nothing but the file needs to know, as JSON by name."""
+    facts = {
+        "model": model.config.name,
+        "form": form,
+        "weights": vars(model.weights),
+        "reach": model.reach,
+        "window_size": model.window_size,
+        "classes": model.classes.names,
+        "colors": model.classes.colors,
+        "mean": MEAN,
+        "std": STD,
+        "short_side": model.config.short_side,
+        "size_divisor": model.config.size_divisor,
+    }
+    return {name: json.dumps(value, ensure_ascii=False) for name, value in facts.items()}
+
+
+def _halve(model: Any) -> None:
+    """Store the large float32 tensors of an ONNX model as float16, each behind a cast."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < SMALL:
+            continue
+        numbers = numpy_helper.to_array(tensor)
+        if np.abs(numbers).max() > np.finfo(np.float16).max:
+            raise ValueError(f"The weights {tensor.name} do not fit into float16: keep float32.")
+        wide, narrow = tensor.name, f"{tensor.name}.float16"
+        tensor.CopyFrom(numpy_helper.from_array(numbers.astype(np.float16), narrow))
+        casts.append(helper.make_node("Cast", [narrow], [wide], to=TensorProto.FLOAT))
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*casts, *nodes])
+
+
+@contextmanager
+def _quiet():
+    """Keep what the exporter says of its own workings from whoever only wants a file."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
