@@ -16,19 +16,19 @@ from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
 from analysis.affinity.in_degree import InDegree, in_degree
 from analysis.affinity.jacobian import TokenJacobian, token_jacobian
 from analysis.affinity.local_affinity import LocalAffinity, local_affinity, position_affinity
-from analysis.affinity.row_summary import RowStatistics, Spread, row_statistics
+from analysis.affinity.row_summary import AffinityStatistics, RowStatistics, row_statistics
 from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
 from analysis.core.any_segmenter import as_segmenter
 from analysis.core.errors import AnalysisError
-from analysis.core.grid import Box, Grid, Token, Window
+from analysis.core.grid import Box, Grid, KeyWindow, Token
 from analysis.core.progress import Progress
 from analysis.core.token_classes import TokenClasses, token_classes
 
 _LATER = {
     ".questions.answer": ("Answer", "finish"),
     ".attribution": ("Attribution", "attribute"),
-    ".faithfulness": ("infidelities", "max_sensitivity", "rank_maps", "weight_check"),
+    ".faithfulness": ("infidelities", "max_sensitivity", "rank_maps", "parameter_randomisation"),
     ".interventions": (
         "DropBlock",
         "HeadGate",
@@ -69,12 +69,12 @@ __all__ = [
     "LocalAffinity",
     "Progress",
     "RowStatistics",
-    "Spread",
+    "AffinityStatistics",
     "Token",
     "TokenClasses",
     "TokenJacobian",
     "Trace",
-    "Window",
+    "KeyWindow",
     "as_segmenter",
     "attended_classes",
     "global_affinity",

@@ -1,5 +1,5 @@
 // The picture under its labels. Everything is drawn from one payload
-// (ui/service/viewer_payload.py): moving the probe, sliding, choosing a map and isolating a class
+// (ui/service/payloads.py): moving the probe, sliding, choosing a map and isolating a class
 // send no request.
 // Gradio provides `element`, `props`, `trigger` and `watch`.
 

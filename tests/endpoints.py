@@ -16,7 +16,7 @@ from PIL import Image
 
 from ui import api
 from ui.host.settings import Settings
-from ui.service.model_cache import ModelShelf
+from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 
 SHORT_SIDE = 64
@@ -26,7 +26,7 @@ SHORT_SIDE = 64
 def endpoints(weights: str | None = "default") -> Iterator[str]:
     """Serve them and give their address."""
     with gr.Blocks(analytics_enabled=False) as page:
-        api.add(ModelShelf({"nano": weights}, 1), Settings(), Turns(2))
+        api.add(ModelCache({"nano": weights}, 1), Settings(), Turns(2))
     page.queue(default_concurrency_limit=2)
     _, url, _ = page.launch(
         prevent_thread_lock=True, quiet=True, mcp_server=True, show_error=True, ssr_mode=False

@@ -14,14 +14,14 @@ from analysis.questions import QUESTIONS
 from analysis.questions.answer import FORMATS, Answer, finish
 from ui.host.settings import Settings
 from ui.messages import models as model_words
-from ui.messages import questions as words
+from ui.messages import questions as messages
 from ui.page import banner
 from ui.page.answer_card import answer_cards, read_name, read_value
 from ui.page.question_panel import steps
 from ui.page.tabs import compare, depth, fields, models
 from ui.service import jobs as asking
-from ui.service.actions import Handlers
-from ui.service.jobs import Found, Question, file_of, pixel_of, run
+from ui.service.actions import Actions
+from ui.service.jobs import Job, StoredAnswer, file_of, pixel_of, run
 from ui.service.linked_view import other_setting
 from ui.service.model_cache import OWN
 from ui.service.uploads import open_upload
@@ -32,17 +32,17 @@ STEPS = 4
 
 
 @pytest.fixture(scope="module")
-def handlers():
-    return Handlers(Settings(weights=None))
+def actions():
+    return Actions(Settings(weights=None))
 
 
 @pytest.fixture(scope="module")
-def shown(handlers, tmp_path_factory):
+def shown(actions, tmp_path_factory):
     """The selection of a small picture of noise."""
     path = tmp_path_factory.mktemp("photo") / "noise.png"
     pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
-    return handlers.open_photo(handlers.first.selection, str(path), path.name).selection
+    return actions.open_photo(actions.first.selection, str(path), path.name).selection
 
 
 class Toy:
@@ -90,65 +90,63 @@ def toy(monkeypatch):
     return toy
 
 
-def test_a_run_yields_its_progress_and_then_every_file(handlers, shown, toy):
-    *progress, found = run(handlers, Question("toy", shown, {"seed": 1}))
+def test_a_run_yields_its_progress_and_then_every_file(actions, shown, toy):
+    *progress, found = run(actions, Job("toy", shown, {"seed": 1}))
     assert progress == [Progress(done, STEPS) for done in range(1, STEPS + 1)]
     assert {name.rsplit(".", 1)[1] for name in found.files} == set(FORMATS)
-    assert found.folder.parents[1] == handlers.held(shown).folder
+    assert found.folder.parents[1] == actions.stored(shown).folder
     assert json.loads(json.dumps(found.content))["numbers"]["distance_px"] == 12.3456
 
 
-def test_the_same_question_is_answered_from_its_files(handlers, shown, toy):
-    *_, first = run(handlers, Question("toy", shown, {"seed": 2}))
-    again = list(run(handlers, Question("toy", shown, {"seed": 2})))
+def test_the_same_question_is_answered_from_its_files(actions, shown, toy):
+    *_, first = run(actions, Job("toy", shown, {"seed": 2}))
+    again = list(run(actions, Job("toy", shown, {"seed": 2})))
     assert again == [first]
-    *_, other = run(handlers, Question("toy", shown, {"seed": 3}))
+    *_, other = run(actions, Job("toy", shown, {"seed": 3}))
     assert other.folder != first.folder
     assert toy.started == 2
 
 
-def test_answers_of_one_result_are_bounded(handlers, shown, toy, monkeypatch):
+def test_answers_of_one_result_are_bounded(actions, shown, toy, monkeypatch):
     monkeypatch.setattr(asking, "ANSWERS_PER_RESULT", 2)
-    folders = [
-        list(run(handlers, Question("toy", shown, {"seed": n})))[-1].folder for n in (5, 6, 7)
-    ]
+    folders = [list(run(actions, Job("toy", shown, {"seed": n})))[-1].folder for n in (5, 6, 7)]
     assert [folder.exists() for folder in folders] == [False, True, True]
-    with pytest.raises(ValueError, match=words.ANSWER_GONE):
+    with pytest.raises(ValueError, match=messages.ANSWER_GONE):
         asking.read(folders[0])
 
 
-def test_a_closed_run_stops_and_gives_the_model_back(handlers, shown, toy):
-    work = run(handlers, Question("toy", shown, {"seed": 10}))
+def test_a_closed_run_stops_and_gives_the_model_back(actions, shown, toy):
+    work = run(actions, Job("toy", shown, {"seed": 10}))
     assert next(work) == Progress(1, STEPS)
     work.close()
     assert toy.closed == 1
-    with handlers.original(shown):  # would wait for ever if it were still lent
+    with actions.original(shown):  # would wait for ever if it were still lent
         pass
 
 
-def test_what_goes_wrong_is_one_sentence_and_no_answer(handlers, shown, monkeypatch):
+def test_what_goes_wrong_is_one_sentence_and_no_answer(actions, shown, monkeypatch):
     def refuse(model, image):
         yield Progress(1, 2)
         raise AnalysisError("Choose another <pixel>.")
 
     monkeypatch.setattr(asking, "parameters_of", lambda ask: [])
     monkeypatch.setitem(QUESTIONS, "toy", refuse)
-    *_, (status, answers) = steps(handlers, lambda: Question("toy", shown))
+    *_, (status, answers) = steps(actions, lambda: Job("toy", shown))
     assert status == '<p role="alert">Choose another &lt;pixel&gt;.</p>'
     assert answers == ()
-    *_, (status, answers) = steps(handlers, lambda: Question("no such", shown))
-    assert words.NO_SUCH_QUESTION in status
+    *_, (status, answers) = steps(actions, lambda: Job("no such", shown))
+    assert messages.NO_SUCH_QUESTION in status
 
 
-def test_several_questions_are_answered_in_order(handlers, shown, toy):
-    asked = [Question("toy", shown, {"seed": seed}) for seed in (20, 21)]
-    told = list(steps(handlers, lambda: asked))
+def test_several_questions_are_answered_in_order(actions, shown, toy):
+    asked = [Job("toy", shown, {"seed": seed}) for seed in (20, 21)]
+    told = list(steps(actions, lambda: asked))
     assert any("2 of 2 · Step 1 of 4" in status for status, _ in told)
     assert len(told[-1][1]) == 2
 
 
-def test_card_shows_all_and_escapes_it(handlers, shown, toy):
-    *_, found = run(handlers, Question("toy", shown, {"seed": 30}))
+def test_card_shows_all_and_escapes_it(actions, shown, toy):
+    *_, found = run(actions, Job("toy", shown, {"seed": 30}))
     card = answer_cards([found])
     assert "A &lt;b&gt;toy&lt;/b&gt;" in card
     assert "<b>" not in card
@@ -159,8 +157,8 @@ def test_card_shows_all_and_escapes_it(handlers, shown, toy):
         assert f'data-at="0" data-file="{name}"' in card
 
 
-def test_only_files_of_the_answer_can_be_taken(handlers, shown, toy):
-    *_, found = run(handlers, Question("toy", shown, {"seed": 31}))
+def test_only_files_of_the_answer_can_be_taken(actions, shown, toy):
+    *_, found = run(actions, Job("toy", shown, {"seed": 31}))
     assert file_of([found], 0, found.figure).is_file()
     for at, name in ((0, "../../secret"), (1, found.figure), (-1, found.figure)):
         with pytest.raises(ValueError, match="no such file"):
@@ -168,9 +166,9 @@ def test_only_files_of_the_answer_can_be_taken(handlers, shown, toy):
 
 
 def test_time_left_is_told_in_words():
-    assert words.progress(1, 4, None) == "Step 1 of 4"
-    assert words.progress(2, 4, 12.4) == "Step 2 of 4 · about 12 s left"
-    assert words.progress(2, 4, 150) == "Step 2 of 4 · about 2 min left"
+    assert messages.progress(1, 4, None) == "Step 1 of 4"
+    assert messages.progress(2, 4, 12.4) == "Step 2 of 4 · about 12 s left"
+    assert messages.progress(2, 4, 150) == "Step 2 of 4 · about 2 min left"
 
 
 def test_names_and_values_are_read_as_words():
@@ -184,23 +182,23 @@ def test_names_and_values_are_read_as_words():
     ]  # fmt: skip
 
 
-def test_the_middle_is_asked_about_until_a_pixel_is_chosen(handlers, shown):
-    assert pixel_of(handlers, shown) == (48, 32)
-    assert pixel_of(handlers, replace(shown, pixel=(3, 4))) == (3, 4)
+def test_the_middle_is_asked_about_until_a_pixel_is_chosen(actions, shown):
+    assert pixel_of(actions, shown) == (48, 32)
+    assert pixel_of(actions, replace(shown, pixel=(3, 4))) == (3, 4)
 
 
-def test_another_reach_beside_is_another_result_of_the_same_picture(handlers, shown):
-    first, second = depth.questions(handlers, shown, "profile", True, "window")
-    assert first == Question("profile", shown, {"nulls": True})
+def test_another_reach_beside_is_another_result_of_the_same_picture(actions, shown):
+    first, second = depth.questions(actions, shown, "profile", True, "window")
+    assert first == Job("profile", shown, {"nulls": True})
     assert second.parameters == first.parameters
     assert second.selection.reach == "window"
-    assert handlers.held(second.selection).result.settings["reach"] == "window"
-    assert len(depth.questions(handlers, shown, "profile", True, shown.reach)) == 1
+    assert actions.stored(second.selection).result.settings["reach"] == "window"
+    assert len(depth.questions(actions, shown, "profile", True, shown.reach)) == 1
 
 
-def test_receptive_fields_are_asked_at_the_pixel(handlers, shown):
+def test_receptive_fields_are_asked_at_the_pixel(actions, shown):
     asked = fields.question(
-        handlers, replace(shown, pixel=(3, 4)), ["reaches"], ["resnet50", "swin"], 3
+        actions, replace(shown, pixel=(3, 4)), ["reaches"], ["resnet50", "swin"], 3
     )
     assert asked.name in QUESTIONS
     assert asked.parameters == {
@@ -208,32 +206,32 @@ def test_receptive_fields_are_asked_at_the_pixel(handlers, shown):
     }  # fmt: skip
 
 
-def test_another_setting_is_compared_and_the_same_one_is_refused(handlers, shown):
+def test_another_setting_is_compared_and_the_same_one_is_refused(actions, shown):
     asked = compare.question(shown, "", False, "window", 4)
     assert asked.parameters == {
         "other_model": None, "other_weights": "same",
         "other_reach": "window", "other_window_size": 4,
     }  # fmt: skip
-    *_, found = run(handlers, asked)
+    *_, found = run(actions, asked)
     assert found.content["tables"]["classes"]
     assert compare.question(shown, "", True, "", 0).parameters["other_weights"] == "none"
     assert (
         compare.question(shown, "base-fpn", False, "", 0).parameters["other_weights"] == "default"
     )
-    *_, (status, answers) = steps(handlers, lambda: compare.question(shown, "", False, "", 0))
+    *_, (status, answers) = steps(actions, lambda: compare.question(shown, "", False, "", 0))
     assert "Choose another model" in status
     assert answers == ()
 
 
-def test_untrained_weights_are_those_of_the_pair_in_every_answer(handlers, shown):
+def test_untrained_weights_are_those_of_the_pair_in_every_answer(actions, shown):
     asked = compare.question(shown, "", True, "", 0)
-    with handlers.original(shown) as model:
+    with actions.original(shown) as model:
         answers = [
-            finish(QUESTIONS["compare"](model, handlers.held(shown).result.picture, **chosen))
+            finish(QUESTIONS["compare"](model, actions.stored(shown).result.picture, **chosen))
             for chosen in [asked.parameters] * 2
         ]
     assert answers[0].numbers == answers[1].numbers
-    pair = handlers.held(other_setting(handlers, shown, "", True, "", 0)).result
+    pair = actions.stored(other_setting(actions, shown, "", True, "", 0)).result
     assert not pair.weights.trained
     assert (pair.labels == answers[0].arrays["labels_b"]).mean() > 0.99  # rewritten to be fast
 
@@ -248,38 +246,38 @@ def test_another_model_is_compared_only_once_its_weights_are_here(shown):
             compare.fetched_question(shown, fetched, "base-fpn", False, "", 0)
 
 
-def test_depth_is_answered_with_the_numbers_of_the_analysis(handlers, shown):
-    *_, found = run(handlers, Question("profile", shown))
-    held = handlers.held(shown).result
-    with handlers.original(shown) as model:
+def test_depth_is_answered_with_the_numbers_of_the_analysis(actions, shown):
+    *_, found = run(actions, Job("profile", shown))
+    held = actions.stored(shown).result
+    with actions.original(shown) as model:
         *_, direct = QUESTIONS["profile"](
             model, held.picture, short_side=held.settings["short_side"]
         )
-    assert isinstance(found, Found)
+    assert isinstance(found, StoredAnswer)
     assert found.content == json.loads(direct.to_json())
 
 
-def test_own_checkpoint_is_found_by_its_selection_alone(handlers, shown):
-    answer = handlers.add_model(shown, str(DATA / "nano.safetensors"), "mine.safetensors")
+def test_own_checkpoint_is_found_by_its_selection_alone(actions, shown):
+    answer = actions.add_model(shown, str(DATA / "nano.safetensors"), "mine.safetensors")
     mine = answer.selection
     assert mine.model.startswith(OWN)
-    said = models.banner_of(handlers, mine)
+    said = models.banner_of(actions, mine)
     assert "Your file mine.safetensors, read as nano" in said
-    assert str(DATA) not in handlers.held(mine).result.weights.source
-    with handlers.original(mine) as model:
+    assert str(DATA) not in actions.stored(mine).result.weights.source
+    with actions.original(mine) as model:
         assert model.weights.trained
-    again = handlers.change_reach(mine, "window", 8).selection
-    assert handlers.held(again).result.weights.trained
-    assert 'data-trained="false"' in models.banner_of(handlers, shown)
+    again = actions.change_reach(mine, "window", 8).selection
+    assert actions.stored(again).result.weights.trained
+    assert 'data-trained="false"' in models.banner_of(actions, shown)
 
 
-def test_own_models_are_bounded_by_the_shelf(handlers, shown):
+def test_own_models_are_bounded_by_the_model_cache(actions, shown):
     file = str(DATA / "nano.safetensors")
-    first = handlers.add_model(shown, file, "1.safetensors").selection
-    for number in range(handlers.shelf._capacity):
-        handlers.add_model(shown, file, f"{number}.safetensors")
+    first = actions.add_model(shown, file, "1.safetensors").selection
+    for number in range(actions.model_cache._capacity):
+        actions.add_model(shown, file, f"{number}.safetensors")
     with pytest.raises(ValueError, match="no longer holds your model"):
-        handlers.change_reach(first, "window", 8)
+        actions.change_reach(first, "window", 8)
 
 
 def test_a_file_that_is_no_model_is_refused_in_one_sentence(tmp_path):

@@ -18,9 +18,9 @@ from PIL import Image
 
 from uniformer import batch as batches
 from uniformer import create_model, manifest
-from uniformer.batch import Batch
+from uniformer.batch import PhotoBatch
 from uniformer.cli import main
-from uniformer.shares import run_shares
+from uniformer.sharding import run_sharded
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = 6
@@ -121,7 +121,7 @@ def test_what_is_done_is_not_done_again(photos, undisturbed, tmp_path, monkeypat
 @pytest.mark.parametrize("change", ["settings", "weights", "versions", "picture"])
 def test_another_question_is_answered_anew(photos, tmp_path, monkeypatch, change):
     model, photo = create_model("nano"), photos / "photo0.png"
-    Batch(model, tmp_path, PREDICTION).label(photo, "x")
+    PhotoBatch(model, tmp_path, PREDICTION).label(photo, "x")
     before = (tmp_path / "x.json").read_bytes()
     prediction = PREDICTION | ({"flip": True} if change == "settings" else {})
     if change == "weights":
@@ -133,7 +133,7 @@ def test_another_question_is_answered_anew(photos, tmp_path, monkeypatch, change
     ran = []
     segment = batches.segment
     monkeypatch.setattr(batches, "segment", lambda *a, **k: ran.append(a) or segment(*a, **k))
-    Batch(model, tmp_path, prediction).label(photo, "x")
+    PhotoBatch(model, tmp_path, prediction).label(photo, "x")
     assert ran
     assert ((tmp_path / "x.json").read_bytes() == before) == (change == "versions")
 
@@ -190,7 +190,7 @@ def test_the_manifest_has_a_row_per_photo_with_shares_that_sum_to_one(undisturbe
 
 def test_the_manifest_holds_few_rows_at_a_time(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(manifest, "ROWS_AT_ONCE", 2)
-    batch = Batch(create_model("nano"), tmp_path, PREDICTION)
+    batch = PhotoBatch(create_model("nano"), tmp_path, PREDICTION)
     batch.label(photos / "photo0.png", "x")
     rows, most = manifest._rows, []
 
@@ -217,4 +217,4 @@ def test_a_failure_in_a_process_is_told_in_its_own_sentence(photos, tmp_path):
 @pytest.mark.parametrize("processes", [0, -1, 100000])
 def test_an_impossible_number_of_processes_is_refused(processes):
     with pytest.raises(ValueError, match="must be from 1 to 256"):
-        run_shares(lambda rank, count: 0, processes)
+        run_sharded(lambda rank, count: 0, processes)

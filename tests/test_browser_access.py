@@ -7,8 +7,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from visiting import open_tab
 
+from analysis.report.messages import LENS
 from ui.layout import TABS
-from ui.messages import lens as text_lens
+from ui.messages.page import LENS_TAB
 
 pytestmark = pytest.mark.browser
 
@@ -42,7 +43,7 @@ def assert_focus_is_visible(page):
 
 def test_keyboard_alone_opens_tabs_moves_the_probe_and_asks(visit):
     page = visit()
-    lens_tab = page.get_by_role("tab", name=text_lens.TAB, exact=True)
+    lens_tab = page.get_by_role("tab", name=LENS_TAB, exact=True)
     tab_until(page, lens_tab)
     assert_focus_is_visible(page)
     page.keyboard.press("Enter")
@@ -56,7 +57,7 @@ def test_keyboard_alone_opens_tabs_moves_the_probe_and_asks(visit):
     page.keyboard.press("ArrowLeft")
     expect(at).not_to_have_text(before)
     page.keyboard.press("Enter")
-    expect(page.locator('#lens [data-part="badge"]')).to_have_text(text_lens.LENS["exact"])
+    expect(page.locator('#lens [data-part="badge"]')).to_have_text(LENS["exact"])
     place = re.sub(r"\D+", " ", at.inner_text()).split()
     expect(page.locator('#lens [data-part="live"]')).to_contain_text(", ".join(place))
 

@@ -12,9 +12,10 @@ from visiting import open_tab, settle
 
 from analysis import row_statistics, trace
 from analysis.affinity.row_summary import affinity_row
+from analysis.report.messages import LENS
 from benchmarks.page import MOVES, TIME_MOVES
-from ui.messages import lens as text_lens
 from ui.messages import page as text
+from ui.messages.page import LENS_TAB
 from ui.service.examples import EXAMPLES
 from uniformer import create_model
 
@@ -41,7 +42,7 @@ def lens(visit):
 
     def open_lens(**options):
         page = visit(**options)
-        open_tab(page, text_lens.TAB)
+        open_tab(page, LENS_TAB)
         page.wait_for_selector("#lens [data-shown]", state="attached")
         page.sent.clear()
         return page
@@ -134,19 +135,19 @@ def test_click_brings_the_exact_values_of_the_analysis(lens, direct):
     box = frame_of(page).bounding_box()
     page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"])
     badge = page.locator('#lens [data-part="badge"]')
-    expect(badge).to_have_text(text_lens.LENS["exact"])
+    expect(badge).to_have_text(LENS["exact"])
     x, y = probe_of(page)
     for stage, block in ((1, 1), (2, 2), (3, 5), (4, 1)):
         numbers = numbers_of(direct, stage, block, x, y)
         assert value_of(page, stage, "distance") == f"{numbers['distance_picture_px']:.3f} px"
         assert value_of(page, stage, "entropy") == f"{numbers['entropy']:.5f}"
     point(page, 0.2, 0.2)
-    expect(badge).to_have_text(text_lens.LENS["quick"])
+    expect(badge).to_have_text(LENS["quick"])
 
 
 def test_chosen_head_is_fetched_once_and_then_answers_without_a_request(lens, direct):
     page = lens()
-    panel_of(page, 3).get_by_label(text_lens.LENS["head"]).select_option("1")
+    panel_of(page, 3).get_by_label(LENS["head"]).select_option("1")
     expect(panel_of(page, 3)).not_to_have_class(re.compile("is-waiting"))
     settle(page)
     assert page.sent
@@ -159,7 +160,7 @@ def test_chosen_head_is_fetched_once_and_then_answers_without_a_request(lens, di
 
 def test_keyboard_alone_moves_asks_pins_and_zooms(lens, direct):
     page = lens()
-    tab = page.get_by_role("tab", name=text_lens.TAB)
+    tab = page.get_by_role("tab", name=LENS_TAB)
     tab.focus()
     for _ in range(12):  # past the tabs that come after
         page.keyboard.press("Tab")
@@ -180,7 +181,7 @@ def test_keyboard_alone_moves_asks_pins_and_zooms(lens, direct):
     page.keyboard.press("0")
     expect(page.locator('#lens [data-part="zoom"]')).to_have_text(re.compile("^1\\D"))
     page.keyboard.press("Enter")
-    expect(page.locator('#lens [data-part="badge"]')).to_have_text(text_lens.LENS["exact"])
+    expect(page.locator('#lens [data-part="badge"]')).to_have_text(LENS["exact"])
     expect(page.locator('#lens [data-part="live"]')).to_contain_text(f"{right}, {down}")
 
 
@@ -211,7 +212,7 @@ def test_wheel_and_drag_move_all_frames_together(lens):
     page.mouse.up()
     moved = shown()
     np.testing.assert_allclose(np.subtract(moved, zoomed), [0, -0.2, -0.1], atol=0.02)
-    expect(page.locator('#lens [data-part="badge"]')).to_have_text(text_lens.LENS["quick"])
+    expect(page.locator('#lens [data-part="badge"]')).to_have_text(LENS["quick"])
     frame_of(page).dblclick()
     assert shown() == [1, 0, 0]
 
@@ -256,7 +257,7 @@ def test_phone_shows_the_picture_while_the_panels_are_read(lens):
     page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + 0.2 * box["height"])
     assert probe_of(page) != at
     assert (heat_of(page, 4) != before).any()
-    expect(page.locator('#lens [data-part="badge"]')).to_have_text(text_lens.LENS["exact"])
+    expect(page.locator('#lens [data-part="badge"]')).to_have_text(LENS["exact"])
 
 
 def test_dark_page_has_dark_panels_and_light_words(lens):
@@ -271,6 +272,6 @@ def test_dark_page_has_dark_panels_and_light_words(lens):
 
 def test_no_request_leaves_this_machine(visit, address):
     page = visit()
-    open_tab(page, text_lens.TAB)
+    open_tab(page, LENS_TAB)
     page.wait_for_selector("#lens [data-shown]", state="attached")
     assert [url for url in page.sent if not url.startswith((address, "data:", "blob:"))] == []

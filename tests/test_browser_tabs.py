@@ -13,7 +13,7 @@ from analysis.questions import QUESTIONS
 from ui.messages import depth as depth_words
 from ui.messages import models as model_words
 from ui.messages import page as text
-from ui.messages import questions as words
+from ui.messages import questions as messages
 from ui.page.tabs import compare, depth, fields, models
 from uniformer.weights import DATA
 
@@ -101,7 +101,7 @@ def test_cancel_stops_the_work_and_the_next_question_is_answered(visit, toy):
     for times, press in ((1, cancel.click), (2, lambda: cancel.press("Enter"))):
         begin(page)
         press()
-        expect(page.locator("#depth-status")).to_have_text(words.CANCELLED)
+        expect(page.locator("#depth-status")).to_have_text(messages.CANCELLED)
         expect(cancel).to_be_disabled()
         assert toy["closed"] == times
 

@@ -19,7 +19,7 @@ from ui.host.retention import remove_old
 from ui.service import jobs as asking
 from ui.service import stored_results as store_module
 from ui.service.selection import Selection
-from ui.service.stored_results import ResultGone, ResultStore, Subject
+from ui.service.stored_results import PictureInfo, ResultGone, ResultStore
 from uniformer import segment
 
 KEPT = 60
@@ -73,7 +73,7 @@ def test_what_is_not_there_is_no_failure(tmp_path):
 def test_results_go_though_nobody_asks_and_pinned_ones_stay(result, later):
     store = ResultStore(10**9, KEPT)
     key, pinned = (
-        store.put(Subject("a", "a"), result, 0.1, pinned=pinned) for pinned in (False, True)
+        store.put(PictureInfo("a", "a"), result, 0.1, pinned=pinned) for pinned in (False, True)
     )
     folder = store.get(key).folder
     later(KEPT + 1)
@@ -90,22 +90,22 @@ def test_a_request_under_way_is_answered_though_its_result_goes_and_leaves_nothi
 ):
     """The store is under pressure while a question about one of its results is worked on."""
     store = ResultStore(10**9, KEPT)
-    key = store.put(Subject("a", "a"), result, 0.1)
+    key = store.put(PictureInfo("a", "a"), result, 0.1)
     folder = store.get(key).folder
 
     def ask(model, picture):
         yield Progress(1, 2)
         shutil.rmtree(folder)
         with store._lock:
-            del store._held[key]
+            del store._stored[key]
         drawn = Answer("toy", "Toy", "Says.", "exact", {}, {}, {}, {}, lambda: Figure((1, 1)))
         yield drawn
 
     monkeypatch.setitem(QUESTIONS, "toy", ask)
     held = store.get(key)
-    handlers = SimpleNamespace(held=lambda now: held, original=lambda now: nullcontext())
+    actions = SimpleNamespace(stored=lambda now: held, original=lambda now: nullcontext())
     selection = Selection(key, "nano", "window", 8, stage=3, block=0)
-    *_, found = asking.run(handlers, asking.Question("toy", selection))
+    *_, found = asking.run(actions, asking.Job("toy", selection))
     assert found.content["question"] == "toy"
     assert folder.exists()
     later(KEPT + 1)

@@ -32,7 +32,7 @@ import app
 from ui.host import logs
 from ui.host import temp_files as scratch
 from ui.messages import page as text
-from ui.service.model_cache import ModelShelf
+from ui.service.model_cache import ModelCache
 from uniformer import files, segment
 from uniformer.files import replace_file
 from uniformer.weights import DATA, WeightsError
@@ -250,18 +250,21 @@ def test_a_model_whose_file_is_deleted_serves_on_and_is_one_sentence_once_it_is_
 ):
     file = tmp_path / "mine.safetensors"
     shutil.copy(DATA / "nano.safetensors", file)
-    shelf = ModelShelf({"nano": str(file)}, 1)
+    model_cache = ModelCache({"nano": str(file)}, 1)
     picture = np.zeros((24, 32, 3), np.uint8)
-    with shelf.borrow("nano", "global", 8) as model:
+    with model_cache.acquire("nano", "global", 8) as model:
         before = segment(picture, model, short_side=SHORT_SIDE)
     file.unlink()
-    with shelf.borrow("nano", "global", 8) as model:
+    with model_cache.acquire("nano", "global", 8) as model:
         assert np.array_equal(segment(picture, model, short_side=SHORT_SIDE).labels, before.labels)
-    again = ModelShelf({"nano": str(file)}, 1)
-    with pytest.raises(WeightsError, match=r"mine\.safetensors"), again.borrow("nano", "global", 8):
+    again = ModelCache({"nano": str(file)}, 1)
+    with (
+        pytest.raises(WeightsError, match=r"mine\.safetensors"),
+        again.acquire("nano", "global", 8),
+    ):
         pass
     shutil.copy(DATA / "nano.safetensors", file)  # mended while the server runs
-    with again.borrow("nano", "global", 8) as model:
+    with again.acquire("nano", "global", 8) as model:
         assert np.array_equal(segment(picture, model, short_side=SHORT_SIDE).labels, before.labels)
 
 

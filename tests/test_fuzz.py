@@ -18,7 +18,7 @@ from analysis.questions.parameters import REQUIRED, parameters_of
 from ui.api import endpoints as module
 from ui.host.settings import Settings
 from ui.messages import page as text
-from ui.service.model_cache import ModelShelf
+from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 
 # Of every endpoint: few, for the time of the ordinary run, yet a check that is missing altogether
@@ -39,7 +39,7 @@ HOSTILE = st.one_of(
 
 @pytest.fixture(scope="module")
 def api():
-    return module._Api(ModelShelf({"nano": None}, 1), Settings(weights=None), Turns(2))
+    return module._Api(ModelCache({"nano": None}, 1), Settings(weights=None), Turns(2))
 
 
 @pytest.fixture(scope="module")

@@ -18,34 +18,34 @@ from analysis import (
 from analysis.affinity.atlas import ERROR_OF_PEAK
 from analysis.report.lens_data import first_pieces
 from ui.host.settings import Settings
-from ui.service.actions import Handlers
-from ui.service.model_cache import ModelShelf
+from ui.service.actions import Actions
+from ui.service.model_cache import ModelCache
 from uniformer.config import MODELS
 
 CHOICES = {1: (0, None), 2: (2, None), 3: (5, None), 4: (1, 3)}
 
 
 @pytest.fixture(scope="module")
-def handlers():
-    return Handlers(Settings())
+def actions():
+    return Actions(Settings())
 
 
 @pytest.fixture(scope="module")
-def shown(handlers, tmp_path_factory):
+def shown(actions, tmp_path_factory):
     """A small picture of noise with its payload."""
     path = tmp_path_factory.mktemp("photo") / "noise.png"
     pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
-    answer = handlers.open_photo(handlers.first.selection, str(path), path.name)
-    return answer.selection, handlers.lens(answer.selection)
+    answer = actions.open_photo(actions.first.selection, str(path), path.name)
+    return answer.selection, actions.lens(answer.selection)
 
 
 def unpack(packed, dtype=np.uint8):
     return np.frombuffer(zlib.decompress(base64.b64decode(packed)), dtype)
 
 
-def test_page_opens_with_a_lens_that_answers_every_block(handlers):
-    payload = handlers.lens(handlers.first.selection)
+def test_page_opens_with_a_lens_that_answers_every_block(actions):
+    payload = actions.lens(actions.first.selection)
     sent = {(piece["stage"], piece["block"]) for piece in payload["pieces"]}
     depths = MODELS["nano"].backbone.depths
     assert sent == {(stage, block) for stage in (1, 2, 3, 4) for block in range(depths[stage - 1])}
@@ -53,9 +53,9 @@ def test_page_opens_with_a_lens_that_answers_every_block(handlers):
     assert len(json.dumps(payload)) < 3e6
 
 
-def test_payload_decodes_to_the_rows_of_the_analysis(handlers, shown):
+def test_payload_decodes_to_the_rows_of_the_analysis(actions, shown):
     selection, payload = shown
-    traced = handlers.trace(selection)
+    traced = actions.trace(selection)
     layout = {stage["stage"]: stage for stage in payload["stages"]}
     for piece in payload["pieces"]:
         stage, block = piece["stage"], piece["block"]
@@ -72,10 +72,10 @@ def test_payload_decodes_to_the_rows_of_the_analysis(handlers, shown):
         assert error <= ERROR_OF_PEAK * peak + 1e-7
 
 
-def test_exact_values_are_those_of_the_analysis(handlers, shown):
+def test_exact_values_are_those_of_the_analysis(actions, shown):
     selection, _ = shown
-    values = handlers.probe(selection, 40, 21, CHOICES)
-    traced = handlers.trace(selection)
+    values = actions.probe(selection, 40, 21, CHOICES)
+    traced = actions.trace(selection)
     for stage in (1, 2):
         token = traced.grid(stage).token_at(40, 21)
         want = local_affinity(traced, stage, CHOICES[stage][0], token)
@@ -94,65 +94,65 @@ def test_exact_values_are_those_of_the_analysis(handlers, shown):
     assert got["mass_5x5"] == row_statistics(last).of(3)["mass_5x5"]
 
 
-def test_values_without_meaning_are_sent_as_json(handlers, shown):
-    alone = handlers.change_reach(shown[0], "window", 1)  # a single key has no entropy
-    values = handlers.probe(alone.selection, 0, 0, {3: (0, None)})
+def test_values_without_meaning_are_sent_as_json(actions, shown):
+    alone = actions.change_reach(shown[0], "window", 1)  # a single key has no entropy
+    values = actions.probe(alone.selection, 0, 0, {3: (0, None)})
     assert values["stages"]["3"]["entropy"] is None
     json.dumps(values, allow_nan=False)
 
 
-def test_changed_reach_is_traced_anew_and_seen_in_the_payload(handlers, shown):
-    local = handlers.change_reach(shown[0], "window", 2)
-    before, after = shown[1], handlers.lens(local.selection)
+def test_changed_reach_is_traced_anew_and_seen_in_the_payload(actions, shown):
+    local = actions.change_reach(shown[0], "window", 2)
+    before, after = shown[1], actions.lens(local.selection)
     assert [stage["windows"] for stage in before["stages"]][2] == (None,) * 6
     assert [stage["windows"] for stage in after["stages"]][2] == (2,) * 6
-    assert handlers.trace(shown[0]).reach == "global"
+    assert actions.trace(shown[0]).reach == "global"
 
 
 @pytest.mark.parametrize(
     ("x", "y", "choice"), [(96, 0, (0, None)), (0, 0, (9, None)), (0, 0, (0, 99))]
 )
-def test_what_does_not_exist_is_refused(handlers, shown, x, y, choice):
+def test_what_does_not_exist_is_refused(actions, shown, x, y, choice):
     with pytest.raises(AnalysisError, match=r"\.$"):
-        handlers.probe(shown[0], x, y, {3: choice})
+        actions.probe(shown[0], x, y, {3: choice})
 
 
-def test_blocks_beyond_the_bytes_are_left_for_later_last_blocks_first(handlers, shown):
-    traced = handlers.trace(shown[0])
+def test_blocks_beyond_the_bytes_are_left_for_later_last_blocks_first(actions, shown):
+    traced = actions.trace(shown[0])
     assert [(sent["stage"], sent["block"]) for sent in first_pieces(traced, 1)] == [(1, 1)]
-    later = handlers.lens_piece(shown[0], 4, 0, 2)
+    later = actions.lens_piece(shown[0], 4, 0, 2)
     assert (later["key"], later["head"]) == (shown[0].key, 2)
 
 
-def test_labels_of_the_lens_are_those_of_the_segment_tab(handlers, shown):
-    payload, view = shown[1], handlers.view(shown[0])
+def test_labels_of_the_lens_are_those_of_the_segment_tab(actions, shown):
+    payload, view = shown[1], actions.view(shown[0])
     # The lens explains the network as it is, the tab shows the fast form of it: but for ties, the
     # classes are the same.
     assert (unpack(payload["labels"]) == unpack(view["labels"])).mean() > 0.999
     assert {entry["name"] for entry in payload["classes"]} == {row["name"] for row in view["rows"]}
 
 
-def test_trace_is_made_once_and_counted_in_the_store(handlers, shown):
-    held = handlers.held(shown[0])
-    assert handlers.trace(shown[0]) is handlers.trace(shown[0]) is held.trace
+def test_trace_is_made_once_and_counted_in_the_store(actions, shown):
+    held = actions.stored(shown[0])
+    assert actions.trace(shown[0]) is actions.trace(shown[0]) is held.trace
     assert held.bytes > held.trace.bytes > 0
 
 
 def test_dropped_model_takes_its_traces_along(monkeypatch):
     monkeypatch.setitem(MODELS, "other", replace(MODELS["nano"], name="other"))
     dropped = []
-    shelf = ModelShelf({"nano": None, "other": None}, 1, dropped.append)
-    with shelf.borrow_original("nano", "global", 32):
+    model_cache = ModelCache({"nano": None, "other": None}, 1, dropped.append)
+    with model_cache.acquire_original("nano", "global", 32):
         pass
-    with shelf.borrow("other", "global", 32):
+    with model_cache.acquire("other", "global", 32):
         pass
     assert dropped == ["nano"]
 
 
-def test_store_lets_go_of_the_traces_of_a_dropped_model(handlers, shown):
-    kept = handlers.trace(shown[0])
-    handlers._store.drop_traces("another")
-    assert handlers.held(shown[0]).trace is kept
-    handlers._store.drop_traces(shown[0].model)
-    assert handlers.held(shown[0]).trace is None
-    assert handlers.trace(shown[0]) is not kept
+def test_store_lets_go_of_the_traces_of_a_dropped_model(actions, shown):
+    kept = actions.trace(shown[0])
+    actions._store.drop_traces("another")
+    assert actions.stored(shown[0]).trace is kept
+    actions._store.drop_traces(shown[0].model)
+    assert actions.stored(shown[0]).trace is None
+    assert actions.trace(shown[0]) is not kept

@@ -21,7 +21,7 @@ from analysis import QUESTIONS, finish, trace
 from analysis.report.lens_data import MAPS, SHARE_STEPS
 from analysis.report.page import Caption, report_html
 from ui.host.settings import Settings
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.examples import FOLDER
 
 PHOTO = (520, 1100)
@@ -129,8 +129,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def handlers():
-    return Handlers(Settings())
+def actions():
+    return Actions(Settings())
 
 
 def unpacked(packed, dtype):
@@ -144,11 +144,11 @@ def composition_of(answer, stage):
 
 
 @pytest.mark.parametrize(("name", "reach"), CASES)
-def test_the_page_says_what_the_question_says(handlers, model, file_of, name, reach):
+def test_the_page_says_what_the_question_says(actions, model, file_of, name, reach):
     file = file_of[name]
-    selection = handlers.open_photo(handlers.first.selection, str(file), file.name).selection
-    selection = handlers.change_reach(selection, reach, model.window_size).selection
-    view = handlers.lens(selection)
+    selection = actions.open_photo(actions.first.selection, str(file), file.name).selection
+    selection = actions.change_reach(selection, reach, model.window_size).selection
+    view = actions.lens(selection)
     size = view["picture_height"], view["picture_width"]
     names = {entry["index"]: entry["name"] for entry in view["classes"]}
     labels = unpacked(view["labels"], np.uint8).reshape(size)
@@ -156,11 +156,11 @@ def test_the_page_says_what_the_question_says(handlers, model, file_of, name, re
     last = {number: (len(stage["windows"]) - 1, None) for number, stage in layout.items()}
     # The server leaves blocks of a large picture for later: these come when they are chosen.
     places_of_pieces = [(stage, block) for stage in last for block in range(last[stage][0] + 1)]
-    pieces = {place: handlers.lens_piece(selection, *place, None) for place in places_of_pieces}
+    pieces = {place: actions.lens_piece(selection, *place, None) for place in places_of_pieces}
     for x, y in places(size):
         answer = asked(model, file, x=x, y=y, reach=reach)
         assert names[labels[y, x]] == answer.numbers["label"]
-        clicked = handlers.probe(selection, x, y, last)["stages"]
+        clicked = actions.probe(selection, x, y, last)["stages"]
         for row in answer.tables["blocks"]:
             stage, block = row["stage"], row["block"]
             shape = layout[stage]["rows"], layout[stage]["columns"]

@@ -13,8 +13,8 @@ from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
 from ui.service import jobs as asking
-from ui.service.jobs import Question, run
-from ui.service.model_cache import ModelShelf
+from ui.service.jobs import Job, run
+from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
 from ui.service.turns import Turns
@@ -60,56 +60,56 @@ def without_gradients(model, image, *, fail: bool = False):
 
 
 @pytest.fixture
-def handlers(tmp_path, monkeypatch):
-    """As much of the page as a question needs: a shelf with a model, a result, its folder."""
+def actions(tmp_path, monkeypatch):
+    """As much of the page as a question needs: a cache with a model, a result, its folder."""
     monkeypatch.setitem(QUESTIONS, "toy", without_gradients)
     monkeypatch.setattr(asking, "parameters_of", lambda ask: [])
 
-    class Handlers:
-        shelf = ModelShelf({"nano": None}, 1)
+    class Actions:
+        model_cache = ModelCache({"nano": None}, 1)
         turns = Turns(1)
 
-        def held(self, selection):
+        def stored(self, selection):
             picture = np.zeros((32, 32, 3), np.uint8)
             settings = {"short_side": 64, "reach": "window", "window_size": 8}
             result = type("Result", (), {"picture": picture, "settings": settings})
-            return type("Held", (), {"folder": tmp_path, "result": result})
+            return type("StoredResult", (), {"folder": tmp_path, "result": result})
 
         def original(self, selection):
-            return self.shelf.borrow_original("nano", "window", 8)
+            return self.model_cache.acquire_original("nano", "window", 8)
 
-    return Handlers()
+    return Actions()
 
 
-def asked(handlers, **parameters):
+def asked(actions, **parameters):
     selection = Selection("key", "nano", "window", 8, stage=3, block=0)
-    return run(handlers, Question("toy", selection, parameters))
+    return run(actions, Job("toy", selection, parameters))
 
 
-def is_over_soon(handlers):
+def is_over_soon(actions):
     """Return whether nothing computes any more, by now or within a step."""
-    handlers.turns.close(PATIENCE_SECONDS)
-    return not handlers.turns._at_work
+    actions.turns.close(PATIENCE_SECONDS)
+    return not actions.turns._at_work
 
 
 @pytest.mark.parametrize("way", ["closed", "forgotten"])
-def test_cancelled_work_ends_and_gives_back_gradients(handlers, places, way):
-    steps = asked(handlers)
+def test_cancelled_work_ends_and_gives_back_gradients(actions, places, way):
+    steps = asked(actions)
     assert places.take(steps, STEPS)[-1] == Progress(STEPS, STEPS)
     if way == "closed":
         places.at(1, steps.close)
     del steps
-    assert is_over_soon(handlers)
+    assert is_over_soon(actions)
     assert places.gradients() == [True, True]
     assert torch.is_grad_enabled()
 
 
-def test_failed_work_ends_and_gives_back_gradients(handlers, places):
-    steps = asked(handlers, fail=True)
+def test_failed_work_ends_and_gives_back_gradients(actions, places):
+    steps = asked(actions, fail=True)
     places.take(steps, STEPS)
     with pytest.raises(AnalysisError, match="another pixel"):
         places.at(1, next, steps)
-    assert is_over_soon(handlers)
+    assert is_over_soon(actions)
     assert places.gradients() == [True, True]
 
 

@@ -16,11 +16,11 @@ from analysis.report.viewer_data import MAX_VIEW_SIDE
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.page.session import attempt
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.examples import EXAMPLES, FOLDER
 from ui.service.export import file_stem
-from ui.service.model_cache import ModelShelf
-from ui.service.stored_results import ResultGone, ResultStore, Subject
+from ui.service.model_cache import ModelCache
+from ui.service.stored_results import PictureInfo, ResultGone, ResultStore
 from uniformer.classes import class_set
 from uniformer.config import MODELS
 from uniformer.pictures import PictureError
@@ -31,8 +31,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def handlers():
-    return Handlers(Settings(weights=None))
+def actions():
+    return Actions(Settings(weights=None))
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def photo(tmp_path):
     return path
 
 
-def held(handlers, answer):
-    return handlers._store.get(answer.selection.key)
+def stored(actions, answer):
+    return actions._store.get(answer.selection.key)
 
 
 def unpack(view, name):
@@ -67,18 +67,18 @@ def small_result(side=10):
     )
 
 
-def test_page_opens_with_the_first_example_labelled(handlers):
-    first = handlers.first
+def test_page_opens_with_the_first_example_labelled(actions):
+    first = actions.first
     assert first.example == next(iter(EXAMPLES))
-    view = handlers.view(first.selection)
+    view = actions.view(first.selection)
     assert view["rows"]
     assert view["credit"] in text.EXAMPLES[first.example]
 
 
-def test_view_holds_exact_labels_and_confidence_in_percent(handlers, photo):
-    answer = handlers.open_photo(handlers.first.selection, str(photo), photo.name)
-    result = held(handlers, answer).result
-    view = handlers.view(answer.selection)
+def test_view_holds_exact_labels_and_confidence_in_percent(actions, photo):
+    answer = actions.open_photo(actions.first.selection, str(photo), photo.name)
+    result = stored(actions, answer).result
+    view = actions.view(answer.selection)
     np.testing.assert_array_equal(unpack(view, "labels"), result.labels)
     for name in ("confidence", "entropy", "margin"):
         values = unpack(view | view["maps"], name) / 100
@@ -89,94 +89,95 @@ def test_view_holds_exact_labels_and_confidence_in_percent(handlers, photo):
     json.dumps(view)
 
 
-def test_large_picture_is_sent_small_with_labels_picked_not_mixed(handlers, tmp_path):
+def test_large_picture_is_sent_small_with_labels_picked_not_mixed(actions, tmp_path):
     path = tmp_path / "wide.png"
     Image.new("RGB", (3 * MAX_VIEW_SIDE, 90), "teal").save(path)
-    answer = handlers.open_photo(handlers.first.selection, str(path), path.name)
-    labels = held(handlers, answer).result.labels
-    view = handlers.view(answer.selection)
+    answer = actions.open_photo(actions.first.selection, str(path), path.name)
+    labels = stored(actions, answer).result.labels
+    view = actions.view(answer.selection)
     assert (view["width"], view["height"]) == (MAX_VIEW_SIDE, 30)
     np.testing.assert_array_equal(unpack(view, "labels"), labels[1::3, 1::3])
 
 
-def test_untrained_weights_are_announced(handlers):
-    assert handlers.view(handlers.first.selection)["notice"] == UNTRAINED.note
+def test_untrained_weights_are_announced(actions):
+    assert actions.view(actions.first.selection)["notice"] == UNTRAINED.note
 
 
-def test_broken_photo_is_one_sentence_and_loses_nothing(handlers, tmp_path):
+def test_broken_photo_is_one_sentence_and_loses_nothing(actions, tmp_path):
     path = tmp_path / "broken.jpg"
     path.write_bytes(b"\xff\xd8\xff\xe0 not a picture")
-    before = handlers.first.selection
+    before = actions.first.selection
     with pytest.raises(PictureError, match=r"^broken\.jpg .*\.$"):
-        handlers.open_photo(before, str(path), path.name)
-    assert handlers._store.get(before.key).result.labels.size
+        actions.open_photo(before, str(path), path.name)
+    assert actions._store.get(before.key).result.labels.size
 
 
-def test_photo_beyond_the_page_is_refused(handlers, photo, monkeypatch):
-    monkeypatch.setattr(handlers, "_max_pixels", 1000)
+def test_photo_beyond_the_page_is_refused(actions, photo, monkeypatch):
+    monkeypatch.setattr(actions, "_max_pixels", 1000)
     with pytest.raises(ValueError, match="make it smaller"):
-        handlers.open_photo(handlers.first.selection, str(photo), photo.name)
+        actions.open_photo(actions.first.selection, str(photo), photo.name)
 
 
-def test_unknown_example_is_refused(handlers):
+def test_unknown_example_is_refused(actions):
     with pytest.raises(ValueError, match="no such example"):
-        handlers.open_example(handlers.first.selection, "../CREDITS.md")
+        actions.open_example(actions.first.selection, "../CREDITS.md")
 
 
-def test_changed_reach_is_that_of_the_new_result_only(handlers, photo):
-    first = handlers.open_photo(handlers.first.selection, str(photo), photo.name)
-    second = handlers.change_reach(first.selection, "window", 4)
+def test_changed_reach_is_that_of_the_new_result_only(actions, photo):
+    first = actions.open_photo(actions.first.selection, str(photo), photo.name)
+    second = actions.change_reach(first.selection, "window", 4)
     assert (second.selection.reach, second.selection.window_size) == ("window", 4)
-    settings = [held(handlers, answer).result.settings for answer in (first, second)]
+    settings = [stored(actions, answer).result.settings for answer in (first, second)]
     assert [entry["reach"] for entry in settings] == ["global", "window"]
     assert settings[1]["window_size"] == 4
-    pictures = [held(handlers, answer).result.picture for answer in (first, second)]
+    pictures = [stored(actions, answer).result.picture for answer in (first, second)]
     np.testing.assert_array_equal(*pictures)
 
 
-def test_changed_model_starts_in_the_reach_it_was_trained_with(handlers, monkeypatch):
+def test_changed_model_starts_in_the_reach_it_was_trained_with(actions, monkeypatch):
     asked = []
-    monkeypatch.setattr(handlers, "_again", asked.append)
-    handlers.change_model(handlers.first.selection, "small-upernet-h14")
+    monkeypatch.setattr(actions, "_again", asked.append)
+    actions.change_model(actions.first.selection, "small-upernet-h14")
     assert (asked[0].reach, asked[0].window_size) == ("hybrid", 14)
 
 
-def test_model_without_weights_is_refused_and_the_loaded_one_stays(handlers):
-    place = handlers.shelf._places["nano"]
+def test_model_without_weights_is_refused_and_the_loaded_one_stays(actions):
+    place = actions.model_cache._entries["nano"]
     with pytest.raises(ValueError, match="small-fpn-h14 are not on the Hugging Face Hub"):
-        handlers.change_model(handlers.first.selection, "small-fpn-h14")
-    assert handlers.shelf._places["nano"] is place
+        actions.change_model(actions.first.selection, "small-fpn-h14")
+    assert actions.model_cache._entries["nano"] is place
     assert place.model is not None
 
 
 @pytest.mark.parametrize(("reach", "window_size"), [("everywhere", 8), ("window", 0)])
-def test_impossible_reach_is_refused(handlers, reach, window_size):
+def test_impossible_reach_is_refused(actions, reach, window_size):
     with pytest.raises(ValueError, match=r"\.$"):
-        handlers.change_reach(handlers.first.selection, reach, window_size)
+        actions.change_reach(actions.first.selection, reach, window_size)
 
 
-@pytest.mark.parametrize("borrow", ["borrow", "borrow_original"])
-def test_every_borrower_has_a_reach_of_its_own_over_the_same_weights(borrow):
-    lend = getattr(ModelShelf({"nano": None}, capacity=2), borrow)
+@pytest.mark.parametrize("acquire", ["acquire", "acquire_original"])
+def test_whoever_acquires_a_model_has_a_reach_of_its_own_over_the_same_weights(acquire):
+    lend = getattr(ModelCache({"nano": None}, capacity=2), acquire)
     with lend("nano", "global", 32) as one, lend("nano", "window", 4) as other:
         assert (one.reach, other.reach) == ("global", "window")
         places = [{tensor.data_ptr() for tensor in model.parameters()} for model in (one, other)]
         assert places[0] == places[1]
 
 
-def test_shelf_keeps_the_most_recent_models_only(monkeypatch):
+def test_model_cache_keeps_the_most_recent_models_only(monkeypatch):
     monkeypatch.setitem(MODELS, "other", replace(MODELS["nano"], name="other"))
-    shelf = ModelShelf({"nano": None, "other": None}, capacity=1)
+    model_cache = ModelCache({"nano": None, "other": None}, capacity=1)
     for name in ("nano", "other"):
-        with shelf.borrow(name, "global", 32):
+        with model_cache.acquire(name, "global", 32):
             pass
-    assert list(shelf._places) == ["other"]
+    assert list(model_cache._entries) == ["other"]
 
 
 def test_store_forgets_the_least_recently_used_beyond_its_bytes():
     store = ResultStore(max_bytes=2 * 1600, max_seconds=60)
     pinned, first, second, third = (
-        store.put(Subject("a", "a"), small_result(), 0.1, pinned=number == 0) for number in range(4)
+        store.put(PictureInfo("a", "a"), small_result(), 0.1, pinned=number == 0)
+        for number in range(4)
     )
     assert store.get(pinned)
     assert store.get(third)
@@ -189,23 +190,23 @@ def test_store_forgets_the_least_recently_used_beyond_its_bytes():
 
 def test_store_keeps_a_newest_result_larger_than_its_bytes():
     store = ResultStore(max_bytes=10, max_seconds=60)
-    key = store.put(Subject("a", "a"), small_result(), 0.1)
-    assert store._held[key].bytes == 1600
+    key = store.put(PictureInfo("a", "a"), small_result(), 0.1)
+    assert store._stored[key].bytes == 1600
 
 
 def test_store_forgets_what_nobody_used_in_time(monkeypatch):
     store = ResultStore(max_bytes=10**6, max_seconds=60)
-    key = store.put(Subject("a", "a"), small_result(), 0.1)
-    now = store._held[key].last_used
+    key = store.put(PictureInfo("a", "a"), small_result(), 0.1)
+    now = store._stored[key].last_used
     monkeypatch.setattr("ui.service.stored_results.time.monotonic", lambda: now + 61)
     with pytest.raises(ResultGone, match="again"):
         store.get(key)
 
 
-def test_files_taken_away_are_exact(handlers, photo):
-    answer = handlers.open_photo(handlers.first.selection, str(photo), photo.name)
-    result = held(handlers, answer).result
-    files = {kind: handlers.take_away(answer.selection, kind, 0.3) for kind in text.DOWNLOADS}
+def test_files_taken_away_are_exact(actions, photo):
+    answer = actions.open_photo(actions.first.selection, str(photo), photo.name)
+    result = stored(actions, answer).result
+    files = {kind: actions.export(answer.selection, kind, 0.3) for kind in text.DOWNLOADS}
     assert files["labels"].name == "my_photo.labels.png"
     with Image.open(files["labels"]) as image:
         assert image.mode == "L"
@@ -218,9 +219,9 @@ def test_files_taken_away_are_exact(handlers, photo):
     assert json.loads(files["json"].read_text())["table"][0]["name"]
 
 
-def test_unknown_file_is_refused(handlers):
+def test_unknown_file_is_refused(actions):
     with pytest.raises(ValueError, match="no such file"):
-        handlers.take_away(handlers.first.selection, "../../etc/passwd", 0.5)
+        actions.export(actions.first.selection, "../../etc/passwd", 0.5)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from ui.host import silence
 from ui.host.silence import TOO_SLOW, HalfSent, Silence
-from ui.page.mask_editor import MOST_LAYERS, MOST_PAINTINGS, brush_editor
+from ui.page.mask_editor import MOST_LAYERS, MOST_PAINTINGS, mask_editor
 
 HALF = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Le"
 
@@ -74,7 +74,7 @@ def painted(name, index="0"):
 
 def test_paintings_that_are_never_asked_about_do_not_pile_up():
     with gr.Blocks(analytics_enabled=False):
-        editor = brush_editor("Paint", "paint")
+        editor = mask_editor("Paint", "paint")
     assert editor.accept_blobs._is_server_fn
     for number in range(MOST_PAINTINGS + 5):
         editor.accept_blobs(painted(str(number)))
@@ -86,7 +86,7 @@ def test_paintings_that_are_never_asked_about_do_not_pile_up():
 @pytest.mark.parametrize("index", [str(MOST_LAYERS), "1000000000", "-1", "x"])
 def test_a_layer_that_no_editor_has_is_refused(index):
     with gr.Blocks(analytics_enabled=False):
-        editor = brush_editor("Paint", "paint")
+        editor = mask_editor("Paint", "paint")
     with pytest.raises(ValueError, match=r"layer|invalid literal"):
         editor.accept_blobs(painted("a", index))
     assert not editor.blob_storage

@@ -7,18 +7,18 @@ import torch
 from golden import noise
 
 from uniformer import tiles
-from uniformer.tiles import Window, label_picture, resize_weights, tile_rows
+from uniformer.tiles import WindowLogits, label_picture, resize_weights, tile_rows
 
 CELLS, NETWORK, PICTURE = (16, 21), (64, 85), (150, 301)
 
 
-def window(logits: torch.Tensor) -> Window:
+def window(logits: torch.Tensor) -> WindowLogits:
     """One window over the whole network input."""
     down, across = (
         resize_weights(cells, (0, side), torch.ones(side), size)
         for cells, side, size in zip(logits.shape[:2], NETWORK, PICTURE, strict=True)
     )
-    return Window.of(logits, down, across)
+    return WindowLogits.of(logits, down, across)
 
 
 def random_logits(classes: int = 9, sharpness: float = 3.0, name: str = "logits") -> torch.Tensor:

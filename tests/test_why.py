@@ -9,30 +9,30 @@ from analysis.questions.explaining import METHOD_NAMES
 from analysis.questions.what_if import Kind
 from ui.host.settings import Settings
 from ui.messages import what_if as what_if_words
-from ui.page import what_if, why
 from ui.page.mask_editor import mask_of
-from ui.service.actions import Handlers
-from ui.service.jobs import Found, run
+from ui.page.tabs import what_if, why
+from ui.service.actions import Actions
+from ui.service.jobs import StoredAnswer, run
 
 
 @pytest.fixture(scope="module")
-def handlers():
-    return Handlers(Settings())
+def actions():
+    return Actions(Settings())
 
 
 @pytest.fixture(scope="module")
-def now(handlers, tmp_path_factory):
+def now(actions, tmp_path_factory):
     """The selection of a small picture: two halves of noise."""
     path = tmp_path_factory.mktemp("photo") / "halves.png"
     pixels = np.random.default_rng(0).integers(0, 128, (64, 96, 3), dtype=np.uint8)
     pixels[:, 48:] += 127
     Image.fromarray(pixels).save(path)
-    return handlers.open_photo(handlers.first.selection, str(path), path.name).selection
+    return actions.open_photo(actions.first.selection, str(path), path.name).selection
 
 
-def answer(handlers, question):
-    *steps, found = run(handlers, question)
-    assert isinstance(found, Found)
+def answer(actions, question):
+    *steps, found = run(actions, question)
+    assert isinstance(found, StoredAnswer)
     assert all(isinstance(step, Progress) for step in steps)
     return found.content
 
@@ -53,26 +53,26 @@ def test_every_method_can_be_chosen_and_says_how_it_misleads():
         assert grade
 
 
-def test_class_against_another_over_a_painted_region(handlers, now):
-    names = [name for _, name in why.class_choices(handlers, now, "any")[1:]]
-    assert sorted(names) == sorted(handlers.held(now).result.classes.names)
-    asked = why.place(handlers, now, "mask", names[0], names[5], painted(8, 8))
-    content = answer(handlers, why.why(now, asked, "gradient-x-activation", 3))
+def test_class_against_another_over_a_painted_region(actions, now):
+    names = [name for _, name in why.class_choices(actions, now, "any")[1:]]
+    assert sorted(names) == sorted(actions.stored(now).result.classes.names)
+    asked = why.place(actions, now, "mask", names[0], names[5], painted(8, 8))
+    content = answer(actions, why.why(now, asked, "gradient-x-activation", 3))
     assert content["numbers"]["class"] == names[0]
     assert content["numbers"]["against"] == names[5]
     assert content["numbers"]["region_pixels"] == 400
     assert content["numbers"]["map_stage"] == 3
 
 
-def test_methods_side_by_side_are_those_chosen_with_their_grades(handlers, now):
-    asked = why.place(handlers, now, "segment", "", "", None)
+def test_methods_side_by_side_are_those_chosen_with_their_grades(actions, now):
+    asked = why.place(actions, now, "segment", "", "", None)
     chosen = ["grad-cam", "segment-ablation"]
-    content = answer(handlers, why.side_by_side(now, asked, chosen, 4))
+    content = answer(actions, why.side_by_side(now, asked, chosen, 4))
     rows = content["tables"]["methods"]
     assert [row["grade"] for row in rows] == ["causal", "heuristic"]
     assert content["grade"] == "heuristic"
     with pytest.raises(ValueError, match="No method is given"):
-        answer(handlers, why.side_by_side(now, asked, [], 4))
+        answer(actions, why.side_by_side(now, asked, [], 4))
 
 
 def test_painted_region_has_the_size_of_the_picture():
@@ -84,12 +84,12 @@ def test_painted_region_has_the_size_of_the_picture():
         assert mask_of(nothing, (64, 96)) is None
 
 
-def test_nothing_painted_is_said_in_a_sentence(handlers, now):
-    asked = why.place(handlers, now, "mask", "", "", None)
+def test_nothing_painted_is_said_in_a_sentence(actions, now):
+    asked = why.place(actions, now, "mask", "", "", None)
     with pytest.raises(ValueError, match="Paint the region"):
-        answer(handlers, why.why(now, asked, "grad-cam", 4))
+        answer(actions, why.why(now, asked, "grad-cam", 4))
     with pytest.raises(ValueError, match="Nothing is painted"):
-        what_if.what_if(handlers, now, "hide-region", CHOSEN | {"paint": True}, None)
+        what_if.what_if(actions, now, "hide-region", CHOSEN | {"paint": True}, None)
 
 
 CHOSEN = {
@@ -105,8 +105,8 @@ def test_every_intervention_can_be_chosen():
 
 
 @pytest.mark.parametrize("kind", ["hide-tokens", "silence-head"])
-def test_intervention_answers_with_a_control(handlers, now, kind):
-    content = answer(handlers, what_if.what_if(handlers, now, kind, CHOSEN, None))
+def test_intervention_answers_with_a_control(actions, now, kind):
+    content = answer(actions, what_if.what_if(actions, now, kind, CHOSEN, None))
     assert content["grade"] == "causal"
     assert "control" in content["numbers"] or "no control" in content["sentence"]
     parameters = content["settings"]["parameters"]
@@ -115,15 +115,15 @@ def test_intervention_answers_with_a_control(handlers, now, kind):
         assert parameters["fill"] == "blur"  # what a kind does not use is not passed on
 
 
-def test_painted_area_is_what_is_hidden(handlers, now):
+def test_painted_area_is_what_is_hidden(actions, now):
     given = CHOSEN | {"paint": True}
-    question = what_if.what_if(handlers, now, "hide-region", given, painted(30, 60))
+    question = what_if.what_if(actions, now, "hide-region", given, painted(30, 60))
     assert question.parameters["mask"].sum() == 400
-    assert answer(handlers, question)["numbers"]["watched_region"]
+    assert answer(actions, question)["numbers"]["watched_region"]
 
 
-def test_blocks_and_heads_are_those_of_the_model(handlers):
-    traced = handlers.trace(handlers.first.selection)
+def test_blocks_and_heads_are_those_of_the_model(actions):
+    traced = actions.trace(actions.first.selection)
     blocks, heads = what_if.blocks_and_heads(traced, 3)
     assert len(blocks) - 1 == len(traced.windows[2])
     assert len(heads) - 1 == traced.block(3, 0).attn.heads

@@ -14,7 +14,7 @@ from ui.layout import TABS
 from ui.messages import page as text
 from ui.messages import tour
 from ui.page.language import LANGUAGES, translations
-from ui.page.what_if import CHOICES
+from ui.page.tabs.what_if import CHOICES
 from uniformer.classes import class_set
 from uniformer.config import REACHES
 

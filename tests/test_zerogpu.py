@@ -21,9 +21,9 @@ from ui.api import endpoints
 from ui.host.settings import Settings
 from ui.service import gpu_calls as work
 from ui.service import gpu_seconds
-from ui.service.actions import Handlers
-from ui.service.jobs import Found, Question, run
-from ui.service.model_cache import ModelShelf
+from ui.service.actions import Actions
+from ui.service.jobs import Job, StoredAnswer, run
+from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 from ui.service.zerogpu import on_gpu
 from uniformer.config import MODELS
@@ -193,7 +193,7 @@ def given(api, own):
 
 @pytest.fixture
 def api():
-    return endpoints._Api(ModelShelf({"nano": None}, 1), Settings(weights=None), Turns(2))
+    return endpoints._Api(ModelCache({"nano": None}, 1), Settings(weights=None), Turns(2))
 
 
 def test_labels_and_report_take_a_gpu_and_nothing_runs_outside(spaces, api, convolved, picture):
@@ -225,19 +225,19 @@ def test_a_question_takes_a_gpu_and_nothing_runs_outside(spaces, api, convolved,
 def test_the_page_keeps_what_a_lent_call_found_and_a_model_never_leaves_its_place(
     spaces, convolved, picture
 ):
-    handlers = Handlers(Settings(weights=None))
-    first = handlers.first.selection
-    with handlers.original(first) as model:
+    actions = Actions(Settings(weights=None))
+    first = actions.first.selection
+    with actions.original(first) as model:
         device = next(model.parameters()).device
     spaces.called.clear()
-    shown = handlers.open_photo(first, picture["path"], "x.png").selection
-    *_, found = run(handlers, Question("probe", shown, {"x": 3, "y": 4}))
-    assert isinstance(found, Found)
+    shown = actions.open_photo(first, picture["path"], "x.png").selection
+    *_, found = run(actions, Job("probe", shown, {"x": 3, "y": 4}))
+    assert isinstance(found, StoredAnswer)
     assert spaces.called == ["label", "answer"]
-    assert handlers.held(shown).result.labels.shape == (24, 32)
-    list(run(handlers, Question("probe", shown, {"x": 3, "y": 4})))  # from its files
+    assert actions.stored(shown).result.labels.shape == (24, 32)
+    list(run(actions, Job("probe", shown, {"x": 3, "y": 4})))  # from its files
     assert spaces.called == ["label", "answer"]
-    with handlers.original(shown) as again:
+    with actions.original(shown) as again:
         same = zip(again.parameters(), model.parameters(), strict=True)
         assert all(one.data_ptr() == other.data_ptr() for one, other in same)
         assert next(again.parameters()).device == device

@@ -24,7 +24,7 @@ NO_NEGATIVE = -1
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """``pictures`` uint8 (B, 3, S, S), ``labels`` uint8 (B, S/2, S/2) with 255 for unknown.
 
     ``negatives`` int64 (B,) is the class that unknown pixels certainly do not show, or -1.
@@ -49,7 +49,7 @@ class Batches:
             source: classes.names.index(name) for source, name in config.negatives.items()
         }
 
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, step: int) -> TrainingBatch:
         side = int(np.random.default_rng((self.config.seed, step)).choice(self.config.crops))
         pictures, labels, negatives = [], [], []
         for number in range(rank(), self.config.batch_size(side), world_size()):
@@ -61,7 +61,7 @@ class Batches:
             labels.append(label)
             negatives.append(self.negatives.get(example.source, NO_NEGATIVE))
         # Permuted, not copied: the memory stays channels_last, as the network wants it.
-        return Batch(
+        return TrainingBatch(
             torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
             torch.from_numpy(np.stack(labels)),
             torch.tensor(negatives),

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from training.architectures import build_form
 from training.config import RunConfig, parse_recipe
 from training.data import Example
-from training.forms import build_form
 from training.trainer import read_checkpoint
 from training.validate import validate
 from uniformer.calibration import reliability

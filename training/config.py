@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from training.forms import Form
+from training.architectures import Form
 from uniformer.config import REACHES, check_reach
 from uniformer.factory import find_config
 
@@ -21,10 +21,10 @@ class RunConfig:
     """One run. Together with the data and the version of the code it decides every weight.
 
     Model: ``model`` is a name of :func:`uniformer.list_models`, ``form`` one of
-    :mod:`training.forms`, to compare it with; ``drop_path_rate`` replaces the model's own; ``init``
-    is what to start from: a file with weights of this model, for these classes or others, or of an
-    ImageNet backbone; the folder of an earlier run; or "default" for the weights this model comes
-    with.
+    :mod:`training.architectures`, to compare it with; ``drop_path_rate`` replaces the model's own;
+    ``init`` is what to start from: a file with weights of this model, for these classes or others,
+    or of an ImageNet backbone; the folder of an earlier run; or "default" for the weights this
+    model comes with.
 
     Data: pictures are reduced to ``longest_side`` pixels when they are read. A batch has square
     crops of one of the ``crops`` sides (multiples of 32), as many as ``batch_pixels`` allow, so

@@ -23,7 +23,7 @@ COLUMNS = (
 )
 
 
-class Journal:
+class TrainingLog:
     """Rows of ``COLUMNS`` in ``FOLDER/log.csv``; ``step`` is the number of steps done."""
 
     def __init__(self, folder: Path, done: int) -> None:

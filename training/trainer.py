@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.batches import Batch, Batches
+from training.architectures import build_form
+from training.batches import Batches, TrainingBatch
 from training.config import RecipeError, RunConfig
 from training.data import Example
 from training.distill import FeatureLoss, Teacher
 from training.ema import Averaged
-from training.forms import build_form
-from training.journal import Journal
+from training.journal import TrainingLog
 from training.losses import partial_cross_entropy, resize_logits
 from training.parallel import average_gradients, rank, world_size
 from training.precision import keep_depthwise_in_float32
@@ -95,7 +95,7 @@ class Trainer:
 
     def run(self) -> None:
         """Take the steps that are left; the process of rank 0 keeps the log and checkpoints."""
-        journal = Journal(self.folder, self.done)
+        journal = TrainingLog(self.folder, self.done)
         sums, start, pictures = torch.zeros(len(LOSSES)), time.monotonic(), self.pictures
         while self.done < self.config.steps:
             sums += self.step(self.batches[self.done])
@@ -106,7 +106,7 @@ class Trainer:
             self._report(journal, sums / steps, speed)
             sums, start, pictures = torch.zeros(len(LOSSES)), time.monotonic(), self.pictures
 
-    def _report(self, journal: Journal, losses: Tensor, speed: float) -> None:
+    def _report(self, journal: TrainingLog, losses: Tensor, speed: float) -> None:
         """Log an interval, and validate and save when that is due."""
         config = self.config
         row = {
@@ -128,7 +128,7 @@ class Trainer:
         if self._is_due(config.validate_every):
             journal.draw()
 
-    def step(self, batch: Batch) -> Tensor:
+    def step(self, batch: TrainingBatch) -> Tensor:
         """Take one step and return its ``LOSSES``.
 
         What is random in it follows from the seed and the number of the step alone.
@@ -154,7 +154,7 @@ class Trainer:
         self.pictures += self.config.batch_size(batch.pictures.shape[-1])
         return torch.stack([loss, segment, distil, cosine]).detach()
 
-    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _losses(self, batch: TrainingBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         config = self.config
         segment = distil = cosine = torch.zeros(())
         with torch.autocast("cpu", dtype=torch.bfloat16):

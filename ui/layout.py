@@ -19,12 +19,12 @@ from ui.page.session import Session
 from ui.page.tabs import compare, depth, fields, lens, models, segment, share, what_if, why
 from ui.page.theme import theme
 from ui.page.tour import Tour
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.examples import ASSETS, FOLDER
 from uniformer.pictures import MAX_FILE_BYTES
 
 # In the order of the page, which opens with the first. Each has a NAME and
-# build(handlers, session, tab); its styles, if any, are assets/<id>.css.
+# build(actions, session, tab); its styles, if any, are assets/<id>.css.
 TABS = {
     "segment": segment,
     "lens": lens,
@@ -47,13 +47,13 @@ STYLES = (
 )
 
 
-def build(settings: Settings, handlers: Handlers | None = None) -> gr.Blocks:
+def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
     """Return the page; the model is loaded and the first example analysed before it opens.
 
-    ``handlers`` are made of ``settings`` unless given. Raises ``ValueError`` for an unknown model
+    ``actions`` are made of ``settings`` unless given. Raises ``ValueError`` for an unknown model
     and :class:`uniformer.weights.WeightsError` when its weights cannot be had.
     """
-    handlers = handlers or Handlers(settings)
+    actions = actions or Actions(settings)
     with gr.Blocks(
         title=text.TITLE,
         analytics_enabled=False,
@@ -61,14 +61,14 @@ def build(settings: Settings, handlers: Handlers | None = None) -> gr.Blocks:
         delete_cache=(ceil(settings.store_seconds / 4), ceil(settings.store_seconds)),
     ) as page:
         api.add(
-            handlers.shelf, settings, handlers.turns
+            actions.model_cache, settings, actions.turns
         )  # first: an event of the page would take a name
         gr.HTML(
             f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>",
             elem_id="masthead",
             apply_default_css=False,
         )
-        _bench(page, handlers)
+        _bench(page, actions)
         gr.Markdown(gr.i18n.I18nData(text.ABOUT), elem_id="about")
         with gr.Accordion(tour_words.CITE_TITLE, open=False, elem_id="cite"):
             gr.Markdown(gr.i18n.I18nData(tour_words.CITE_SAYS))
@@ -99,19 +99,19 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
     )
 
 
-def _bench(page: gr.Blocks, handlers: Handlers) -> None:
+def _bench(page: gr.Blocks, actions: Actions) -> None:
     """Add the controls and, beside them, the tabs."""
     with gr.Row(elem_id="bench"):
         with gr.Column(elem_id="controls", scale=0, min_width=280):
-            beside = controls.build(handlers.first)
+            beside = controls.build(actions.first)
         with gr.Column(elem_id="result"):
-            session = Session(handlers.first.selection, next(iter(TABS)))
-            session.banner = Banner(handlers, session)
+            session = Session(actions.first.selection, next(iter(TABS)))
+            session.banner = Banner(actions, session)
             tour = Tour()
             with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                 for name, module in TABS.items():
                     with gr.Tab(module.NAME, id=name) as tab:
-                        module.build(handlers, session, tab)
-    tour.wire(handlers, session, tabs)
-    share.restore_on_load(page, handlers, session, tabs)
-    controls.wire(beside, handlers, session)
+                        module.build(actions, session, tab)
+    tour.wire(actions, session, tabs)
+    share.restore_on_load(page, actions, session, tabs)
+    controls.wire(beside, actions, session)

@@ -35,10 +35,10 @@ from ui.host.settings import Settings
 from ui.host.silence import HalfSent, Silence
 from ui.host.temp_files import private_folder
 from ui.layout import build, launch
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from uniformer.runtime import go_offline, set_threads
 
-Answer = Callable[..., Awaitable[Response]]
+Responder = Callable[..., Awaitable[Response]]
 
 LAST_SECONDS = 3.0
 """For steps under way to end, once the server is told to stop."""
@@ -67,18 +67,18 @@ def serve(settings: Settings) -> None:
     with private_folder():
         files = _files()
         mcp.DEFAULT_TEMP_DIR = str(files)  # not where it was when Gradio was imported
-        handlers = Handlers(settings)
-        page = build(settings, handlers)
+        actions = Actions(settings)
+        page = build(settings, actions)
         stop = _signalled()
         launch(page, prevent_thread_lock=True, **launch_options(page, settings))
         half_sent = HalfSent(page.server)
         while not stop.wait(min(ROUND_SECONDS, settings.store_seconds / ROUNDS)):
             remove_old(files, settings.store_seconds)
             remove_beyond(files, int(KEPT_SHARE * settings.files_bytes))
-            handlers.forget_old()
+            actions.forget_old()
             half_sent.close_those_seen_before()
             give_back()
-        handlers.turns.close(LAST_SECONDS)
+        actions.turns.close(LAST_SECONDS)
         page.close(verbose=False)
 
 
@@ -144,7 +144,7 @@ def _signalled() -> threading.Event:
     return stop
 
 
-def _route(path: str, answer: Answer) -> APIRoute:
+def _route(path: str, answer: Responder) -> APIRoute:
     return APIRoute(path, answer, include_in_schema=False, response_model=None)
 
 
@@ -153,7 +153,7 @@ async def _healthz() -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _metrics(page: Any, auth: str | None) -> Answer:
+def _metrics(page: Any, auth: str | None) -> Responder:
     """Return what answers with the figures of :mod:`ui.host.metrics`, behind ``auth`` if given."""
     wanted = auth and f"Basic {base64.b64encode(auth.encode()).decode()}"
 

@@ -17,7 +17,7 @@ USUAL_FILES = ("labels.png", "overlay.png", "json")
 """What is written unless told otherwise."""
 
 
-class Batch:
+class PhotoBatch:
     """One model and one way to predict (arguments of ``segment``), for the files of one folder.
 
     ``files`` are what :meth:`uniformer.Segmentation.save` writes; the JSON is always one of them. A

@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from uniformer.authorship import of_others, written_here
-from uniformer.batch import Batch
+from uniformer.batch import PhotoBatch
 from uniformer.checkpoint import WeightsError, convert_checkpoint, inspect_checkpoint
 from uniformer.classify import classify
 from uniformer.cli import for_command_line
@@ -35,7 +35,7 @@ from uniformer.pictures import PictureError
 from uniformer.runtime import find_device
 from uniformer.segmentation import FILES
 from uniformer.segmenter import Segmenter
-from uniformer.shares import run_shares
+from uniformer.sharding import run_sharded
 
 NAMED_CLASSES = 3
 """Classes, largest first, on the line that tells of one photo."""
@@ -51,7 +51,7 @@ def run_segment(args: argparse.Namespace) -> int:
     _check_tables(args.output)
     names = file_names(photos, lambda name: bool(of_others(args.output, name, FILES)))
     work = list(zip(photos, names, strict=True))
-    failed = run_shares(partial(_label_share, args, work), args.processes)
+    failed = run_sharded(partial(_label_share, args, work), args.processes)
     if failed is None:  # the first process of torchrun tells of all
         return 0
     if len(work) > 1:
@@ -299,8 +299,8 @@ def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmente
         return create_model(args.model, weights=weights, num_classes=error.num_classes, **asked)
 
 
-def _open_batch(args: argparse.Namespace, rank: int = 0) -> Batch:
-    return Batch(_open_model(args, rank), args.output, _prediction(args), args.files)
+def _open_batch(args: argparse.Namespace, rank: int = 0) -> PhotoBatch:
+    return PhotoBatch(_open_model(args, rank), args.output, _prediction(args), args.files)
 
 
 def _open_model(args: argparse.Namespace, rank: int = 0) -> Predictor:

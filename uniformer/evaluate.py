@@ -13,7 +13,7 @@ from typing import Any, Literal
 from uniformer.dataset import pair_annotations, read_annotation
 from uniformer.engines.model import Predictor
 from uniformer.evaluation import Evaluation
-from uniformer.journal import Journal, State, digest_names, digest_weights, extend_digest
+from uniformer.journal import EvaluationJournal, State, digest_names, digest_weights, extend_digest
 from uniformer.metrics import Counts, count
 from uniformer.pictures import read_picture
 from uniformer.predict import segment
@@ -91,7 +91,7 @@ def evaluate(
 
 def _open_journal(
     file: Path, model: Predictor, settings: dict[str, Any], pairs: Sequence[tuple[Path, Path]]
-) -> Journal:
+) -> EvaluationJournal:
     """Return the journal of the evaluation of these weights on these files."""
     identity = {
         "model": model.config.name,
@@ -99,7 +99,7 @@ def _open_journal(
         "settings": settings,
         "files": digest_names([file for pair in pairs for file in pair]),
     }
-    return Journal(file, identity)
+    return EvaluationJournal(file, identity)
 
 
 def _count_pairs(
@@ -107,7 +107,7 @@ def _count_pairs(
     pairs: Sequence[tuple[Path, Path]],
     zero_is_other: bool,
     options: dict[str, Any],
-    journal: Journal | None,
+    journal: EvaluationJournal | None,
     progress: Callable[[int, int], None] | None,
     notes: list[str],
 ) -> Counts:

@@ -32,7 +32,7 @@ class State:
         return cls(0, Counts.zero(classes))
 
 
-class Journal:
+class EvaluationJournal:
     """Reads and writes :class:`State` in one JSON file, for one evaluation only.
 
     ``identity`` says which one: a JSON object whose values must all be met again.

@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from uniformer.batch import Batch
+from uniformer.batch import PhotoBatch
 from uniformer.files import replace_file
 
 ROWS_AT_ONCE = 1024
 
 
-def write_manifest(batch: Batch, work: Sequence[tuple[Path, str]]) -> list[Path]:
+def write_manifest(batch: PhotoBatch, work: Sequence[tuple[Path, str]]) -> list[Path]:
     """Write ``manifest.parquet`` and ``manifest.csv`` into the batch's folder; return them.
 
     A row per photo that was labelled, in the order of ``work`` (photo, name): ``file`` as given,
@@ -52,7 +52,7 @@ def write_manifest(batch: Batch, work: Sequence[tuple[Path, str]]) -> list[Path]
 
 
 def _rows(
-    batch: Batch, work: Iterable[tuple[Path, str]], shares: Sequence[str]
+    batch: PhotoBatch, work: Iterable[tuple[Path, str]], shares: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     for photo, name in work:
         record = batch.read(name)

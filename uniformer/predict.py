@@ -14,7 +14,7 @@ from uniformer.engines.model import Predictor
 from uniformer.pictures import PictureSource, read_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmentation import Segmentation
-from uniformer.tiles import Window, label_picture, resize_weights, tile_rows
+from uniformer.tiles import WindowLogits, label_picture, resize_weights, tile_rows
 
 Mode = Literal["whole", "slide"]
 Precision = Literal["float32", "bfloat16"]
@@ -147,7 +147,7 @@ def _run(
     size: tuple[int, int],
     dtype: torch.dtype,
     step: Callable[[], None],
-) -> list[Window]:
+) -> list[WindowLogits]:
     """Run the network on every window of ``x`` (1, 3, h, w), or of its mirror image."""
     if mirror:
         x = x.flip(-1)
@@ -157,7 +157,7 @@ def _run(
         logits = _logits(model, x[..., slice(*rows), slice(*columns)], dtype)
         down = resize_weights(logits.shape[0], rows, shares[0], size[0])
         across = resize_weights(logits.shape[1], columns, shares[1], size[1])
-        windows.append(Window.of(logits, down, across.flip(0) if mirror else across))
+        windows.append(WindowLogits.of(logits, down, across.flip(0) if mirror else across))
         step()
     return windows
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from uniformer.batch import USUAL_FILES, Batch
+from uniformer.batch import USUAL_FILES, PhotoBatch
 from uniformer.engines import optimize_for_inference
 from uniformer.factory import create_model
 from uniformer.pictures import PictureError
@@ -44,7 +44,7 @@ class LabelPhotos:
         fast = optimize_for_inference(create_model(model, weights=weights), engine, precision)
         usual = {"mode": "whole", "flip": False, "scales": (1.0,), "short_side": None}
         settings = {**usual, **prediction, "precision": precision}
-        self._batch = Batch(fast, Path(folder), settings, files)
+        self._batch = PhotoBatch(fast, Path(folder), settings, files)
 
     def __call__(self, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the rows with three more columns: their largest class, its share, and ``error``.

@@ -38,7 +38,7 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowLogits:
     """Logits (cells high, cells wide, classes) of one window, and their bands, tile by tile."""
 
     logits: Tensor
@@ -46,7 +46,7 @@ class Window:
     columns: Sequence[Band]
 
     @classmethod
-    def of(cls, logits: Tensor, rows: Tensor, columns: Tensor) -> Window:
+    def of(cls, logits: Tensor, rows: Tensor, columns: Tensor) -> WindowLogits:
         """Return the window of these logits and these two :func:`resize_weights`."""
         rows, columns = (weights.to(logits.device) for weights in (rows, columns))
         return cls(logits, _bands(rows, TILE_HEIGHT), _bands(columns, TILE_WIDTH))
@@ -88,7 +88,7 @@ def _resize(lines: Tensor, size: int) -> Tensor:
 
 
 def label_picture(
-    passes: Sequence[Sequence[Window]],
+    passes: Sequence[Sequence[WindowLogits]],
     height: int,
     width: int,
     step: Callable[[], None] = lambda: None,
@@ -111,7 +111,7 @@ def label_picture(
     return maps
 
 
-def label_map(window: Window, height: int, width: int) -> np.ndarray:
+def label_map(window: WindowLogits, height: int, width: int) -> np.ndarray:
     """Return the best class of every pixel alone, (H, W), where one window covers the picture.
 
     uint8, uint16 above 256 classes. Few classes can be the best in a tile, so that this takes a
@@ -136,7 +136,7 @@ def tile_rows(height: int) -> int:
 def _label_tile(
     maps: LabelMaps,
     area: tuple[slice, slice],
-    passes: Sequence[Sequence[Window]],
+    passes: Sequence[Sequence[WindowLogits]],
     row: int,
     column: int,
 ) -> None:
@@ -166,7 +166,7 @@ def _label_tile(
 class _Block:
     """The logits of one window that reach one tile."""
 
-    def __init__(self, window: Window, row: int, column: int) -> None:
+    def __init__(self, window: WindowLogits, row: int, column: int) -> None:
         self.rows, self.columns = window.rows[row], window.columns[column]
         self.logits = window.logits[self.rows.cells, self.columns.cells]
 

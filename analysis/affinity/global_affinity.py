@@ -18,7 +18,7 @@ from torch import Tensor
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.grid import Grid, Token, Window
+from analysis.core.grid import Grid, KeyWindow, Token
 from uniformer.attention import Attention
 from uniformer.blocks import GlobalBlock
 from uniformer.layers import to_tokens
@@ -49,7 +49,7 @@ class GlobalAffinity:
     block: int
     grid: Grid
     token: Token
-    window: Window
+    window: KeyWindow
     weight: np.ndarray
     contribution_norm: np.ndarray
     signed_share: np.ndarray
@@ -140,7 +140,7 @@ def normed_input(trace: Trace, stage: int, block: int) -> tuple[Attention, Tenso
     return layers.attn, normed[0].unflatten(0, tuple(x.shape[-2:]))
 
 
-def _keys(normed: Tensor, window: Window) -> Tensor:
+def _keys(normed: Tensor, window: KeyWindow) -> Tensor:
     """Return the tokens of a window (tokens, C): those of the map row by row, then padding."""
     rows = slice(window.top, window.top + window.rows)
     columns = slice(window.left, window.left + window.columns)
@@ -173,7 +173,7 @@ def _mixed_norm(value: Tensor, mix: Tensor) -> Tensor:
 
 
 def _placed(
-    values: Tensor, window: Window, shape: tuple[int, int]
+    values: Tensor, window: KeyWindow, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put values (..., heads, keys) of a window back on the map; also return the padding's sum."""
     real, padding = values.split([window.real_tokens, window.padding_tokens], dim=-1)

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from analysis.affinity.global_affinity import row_weight
 from analysis.affinity.local_affinity import POSITION_RADIUS, RADIUS
-from analysis.affinity.statistics import Spread, spread_of
+from analysis.affinity.statistics import AffinityStatistics, affinity_statistics
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_evaluating
 from analysis.core.errors import AnalysisError
-from analysis.core.grid import Grid, Token, Window
+from analysis.core.grid import Grid, KeyWindow, Token
 from uniformer.attention import Attention
 from uniformer.blocks import GlobalBlock, LocalBlock
 
@@ -63,7 +63,7 @@ class TokenJacobian:
         return self.norm > 0
 
     @property
-    def others_by_norm(self) -> Spread:
+    def others_by_norm(self) -> AffinityStatistics:
         """The spread (1,) of the norms of all tokens but the query itself, scaled to sum 1.
 
         NaN where no other token moves the output.
@@ -71,7 +71,7 @@ class TokenJacobian:
         return self._others(self.norm)
 
     @property
-    def others_by_energy(self) -> Spread:
+    def others_by_energy(self) -> AffinityStatistics:
         """The same of the energies, which favour the few tokens that move the output most."""
         return self._others(self.energy)
 
@@ -80,15 +80,17 @@ class TokenJacobian:
         """The query's own part in the sum of all norms, 0 to 1; high where a residual is."""
         return float(self.norm[self.token] / self.norm.sum())
 
-    def _others(self, values: np.ndarray) -> Spread:
+    def _others(self, values: np.ndarray) -> AffinityStatistics:
         others = self.support.copy()
         others[self.token] = False
         if not others.any():
-            return Spread(*np.full((6, 1), np.nan))
+            return AffinityStatistics(*np.full((6, 1), np.nan))
         offsets = torch.from_numpy(np.argwhere(others) - self.token)[None]
         weight = torch.from_numpy(values[others].astype(float))[None]
         keys = torch.tensor([weight.shape[1]])
-        return Spread(*spread_of(weight / weight.sum(), offsets, keys, self.grid).T.numpy())
+        return AffinityStatistics(
+            *affinity_statistics(weight / weight.sum(), offsets, keys, self.grid).T.numpy()
+        )
 
 
 def token_jacobian(
@@ -127,7 +129,7 @@ def token_jacobian(
 
 
 def _seen(
-    layers: LocalBlock | GlobalBlock, part: Part, token: Token, window: Window, shape: torch.Size
+    layers: LocalBlock | GlobalBlock, part: Part, token: Token, window: KeyWindow, shape: torch.Size
 ) -> tuple[slice, slice]:
     """Return the rows and columns of the map that can move the output at ``token``."""
     spans = [(place, place + 1) for place in token]
@@ -146,7 +148,7 @@ def _seen(
     )
 
 
-def _affinity(layers: LocalBlock | GlobalBlock, x: Tensor, at: Token, window: Window) -> Tensor:
+def _affinity(layers: LocalBlock | GlobalBlock, x: Tensor, at: Token, window: KeyWindow) -> Tensor:
     """Return the affinity branch at one token of a map (1, C, rows, columns): (C,)."""
     if isinstance(layers, LocalBlock):
         return layers.conv2(layers.attn(layers.conv1(layers.norm1(x))))[(0, slice(None), *at)]

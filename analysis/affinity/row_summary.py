@@ -16,7 +16,7 @@ import torch
 from analysis.affinity.attended_classes import attended_classes
 from analysis.affinity.global_affinity import GlobalAffinity, global_affinity
 from analysis.affinity.local_affinity import LocalAffinity, local_affinity
-from analysis.affinity.statistics import DISTANCES, Rows, Spread, spreads
+from analysis.affinity.statistics import DISTANCES, AffinityStatistics, Rows, spreads
 from analysis.core.activation_cache import Trace
 from analysis.core.forward import Place
 from analysis.core.token_classes import TokenClasses
@@ -35,8 +35,8 @@ class RowStatistics:
     said: the entropy of a single key, and everything where all weight went to padding.
     """
 
-    heads: Spread
-    uniform: Spread
+    heads: AffinityStatistics
+    uniform: AffinityStatistics
     keys: int
     padding_mass: np.ndarray
 
@@ -96,8 +96,8 @@ def row_statistics(row: Affinity) -> RowStatistics:
     )
     heads, uniform = spreads(rows, row.grid)
     return RowStatistics(
-        heads=Spread(*heads[0, :, 0].T.numpy()),
-        uniform=Spread(*uniform.T.numpy()),
+        heads=AffinityStatistics(*heads[0, :, 0].T.numpy()),
+        uniform=AffinityStatistics(*uniform.T.numpy()),
         keys=int(inside.sum()),
         padding_mass=padding,
     )

@@ -20,7 +20,7 @@ MASSES = ("mass_3x3", "mass_5x5", "mass_7x7")
 
 
 @dataclass(frozen=True)
-class Spread:
+class AffinityStatistics:
     """How far and how evenly rows (rows,) of weights spread over their keys.
 
     ``distance_picture_px`` is the mean distance from query to key, weighted, between the centres of
@@ -56,22 +56,22 @@ class Rows(NamedTuple):
 
 
 def spreads(rows: Rows, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Return the numbers of :class:`Spread` of rows, and of uniform weights over the same keys.
+    """Return the numbers of :class:`AffinityStatistics` of rows, and of uniform weights.
 
-    (windows, heads, queries, 6), each head's row scaled to sum 1, and (queries, 6).
-    ``grid`` is that of the tokens. A number of the
-    heads of a block is always the mean of these numbers, one for each head, and never the number of
-    their mean row: heads that each look at one place, every head at another, are sharp, and their
-    mean row is not. What is linear in the weights, such as the share on a class, is the same.
+    (windows, heads, queries, 6), each head's row scaled to sum 1, and (queries, 6), over the same
+    keys. ``grid`` is that of the tokens. A number of the heads of a block is always the mean of
+    these numbers, one for each head, and never the number of their mean row: heads that each look
+    at one place, every head at another, are sharp, and their mean row is not. What is linear in the
+    weights, such as the share on a class, is the same.
     """
     share = rows.weight / rows.weight.sum(-1, keepdim=True)
     keys = rows.inside.sum(-1)
     even = rows.inside.to(share.dtype) / keys[:, None]
-    return tuple(spread_of(each, rows.offsets, keys, grid) for each in (share, even))
+    return tuple(affinity_statistics(each, rows.offsets, keys, grid) for each in (share, even))
 
 
-def spread_of(share: Tensor, offsets: Tensor, keys: Tensor, grid: Grid) -> Tensor:
-    """Return the numbers of :class:`Spread`, in its order, (..., queries, 6).
+def affinity_statistics(share: Tensor, offsets: Tensor, keys: Tensor, grid: Grid) -> Tensor:
+    """Return the numbers of :class:`AffinityStatistics`, in its order, (..., queries, 6).
 
     ``share`` (..., queries, keys) sums to 1 for each query, ``offsets`` (queries, keys, 2) are the
     steps from query to key in tokens and ``keys`` (queries,) is how many of them count. NaN stands

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from analysis.attribution.finding import Finding
-from analysis.attribution.methods import METHODS, Question, Settings
+from analysis.attribution.methods import METHODS, AttributionInputs, AttributionSettings
 from analysis.core.activation_cache import Trace, trace
 from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating, check_region, check_stage
@@ -19,7 +19,7 @@ from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.forward import stage_maps
 from analysis.core.progress import Progress
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.targets import RegionScore, Score
 from uniformer.classifier import Classifier
 from uniformer.pictures import PictureSource, open_picture
@@ -60,7 +60,7 @@ class Attribution:
     completeness_gap: float | None
     points: int | None
     note: str | None
-    settings: Settings
+    settings: AttributionSettings
     seconds: float
 
 
@@ -74,7 +74,7 @@ def attribute(
     stage: int = 4,
     score: Score = "margin",
     against: int | None = None,
-    settings: Settings | None = None,
+    settings: AttributionSettings | None = None,
     short_side: int | None = None,
     traced: Trace | None = None,
 ) -> Iterator[Progress | Attribution]:
@@ -113,13 +113,15 @@ def attribute(
         x, traced = _traced_input(model, image, region, short_side, traced)
     # Tensors made in inference mode could not be differentiated: everything is made outside of it.
     with torch.inference_mode(False), torch.no_grad():
-        twin = private_twin(model, None if traced is None else traced.windows)
-        target = RegionScore(twin, region, label, score=score, against=against)
+        model_copy = shared_weight_copy(model, None if traced is None else traced.windows)
+        target = RegionScore(model_copy, region, label, score=score, against=against)
         x = x.clone()
-        maps = stage_maps(twin, x) if traced is None else traced.stage_outputs
+        maps = stage_maps(model_copy, x) if traced is None else traced.stage_outputs
         maps = tuple(kept.clone() for kept in maps)
-        logits = twin.decode(maps)
-    return _answer(Question(target, x, maps, logits, stage, settings or Settings()), method)
+        logits = model_copy.decode(maps)
+    return _answer(
+        AttributionInputs(target, x, maps, logits, stage, settings or AttributionSettings()), method
+    )
 
 
 def _check_input(x: Tensor) -> Tensor:
@@ -148,7 +150,7 @@ def _traced_input(
     return x, traced
 
 
-def _answer(question: Question, name: str) -> Iterator[Progress | Attribution]:
+def _answer(question: AttributionInputs, name: str) -> Iterator[Progress | Attribution]:
     steps, seconds = METHODS[name].run(question), 0.0
     while True:
         started = perf_counter()
@@ -161,7 +163,9 @@ def _answer(question: Question, name: str) -> Iterator[Progress | Attribution]:
         yield step
 
 
-def _attribution(question: Question, name: str, found: Finding, seconds: float) -> Attribution:
+def _attribution(
+    question: AttributionInputs, name: str, found: Finding, seconds: float
+) -> Attribution:
     if not np.isfinite(found.map).all():
         raise AnalysisError(
             "The map is not finite: the model's weights are damaged, or the method fails on them."

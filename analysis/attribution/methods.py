@@ -23,7 +23,7 @@ MAX_STEPS = 1024
 
 
 @dataclass(frozen=True)
-class Settings:
+class AttributionSettings:
     """How finely a method looks, and what it hides things behind.
 
     ``baseline`` is the picture without the evidence: blurred, or its mean colour. ``steps`` counts
@@ -53,7 +53,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Question:
+class AttributionInputs:
     """What a method is given: the score, the network's input, and what is known of it already.
 
     ``maps`` are the normed maps of the stages for the input ``x`` (1, 3, h, w), ``logits`` what the
@@ -65,7 +65,7 @@ class Question:
     maps: tuple[Tensor, ...]
     logits: Tensor
     stage: int
-    settings: Settings
+    settings: AttributionSettings
 
     @property
     def baseline(self) -> Tensor:
@@ -88,20 +88,20 @@ class Method:
     signed: bool
     unit: str
     cost: str
-    run: Callable[[Question], Iterator[Progress | Finding]]
+    run: Callable[[AttributionInputs], Iterator[Progress | Finding]]
     uses_stage: bool = False
     about_class: bool = True
 
 
-def _cam(kind: str) -> Callable[[Question], Iterator[Progress | Finding]]:
+def _cam(kind: str) -> Callable[[AttributionInputs], Iterator[Progress | Finding]]:
     return lambda ask: class_activation(ask.score, ask.maps, ask.stage, kind)
 
 
-def _product(kind: str) -> Callable[[Question], Iterator[Progress | Finding]]:
+def _product(kind: str) -> Callable[[AttributionInputs], Iterator[Progress | Finding]]:
     return lambda ask: signed_activation(ask.score, ask.maps, ask.stage, kind)
 
 
-def _segments(ask: Question) -> Iterator[Progress | Finding]:
+def _segments(ask: AttributionInputs) -> Iterator[Progress | Finding]:
     labels = resize_bilinear(ask.logits, ask.x.shape[-2:])[0].argmax(dim=0)
     segments = connected_segments(labels.cpu().numpy())
     return segment_ablation(ask.score, ask.x, ask.baseline, segments)

@@ -47,7 +47,7 @@ from uniformer.files import file_names
 from uniformer.label_maps import read_mask
 from uniformer.pictures import read_picture
 from uniformer.segmenter import Segmenter
-from uniformer.shares import run_shares
+from uniformer.sharding import run_sharded
 
 COMMAND = f"python -m {__name__.removesuffix('.cli.main')}"
 """What to type: the package has another name once it is installed."""
@@ -144,7 +144,7 @@ def _ask(args: argparse.Namespace) -> int:
     if len(work) == 1:
         print(_answer(args, open_model(args), *work[0]))
         return 0
-    failed = run_shares(partial(_ask_share, args, work), args.processes)
+    failed = run_sharded(partial(_ask_share, args, work), args.processes)
     if failed is None:  # the first process of torchrun tells of all
         return 0
     if "json" in args.formats:

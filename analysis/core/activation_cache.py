@@ -23,7 +23,7 @@ from analysis.core.checks import (
     check_unpruned,
 )
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Windows, stage_maps, walk, windows_of
+from analysis.core.forward import Windows, forward, stage_maps, windows_of
 from analysis.core.grid import Grid
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.config import STRIDES, Reach
@@ -31,7 +31,7 @@ from uniformer.pictures import PictureSource, open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter, WeightsRecord
-from uniformer.tiles import Window, label_map, resize_weights
+from uniformer.tiles import WindowLogits, label_map, resize_weights
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Trace:
         ]
         with torch.no_grad():
             logits = self.logits[0].permute(1, 2, 0).float().contiguous()
-            return label_map(Window.of(logits, *spans), *self.picture_size_px)
+            return label_map(WindowLogits.of(logits, *spans), *self.picture_size_px)
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
@@ -132,7 +132,7 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
         if isinstance(model, AnySegmenter):
             inputs, outputs = (), stage_maps(model, x)
         else:
-            inputs, outputs = walk(model, model.backbone.patch_embed1(x), windows)
+            inputs, outputs = forward(model, model.backbone.patch_embed1(x), windows)
         logits = model.decode(outputs)
     if not logits.isfinite().all():
         raise AnalysisError(

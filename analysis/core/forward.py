@@ -1,4 +1,4 @@
-"""One forward pass, block by block, as it is or with a change made inside some blocks.
+"""One forward pass, block by block, as it is or with a patch made inside some blocks.
 
 The pass walks the layers of a model without hooks or switches, so a clean pass and a changed one
 are the same code: what is not changed is equal bit for bit. It may begin at any block.
@@ -29,7 +29,7 @@ CHUNK = 256
 Windows = tuple[tuple[int | None, ...], ...]
 """The side in tokens of every block's windows, stage by stage; None where it has none."""
 
-Edges = Callable[[Tensor, Tensor], Tensor]
+AttentionMask = Callable[[Tensor, Tensor], Tensor]
 """Says of queries (Q, 2) and keys (K, 2), row and column each, which may meet: bool (Q, K)."""
 
 
@@ -48,7 +48,7 @@ class Place(NamedTuple):
 FIRST = Place(1, 0)
 
 
-class Change:
+class Patch:
     """What is changed inside one block: nothing, except where a subclass says otherwise."""
 
     drops = False
@@ -70,7 +70,7 @@ class Change:
         """Return the side of the zero-padded windows used instead of ``size``; stages 3-4."""
         return size
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return conditions that query and key must all meet to keep their edge; stages 3-4."""
         return ()
 
@@ -83,7 +83,7 @@ class Change:
         return changed
 
 
-NOTHING = Change()
+NOTHING = Patch()
 
 
 def windows_of(model: Segmenter) -> Windows:
@@ -108,22 +108,22 @@ def stage_maps(model: Segmenter, x: Tensor, windows: Windows | None = None) -> t
     if isinstance(model, AnySegmenter):
         return (model(x),)
     windows = windows_of(model) if windows is None else windows
-    return walk(model, model.backbone.patch_embed1(x), windows)[1]
+    return forward(model, model.backbone.patch_embed1(x), windows)[1]
 
 
-def walk(
+def forward(
     model: Segmenter,
     x: Tensor,
     windows: Windows,
     start: Place = FIRST,
-    changes: Mapping[Place, Change] | None = None,
+    patches: Mapping[Place, Patch] | None = None,
 ) -> tuple[tuple[tuple[Tensor, ...], ...], tuple[Tensor, ...]]:
     """Return the inputs of the blocks from ``start`` on and the normed outputs of their stages.
 
     ``x`` is what block ``start`` receives. Both results begin at the stage of ``start``. Blocks
     that prune tokens run as they are, from the first of them on, and cannot be changed.
     """
-    changes = changes or {}
+    patches = patches or {}
     inputs, outputs, focus = [], [], None
     for stage in range(start.stage, len(windows) + 1):
         embed, blocks, norm = model.backbone.stage(stage)
@@ -137,33 +137,33 @@ def walk(
             if focus is not None:
                 x, focus = blocks[number](x, focus)
                 continue
-            change = changes.get(Place(stage, number), NOTHING)
-            x = run_block(blocks[number], x, windows[stage - 1][number], change)
+            patch = patches.get(Place(stage, number), NOTHING)
+            x = run_block(blocks[number], x, windows[stage - 1][number], patch)
         inputs.append(tuple(received))
         outputs.append(norm(x))
     return tuple(inputs), tuple(outputs)
 
 
 def run_block(
-    block: LocalBlock | GlobalBlock, x: Tensor, window: int | None, change: Change = NOTHING
+    block: LocalBlock | GlobalBlock, x: Tensor, window: int | None, patch: Patch = NOTHING
 ) -> Tensor:
     """Return the output of ``block`` with windows of ``window``, whatever it is set to by now."""
-    changed = x if change.drops else _run_changed(block, x, window, change)
-    return change.output(changed, lambda: _run_changed(block, x, window, NOTHING))
+    changed = x if patch.drops else _run_changed(block, x, window, patch)
+    return patch.output(changed, lambda: _run_changed(block, x, window, NOTHING))
 
 
 def _run_changed(
-    block: LocalBlock | GlobalBlock, x: Tensor, window: int | None, change: Change
+    block: LocalBlock | GlobalBlock, x: Tensor, window: int | None, patch: Patch
 ) -> Tensor:
-    x = change.received(x)
-    x = x + change.position(block.pos_embed(x))
+    x = patch.received(x)
+    x = x + patch.position(block.pos_embed(x))
     if isinstance(block, LocalBlock):
-        x = x + _local_branch(block, x, change)
+        x = x + _local_branch(block, x, patch)
         return x + block.mlp(block.norm2(x))
     block = block.without_layer_scale()
     height, width = x.shape[-2:]
     tokens = to_tokens(x)
-    tokens = tokens + _global_branch(block, block.norm1(tokens), (height, width), window, change)
+    tokens = tokens + _global_branch(block, block.norm1(tokens), (height, width), window, patch)
     return to_map(tokens + block.mlp(block.norm2(tokens)), height, width)
 
 
@@ -183,27 +183,27 @@ def feed_forward_branch(block: LocalBlock | GlobalBlock, stream: Tensor) -> Tens
     return to_map(block.mlp(block.norm2(to_tokens(stream))), *stream.shape[-2:])
 
 
-def _local_branch(block: LocalBlock, x: Tensor, change: Change) -> Tensor:
+def _local_branch(block: LocalBlock, x: Tensor, patch: Patch) -> Tensor:
     conv, values = block.attn, block.conv1(block.norm1(x))
     weighed = F.conv2d(
-        values, change.kernel(conv.weight), conv.bias, padding=conv.padding, groups=conv.groups
+        values, patch.kernel(conv.weight), conv.bias, padding=conv.padding, groups=conv.groups
     )
     return block.conv2(weighed)
 
 
 def _global_branch(
-    block: GlobalBlock, normed: Tensor, shape: tuple[int, int], window: int | None, change: Change
+    block: GlobalBlock, normed: Tensor, shape: tuple[int, int], window: int | None, patch: Patch
 ) -> Tensor:
     """Return attention of normed tokens (1, L, C), without ever holding its matrix."""
-    attention, size = block.attn, change.window(window)
+    attention, size = block.attn, patch.window(window)
     if size is None:
-        heads = _attend(*attention.project(normed), attention.scale, shape, None, change)
+        heads = _attend(*attention.project(normed), attention.scale, shape, None, patch)
     else:
         windows, padded = to_windows(normed.unflatten(1, shape), size)
-        heads = _attend(*attention.project(windows), attention.scale, padded, size, change)
+        heads = _attend(*attention.project(windows), attention.scale, padded, size, patch)
         joined = from_windows(heads.transpose(1, 2).flatten(2), size, padded, shape).flatten(1, 2)
         heads = joined.unflatten(2, (attention.heads, -1)).transpose(1, 2)
-    return attention.merge(change.heads(heads))
+    return attention.merge(patch.heads(heads))
 
 
 def _attend(
@@ -213,16 +213,16 @@ def _attend(
     scale: float,
     shape: tuple[int, int],
     size: int | None,
-    change: Change,
+    patch: Patch,
 ) -> Tensor:
     """Return what the heads gather, (windows, heads, tokens, head_dim)."""
-    edges = change.edges()
-    if not edges:
+    attention_mask = patch.attention_mask()
+    if not attention_mask:
         return F.scaled_dot_product_attention(query, key, value, scale=scale)
     heads = torch.zeros_like(query)
     for window, at in enumerate(positions(shape, size).to(query.device)):
         for queries in torch.arange(len(at), device=at.device).split(CHUNK):
-            allowed = reduce(and_, (edge(at[queries], at) for edge in edges))
+            allowed = reduce(and_, (edge(at[queries], at) for edge in attention_mask))
             keys, sees_any = allowed.any(0), allowed.any(1)
             if keys.any():
                 gathered = F.scaled_dot_product_attention(

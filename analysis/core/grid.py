@@ -31,7 +31,7 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Window:
+class KeyWindow:
     """The keys of one query: ``rows`` x ``columns`` tokens of the map from ``top``, ``left`` on.
 
     ``padding_tokens`` counts the zero tokens that fill the window beyond the map's right and bottom
@@ -110,7 +110,7 @@ class Grid:
         box = self.box(token)
         return (box.top_px + box.bottom_px - 1) / 2, (box.left_px + box.right_px - 1) / 2
 
-    def window(self, token: Token, size: int | None) -> Window:
+    def window(self, token: Token, size: int | None) -> KeyWindow:
         """Return the window of ``size`` x ``size`` tokens that ``token`` is in (None: the map).
 
         Windows start at multiples of ``size`` from the first row and column.
@@ -118,10 +118,10 @@ class Grid:
         row, column = self.check(token)
         height, width = self.shape
         if size is None:
-            return Window(0, 0, height, width, 0)
+            return KeyWindow(0, 0, height, width, 0)
         top, left = row // size * size, column // size * size
         rows, columns = min(size, height - top), min(size, width - left)
-        return Window(top, left, rows, columns, size * size - rows * columns)
+        return KeyWindow(top, left, rows, columns, size * size - rows * columns)
 
     def check(self, token: Token) -> Token:
         """Return ``token``, or raise :class:`AnalysisError` if the map does not have it."""

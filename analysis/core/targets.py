@@ -1,7 +1,7 @@
 """The number an explanation explains: how strongly a region is a class.
 
 The region and the class are fixed when the score is made, and the mean over the region is taken,
-so scores of regions of different size compare. Sources of the choice: METHODS in the docs and
+so scores of regions of different size compare. Sources of the choice: docs/methods.md and
 Vinogradova et al., "Towards Interpretable Semantic Segmentation", arXiv 2002.11434.
 """
 

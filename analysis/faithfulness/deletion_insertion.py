@@ -67,7 +67,7 @@ def replacement_of(x: Tensor, kind: Replacement) -> Tensor:
     return torch.from_numpy(blurred).to(x)
 
 
-def removal_order(
+def deletion_order(
     importance: np.ndarray, within: np.ndarray, *, cell_px: int, seed: int
 ) -> np.ndarray:
     """Return the pixels of ``within`` (h, w), flat indices, from the most important on.

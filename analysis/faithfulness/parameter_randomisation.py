@@ -20,7 +20,7 @@ from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating, check_region
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
-from analysis.faithfulness.rank_correlation import NO_LIKENESS, Likeness, rank_likeness
+from analysis.faithfulness.rank_correlation import NO_CORRELATION, RankCorrelation, rank_correlation
 from analysis.faithfulness.region_grid import region_on_grid, signed_distance
 from analysis.faithfulness.sensitivity import Explain
 from uniformer.segmenter import Segmenter
@@ -37,12 +37,12 @@ class ScrambledLevel:
     """
 
     name: str
-    picture: Likeness
-    region: Likeness
+    picture: RankCorrelation
+    region: RankCorrelation
 
 
 @dataclass(frozen=True)
-class WeightCheck:
+class ParameterRandomisation:
     """The levels from the decoder down to stage 1, each with everything above it scrambled.
 
     ``distance_spearman`` is the likeness of the original map to one that knows nothing but the
@@ -61,9 +61,9 @@ class WeightCheck:
         return not self.levels[-1].picture.corrected >= LOOK_ALIKE
 
 
-def weight_check(
+def parameter_randomisation(
     model: Segmenter, x: Tensor, region: np.ndarray, explain: Explain, *, seed: int = 0
-) -> Iterator[Progress | WeightCheck]:
+) -> Iterator[Progress | ParameterRandomisation]:
     """Compare the map of ``model`` with those of copies with scrambled weights, level by level.
 
     ``x`` is the network's input (1, 3, h, w), ``region`` (H, W) that of the picture, kept fixed, as
@@ -92,12 +92,12 @@ def weight_check(
         for module in modules:
             _scramble(module, generator)
         found = _explanation(explain, scrambled, x, original.shape)
-        picture = rank_likeness(original, found, distance)
-        within = rank_likeness(original[inside], found[inside], distance[inside])
+        picture = rank_correlation(original, found, distance)
+        within = rank_correlation(original[inside], found[inside], distance[inside])
         levels.append(ScrambledLevel(name, picture, within))
         yield Progress(len(levels) + 1, len(parts) + 1)
-    null = rank_likeness(original, -distance, distance) if not inside.all() else NO_LIKENESS
-    yield WeightCheck(tuple(levels), null.spearman, int(inside.sum()), seed)
+    null = rank_correlation(original, -distance, distance) if not inside.all() else NO_CORRELATION
+    yield ParameterRandomisation(tuple(levels), null.spearman, int(inside.sum()), seed)
 
 
 def _parts(model: Segmenter) -> dict[str, tuple[nn.Module, ...]]:

@@ -17,7 +17,7 @@ MIN_CELLS_PER_RING = 10
 
 
 @dataclass(frozen=True)
-class Likeness:
+class RankCorrelation:
     """Spearman's correlation of two maps, -1 to 1; NaN for a constant map or under 3 cells.
 
     ``envelope`` is the part of ``spearman`` that the rings' means alone give: what would be left,
@@ -30,10 +30,12 @@ class Likeness:
     corrected: float
 
 
-NO_LIKENESS = Likeness(float("nan"), float("nan"), float("nan"))
+NO_CORRELATION = RankCorrelation(float("nan"), float("nan"), float("nan"))
 
 
-def rank_likeness(first: np.ndarray, second: np.ndarray, distance: np.ndarray) -> Likeness:
+def rank_correlation(
+    first: np.ndarray, second: np.ndarray, distance: np.ndarray
+) -> RankCorrelation:
     """Compare two maps cell by cell, all three arrays of one shape; signs count.
 
     ``distance`` is that from the region, as of
@@ -43,15 +45,15 @@ def rank_likeness(first: np.ndarray, second: np.ndarray, distance: np.ndarray) -
     """
     cells = distance.size
     if cells < 3 or not (np.isfinite(first).all() and np.isfinite(second).all()):
-        return NO_LIKENESS
+        return NO_CORRELATION
     rings = _rings(distance.ravel())
     (a, a_mean), (b, b_mean) = (_split(values.ravel(), rings) for values in (first, second))
     scale = a.std() * b.std()
     if scale == 0:
-        return NO_LIKENESS
+        return NO_CORRELATION
     a_rest, b_rest = a - a_mean, b - b_mean
     rest = a_rest.std() * b_rest.std()
-    return Likeness(
+    return RankCorrelation(
         spearman=float(np.mean(a * b) / scale),
         envelope=float(np.mean(a_mean * b_mean) / scale),
         corrected=float(np.mean(a_rest * b_rest) / rest) if rest > 0 else float("nan"),

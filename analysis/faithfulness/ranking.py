@@ -21,12 +21,12 @@ from torch import Tensor
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
-from analysis.core.uncertainty import Spread, spread
+from analysis.core.uncertainty import AffinityStatistics, spread
 from analysis.faithfulness.deletion_insertion import (
     Curve,
     Replacement,
+    deletion_order,
     exchange_curve,
-    removal_order,
     replacement_of,
 )
 from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
@@ -35,8 +35,8 @@ Standing = Literal["better", "worse", "cannot be told apart"]
 
 
 @dataclass(frozen=True)
-class Removal:
-    """How pixels are exchanged; ``removal_order`` of :mod:`.deletion_insertion` has the order.
+class DeletionSettings:
+    """How pixels are exchanged; ``deletion_order`` of :mod:`.deletion_insertion` has the order.
 
     ``cell_px`` counts pixels of the network's input; 16 is a token of stage 3, 1 is RISE's choice,
     with which single replaced pixels make a texture of their own. Each curve takes ``steps`` + 1
@@ -113,10 +113,10 @@ class Ranking:
     random: tuple[Curves, ...]
     distance: Curves
     region_share: float
-    removal: Removal
+    deletion: DeletionSettings
 
     @property
-    def random_deletion(self) -> Spread:
+    def random_deletion(self) -> AffinityStatistics:
         """The areas under the deletion curves of random orders."""
         return spread([one.deletion.auc for one in self.random])
 
@@ -133,7 +133,7 @@ def rank_maps(
     x: Tensor,
     maps: Mapping[str, np.ndarray],
     *,
-    removal: Removal | None = None,
+    deletion: DeletionSettings | None = None,
     infidelities: Mapping[str, float] | None = None,
 ) -> Iterator[Progress | Ranking]:
     """Compare named ``maps`` (rows, columns) of importance, higher = more in favour of the class.
@@ -145,20 +145,22 @@ def rank_maps(
     Raises :class:`AnalysisError` without maps, for a score that is no probability, and for a map
     that is not finite or the same everywhere, which puts no pixel before another.
     """
-    removal, given = removal or Removal(), infidelities or {}
+    deletion, given = deletion or DeletionSettings(), infidelities or {}
     _check(score, maps)
     size = tuple(x.shape[-2:])
     inside = region_on_grid(score.region, size)
     importance = {name: _importance(values, size, name) for name, values in maps.items()}
     orders = [*importance.values(), -np.maximum(signed_distance(inside), 0)]
     # The random orders are the same whichever maps they are set beside.
-    seeds = [removal.seed] * len(orders) + list(range(removal.seed, removal.seed + removal.repeats))
-    orders += [None] * removal.repeats
+    seeds = [deletion.seed] * len(orders) + list(
+        range(deletion.seed, deletion.seed + deletion.repeats)
+    )
+    orders += [None] * deletion.repeats
     curves_each = 2 if inside.all() else 3
-    total = (len(orders) * curves_each - removal.repeats) * (removal.steps + 1)
+    total = (len(orders) * curves_each - deletion.repeats) * (deletion.steps + 1)
     done, results = 0, []
     for seed, order in zip(seeds, orders, strict=True):
-        for item in _curves(score, x, inside, order, removal, seed):
+        for item in _curves(score, x, inside, order, deletion, seed):
             if isinstance(item, Curves):
                 results.append(item)
             else:
@@ -168,7 +170,7 @@ def rank_maps(
     distance, random = results[len(maps)], tuple(results[len(maps) + 1 :])
     rows = [_row(name, curves[name], random, distance, given.get(name)) for name in maps]
     rows.sort(key=lambda row: row.separation, reverse=True)
-    yield Ranking(tuple(rows), curves, random, distance, float(inside.mean()), removal)
+    yield Ranking(tuple(rows), curves, random, distance, float(inside.mean()), deletion)
 
 
 def _check(score: RegionScore, maps: Mapping[str, np.ndarray]) -> None:
@@ -183,20 +185,20 @@ def _curves(
     x: Tensor,
     inside: np.ndarray,
     importance: np.ndarray | None,
-    removal: Removal,
+    deletion: DeletionSettings,
     seed: int,
 ) -> Iterator[Curves | int]:
     """Yield forward passes done, then the curves of one order; None is a random one."""
-    settings = {"steps": removal.steps, "batch_size": removal.batch_size}
-    pixels = {"cell_px": removal.cell_px, "seed": seed}
+    settings = {"steps": deletion.steps, "batch_size": deletion.batch_size}
+    pixels = {"cell_px": deletion.cell_px, "seed": seed}
     values = np.zeros(inside.shape) if importance is None else importance
-    everywhere = removal_order(values, np.ones_like(inside), **pixels)
-    replaced = replacement_of(x, removal.replacement)
+    everywhere = deletion_order(values, np.ones_like(inside), **pixels)
+    replaced = replacement_of(x, deletion.replacement)
     runs = {"deletion": (x, replaced, everywhere)}
     if importance is not None:
         runs["insertion"] = replaced, x, everywhere
     if not inside.all():
-        runs["context"] = x, replaced, removal_order(values, ~inside, **pixels)
+        runs["context"] = x, replaced, deletion_order(values, ~inside, **pixels)
     found: dict[str, Curve | None] = {"context": None}
     for name, run in runs.items():
         for item in exchange_curve(score, *run, **settings):

@@ -25,12 +25,12 @@ from analysis.faithfulness.deletion_insertion import (
     Curve,
     Replacement,
     Score,
+    deletion_order,
     evaluate,
     exchange_curve,
-    removal_order,
     replacement_of,
 )
-from analysis.faithfulness.ranking import Ranking, Removal
+from analysis.faithfulness.ranking import DeletionSettings, Ranking
 from analysis.faithfulness.region_grid import map_on_input
 
 GROUPS = 10
@@ -61,7 +61,7 @@ class SecondOpinion:
 
 
 def second_opinion(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], removal: Removal
+    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], removal: DeletionSettings
 ) -> Iterator[Progress | SecondOpinion]:
     """Score ``maps`` as :func:`rank_maps` does, with the replacement that ``removal`` has not.
 
@@ -86,7 +86,7 @@ def second_opinion(
 
 
 def salience_coefficients(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], removal: Removal
+    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], removal: DeletionSettings
 ) -> Iterator[Progress | dict[str, float]]:
     """Return for each map how far its salience orders what parts of the picture are worth, -1 to 1.
 
@@ -127,6 +127,8 @@ def coefficient(salience: np.ndarray, falls: np.ndarray) -> float:
     return float((signs * weight).sum() / weight.sum())
 
 
-def _order(values: np.ndarray, within: np.ndarray, name: str, removal: Removal) -> np.ndarray:
+def _order(
+    values: np.ndarray, within: np.ndarray, name: str, removal: DeletionSettings
+) -> np.ndarray:
     importance = map_on_input(values, within.shape, f"map {name}")
-    return removal_order(importance, within, cell_px=removal.cell_px, seed=removal.seed)
+    return deletion_order(importance, within, cell_px=removal.cell_px, seed=removal.seed)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis.core.uncertainty import spread
 from analysis.faithfulness.deletion_insertion import Curve
-from analysis.faithfulness.parameter_randomisation import WeightCheck
+from analysis.faithfulness.parameter_randomisation import ParameterRandomisation
 from analysis.faithfulness.ranking import Ranking
 from analysis.figures.canvas import INK, QUIET, SERIES, new_figure, plot_axes
 
@@ -37,7 +37,7 @@ def curves_figure(ranking: Ranking) -> Figure:
         "causal",
         "Replacing the region itself lowers its probability whatever the model does: compare with "
         "the distance order, and read the right panel, which leaves the region alone. Pixels go in "
-        f"squares of {ranking.removal.cell_px} px, replaced by {_replacement(ranking)}.",
+        f"squares of {ranking.deletion.cell_px} px, replaced by {_replacement(ranking)}.",
     )
     for axes, (name, (title, x_label)) in zip(
         figure.subplots(1, 3, sharey=True), PANELS.items(), strict=True
@@ -86,7 +86,7 @@ def ranking_figure(ranking: Ranking) -> Figure:
     return figure
 
 
-def weight_check_figure(check: WeightCheck) -> Figure:
+def parameter_randomisation_figure(check: ParameterRandomisation) -> Figure:
     """Draw how the map changes as weights are scrambled from the decoder downwards.
 
     The nulls: the correlation that the shared envelope alone gives (dotted), and that of the
@@ -146,5 +146,5 @@ def _line(axes: Axes, curve: Curve, label: str, color: str, style: str) -> None:
 
 
 def _replacement(ranking: Ranking) -> str:
-    blurred = ranking.removal.replacement == "blur"
+    blurred = ranking.deletion.replacement == "blur"
     return "the blurred picture" if blurred else "the picture's mean colour"

@@ -145,7 +145,7 @@ def _comparison_table(axes: Axes, agreement: Agreement | None) -> None:
     found = {(one.map, one.reference): one for one in agreement.comparisons}
     cells = [
         [
-            f"{one.likeness.spearman:+.2f} ({one.likeness.corrected:+.2f}; {one.chance:.2f})"
+            f"{one.correlation.spearman:+.2f} ({one.correlation.corrected:+.2f}; {one.chance:.2f})"
             for one in (found[name, reference] for reference in REFERENCES)
         ]
         for name in names

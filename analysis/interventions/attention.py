@@ -17,7 +17,7 @@ from torch import Tensor
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Edges, positions
+from analysis.core.forward import AttentionMask, positions
 from analysis.interventions.base import BlockIntervention, others_as_large
 from analysis.interventions.elsewhere import moved_elsewhere, offsets_apart, shared_edges
 from analysis.interventions.tokens import check_tokens
@@ -64,7 +64,7 @@ class SetWindow(BlockIntervention):
         """Return the side of the windows used instead of ``size``."""
         return self.size if self.padded else None
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
         return () if self.size is None or self.padded else (self._same_window,)
 
@@ -117,7 +117,7 @@ class Neighbourhood(BlockIntervention):
         spaced = "" if self.dilation == 1 else f", {self.dilation} tokens apart,"
         return f"attends to {side} x {side} tokens{spaced} {where}"
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
         return (self._near,)
 
@@ -162,7 +162,7 @@ class WithoutKeys(BlockIntervention):
         """What is done there, in a few words."""
         return f"{np.count_nonzero(self.tokens)} tokens cannot be attended to"
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
         return (self._visible,)
 
@@ -262,5 +262,5 @@ def _sides(intervention: BlockIntervention, trace: Trace) -> set[tuple[int, int]
 
 def _shared(kept: BlockIntervention, control: BlockIntervention, trace: Trace) -> float:
     """Return which share of the edges of ``kept`` is left by ``control`` too, on the whole map."""
-    (mine,), (theirs,) = kept.edges(), control.edges()
+    (mine,), (theirs,) = kept.attention_mask(), control.attention_mask()
     return shared_edges(mine, theirs, positions(trace.grid(kept.stage).shape, None)[0])

@@ -18,7 +18,7 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_stage
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import Change, Place, run_block
+from analysis.core.forward import Patch, Place, run_block
 from uniformer.blocks import GlobalBlock, LocalBlock
 
 ALIKE = 4.0
@@ -26,7 +26,7 @@ ALIKE = 4.0
 
 
 @dataclass(frozen=True)
-class BlockIntervention(Change, ABC):
+class BlockIntervention(Patch, ABC):
     """A change inside block number ``block`` of ``stage``, or in all its blocks if that is None."""
 
     kinds: ClassVar[tuple[type, ...]] = (LocalBlock, GlobalBlock)

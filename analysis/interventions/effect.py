@@ -20,7 +20,13 @@ from analysis.core.errors import AnalysisError
 from analysis.core.forward import Place
 from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
-from analysis.core.uncertainty import FEWEST, Spread, Standing, divergence_spread, spread
+from analysis.core.uncertainty import (
+    FEWEST,
+    AffinityStatistics,
+    Standing,
+    divergence_spread,
+    spread,
+)
 from analysis.interventions.elsewhere import AS_LARGE
 from analysis.interventions.run import (
     DRAWS,
@@ -88,12 +94,12 @@ class EffectReport:
         return float(np.mean([each.size for each in self.controls])) if self.controls else np.nan
 
     @property
-    def kl_nats(self) -> Spread:
+    def kl_nats(self) -> AffinityStatistics:
         """What the random changes do to the whole picture."""
         return divergence_spread([each.kl_nats for each in self.controls])
 
     @property
-    def margin_change_nats(self) -> Spread | None:
+    def margin_change_nats(self) -> AffinityStatistics | None:
         """What they do to the margin of the region; None without one."""
         if self.effect.margin_change_nats is None:
             return None

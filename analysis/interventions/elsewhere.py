@@ -6,7 +6,7 @@ import numpy as np
 from scipy import fft
 from torch import Tensor
 
-from analysis.core.forward import Edges
+from analysis.core.forward import AttentionMask
 
 AS_LARGE = 1.25
 """Sizes that differ by no more than this factor are those of changes as large as each other."""
@@ -64,7 +64,7 @@ def offsets_apart(
     return [(int(down[step]), int(across[step])) for step in _some(apart, rng, count)]
 
 
-def shared_edges(kept: Edges, others: Edges, at: Tensor) -> float:
+def shared_edges(kept: AttentionMask, others: AttentionMask, at: Tensor) -> float:
     """Return which share of the edges that ``kept`` leaves ``others`` leave too, 0 to 1.
 
     Between tokens at rows and columns ``at`` (tokens, 2), told by some evenly spaced queries.

@@ -14,7 +14,7 @@ from analysis.core.activation_cache import Trace
 from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import FIRST, Change, Edges, Place, walk
+from analysis.core.forward import FIRST, AttentionMask, Patch, Place, forward
 from analysis.interventions.base import ALIKE, BlockIntervention, change_size
 from analysis.interventions.picture import HideRegion
 from uniformer.pictures import PictureSource, open_picture
@@ -30,43 +30,43 @@ Sizes = dict[Place | None, float]
 
 
 @dataclass(frozen=True)
-class Several(Change):
-    """Several changes in one block, made in their order."""
+class Composite(Patch):
+    """Several patches of one block, made in their order."""
 
-    changes: tuple[Change, ...]
+    patches: tuple[Patch, ...]
 
     @property
     def drops(self) -> bool:
         """Whether the block is left out."""
-        return any(change.drops for change in self.changes)
+        return any(patch.drops for patch in self.patches)
 
     def received(self, x: Tensor) -> Tensor:
         """Return what the block receives instead of ``x``."""
-        return reduce(lambda x, change: change.received(x), self.changes, x)
+        return reduce(lambda x, patch: patch.received(x), self.patches, x)
 
     def position(self, encoding: Tensor) -> Tensor:
         """Return what is added as position encoding instead of ``encoding``."""
-        return reduce(lambda x, change: change.position(x), self.changes, encoding)
+        return reduce(lambda x, patch: patch.position(x), self.patches, encoding)
 
     def kernel(self, kernel: Tensor) -> Tensor:
         """Return the kernel used instead of ``kernel``."""
-        return reduce(lambda x, change: change.kernel(x), self.changes, kernel)
+        return reduce(lambda x, patch: patch.kernel(x), self.patches, kernel)
 
     def window(self, size: int | None) -> int | None:
         """Return the side of the windows used instead of ``size``."""
-        return reduce(lambda x, change: change.window(x), self.changes, size)
+        return reduce(lambda x, patch: patch.window(x), self.patches, size)
 
-    def edges(self) -> tuple[Edges, ...]:
+    def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
-        return tuple(edge for change in self.changes for edge in change.edges())
+        return tuple(edge for patch in self.patches for edge in patch.attention_mask())
 
     def heads(self, heads: Tensor) -> Tensor:
         """Return what the heads gather instead of ``heads``."""
-        return reduce(lambda x, change: change.heads(x), self.changes, heads)
+        return reduce(lambda x, patch: patch.heads(x), self.patches, heads)
 
 
 @dataclass(frozen=True)
-class Sized(Several):
+class Sized(Composite):
     """Changes in one block whose size together is told, and set where one is ``wanted``."""
 
     wanted: float | None
@@ -110,12 +110,12 @@ def intervene_sized(
     ``ALIKE``. Errors are those of :func:`intervene`.
     """
     wanted, sizes = wanted or {}, Sizes()
-    changes = {
-        place: Sized(each.changes, wanted.get(place), partial(sizes.__setitem__, place))
+    patches = {
+        place: Sized(each.patches, wanted.get(place), partial(sizes.__setitem__, place))
         for place, each in _by_place(trace, interventions).items()
     }
     hidden = _hidden(interventions)
-    logits = _run(trace, changes, hidden, picture)
+    logits = _run(trace, patches, hidden, picture)
     if hidden:
         hiding = HideRegion(np.any([each.region for each in hidden], axis=0), hidden[0].fill)
         sizes[None] = hiding.size(open_picture(picture))
@@ -161,11 +161,11 @@ def _hidden(interventions: Sequence[Intervention]) -> list[HideRegion]:
 
 def _run(
     trace: Trace,
-    changes: Mapping[Place, Change],
+    patches: Mapping[Place, Patch],
     hidden: Sequence[HideRegion],
     picture: PictureSource | None,
 ) -> Tensor:
-    if not changes and not hidden:
+    if not patches and not hidden:
         raise AnalysisError("Choose at least one intervention.")
     model = trace.model
     check_evaluating(model)
@@ -176,20 +176,20 @@ def _run(
                 return model(x)
             start, x = FIRST, model.backbone.patch_embed1(x)
         else:
-            start = min(changes)
+            start = min(patches)
             x = trace.block_inputs[start.stage - 1][start.block]
-        _, outputs = walk(model, x, trace.windows, start, changes)
+        _, outputs = forward(model, x, trace.windows, start, patches)
         return model.decode((*trace.stage_outputs[: start.stage - 1], *outputs))
 
 
-def _by_place(trace: Trace, interventions: Sequence[Intervention]) -> dict[Place, Several]:
-    found: dict[Place, tuple[Change, ...]] = {}
+def _by_place(trace: Trace, interventions: Sequence[Intervention]) -> dict[Place, Composite]:
+    found: dict[Place, tuple[Patch, ...]] = {}
     for intervention in interventions:
         if isinstance(intervention, HideRegion):
             continue
         for place in intervention.places(trace):
             found[place] = (*found.get(place, ()), intervention.at(place))
-    return {place: Several(changes) for place, changes in found.items()}
+    return {place: Composite(patches) for place, patches in found.items()}
 
 
 def _without(

@@ -20,8 +20,8 @@ from analysis.affinity.local_rows import local_rows
 from analysis.affinity.statistics import (
     DISTANCES,
     MASSES,
+    AffinityStatistics,
     Rows,
-    Spread,
     head_divergence,
     spreads,
 )
@@ -53,8 +53,8 @@ class BlockProfile:
     block: int
     local: bool
     window_tokens: int | None
-    heads: Spread
-    uniform: Spread
+    heads: AffinityStatistics
+    uniform: AffinityStatistics
     distance_over_uniform: np.ndarray
     padding_mass: np.ndarray
     head_divergence: float
@@ -109,8 +109,8 @@ def block_profile(trace: Trace, stage: int, block: int) -> BlockProfile:
         block=block,
         local=local,
         window_tokens=trace.windows[stage - 1][block],
-        heads=Spread(*heads[:6]),
-        uniform=Spread(*uniform[:6]),
+        heads=AffinityStatistics(*heads[:6]),
+        uniform=AffinityStatistics(*uniform[:6]),
         distance_over_uniform=heads[6],
         padding_mass=heads[7],
         head_divergence=float(uniform[6, 0]),

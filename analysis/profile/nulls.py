@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_blocks
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import walk
+from analysis.core.forward import forward
 from analysis.core.progress import Progress
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from uniformer.blocks import GlobalBlock
@@ -118,7 +118,7 @@ def _network_input(trace: Trace, picture: PictureSource) -> Tensor:
 def _traced(trace: Trace, model: Segmenter, x: Tensor) -> Trace:
     """Return what ``x`` leaves in ``model`` with the windows of ``trace``."""
     with torch.no_grad():
-        inputs, outputs = walk(model, model.backbone.patch_embed1(x), trace.windows)
+        inputs, outputs = forward(model, model.backbone.patch_embed1(x), trace.windows)
         logits = model.decode(outputs)
     return replace(
         trace,

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.attribution.attribute import SCORE_UNITS, Attribution
 from analysis.attribution.messages import scored, summed
-from analysis.attribution.methods import METHODS, Settings
+from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.progress import part_of
 from analysis.core.subject import Subject
 from analysis.faithfulness.region_grid import region_on_grid
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 MethodAsked = Annotated[
     Literal[tuple(METHOD_NAMES)], "how to ask; what can be trusted most comes first"
 ]
-Window = Annotated[
+OcclusionWindow = Annotated[
     int | None, "side of occlusion's windows in input pixels; by default an eighth of the short one"
 ]
 
@@ -63,7 +63,7 @@ def attribute(
     score: ScoreAsked = "margin",
     baseline: Baseline = "blur",
     steps: Points = 16,
-    window_px: Window = None,
+    window_px: OcclusionWindow = None,
     seed: Seed = 0,
     short_side: ShortSide = None,
 ) -> Steps:
@@ -76,7 +76,7 @@ def attribute(
     """
     asked = start(model, image, short_side, any_network=True)
     subject = asked.subject(x, y, region, label, mask, against)
-    settings = Settings(baseline, steps, steps, seed, window_px)
+    settings = AttributionSettings(baseline, steps, steps, seed, window_px)
     work = explain(asked, subject, METHOD_NAMES.get(method, method), stage, score, settings)
     found = yield from part_of(work)
     chosen = METHODS[found.method]

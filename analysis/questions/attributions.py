@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from analysis.attribution.attribute import Attribution
-from analysis.attribution.methods import METHODS, Settings
+from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.evidence import most_doubtful
 from analysis.core.progress import part_of
 from analysis.questions.answer import Row
@@ -74,7 +74,7 @@ def attributions(
     names = methods_named(methods)
     asked = start(model, image, short_side, any_network=True)
     subject = asked.subject(x, y, region, label, mask, against)
-    settings = Settings(baseline, steps, steps, seed)
+    settings = AttributionSettings(baseline, steps, steps, seed)
     found: list[Attribution] = []
     for part, name in enumerate(names):
         work = explain(asked, subject, METHOD_NAMES[name], stage, score, settings)

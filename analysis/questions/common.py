@@ -16,7 +16,7 @@ from analysis.core.activation_cache import Trace, trace
 from analysis.core.checks import change_reach, check_blocks
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
 from uniformer.pictures import Picture, PictureSource, read_picture
@@ -170,15 +170,15 @@ def start(
 
 
 def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
-    """Return ``model``, or a twin in ``reach`` that shares its weights; ``model`` stays as is.
+    """Return ``model``, or a copy in ``reach`` that shares its weights; ``model`` stays as is.
 
     Raises :class:`AnalysisError` for a reach that the model cannot have.
     """
     if reach in (None, model.reach):
         return model
-    twin = private_twin(model)
-    change_reach(twin, reach)
-    return twin
+    model_copy = shared_weight_copy(model)
+    change_reach(model_copy, reach)
+    return model_copy
 
 
 def _named(steps: Steps, name: str, settings: dict[str, Any]) -> Steps:

@@ -9,7 +9,7 @@ from analysis.core.activation_cache import trace
 from analysis.core.checks import change_reach, check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.evaluation.label_comparison import LabelComparison, compare_labels
 from analysis.profile.nulls import random_model
 from analysis.questions.common import ShortSide, Steps, question, start
@@ -87,7 +87,7 @@ def _other(
     if name in (None, model.config.name) and weights == "same":
         if reach is None and window_size is None:
             raise AnalysisError("Choose another model, weights, reach or window size to compare.")
-        other = private_twin(model)
+        other = shared_weight_copy(model)
     else:
         if name is None:
             check_blocks(model)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from analysis.attribution.attribute import Attribution
 from analysis.attribution.attribute import attribute as attribution_steps
-from analysis.attribution.methods import METHODS, Settings
+from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.subject import Subject
@@ -25,7 +25,12 @@ Points = Annotated[int, "points of integrated gradients; noisy pictures of Smoot
 
 
 def explain(
-    asked: Asked, subject: Subject, method: str, stage: int, score: Score, settings: Settings
+    asked: Asked,
+    subject: Subject,
+    method: str,
+    stage: int,
+    score: Score,
+    settings: AttributionSettings,
 ) -> Iterator[Progress | Attribution]:
     """Ask ``method``, a name in :data:`METHODS`, about ``subject``: progress, and last its map."""
     return attribution_steps(

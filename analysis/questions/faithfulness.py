@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from analysis.attribution.attribute import Attribution, attribute
-from analysis.attribution.methods import METHODS, Settings
+from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress, part_of
@@ -19,8 +19,11 @@ from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import Replacement
 from analysis.faithfulness.infidelity import Infidelity, Squares, infidelities
-from analysis.faithfulness.parameter_randomisation import WeightCheck, weight_check
-from analysis.faithfulness.ranking import RankedMap, Ranking, Removal, rank_maps
+from analysis.faithfulness.parameter_randomisation import (
+    ParameterRandomisation,
+    parameter_randomisation,
+)
+from analysis.faithfulness.ranking import DeletionSettings, RankedMap, Ranking, rank_maps
 from analysis.faithfulness.second_opinion import (
     SecondOpinion,
     salience_coefficients,
@@ -74,7 +77,7 @@ class Trial:
     subject: Subject
     inputs: Tensor
     explainers: dict[str, Callable[[Segmenter, Tensor], Attribution]]
-    removal: Removal
+    deletion: DeletionSettings
     noisy: int
     check: bool
 
@@ -104,7 +107,7 @@ class Verdict:
     second: SecondOpinion
     errors: dict[str, Infidelity]
     moved: dict[str, float]
-    check: WeightCheck | None
+    check: ParameterRandomisation | None
 
     @property
     def blank(self) -> list[str]:
@@ -147,18 +150,23 @@ def faithfulness(
     names = methods_named(methods)
     asked = start(model, image, short_side, any_network=True)
     subject = asked.subject(x, y, region, label, mask)
-    settings = Settings(replacement, steps, steps)
+    settings = AttributionSettings(replacement, steps, steps)
     trial = Trial(
         asked, subject, asked.inputs(),
         {name: partial(_found, METHOD_NAMES[name], subject, stage, settings) for name in names},
-        Removal(replacement, cell_px, steps, seed=seed), noisy, show == "weights",
+        DeletionSettings(replacement, cell_px, steps, seed=seed), noisy, show == "weights",
     )  # fmt: skip
     verdict = yield from _tried(trial)
     yield _answer(trial, verdict, show)
 
 
 def _found(
-    method: str, subject: Subject, stage: int, settings: Settings, model: Segmenter, inputs: Tensor
+    method: str,
+    subject: Subject,
+    stage: int,
+    settings: AttributionSettings,
+    model: Segmenter,
+    inputs: Tensor,
 ) -> Attribution:
     *_, found = attribute(
         model, inputs, subject.region, subject.label,
@@ -170,7 +178,7 @@ def _found(
 def _tried(trial: Trial) -> Generator[Progress, None, Verdict]:
     """Yield progress, and return the verdict."""
     model, inputs, parts = trial.asked.trace.model, trial.inputs, trial.parts
-    seed, maps, grades = trial.removal.seed, {}, {}
+    seed, maps, grades = trial.deletion.seed, {}, {}
     for part, (name, explain) in enumerate(trial.explainers.items()):
         found = explain(model, inputs)
         maps[name], grades[name] = found.map, found.grade
@@ -184,21 +192,21 @@ def _tried(trial: Trial) -> Generator[Progress, None, Verdict]:
         for score in ("margin", "probability")
     )
     forecasts = {name: kept[name] for name in kept if METHOD_NAMES[name] != NO_FORECAST}
-    changes = Squares(trial.removal.replacement, trial.removal.cell_px)
+    changes = Squares(trial.deletion.replacement, trial.deletion.cell_px)
     work = infidelities(margin, inputs, forecasts, changes, seed=seed)
     errors = yield from part_of(work, part, parts)
     shares = {name: error.unexplained_share for name, error in errors.items()}
-    work = rank_maps(probability, inputs, kept, removal=trial.removal, infidelities=shares)
+    work = rank_maps(probability, inputs, kept, deletion=trial.deletion, infidelities=shares)
     ranking = yield from part_of(work, part + 1, parts)
-    work = second_opinion(probability, inputs, kept, trial.removal)
+    work = second_opinion(probability, inputs, kept, trial.deletion)
     second = yield from part_of(work, part + 2, parts)
-    work = salience_coefficients(probability, inputs, kept, trial.removal)
+    work = salience_coefficients(probability, inputs, kept, trial.deletion)
     salience = yield from part_of(work, part + 3, parts)
     moved = yield from _moved(trial, list(kept), part + 4)
     check = None
     if trial.check:
         best = trial.explain(ranking.rows[0].method)
-        work = weight_check(model, inputs, trial.subject.region, best, seed=seed)
+        work = parameter_randomisation(model, inputs, trial.subject.region, best, seed=seed)
         check = yield from part_of(work, parts - 1, parts)
     return Verdict(maps, grades, ranking, salience, second, errors, moved, check)
 
@@ -211,7 +219,7 @@ def _moved(
     for part, name in enumerate(names if trial.noisy else (), start=first):
         work = max_sensitivity(
             trial.asked.trace.model, trial.inputs, trial.explain(name),
-            samples=trial.noisy, seed=trial.removal.seed,
+            samples=trial.noisy, seed=trial.deletion.seed,
         )  # fmt: skip
         found[name] = (yield from part_of(work, part, trial.parts)).maximum
     return found
@@ -260,7 +268,7 @@ def _best(verdict: Verdict) -> str:
     ranking, second = verdict.ranking, verdict.second
     best, *others = ranking.rows
     words = {"blur": "the blurred picture", "mean": "the mean colour"}
-    first, other = words[ranking.removal.replacement], words[second.replacement]
+    first, other = words[ranking.deletion.replacement], words[second.replacement]
     text = (
         f"With {first}, {_title(best.method)} separates insertion from deletion best, by "
         f"{best.separation:.3f}"
@@ -355,8 +363,12 @@ def _row(row: RankedMap, verdict: Verdict) -> Row:
 
 
 def _draw(verdict: Verdict, show: str) -> Figure:
-    from analysis.figures.faithfulness import curves_figure, ranking_figure, weight_check_figure
+    from analysis.figures.faithfulness import (
+        curves_figure,
+        parameter_randomisation_figure,
+        ranking_figure,
+    )
 
     if verdict.check is not None:
-        return weight_check_figure(verdict.check)
+        return parameter_randomisation_figure(verdict.check)
     return ranking_figure(verdict.ranking) if show == "areas" else curves_figure(verdict.ranking)

@@ -155,8 +155,8 @@ def _likeness(compared: Agreement | None) -> list[Row]:
         {
             "map": one.map,
             "reference": one.reference,
-            "spearman": one.likeness.spearman,
-            "beyond_distance": one.likeness.corrected,
+            "spearman": one.correlation.spearman,
+            "beyond_distance": one.correlation.corrected,
             "chance": one.chance,
         }
         for one in (compared.comparisons if compared else ())
@@ -178,7 +178,7 @@ def _sentence(classes: list[Row], compared: Agreement | None, rule: Rule) -> str
     text = f"By predicted class it comes from {shares}."
     if compared is None:
         return f"{text} Not compared with the gradient and with hiding: take it as a guess."
-    found = {one.reference: one.likeness for one in compared.comparisons if one.map == rule}
+    found = {one.reference: one.correlation for one in compared.comparisons if one.map == rule}
     return (
         f"{text} Its rank correlation with the change when cells are hidden is "
         f"{found['change'].spearman:+.2f}, beyond distance {found['change'].corrected:+.2f}."

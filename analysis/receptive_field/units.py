@@ -1,7 +1,7 @@
 """The units of a UniFormer whose effective receptive field can be measured: tokens and logits.
 
 Each function returns a readout for :func:`analysis.receptive_field.effective.effective_fields`. It
-runs on a twin whose weights are frozen: nothing is kept for gradients that nobody asks for.
+runs on a copy whose weights are frozen: nothing is kept for gradients that nobody asks for.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from analysis.core.checks import (
     check_stage,
 )
 from analysis.core.errors import AnalysisError
-from analysis.core.forward import stage_maps, walk, windows_of
+from analysis.core.forward import forward, stage_maps, windows_of
 from analysis.core.grid import Grid, Token
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.receptive_field.effective import Readout
 from analysis.receptive_field.theoretical import receptive_field
 from uniformer.config import STRIDES
@@ -48,7 +48,7 @@ def stage_units(model: Segmenter, tokens: Mapping[int, Token]) -> Readout[int]:
         raise AnalysisError("Name at least one stage and its token.")
     for stage in tokens:
         check_stage(stage)
-    twin = private_twin(model)
+    model_copy = shared_weight_copy(model)
     deep = [stage for stage in tokens if stage not in LOCAL_STAGES]
 
     def read(x: Tensor) -> dict[int, Tensor]:
@@ -58,12 +58,12 @@ def stage_units(model: Segmenter, tokens: Mapping[int, Token]) -> Readout[int]:
             Grid(size, size, STRIDES[stage - 1]).check(token)
             if stage in deep:
                 continue
-            crop, (row, column) = _crop(twin, x, stage, token)
+            crop, (row, column) = _crop(model_copy, x, stage, token)
             if deep and crop.numel() > SMALL_SHARE * x.numel():
                 whole.append(stage)
             else:
-                units[stage] = _outputs(twin, crop, [stage])[stage][:, :, row, column]
-        for stage, out in _outputs(twin, x, whole).items():
+                units[stage] = _outputs(model_copy, crop, [stage])[stage][:, :, row, column]
+        for stage, out in _outputs(model_copy, x, whole).items():
             row, column = tokens[stage]
             units[stage] = out[:, :, row, column]
         return units
@@ -80,8 +80,8 @@ def logit_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout[
     """
     check_evaluating(model)
     check_label(label, model.classes)
-    twin = private_twin(model)
-    return lambda x: {"logit": _logits_at(twin, x, pixel)[:, label, None]}
+    model_copy = shared_weight_copy(model)
+    return lambda x: {"logit": _logits_at(model_copy, x, pixel)[:, label, None]}
 
 
 def margin_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout[str]:
@@ -92,10 +92,10 @@ def margin_unit(model: Segmenter, pixel: tuple[int, int], label: int) -> Readout
     """
     check_evaluating(model)
     check_label(label, model.classes)
-    twin = private_twin(model)
+    model_copy = shared_weight_copy(model)
 
     def read(x: Tensor) -> dict[str, Tensor]:
-        logits = _logits_at(twin, x, pixel)
+        logits = _logits_at(model_copy, x, pixel)
         others = torch.cat([logits[:, :label], logits[:, label + 1 :]], dim=1)
         return {"margin": logits[:, label, None] - others.logsumexp(dim=1, keepdim=True)}
 
@@ -107,7 +107,7 @@ def _outputs(model: Segmenter, x: Tensor, stages: Sequence[int]) -> dict[int, Te
     if not stages:
         return {}
     windows = windows_of(model)[: max(stages)]
-    _, outputs = walk(model, model.backbone.patch_embed1(x), windows)
+    _, outputs = forward(model, model.backbone.patch_embed1(x), windows)
     return {stage: outputs[stage - 1] for stage in sorted(stages)}
 
 

@@ -21,7 +21,7 @@ from analysis.core.forward import stage_maps
 from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import replacement_of
-from analysis.faithfulness.rank_correlation import Likeness, rank_likeness
+from analysis.faithfulness.rank_correlation import RankCorrelation, rank_correlation
 from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
@@ -36,7 +36,7 @@ CHANCE_QUANTILE = 0.95
 class Comparison:
     """How alike a map and a reference rank the cells.
 
-    ``likeness`` holds Spearman's correlation and what is left of it beyond their common distance
+    ``correlation`` holds Spearman's correlation and what is left of it beyond their common distance
     from the region. ``chance``, 0 to 1, is what 95 % of the correlations stay below in size when
     the map is moved by any number of cells, around the edges: maps as smooth as this one, but in
     the wrong place. NaN where a map is the same everywhere.
@@ -44,7 +44,7 @@ class Comparison:
 
     map: str
     reference: str
-    likeness: Likeness
+    correlation: RankCorrelation
     chance: float
 
 
@@ -100,7 +100,7 @@ def agreement(
     distance = signed_distance(region_on_grid(target.region, fall.shape))
     references = {"gradient": energy, "change": np.abs(fall), "fall": fall}
     comparisons = tuple(
-        Comparison(name, other, rank_likeness(one, two, distance), _chance(one, two))
+        Comparison(name, other, rank_correlation(one, two, distance), _chance(one, two))
         for name, one in {**pooled, NEARNESS: -distance}.items()
         for other, two in references.items()
     )

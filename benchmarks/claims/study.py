@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.profile.nulls import random_model
 from benchmarks.claims.measuring import Record, measure
 from uniformer.dataset import list_pictures, read_annotation
@@ -53,12 +53,12 @@ def study(
     files = _evenly(list_pictures(folder), pictures)
     if len(files) < 2:
         raise AnalysisError(f"The claims need at least two pictures in {folder}.")
-    twin = private_twin(model)
-    twin.set_reach("global")
+    model_copy = shared_weight_copy(model)
+    model_copy.set_reach("global")
     settings = _settings(model, annotations is not None, short_side, seed)
     kept = output / "pictures"
     kept.mkdir(parents=True, exist_ok=True)
-    random, records = random_model(twin, seed=seed), {}
+    random, records = random_model(model_copy, seed=seed), {}
     random.set_reach("global")
     for name, file in zip(file_names(files), files, strict=True):
         key, target = _key(settings, file, annotations), kept / f"{name}.json"
@@ -66,7 +66,9 @@ def study(
         if record is None:
             picture = open_picture(file)
             annotation = _annotation(file, annotations, picture.shape[:2], len(model.classes))
-            found = measure(twin, random, picture, annotation, short_side=short_side, seed=seed)
+            found = measure(
+                model_copy, random, picture, annotation, short_side=short_side, seed=seed
+            )
             record = {"key": key, **found}
             _write(target, record)
         records[name] = record

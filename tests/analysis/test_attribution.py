@@ -9,14 +9,14 @@ import torch
 from analysis import AnalysisError, trace
 from analysis.attribution import occlusion as attribution_occlusion
 from analysis.attribution.attribute import attribute
-from analysis.attribution.methods import METHODS, Settings
+from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.progress import Progress
 from analysis.core.regions import pixel_region
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.targets import RegionScore
 from uniformer.preprocess import preprocess
 
-QUICK = Settings(steps=4, samples=2, window_px=32, stride_px=32)
+QUICK = AttributionSettings(steps=4, samples=2, window_px=32, stride_px=32)
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +121,7 @@ def test_the_network_input_can_be_asked_about_directly(tiny, picture):
 
 def test_a_picture_that_is_its_own_baseline_gets_a_note(tiny):
     plain = np.full((64, 96, 3), 90, dtype=np.uint8)
-    settings = Settings(baseline="mean", steps=2)
+    settings = AttributionSettings(baseline="mean", steps=2)
     found = last(attribute(tiny(), plain, region(), 2, settings=settings))
     assert np.abs(found.map).max() < 1e-9
     assert found.map.any() or "zero everywhere" in found.note
@@ -130,14 +130,14 @@ def test_a_picture_that_is_its_own_baseline_gets_a_note(tiny):
 def test_a_twin_shares_weights_and_nothing_else(tiny):
     model = tiny(reach="hybrid")
     model.backbone.norm4.register_buffer("probe", torch.zeros(1))
-    twin = private_twin(model)
+    model_copy = shared_weight_copy(model)
     del model.backbone.norm4.probe
-    for ours, theirs in zip(twin.parameters(), model.parameters(), strict=True):
+    for ours, theirs in zip(model_copy.parameters(), model.parameters(), strict=True):
         assert ours.data_ptr() == theirs.data_ptr()
         assert not ours.requires_grad
         assert theirs.requires_grad
-    assert not {id(m) for m in twin.modules()} & {id(m) for m in model.modules()}
-    assert [b.window_size for b in twin.backbone.blocks3] == [3, 3, 3, None]
+    assert not {id(m) for m in model_copy.modules()} & {id(m) for m in model.modules()}
+    assert [b.window_size for b in model_copy.backbone.blocks3] == [3, 3, 3, None]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_foreign_region_and_a_foreign_trace_are_refused(tiny, picture):
 @pytest.mark.parametrize("options", [{"baseline": "black"}, {"steps": 0}, {"samples": 5000}])
 def test_settings_out_of_range_are_refused(options):
     with pytest.raises(AnalysisError, match=next(iter(options))):
-        Settings(**options)
+        AttributionSettings(**options)
 
 
 def test_a_map_that_is_not_finite_is_an_error(tiny, picture):

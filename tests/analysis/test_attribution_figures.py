@@ -7,7 +7,7 @@ import pytest
 
 from analysis import AnalysisError
 from analysis.attribution.attribute import Attribution
-from analysis.attribution.methods import METHODS, Settings
+from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.figures.attribution import attribution_comparison, attribution_figure
 from uniformer.classes import numbered_classes
 
@@ -33,7 +33,7 @@ def found(**changes) -> Attribution:
         completeness_gap=0.0123,
         points=16,
         note="Look here first.",
-        settings=Settings(),
+        settings=AttributionSettings(),
         seconds=0.1,
     )
     return replace(result, **changes)

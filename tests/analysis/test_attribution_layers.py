@@ -14,7 +14,7 @@ from analysis import AnalysisError, trace
 from analysis.attribution import layers as module
 from analysis.attribution.layers import class_activation, raw_activation, signed_activation
 from analysis.core.regions import pixel_region
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.targets import RegionScore
 from uniformer.preprocess import preprocess
 
@@ -33,7 +33,7 @@ def ask(tiny, picture):
         model = tiny(edit=edit)
         region = np.zeros((64, 96), dtype=bool)
         region[20:40, 10:50] = True
-        score = RegionScore(private_twin(model), region, 2, **options)
+        score = RegionScore(shared_weight_copy(model), region, 2, **options)
         return score, trace(model, picture()).stage_outputs
 
     return make

@@ -119,7 +119,7 @@ def test_processes_share_the_photos_and_equal_names_stay_apart(photos, tmp_path,
     def note(args, model, photo, stem):
         answered.append((model, model.window_size, photo.parent.name, stem))
 
-    monkeypatch.setattr(cli, "run_shares", one_after_another)
+    monkeypatch.setattr(cli, "run_sharded", one_after_another)
     monkeypatch.setattr(cli, "_answer", note)
     ask = ["profile", str(photos), str(other), "--formats", "png", "--window-size", "2"]
     assert cli.main([*ask, "--processes", "2", "-o", str(tmp_path / "out")]) == 0

@@ -12,11 +12,11 @@ from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import (
     Curve,
+    deletion_order,
     exchange_curve,
-    removal_order,
     replacement_of,
 )
-from analysis.faithfulness.ranking import Ranking, Removal, rank_maps
+from analysis.faithfulness.ranking import DeletionSettings, Ranking, rank_maps
 from analysis.faithfulness.second_opinion import (
     SecondOpinion,
     coefficient,
@@ -71,7 +71,7 @@ def last(generator):
 def deletion(parts, importance, *, steps=20, seed=0, cell_px=1, batch_size=4, insert=False):
     model = Additive(parts, somewhere())
     ends = model.x, replacement_of(model.x, "mean")
-    order = removal_order(importance, np.ones(SIZE, dtype=bool), cell_px=cell_px, seed=seed)
+    order = deletion_order(importance, np.ones(SIZE, dtype=bool), cell_px=cell_px, seed=seed)
     return last(
         exchange_curve(
             model, *(ends[::-1] if insert else ends), order, steps=steps, batch_size=batch_size
@@ -115,7 +115,7 @@ def test_insertion_is_deletion_in_the_opposite_order_backwards():
 
 def test_curve_of_a_model_that_ignores_the_picture_is_flat():
     x = torch.zeros(1, 3, *SIZE)
-    order = removal_order(ramp(), np.ones(SIZE, dtype=bool), cell_px=1, seed=0)
+    order = deletion_order(ramp(), np.ones(SIZE, dtype=bool), cell_px=1, seed=0)
     curve = last(
         exchange_curve(lambda x: torch.full((len(x),), 0.7), x, x + 1, order, steps=5, batch_size=2)
     )
@@ -125,7 +125,7 @@ def test_curve_of_a_model_that_ignores_the_picture_is_flat():
 
 def test_squares_go_whole_by_their_mean_and_each_pixel_once():
     importance = np.random.default_rng(0).random(SIZE)
-    order = removal_order(importance, np.ones(SIZE, dtype=bool), cell_px=10, seed=0)
+    order = deletion_order(importance, np.ones(SIZE, dtype=bool), cell_px=10, seed=0)
     assert sorted(order) == list(range(PIXELS))
     squares = importance.reshape(4, 10, 6, 10).mean(axis=(1, 3)).ravel()
     places = (order // 60 // 10) * 6 + order % 60 // 10
@@ -135,15 +135,15 @@ def test_squares_go_whole_by_their_mean_and_each_pixel_once():
 def test_order_outside_a_region_has_no_pixel_of_it_and_ignores_what_it_holds():
     outside = ~somewhere()
     importance = np.random.default_rng(0).random(SIZE)
-    order = removal_order(importance, outside, cell_px=7, seed=0)
+    order = deletion_order(importance, outside, cell_px=7, seed=0)
     assert sorted(order) == list(np.flatnonzero(outside))
     changed = np.where(outside, importance, 1e6)
-    np.testing.assert_array_equal(order, removal_order(changed, outside, cell_px=7, seed=0))
+    np.testing.assert_array_equal(order, deletion_order(changed, outside, cell_px=7, seed=0))
 
 
 def test_ties_are_broken_by_the_seed_and_by_nothing_else():
     def order(seed):
-        return removal_order(np.zeros(SIZE), np.ones(SIZE, dtype=bool), cell_px=10, seed=seed)
+        return deletion_order(np.zeros(SIZE), np.ones(SIZE, dtype=bool), cell_px=10, seed=seed)
 
     np.testing.assert_array_equal(order(3), order(3))
     assert (order(3) != order(4)).any()
@@ -161,8 +161,8 @@ def test_mean_replacement_is_one_colour_and_blur_keeps_a_flat_picture():
 
 def ranked(parts, maps, region=None, **settings):
     score = Additive(parts, somewhere() if region is None else region)
-    removal = Removal(**{"replacement": "mean", "cell_px": 1, **settings})
-    return last(rank_maps(score, score.x, maps, removal=removal))
+    deletion = DeletionSettings(**{"replacement": "mean", "cell_px": 1, **settings})
+    return last(rank_maps(score, score.x, maps, deletion=deletion))
 
 
 def test_ranking_puts_the_true_contributions_first_and_their_opposite_last():
@@ -203,10 +203,12 @@ def test_only_what_leaves_the_spread_of_random_orders_is_better_or_worse_than_ch
 def test_the_second_opinion_is_the_separation_with_the_other_replacement():
     parts, score = ramp(), Additive(ramp(), somewhere())
     maps = {"best": parts, "worst": -parts, "noise": np.random.default_rng(1).random(SIZE)}
-    removal = Removal("blur", cell_px=1, steps=5)
-    found = last(second_opinion(score, score.x, maps, removal))
+    deletion = DeletionSettings("blur", cell_px=1, steps=5)
+    found = last(second_opinion(score, score.x, maps, deletion))
     assert found.replacement == "mean"
-    wanted = last(rank_maps(score, score.x, maps, removal=Removal("mean", cell_px=1, steps=5)))
+    wanted = last(
+        rank_maps(score, score.x, maps, deletion=DeletionSettings("mean", cell_px=1, steps=5))
+    )
     for row in wanted.rows:
         assert found.separations[row.method] == pytest.approx(row.separation)
     assert found.best == "best"
@@ -227,7 +229,7 @@ def test_salience_that_orders_what_parts_are_worth_has_a_coefficient_of_one():
 def test_coefficients_of_maps_are_those_of_their_equal_parts():
     parts, score = ramp(), Additive(ramp(), somewhere())
     maps = {"best": parts, "worst": -parts, "noise": np.random.default_rng(1).random(SIZE)}
-    *steps, found = salience_coefficients(score, score.x, maps, Removal("mean", cell_px=1))
+    *steps, found = salience_coefficients(score, score.x, maps, DeletionSettings("mean", cell_px=1))
     assert steps[-1] == Progress(30, 30)
     assert found["best"] == pytest.approx(1)
     assert found["worst"] == pytest.approx(-1)
@@ -287,14 +289,14 @@ def scored(tiny, picture):
     return score, preprocess(picture(), 64).double()
 
 
-SMALL = Removal(steps=3, repeats=1, batch_size=2)
+SMALL = DeletionSettings(steps=3, repeats=1, batch_size=2)
 
 
 def test_every_forward_pass_is_counted_and_the_caller_keeps_its_gradients(scored):
     score, x = scored
     score = RegionScore(score.model, np.ones((64, 96), bool), 1, score="probability")
     steps = []
-    for item in rank_maps(score, x, {"a": np.random.default_rng(0).random((4, 6))}, removal=SMALL):
+    for item in rank_maps(score, x, {"a": np.random.default_rng(0).random((4, 6))}, deletion=SMALL):
         assert torch.is_grad_enabled()
         steps.append(item)
     *progress, result = steps
@@ -308,7 +310,11 @@ def test_batches_change_nothing_and_probabilities_stay_in_their_range(scored):
     score, x = scored
     maps = {"a": np.random.default_rng(0).random((4, 6))}
     one, three = (
-        last(rank_maps(score, x, maps, removal=Removal(steps=4, repeats=1, batch_size=size)))
+        last(
+            rank_maps(
+                score, x, maps, deletion=DeletionSettings(steps=4, repeats=1, batch_size=size)
+            )
+        )
         for size in (1, 3)
     )
     for name in ("deletion", "insertion", "context"):
@@ -322,7 +328,7 @@ def test_batches_change_nothing_and_probabilities_stay_in_their_range(scored):
 
 def test_closing_the_generator_stops_the_work():
     score = Additive(ramp(), somewhere())
-    run = rank_maps(score, score.x, {"a": ramp()}, removal=SMALL)
+    run = rank_maps(score, score.x, {"a": ramp()}, deletion=SMALL)
     next(run)
     run.close()
     assert score.calls == 1
@@ -340,7 +346,7 @@ def test_closing_the_generator_stops_the_work():
             "use probability",
         ),
         (lambda score, x: iter([replacement_of(x, "black")]), "blur or mean"),
-        (lambda score, x: iter([Removal(steps=0)]), "at least 1"),
+        (lambda score, x: iter([DeletionSettings(steps=0)]), "at least 1"),
     ],
 )
 def test_a_comparison_that_means_nothing_is_refused_in_one_sentence(scored, call, words):

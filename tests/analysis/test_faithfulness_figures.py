@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from analysis.faithfulness.deletion_insertion import Curve
-from analysis.faithfulness.parameter_randomisation import ScrambledLevel, WeightCheck
-from analysis.faithfulness.rank_correlation import NO_LIKENESS, Likeness
-from analysis.faithfulness.ranking import Curves, RankedMap, Ranking, Removal
-from analysis.figures.faithfulness import curves_figure, ranking_figure, weight_check_figure
+from analysis.faithfulness.parameter_randomisation import ParameterRandomisation, ScrambledLevel
+from analysis.faithfulness.rank_correlation import NO_CORRELATION, RankCorrelation
+from analysis.faithfulness.ranking import Curves, DeletionSettings, RankedMap, Ranking
+from analysis.figures.faithfulness import (
+    curves_figure,
+    parameter_randomisation_figure,
+    ranking_figure,
+)
 
 
 def curves(end: float, context: bool = True) -> Curves:
@@ -25,7 +29,7 @@ def ranking(maps: int, context: bool = True) -> Ranking:
         random=(curves(0.5, context), curves(0.7, context)),
         distance=curves(0.2, context),
         region_share=0.3,
-        removal=Removal(),
+        deletion=DeletionSettings(),
     )
 
 
@@ -67,15 +71,15 @@ def test_ranking_lists_the_best_map_at_the_top():
     np.testing.assert_allclose(dots.get_xdata(), [0.5, 0.55, 0.6])
 
 
-def test_weight_check_draws_its_nulls_and_leaves_gaps_where_there_was_no_map(tmp_path):
-    level = Likeness(0.6, 0.2, 0.4)
-    check = WeightCheck(
-        (ScrambledLevel("decoder", level, level), ScrambledLevel("stage 4", level, NO_LIKENESS)),
+def test_parameter_randomisation_draws_its_nulls_and_leaves_gaps_where_there_was_no_map(tmp_path):
+    level = RankCorrelation(0.6, 0.2, 0.4)
+    check = ParameterRandomisation(
+        (ScrambledLevel("decoder", level, level), ScrambledLevel("stage 4", level, NO_CORRELATION)),
         distance_spearman=0.54,
         region_cells=42,
         seed=0,
     )
-    figure = weight_check_figure(check)
+    figure = parameter_randomisation_figure(check)
     figure.savefig(tmp_path / "figure.png", dpi=30)
     assert "[S · statistic" in figure.get_supxlabel()
     assert "42 cells" in figure.get_supxlabel()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from analysis import AnalysisError, trace
-from analysis.core.forward import Change, Place, run_block
+from analysis.core.forward import Patch, Place, run_block
 from analysis.interventions import (
     DropBlock,
     HeadGate,
@@ -271,6 +271,6 @@ def test_a_change_that_is_none_runs_the_block_as_it_is(tiny, picture):
         place = Place(stage, block)
         x, window = traced.block_inputs[stage - 1][block], traced.windows[stage - 1][block]
         with torch.no_grad():
-            found = run_block(traced.block(*place), x, window, Change())
+            found = run_block(traced.block(*place), x, window, Patch())
             wanted = traced.block(*place)(x)
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from analysis import trace
-from analysis.core import forward as walk
+from analysis.core import forward
 from analysis.core.forward import run_block
 from analysis.interventions import HeadGate, Neighbourhood, SetWindow, WithoutKeys, intervene
 from analysis.interventions.effect import effect_report
-from analysis.interventions.run import Several
+from analysis.interventions.run import Composite
 from uniformer.attention import to_windows
 from uniformer.layers import to_map, to_tokens
 
@@ -65,7 +65,7 @@ def same_window(size, down=0, across=0):
 def test_cut_edges_are_a_softmax_over_the_others(
     tiny, picture, monkeypatch, change, allowed, chunk
 ):
-    monkeypatch.setattr(walk, "CHUNK", chunk)
+    monkeypatch.setattr(forward, "CHUNK", chunk)
     traced = trace(tiny(), picture())
     block, x = traced.block(3, 1), traced.block_inputs[2][1]
     with torch.no_grad():
@@ -90,7 +90,7 @@ def test_cuts_made_together_leave_the_edges_that_each_leaves(tiny, picture):
 def test_a_token_without_keys_gathers_nothing_beside_others_that_have_some(tiny, picture):
     traced = trace(tiny(), picture())
     block, x = traced.block(3, 1), traced.block_inputs[2][1]
-    change = Several((Neighbourhood(3, 1, 0), WithoutKeys(3, 1, TOKENS)))
+    change = Composite((Neighbourhood(3, 1, 0), WithoutKeys(3, 1, TOKENS)))
     with torch.no_grad():
         found = run_block(block, x, None, change)
         wanted = masked(block, x, near(0) & ~TOKENS.ravel())
@@ -168,7 +168,7 @@ def test_the_one_head_that_does_anything_has_an_effect_and_none_to_compare_with(
 
 
 def test_masks_need_no_matrix_of_all_tokens(tiny, picture, monkeypatch):
-    monkeypatch.setattr(walk, "CHUNK", 16)
+    monkeypatch.setattr(forward, "CHUNK", 16)
     traced = trace(tiny(), picture(256, 320), short_side=256)
     assert traced.grid(3).shape == (16, 20)
     largest, attend = [], torch.nn.functional.scaled_dot_product_attention
@@ -178,7 +178,7 @@ def test_masks_need_no_matrix_of_all_tokens(tiny, picture, monkeypatch):
             largest.append(attn_mask.numel())
         return attend(query, key, value, attn_mask=attn_mask, **settings)
 
-    monkeypatch.setattr(walk.F, "scaled_dot_product_attention", watched)
+    monkeypatch.setattr(forward.F, "scaled_dot_product_attention", watched)
     intervene(traced, [Neighbourhood(3, None, 1)])
     assert largest
     assert max(largest) <= 16 * 4 * 20

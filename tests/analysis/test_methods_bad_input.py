@@ -64,7 +64,7 @@ DAMAGED = {
     "rank_maps": lambda m, p: a.rank_maps(score(m), INPUT, {"a": MAP}),
     "infidelities": lambda m, p: a.infidelities(score(m), INPUT, {"a": MAP}, Squares()),
     "max_sensitivity": lambda m, p: a.max_sensitivity(m, INPUT, explain),
-    "weight_check": lambda m, p: a.weight_check(m, INPUT, PIXEL, explain),
+    "parameter_randomisation": lambda m, p: a.parameter_randomisation(m, INPUT, PIXEL, explain),
     "picture_cka": lambda m, p: picture_cka(m, [p] * 4),
 }
 
@@ -83,7 +83,9 @@ NOWHERE = {
     "rollout": lambda t, p, r: rollout(t, r),
     "region_tokens": lambda t, p, r: region_tokens(t, 3, r),
     "hide": lambda t, p, r: a.intervene(t, [a.HideRegion(r)], p),
-    "weight_check": lambda t, p, r: a.weight_check(t.model, INPUT, r, explain),
+    "parameter_randomisation": lambda t, p, r: a.parameter_randomisation(
+        t.model, INPUT, r, explain
+    ),
     "subject": lambda t, p, r: find_subject(
         LABELS, t.model.classes, 0, 0, extent="mask", mask=r
     ),

@@ -16,10 +16,10 @@ import torch
 
 import analysis as a
 from analysis.affinity.atlas import global_atlas, local_atlas
-from analysis.attribution import METHODS, Settings
+from analysis.attribution import METHODS, AttributionSettings
 from analysis.evaluation.label_comparison import compare_labels
 from analysis.faithfulness.infidelity import Squares
-from analysis.faithfulness.ranking import Removal
+from analysis.faithfulness.ranking import DeletionSettings
 from analysis.receptive_field import effective_fields, logit_unit, margin_unit, stage_units
 from analysis.receptive_field.networks import uniformer_network
 from analysis.representation.block_cka import token_cka
@@ -34,7 +34,7 @@ SIZE = (64, 96)
 REGION = np.zeros(SIZE, dtype=bool)
 REGION[20:40, 10:50] = True
 TOKENS = {1: (3, 4), 2: (3, 4), 3: (2, 4), 4: (1, 1)}
-QUICK = Settings(steps=2, samples=2, window_px=64, stride_px=64)
+QUICK = AttributionSettings(steps=2, samples=2, window_px=64, stride_px=64)
 CELLS = np.arange(24.0).reshape(4, 6)
 
 
@@ -79,13 +79,13 @@ ANALYSES = {
     "fields": lambda m, p, x, t: a.compare_fields([uniformer_network(m, SIZE, "local")], [x]),
     **{f"attribution: {method}": ask(method) for method in METHODS},
     "ranking": lambda m, p, x, t: a.rank_maps(
-        probability(m), x, {"map": CELLS}, removal=Removal(steps=1, repeats=1)
+        probability(m), x, {"map": CELLS}, deletion=DeletionSettings(steps=1, repeats=1)
     ),
     "infidelity": lambda m, p, x, t: a.infidelities(
         margin(m), x, {"map": CELLS}, Squares(), samples=2
     ),
     "max-sensitivity": lambda m, p, x, t: a.max_sensitivity(m, x, explain, samples=1),
-    "weight check": lambda m, p, x, t: a.weight_check(m, x, REGION, explain),
+    "weight check": lambda m, p, x, t: a.parameter_randomisation(m, x, REGION, explain),
     "window": changed(a.SetWindow(3, None, 2)),
     "neighbourhood": changed(a.Neighbourhood(3, None, 1)),
     "head gate": changed(a.HeadGate(4, 0, 1)),

@@ -9,7 +9,7 @@ from analysis import DropBlock, HeadGate, depth_profile, finish, trace
 from analysis.core.forward import Place
 from analysis.questions import QUESTIONS
 from analysis.representation.survey import survey
-from ui.page.what_if import blocks_and_heads
+from ui.page.tabs.what_if import blocks_and_heads
 
 BLOCK, HEAD = 2, 1
 AT = {"x": 40, "y": 30, "short_side": 64}

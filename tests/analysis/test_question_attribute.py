@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from analysis.attribution.attribute import attribute as attribution
-from analysis.attribution.methods import Settings
+from analysis.attribution.methods import AttributionSettings
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, part_of
 from analysis.core.targets import RegionScore
-from analysis.faithfulness.ranking import Removal, rank_maps
+from analysis.faithfulness.ranking import DeletionSettings, rank_maps
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import finish
 from analysis.questions.parameters import parameters_of
@@ -28,7 +28,13 @@ def test_an_attribution_answer_has_the_map_and_numbers_of_the_method(tiny, pictu
         QUESTIONS["attribute"](model, photo, MASK, method=method, stage=3, steps=3, **PAINTED)
     )
     *_, found = attribution(
-        model, photo, MASK, 1, method=method.replace("-", "_"), stage=3, settings=Settings(steps=3)
+        model,
+        photo,
+        MASK,
+        1,
+        method=method.replace("-", "_"),
+        stage=3,
+        settings=AttributionSettings(steps=3),
     )
     np.testing.assert_allclose(answer.arrays["map"], found.map)
     assert answer.numbers["score_value"] == pytest.approx(found.score_value)
@@ -70,7 +76,7 @@ def test_faithfulness_ranks_as_the_functions_do_and_tells_blank_maps(tiny, pictu
     maps = {name: answer.arrays[name] for name in methods.split(",")}
     score = RegionScore(model, MASK, 1, score="probability")
     x = preprocess(photo, 64, 1).double()
-    *_, ranking = rank_maps(score, x, maps, removal=Removal(steps=2))
+    *_, ranking = rank_maps(score, x, maps, deletion=DeletionSettings(steps=2))
     rows = answer.tables["methods"]
     assert [row["method"] for row in rows] == [row.method for row in ranking.rows]
     for row, wanted in zip(rows, ranking.rows, strict=True):
@@ -101,7 +107,12 @@ def test_what_favours_integrated_gradients_is_said_and_their_grade_is_that_of_th
     )
     assert "which favours them" in answer.sentence
     *_, found = attribution(
-        tiny(), picture(), MASK, 1, method="integrated_gradients", settings=Settings(steps=1)
+        tiny(),
+        picture(),
+        MASK,
+        1,
+        method="integrated_gradients",
+        settings=AttributionSettings(steps=1),
     )
     assert answer.tables["methods"][0]["grade"] == found.grade
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError, trace
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.targets import RegionScore
 from analysis.interventions import DropBlock, HeadGate, HideRegion, Neighbourhood
 from analysis.interventions.effect import effect_report
@@ -136,7 +136,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(tiny, picture, parameters, word
 
 def test_a_comparison_of_reaches_is_that_of_the_two_predictions(tiny, picture, lively):
     model, photo = tiny(edit=lively), picture()
-    other = private_twin(model)
+    other = shared_weight_copy(model)
     other.set_reach("window", 2)
     answer = ask("compare", model, photo, other_reach="window", other_window_size=2)
     a, b = segment(photo, model).labels, segment(photo, other).labels

@@ -276,8 +276,8 @@ def test_another_reach_is_asked_of_a_twin(tiny, picture):
     windowed = tiny("window")
     assert answer.numbers == asked("probe", windowed, image, **LOCATED).numbers
     assert answer.settings["reach"] == "window"
-    twin = in_reach(model, "window")
-    assert next(twin.parameters()).data_ptr() == next(model.parameters()).data_ptr()
+    model_copy = in_reach(model, "window")
+    assert next(model_copy.parameters()).data_ptr() == next(model.parameters()).data_ptr()
     assert model.reach == "global"
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from analysis import AnalysisError, trace
-from analysis.core.forward import Place, walk
+from analysis.core.forward import Place, forward
 from analysis.core.regions import pixel_region
 from analysis.core.targets import RegionScore
 from analysis.rollout.flow import along_attention, along_terms, unnormed_output
@@ -97,7 +97,7 @@ def test_gradients_are_those_of_the_whole_network(tiny, picture, reach, monkeypa
     assert len(found) == 7
     for (stage, block), by_x in found.items():
         x = traced.block_inputs[stage - 1][block].clone().requires_grad_()
-        outputs = walk(traced.model, x, traced.windows, Place(stage, block))[1]
+        outputs = forward(traced.model, x, traced.windows, Place(stage, block))[1]
         score = target.of_logits(
             traced.model.decode([*traced.stage_outputs[: stage - 1], *outputs])
         )

@@ -63,10 +63,10 @@ def test_a_map_agrees_fully_with_itself_and_a_flat_one_not_at_all(tiny, picture)
     _, first = compared(model, image, {}, cells=4)
     maps = {"itself": first.fall, "reversed": -first.fall, "flat": np.ones((4, 6))}
     _, result = compared(model, image, maps, cells=4)
-    assert found(result, "itself", "fall").likeness.spearman == pytest.approx(1)
-    assert found(result, "itself", "fall").likeness.corrected == pytest.approx(1)
-    assert found(result, "reversed", "fall").likeness.spearman == pytest.approx(-1)
-    assert np.isnan(found(result, "flat", "fall").likeness.spearman)
+    assert found(result, "itself", "fall").correlation.spearman == pytest.approx(1)
+    assert found(result, "itself", "fall").correlation.corrected == pytest.approx(1)
+    assert found(result, "reversed", "fall").correlation.spearman == pytest.approx(-1)
+    assert np.isnan(found(result, "flat", "fall").correlation.spearman)
     assert np.isnan(found(result, "flat", "fall").chance)
     assert [one.map for one in result.comparisons][-1] == NEARNESS
     assert len(result.comparisons) == 4 * 3
@@ -80,7 +80,7 @@ def test_chance_is_that_of_the_map_in_the_wrong_place(tiny, picture):
         for step in np.ndindex(4, 6)
     ]
     one = found(result, "noise", "fall")
-    assert abs(one.likeness.spearman) == pytest.approx(moved[0])
+    assert abs(one.correlation.spearman) == pytest.approx(moved[0])
     assert one.chance == pytest.approx(np.quantile(moved[1:], 0.95))
 
 

@@ -7,7 +7,7 @@ import torch
 from analysis import (
     GlobalAffinity,
     Grid,
-    Window,
+    KeyWindow,
     global_affinity,
     local_affinity,
     position_affinity,
@@ -21,7 +21,7 @@ from uniformer.segmenter import WeightsRecord
 TRAINED = WeightsRecord(trained=True, source="test", sha256=None, note="")
 
 
-def row_of(weight, token, window: Window, stage: int = 3) -> GlobalAffinity:
+def row_of(weight, token, window: KeyWindow, stage: int = 3) -> GlobalAffinity:
     """Return a row with these weights (heads, rows, columns) and nothing else in it."""
     weight = np.asarray(weight, dtype=float)
     empty, nothing = np.zeros_like(weight), np.zeros(len(weight))
@@ -34,7 +34,7 @@ def row_of(weight, token, window: Window, stage: int = 3) -> GlobalAffinity:
 
 def uniform_rows(side: int, stage: int = 3):
     """Yield the statistics of uniform weights for every query of a square map, row by row."""
-    weight, window = np.full((1, side, side), 1 / side**2), Window(0, 0, side, side, 0)
+    weight, window = np.full((1, side, side), 1 / side**2), KeyWindow(0, 0, side, side, 0)
     for token in np.ndindex(side, side):
         yield row_statistics(row_of(weight, token, window, stage))
 
@@ -81,7 +81,7 @@ def test_uniform_distance_depends_on_where_the_query_is_and_on_the_stride():
 def test_attention_to_one_key_is_as_far_as_that_key(step, distance_picture_px, masses):
     weight = np.zeros((2, 9, 12))
     weight[:, 4 + step[0], 5 + step[1]] = 1
-    found = row_statistics(row_of(weight, (4, 5), Window(0, 0, 9, 12, 0)))
+    found = row_statistics(row_of(weight, (4, 5), KeyWindow(0, 0, 9, 12, 0)))
     np.testing.assert_allclose(found.heads.distance_picture_px, distance_picture_px)
     np.testing.assert_allclose(found.heads.entropy, 0, atol=1e-15)
     for name, mass in zip(("mass_3x3", "mass_5x5", "mass_7x7"), masses, strict=True):
@@ -101,11 +101,11 @@ def test_padding_is_left_out_and_reported():
 
 
 def test_rows_about_which_nothing_can_be_said_are_nan():
-    alone = row_statistics(row_of(np.ones((1, 1, 1)), (0, 0), Window(0, 0, 1, 1, 0)))
+    alone = row_statistics(row_of(np.ones((1, 1, 1)), (0, 0), KeyWindow(0, 0, 1, 1, 0)))
     assert np.isnan(alone.heads.entropy[0])
     assert np.isnan(alone.distance_over_uniform[0])
     assert alone.heads.mass_3x3[0] == 1
-    lost = row_statistics(row_of(np.zeros((1, 2, 2)), (0, 0), Window(0, 0, 2, 2, 5)))
+    lost = row_statistics(row_of(np.zeros((1, 2, 2)), (0, 0), KeyWindow(0, 0, 2, 2, 5)))
     assert np.isnan(lost.heads.distance_picture_px[0])
     assert np.isnan(lost.heads.entropy[0])
     assert lost.padding_mass[0] == 1

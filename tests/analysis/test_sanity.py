@@ -8,8 +8,11 @@ from scipy.stats import spearmanr
 from analysis import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
-from analysis.faithfulness.parameter_randomisation import WeightCheck, weight_check
-from analysis.faithfulness.rank_correlation import rank_likeness
+from analysis.faithfulness.parameter_randomisation import (
+    ParameterRandomisation,
+    parameter_randomisation,
+)
+from analysis.faithfulness.rank_correlation import rank_correlation
 from analysis.faithfulness.region_grid import signed_distance
 from uniformer.preprocess import preprocess
 
@@ -51,7 +54,7 @@ def faded(seed, distance):
 def test_likeness_is_spearman_and_splits_into_envelope_and_rest():
     distance = signed_distance(region_of((64, 96)))
     a, b = faded(0, distance), faded(1, distance) + 0.3 * faded(0, distance)
-    found = rank_likeness(a, b, distance)
+    found = rank_correlation(a, b, distance)
     assert found.spearman == pytest.approx(spearmanr(a.ravel(), b.ravel()).statistic)
     assert found.envelope < found.spearman < 1
     assert 0 < found.corrected < 1
@@ -59,7 +62,7 @@ def test_likeness_is_spearman_and_splits_into_envelope_and_rest():
 
 def test_a_shared_envelope_looks_alike_until_it_is_taken_out():
     distance = signed_distance(region_of((64, 96)))
-    found = [rank_likeness(faded(2 * i, distance), faded(2 * i + 1, distance), distance)
+    found = [rank_correlation(faded(2 * i, distance), faded(2 * i + 1, distance), distance)
              for i in range(5)]  # fmt: skip
     assert min(one.spearman for one in found) > 0.25
     assert max(abs(one.spearman - one.envelope) for one in found) < 0.03
@@ -75,14 +78,14 @@ def test_envelope_is_what_is_left_after_shuffling_within_rings():
         spearmanr(a.ravel(), rng.permuted(b.reshape(4, 250), axis=1).ravel()).statistic
         for _ in range(40)
     ]
-    found = rank_likeness(a, b, distance)
+    found = rank_correlation(a, b, distance)
     assert found.spearman > found.envelope + 0.05
     assert np.mean(shuffled) == pytest.approx(found.envelope, abs=0.01)
 
 
 def test_a_map_that_is_only_nearness_has_no_likeness_besides():
     distance = signed_distance(region_of((64, 96)))
-    found = rank_likeness(faded(0, distance), -distance, distance)
+    found = rank_correlation(faded(0, distance), -distance, distance)
     assert found.spearman > 0.5
     assert abs(found.corrected) < 0.15
 
@@ -90,21 +93,21 @@ def test_a_map_that_is_only_nearness_has_no_likeness_besides():
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_map_and_itself_are_alike_in_every_respect(sign):
     distance = signed_distance(region_of((64, 96)))
-    found = rank_likeness(faded(0, distance), sign * faded(0, distance), distance)
+    found = rank_correlation(faded(0, distance), sign * faded(0, distance), distance)
     assert found.spearman == pytest.approx(sign)
     assert found.corrected == pytest.approx(sign)
 
 
 def test_likeness_of_too_little_is_not_a_number():
     few = np.array([1.0, 2.0])
-    assert np.isnan(rank_likeness(few, few, few).spearman)
+    assert np.isnan(rank_correlation(few, few, few).spearman)
     blank, ramp = np.ones(50), np.arange(50.0)
-    assert np.isnan(rank_likeness(blank, ramp, ramp).corrected)
-    assert np.isnan(rank_likeness(ramp * np.nan, ramp, ramp).spearman)
+    assert np.isnan(rank_correlation(blank, ramp, ramp).corrected)
+    assert np.isnan(rank_correlation(ramp * np.nan, ramp, ramp).spearman)
 
 
 def test_an_edge_detector_fails(tiny, x):
-    check = last(weight_check(tiny(), x, region_of((64, 96)), edges))
+    check = last(parameter_randomisation(tiny(), x, region_of((64, 96)), edges))
     assert tuple(level.name for level in check.levels) == NAMES
     for level in check.levels:
         assert level.picture.spearman == pytest.approx(1)
@@ -113,7 +116,7 @@ def test_an_edge_detector_fails(tiny, x):
 
 
 def test_a_gradient_changes_with_the_weights(tiny, x):
-    check = last(weight_check(tiny(), x, region_of((64, 96)), gradient))
+    check = last(parameter_randomisation(tiny(), x, region_of((64, 96)), gradient))
     assert check.depends_on_weights
     assert check.levels[-1].picture.corrected < 0.5
     assert check.region_cells == 24 * 40
@@ -122,7 +125,7 @@ def test_a_gradient_changes_with_the_weights(tiny, x):
 def test_a_map_of_the_distance_is_unmasked_by_the_null(tiny, x):
     """Nothing but nearness keeps a correlation of 1, and the null says that nearness is all."""
     nearness = -signed_distance(region_of((64, 96)))
-    check = last(weight_check(tiny(), x, region_of((64, 96)), lambda model, x: nearness))
+    check = last(parameter_randomisation(tiny(), x, region_of((64, 96)), lambda model, x: nearness))
     assert check.distance_spearman == pytest.approx(1)
     assert check.levels[-1].picture.envelope > 0.95
     assert not check.depends_on_weights
@@ -135,7 +138,7 @@ def test_scrambling_is_cumulative_from_the_output_down_and_keeps_the_values(tiny
         seen.append({name: p.detach().clone() for name, p in model.named_parameters()})
         return np.random.default_rng(len(seen)).random((4, 6))
 
-    list(weight_check(tiny(), x, region_of((64, 96)), explain))
+    list(parameter_randomisation(tiny(), x, region_of((64, 96)), explain))
     original, *scrambled = seen
     parts = {
         "stage 1": "1.", "stage 2": "2.", "stage 3": "3.", "stage 4": "4.",
@@ -159,7 +162,9 @@ def test_scrambling_is_cumulative_from_the_output_down_and_keeps_the_values(tiny
 def test_the_seed_decides_and_the_global_random_state_is_left_alone(tiny, x):
     model, region = tiny(), region_of((64, 96))
     before = torch.get_rng_state()
-    runs = [last(weight_check(model, x, region, gradient, seed=seed)) for seed in (1, 1, 2)]
+    runs = [
+        last(parameter_randomisation(model, x, region, gradient, seed=seed)) for seed in (1, 1, 2)
+    ]
     assert torch.equal(torch.get_rng_state(), before)
     assert runs[0] == runs[1]
     assert runs[0].levels != runs[2].levels
@@ -173,7 +178,7 @@ def test_a_copy_without_a_map_has_no_likeness_and_counts_as_changed(tiny, x):
             raise AnalysisError("The class map is blank.")
         return np.random.default_rng(0).random((4, 6))
 
-    check = last(weight_check(model, x, region_of((64, 96)), explain))
+    check = last(parameter_randomisation(model, x, region_of((64, 96)), explain))
     assert np.isnan(check.levels[-1].picture.corrected)
     assert check.depends_on_weights
 
@@ -185,11 +190,11 @@ def test_every_explanation_is_counted_and_closing_stops(tiny, x):
         calls.append(model)
         return np.random.default_rng(0).random((4, 6))
 
-    items = list(weight_check(tiny(), x, region_of((64, 96)), explain))
+    items = list(parameter_randomisation(tiny(), x, region_of((64, 96)), explain))
     assert items[:-1] == [Progress(done, 6) for done in range(1, 7)]
-    assert isinstance(items[-1], WeightCheck)
+    assert isinstance(items[-1], ParameterRandomisation)
     assert len(calls) == 6
-    run = weight_check(tiny(), x, region_of((64, 96)), explain)
+    run = parameter_randomisation(tiny(), x, region_of((64, 96)), explain)
     next(run)
     run.close()
     assert len(calls) == 7
@@ -206,11 +211,11 @@ def test_every_explanation_is_counted_and_closing_stops(tiny, x):
 )
 def test_a_check_of_nothing_is_refused_in_one_sentence(tiny, x, region, explain, words):
     with pytest.raises(AnalysisError, match=words) as error:
-        list(weight_check(tiny(), x, region, explain))
+        list(parameter_randomisation(tiny(), x, region, explain))
     assert str(error.value).count(".") <= 2
 
 
 def test_a_model_in_training_mode_is_refused(tiny, x):
     model = tiny(edit=lambda model: model.train())
     with pytest.raises(AnalysisError, match=r"model\.eval"):
-        list(weight_check(model, x, region_of((64, 96)), edges))
+        list(parameter_randomisation(model, x, region_of((64, 96)), edges))

@@ -30,7 +30,7 @@ from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
-from ui.service.model_cache import ModelShelf
+from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.queues import HEAVY, LONG
 from ui.service.turns import Turns
@@ -74,12 +74,13 @@ SEGMENT_FILES = {
 LOG = logging.getLogger(__name__)
 
 
-def add(shelf: ModelShelf, settings: Settings, turns: Turns) -> None:
+def add(model_cache: ModelCache, settings: Settings, turns: Turns) -> None:
     """Add /models, /segment, /report and an endpoint per question to the page being built.
 
-    They share the models of ``shelf``, the queue in front of them and the ``turns`` with the page.
+    They share the models of ``model_cache``, the queue in front of them and the ``turns`` with the
+    page.
     """
-    api = _Api(shelf, settings, turns)
+    api = _Api(model_cache, settings, turns)
     listed = make_endpoint("models", MODELS_SUMMARY, None, [JSON], list_models)
     gr.api(listed, api_name="models", queue=False)
     quick, long = ({**lane, "api_visibility": "public"} for lane in (HEAVY, LONG))
@@ -140,10 +141,10 @@ SHORT_SIDE = Parameter(
 
 
 class _Api:
-    """The endpoints over one shelf; their parameters arrive as they were sent."""
+    """The endpoints over one model cache; their parameters arrive as they were sent."""
 
-    def __init__(self, shelf: ModelShelf, settings: Settings, turns: Turns) -> None:
-        self._shelf = shelf
+    def __init__(self, model_cache: ModelCache, settings: Settings, turns: Turns) -> None:
+        self._model_cache = model_cache
         self._turns = turns
         self._max_pixels = settings.picture_pixels
         self._common = [
@@ -176,7 +177,7 @@ class _Api:
     def _segment(self, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
         place, values = self._sorted(given, [SHORT_SIDE])
         pixels = read_picture(picture, self._max_pixels)
-        with self._shelf.borrow(*place) as model, self._turns.quick():
+        with self._model_cache.acquire(*place) as model, self._turns.quick():
             (result,) = on_one_thread(lambda: work.label(model, pixels, values["short_side"]))
         files = result.save(_new_folder(), _stem(picture), tuple(SEGMENT_FILES))
         described = json.dumps(result.describe(), indent=2, ensure_ascii=False)
@@ -187,7 +188,7 @@ class _Api:
         _bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         with (
-            self._shelf.borrow_original(*place) as model,
+            self._model_cache.acquire_original(*place) as model,
             closing(self._turns.stepwise(work.answer(model, question, pixels, values))) as steps,
         ):
             answer = finish(steps, _limit(QUESTION_SECONDS))
@@ -201,7 +202,7 @@ class _Api:
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         stem = _stem(picture)
         in_time = _limit(QUESTION_SECONDS)
-        with self._shelf.borrow_original(*place) as model:
+        with self._model_cache.acquire_original(*place) as model:
             steps = work.report(model, pixels, Caption(stem), values["short_side"])
             steps = self._turns.stepwise(steps)
             with closing(steps):

@@ -25,6 +25,7 @@ WINDOW = "Window size"
 WINDOW_INFO = "Tokens along a side; a token is 16 pixels of the network's input."
 
 SEGMENT_TAB = "Segment"
+LENS_TAB = "Lens"
 
 DOWNLOADS = {
     "labels": ("Class ids", "PNG", "One grey value per pixel: the class index, from 0. Exact."),

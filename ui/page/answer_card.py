@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.core.evidence import GRADES
-from ui.messages import questions as words
-from ui.service.jobs import Found
+from ui.messages import questions as messages
+from ui.service.jobs import StoredAnswer
 from ui.service.snippets import command_snippet, python_snippet
 
 ROWS_SHOWN = 60
@@ -30,7 +30,7 @@ UNITS = {
 }
 
 
-def answer_cards(answers: Sequence[Found]) -> str:
+def answer_cards(answers: Sequence[StoredAnswer]) -> str:
     """Return the cards of some answers, side by side where there is room.
 
     All text is escaped, the figures are part of it. ``data-at`` and ``data-file`` on a button say
@@ -40,7 +40,7 @@ def answer_cards(answers: Sequence[Found]) -> str:
     return f'<div class="answers" data-count="{len(answers)}">{cards}</div>'
 
 
-def _card(found: Found, at: int) -> str:
+def _card(found: StoredAnswer, at: int) -> str:
     content = found.content
     title, sentence = html.escape(content["title"]), html.escape(content["sentence"])
     png = (found.folder / found.figure).read_bytes()
@@ -50,7 +50,7 @@ def _card(found: Found, at: int) -> str:
         f'<article class="answer" data-answer="{html.escape(content["question"])}">'
         f'<h3 lang="en">{title}</h3><p class="of">{_made_by(content["settings"])}</p>'
         f'<p class="says">{_badge(grade)} <span lang="en">{sentence}</span></p>'
-        f'<div class="figure-frame" tabindex="0" role="group" aria-label="{words.FIGURE}">'
+        f'<div class="figure-frame" tabindex="0" role="group" aria-label="{messages.FIGURE}">'
         f'<img lang="en" src="data:image/png;base64,{picture}" alt="{title}. {sentence}" '
         f'style="--natural: {width}px"></div>'
         f"{_numbers(content['numbers'], content['tables'])}{_tables(content['tables'])}"
@@ -106,7 +106,7 @@ def _made_by(settings: dict[str, Any]) -> str:
     reach = settings.get("reach")
     if not reach:
         return html.escape(str(settings.get("model", "")))
-    return html.escape(words.made_by(settings["model"], reach, settings["window_size"]))
+    return html.escape(messages.made_by(settings["model"], reach, settings["window_size"]))
 
 
 def _badge(grade: str) -> str:
@@ -128,7 +128,7 @@ def _numbers(numbers: dict[str, Any], tables: dict[str, Any]) -> str:
     if not items and not grids:
         return ""
     listed = f"<dl>{items}</dl>" if items else ""
-    return f"<section><h4>{words.NUMBERS}</h4>{listed}{grids}</section>"
+    return f"<section><h4>{messages.NUMBERS}</h4>{listed}{grids}</section>"
 
 
 def _is_table(value: Any) -> bool:
@@ -158,7 +158,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> str:
     title = html.escape(name.replace("_", " "))
     more = ""
     if len(rows) > ROWS_SHOWN:
-        more = f'<p class="note">{words.ROWS.format(shown=ROWS_SHOWN, all=len(rows))}</p>'
+        more = f'<p class="note">{messages.ROWS.format(shown=ROWS_SHOWN, all=len(rows))}</p>'
     summary = f"<summary>{title} <small>{len(rows)}</small></summary>"
     shown = " open" if len(rows) <= ROWS_OPEN else ""
     return f"<details{shown}>{summary}{_grid(name, rows)}{more}</details>"
@@ -180,9 +180,9 @@ def _grid(name: str, rows: list[dict[str, Any]]) -> str:
 
 def _programs(content: dict[str, Any]) -> str:
     command = command_snippet(content)
-    shown = python_snippet(content) + (f"\n# {words.COMMAND}\n# {command}\n" if command else "")
+    shown = python_snippet(content) + (f"\n# {messages.COMMAND}\n# {command}\n" if command else "")
     return (
-        f'<details class="program"><summary>{words.PYTHON}</summary>'
+        f'<details class="program"><summary>{messages.PYTHON}</summary>'
         f'<pre tabindex="0"><code>{html.escape(shown)}</code></pre></details>'
     )
 
@@ -203,7 +203,7 @@ def _files(files: tuple[str, ...], at: int) -> str:
         f"{html.escape(_kind(name))}</button>"
         for name in files
     )
-    return f'<section class="files"><h4>{words.TAKE_AWAY}</h4>{buttons}</section>'
+    return f'<section class="files"><h4>{messages.TAKE_AWAY}</h4>{buttons}</section>'
 
 
 def _kind(name: str) -> str:

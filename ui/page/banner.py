@@ -12,11 +12,11 @@ from typing import Any
 
 import gradio as gr
 
-from ui.messages import models as words
+from ui.messages import models as messages
 from ui.messages import questions as common
 from ui.page.answer_card import note_line, progress_line
 from ui.page.session import Session, attempt
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 from ui.service.weights_download import fetch
@@ -25,19 +25,19 @@ from ui.service.weights_download import fetch
 class Banner:
     """Made above the tabs; ``fetched`` is the model whose weights are here now, or None."""
 
-    def __init__(self, handlers: Handlers, session: Session) -> None:
-        self._handlers = handlers
+    def __init__(self, actions: Actions, session: Session) -> None:
+        self._actions = actions
         self._now = session.selection
         self.fetched = gr.State(None)
         self._downloads: list[Any] = []
         with gr.Row(elem_id="weights"):
             self.line = gr.HTML(
-                standing(handlers, session.first), elem_id="weights-line", apply_default_css=False
+                standing(actions, session.first), elem_id="weights-line", apply_default_css=False
             )
             # Shown by the style sheet as long as the line has a progress bar.
-            self._stop = gr.Button(words.STOP, scale=0, elem_id="weights-stop")
+            self._stop = gr.Button(messages.STOP, scale=0, elem_id="weights-stop")
         quiet = {"show_progress": "hidden", **LIGHT}
-        self._now.change(lambda now: standing(handlers, now), self._now, self.line, **quiet)
+        self._now.change(lambda now: standing(actions, now), self._now, self.line, **quiet)
 
     def fetch_on(
         self, listen: Callable[..., Any], model: gr.Dropdown, untrained: gr.Dropdown | None = None
@@ -52,7 +52,7 @@ class Banner:
             if bare or name in ("", now.model):  # the same, or the page itself set it back
                 yield [gr.skip(), None]
                 return
-            if self._handlers.shelf.is_at_hand(name):
+            if self._actions.model_cache.is_at_hand(name):
                 yield [gr.skip(), name]
                 return
             for line, here in fetch_lines(name):
@@ -76,7 +76,7 @@ class Banner:
         stopped = self._stop.click(
             None, cancels=self._downloads, queue=False, show_progress="hidden"
         ).then(  # later than the last word of what was stopped
-            lambda now: [note_line(common.CANCELLED) + standing(self._handlers, now), None],
+            lambda now: [note_line(common.CANCELLED) + standing(self._actions, now), None],
             self._now,
             [self.line, self.fetched],
             show_progress="hidden",
@@ -91,19 +91,19 @@ def fetch_lines(name: str) -> Iterator[tuple[str, bool]]:
         while True:
             step, sentence = attempt(lambda: next(steps, None))
             if sentence:
-                yield f"{sentence}{note_line(words.STAYS)}", False
+                yield f"{sentence}{note_line(messages.STAYS)}", False
                 return
             if step is None:
                 break
             share = step.done / step.total if step.total else None
-            yield progress_line(words.download(name, step.done, step.total), share), False
+            yield progress_line(messages.download(name, step.done, step.total), share), False
     yield "", True
 
 
-def standing(handlers: Handlers, now: Selection) -> str:
+def standing(actions: Actions, now: Selection) -> str:
     """Return the warning that stands while the weights in use mean nothing, as HTML."""
-    result, _ = attempt(lambda: handlers.held(now).result)
+    result, _ = attempt(lambda: actions.stored(now).result)
     if result is None or result.weights.trained:
         return ""
-    said = html.escape(words.IN_USE.format(model=result.model)), html.escape(result.weights.note)
+    said = html.escape(messages.IN_USE.format(model=result.model)), html.escape(result.weights.note)
     return f'<p class="warning" role="note"><span>{said[0]}</span> <span>{said[1]}</span></p>'

@@ -11,7 +11,7 @@ import gradio as gr
 from ui.messages import page as text
 from ui.messages.models import OWN_NAME
 from ui.page.session import Session, attempt
-from ui.service.actions import Answer, Handlers
+from ui.service.actions import Actions, Labelled
 from ui.service.examples import ASSETS, EXAMPLES
 from ui.service.model_cache import OWN
 from ui.service.queues import HEAVY, LIGHT
@@ -34,12 +34,12 @@ class Controls:
     window: gr.Radio
 
 
-def build(first: Answer) -> Controls:
+def build(first: Labelled) -> Controls:
     """Add the controls to the page that is being built."""
     return Controls(_photo(), _examples(first), *_model_controls(first.selection))
 
 
-def wire(controls: Controls, handlers: Handlers, session: Session) -> None:
+def wire(controls: Controls, actions: Actions, session: Session) -> None:
     """Have every control make a new result; call it when all tabs are built."""
     now, parts = session.selection, controls
     shown = [parts.examples, parts.model, parts.reach, parts.window]
@@ -55,18 +55,18 @@ def wire(controls: Controls, handlers: Handlers, session: Session) -> None:
     def open_photo(now: Selection, given: dict[str, Any] | None) -> list[Any]:
         if given is None:
             return nothing
-        return _answer(now, lambda: handlers.open_photo(now, given["path"], given["orig_name"]))
+        return _answer(now, lambda: actions.open_photo(now, given["path"], given["orig_name"]))
 
     def pick(now: Selection, event: gr.EventData) -> list[Any]:
-        return _answer(now, lambda: handlers.open_example(now, event.name))
+        return _answer(now, lambda: actions.open_example(now, event.name))
 
     def change_model(now: Selection, fetched: str | None) -> list[Any]:
         if fetched is None:  # which the banner told, or the page itself set it back
             return [gr.skip(), gr.skip(), gr.skip(), *_settings(now)]
-        return _answer(now, lambda: handlers.change_model(now, fetched))
+        return _answer(now, lambda: actions.change_model(now, fetched))
 
     def change_reach(now: Selection, reach: Reach, window_size: int) -> list[Any]:
-        return _answer(now, lambda: handlers.change_reach(now, reach, window_size))
+        return _answer(now, lambda: actions.change_reach(now, reach, window_size))
 
     local = [parts.reach.input, parts.window.input]
     asked = [parts.photo.input, parts.examples.pick, parts.model.change, *local]
@@ -91,7 +91,7 @@ def wire(controls: Controls, handlers: Handlers, session: Session) -> None:
         session.refill_after(told)
 
 
-def _answer(now: Selection, action: Callable[[], Answer]) -> list[Any]:
+def _answer(now: Selection, action: Callable[[], Labelled]) -> list[Any]:
     """Return the outputs after ``action``; a failure leaves all but the message as it was."""
     answer, sentence = attempt(action)
     if answer is None:
@@ -127,7 +127,7 @@ def _photo() -> gr.Image:
     )
 
 
-def _examples(first: Answer) -> gr.HTML:
+def _examples(first: Labelled) -> gr.HTML:
     shown = [
         {"name": example.name, "title": example.title, "alt": example.alt, "thumbnail": thumbnail}
         for example in EXAMPLES.values()

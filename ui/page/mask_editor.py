@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from analysis.report.packing import size_within
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.selection import Selection
 
 MAX_SIDE = 768
@@ -24,7 +24,7 @@ MOST_PAINTINGS, MOST_LAYERS = 32, 8
 COLOR = "#ffb000"
 
 
-def brush_editor(label: str, name: str) -> gr.ImageEditor:
+def mask_editor(label: str, name: str) -> gr.ImageEditor:
     """Add an editor with a brush and an eraser, hidden until there is something to paint on."""
     editor = gr.ImageEditor(
         label=label,
@@ -70,9 +70,9 @@ def _bounded(accept: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return accept_blobs
 
 
-def picture_to_paint(handlers: Handlers, selection: Selection) -> np.ndarray:
+def picture_to_paint(actions: Actions, selection: Selection) -> np.ndarray:
     """Return the picture, small enough to be painted on smoothly, uint8 (H, W, 3)."""
-    picture = handlers.held(selection).result.picture
+    picture = actions.stored(selection).result.picture
     size = size_within(picture.shape[1], picture.shape[0], MAX_SIDE)
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 

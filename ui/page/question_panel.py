@@ -1,17 +1,17 @@
 """How a tab asks a question of :mod:`analysis.questions` and shows the answer.
 
-In ``build(handlers, session, tab)`` of a tab::
+In ``build(actions, session, tab)`` of a tab::
 
     depth = gr.Radio(...)                      # what the visitor can choose
     view = AnswerView("profile")               # buttons, progress, answer: placed here
 
     def ask(now, depth):                       # plain; may raise ValueError with a sentence
-        return Question("profile", now, {"depth": depth})
+        return Job("profile", now, {"depth": depth})
 
-    view.wire(handlers, session, ask, [depth])
+    view.wire(actions, session, ask, [depth])
     session.fill(tab, view.outputs, view.blank)  # an old answer goes when the result changes
 
-``ask`` can return several questions, whose answers then stand side by side. It is called in the
+``ask`` can return several jobs, whose answers then stand side by side. It is called in the
 queue of the model, so that it may label the picture again in another reach.
 
 A tab about a pixel adds ``depends=place_key`` to ``fill``, so that its answer goes with the pixel
@@ -30,18 +30,18 @@ from typing import Any
 import gradio as gr
 
 from analysis.core.progress import Progress
-from ui.messages import questions as words
+from ui.messages import questions as messages
 from ui.page.answer_card import answer_cards, note_line, progress_line
 from ui.page.download import SAVE_FILE
 from ui.page.session import Session, attempt
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.examples import ASSETS
-from ui.service.jobs import Found, Question, file_of, pixel_of, run
+from ui.service.jobs import Job, StoredAnswer, file_of, pixel_of, run
 from ui.service.queues import LIGHT, LONG
 from ui.service.selection import Selection
 
-Ask = Callable[..., Question | Sequence[Question]]
-Answers = tuple[Found, ...]
+Ask = Callable[..., Job | Sequence[Job]]
+Answers = tuple[StoredAnswer, ...]
 
 REPORT_SECONDS = 0.4
 """Progress is told no more often, which would keep a slow browser from anything else."""
@@ -52,12 +52,12 @@ def place_key(selection: Selection) -> Hashable:
     return selection.key, selection.pixel
 
 
-def place_line(handlers: Handlers, selection: Selection) -> str:
+def place_line(actions: Actions, selection: Selection) -> str:
     """Return the line, as HTML, that says which pixel a tab speaks of."""
-    x, y = pixel_of(handlers, selection)
-    result = handlers.held(selection).result
+    x, y = pixel_of(actions, selection)
+    result = actions.stored(selection).result
     name = result.classes.names[result.labels[y, x]]
-    return note_line(words.place(x, y, name, selection.pixel is not None))
+    return note_line(messages.place(x, y, name, selection.pixel is not None))
 
 
 def panel_intro(title: str, says: str, grade: str) -> gr.HTML:
@@ -76,11 +76,11 @@ class AnswerView:
     The ids of its elements are ``name`` and ``-ask``, ``-cancel``, ``-status``, ``-card``.
     """
 
-    def __init__(self, name: str, ask: str = words.ASK) -> None:
+    def __init__(self, name: str, ask: str = messages.ASK) -> None:
         with gr.Row(elem_classes="ask-row"):
             self.button = gr.Button(ask, variant="primary", elem_id=f"{name}-ask", scale=0)
             self.cancel = gr.Button(
-                words.CANCEL, interactive=False, elem_id=f"{name}-cancel", scale=0
+                messages.CANCEL, interactive=False, elem_id=f"{name}-cancel", scale=0
             )
         self.status = _html(f"{name}-status", "ask-status")
         self.card = gr.HTML(
@@ -105,7 +105,7 @@ class AnswerView:
 
     def wire(
         self,
-        handlers: Handlers,
+        actions: Actions,
         session: Session,
         ask: Ask,
         inputs: list[Any] | None = None,
@@ -119,21 +119,21 @@ class AnswerView:
         at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
         def work(now: Selection, *values: Any) -> Iterator[list[Any]]:
-            for status, found in steps(handlers, lambda: ask(now, *values)):
+            for status, found in steps(actions, lambda: ask(now, *values)):
                 yield [status, found, now]
 
         def show(now: Selection, about: Selection | None, found: Answers | None) -> list[Any]:
             if found is None:  # stopped before its end
-                return [note_line(words.CANCELLED), gr.skip(), *_buttons(False)]
+                return [note_line(messages.CANCELLED), gr.skip(), *_buttons(False)]
             if not found:
                 return [gr.skip(), gr.skip(), *_buttons(False)]
             if about.key != now.key:
-                return [note_line(words.OUTDATED), "", *_buttons(False)]
+                return [note_line(messages.OUTDATED), "", *_buttons(False)]
             card, sentence = attempt(lambda: answer_cards(found))
             return [sentence, card or "", *_buttons(False)]
 
         begun = (on or self.button.click)(
-            lambda: [progress_line(words.WAITING, None), None, *_buttons(True)],
+            lambda: [progress_line(messages.WAITING, None), None, *_buttons(True)],
             outputs=[self.status, self.found, *buttons],
             **at_once,
         )
@@ -157,12 +157,12 @@ class AnswerView:
         session.running.append(working)
         # The buttons wait for the end of the work: one who cancels too early can do it again.
         self.cancel.click(
-            lambda: note_line(words.CANCELLED), outputs=self.status, cancels=[working], **at_once
+            lambda: note_line(messages.CANCELLED), outputs=self.status, cancels=[working], **at_once
         )
         self._wire_files(session)
 
     def _wire_files(self, session: Session) -> None:
-        def take(found: Found | None, event: gr.EventData) -> list[Any]:
+        def take(found: StoredAnswer | None, event: gr.EventData) -> list[Any]:
             path, sentence = attempt(lambda: file_of(found or (), event.at, event.file))
             return [None if path is None else str(path), sentence]
 
@@ -172,42 +172,42 @@ class AnswerView:
 
 
 def steps(
-    handlers: Handlers, ask: Callable[[], Question | Sequence[Question]]
+    actions: Actions, ask: Callable[[], Job | Sequence[Job]]
 ) -> Iterator[tuple[str, Answers | None]]:
     """Yield the status line as HTML with None, and last with the answers: none if one failed.
 
     What goes wrong becomes one sentence. Closing it stops the work.
     """
-    yield progress_line(words.STARTED, None), None
+    yield progress_line(messages.STARTED, None), None
     asked, sentence = attempt(ask)
     if sentence:
         yield sentence, ()
         return
-    questions = (asked,) if isinstance(asked, Question) else tuple(asked)
-    answers: list[Found] = []
+    questions = (asked,) if isinstance(asked, Job) else tuple(asked)
+    answers: list[StoredAnswer] = []
     for at, question in enumerate(questions, start=1):
-        prefix = words.one_of(at, len(questions)) if len(questions) > 1 else ""
+        prefix = messages.one_of(at, len(questions)) if len(questions) > 1 else ""
         start, told = time.monotonic(), 0.0
-        with closing(run(handlers, question)) as work:
+        with closing(run(actions, question)) as work:
             while True:
                 step, sentence = attempt(lambda: next(work))
                 if sentence:
                     yield sentence, ()
                     return
-                if isinstance(step, Found):
+                if isinstance(step, StoredAnswer):
                     answers.append(step)
                     break
                 if time.monotonic() - told > REPORT_SECONDS:
                     yield _status(prefix, step, time.monotonic() - start), None
                     told = time.monotonic()
-    yield progress_line(words.DRAWING, 1), tuple(answers)
+    yield progress_line(messages.DRAWING, 1), tuple(answers)
 
 
 def _status(prefix: str, step: Progress, seconds: float) -> str:
     left = None
     if seconds > 1 and step.done:
         left = seconds / step.done * (step.total - step.done)
-    told = prefix + words.progress(step.done, step.total, left)
+    told = prefix + messages.progress(step.done, step.total, left)
     return progress_line(told, step.done / step.total)
 
 

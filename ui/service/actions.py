@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from analysis import Trace, trace
+from analysis.report import lens_data
 from ui.host import metrics
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
-from ui.service import lens_payload
 from ui.service.examples import EXAMPLES
 from ui.service.export import write_file
-from ui.service.model_cache import ModelShelf
+from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
+from ui.service.payloads import lens_payload, view_payload
 from ui.service.selection import Selection
-from ui.service.stored_results import Held, ResultStore, Subject
+from ui.service.stored_results import PictureInfo, ResultStore, StoredResult
 from ui.service.turns import Turns
 from ui.service.uploads import open_upload
-from ui.service.viewer_payload import view_payload
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
 from uniformer.pictures import PictureSource, read_picture
@@ -39,15 +39,15 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Labelled:
     """A new selection, and the example it shows, if it is one."""
 
     selection: Selection
     example: str | None
 
 
-class Handlers:
-    """The actions of the page over one shelf of models and one store of results.
+class Actions:
+    """The actions of the page over one cache of models and one store of results.
 
     The first example is labelled and traced when this is made, before anybody asks.
     """
@@ -55,7 +55,7 @@ class Handlers:
     def __init__(self, settings: Settings) -> None:
         self._store = ResultStore(settings.store_bytes, settings.store_seconds)
         models = {settings.model: settings.weights}
-        self.shelf = ModelShelf(
+        self.model_cache = ModelCache(
             models, settings.models_in_memory, self._store.drop_traces, settings.device
         )
         self.turns = Turns(settings.concurrency)
@@ -67,26 +67,26 @@ class Handlers:
         self._first_lens = self._lens(self.first.selection)
 
     @metrics.measured("open_photo")
-    def open_photo(self, selection: Selection, path: str, name: str) -> Answer:
+    def open_photo(self, selection: Selection, path: str, name: str) -> Labelled:
         """Label a picture the visitor gave; ``name`` is what they call the file."""
         picture = read_picture(path)
         pixels = picture.pixels.size // 3
         if pixels > self._max_pixels:
             raise ValueError(text.too_large(pixels / 1e6, self._max_pixels / 1e6))
-        subject = Subject(title=Path(name).stem, alt=name)
+        subject = PictureInfo(title=Path(name).stem, alt=name)
         return self._label(replace(selection, pixel=None), picture, subject)
 
     @metrics.measured("open_example")
-    def open_example(self, selection: Selection, name: str, *, pinned: bool = False) -> Answer:
+    def open_example(self, selection: Selection, name: str, *, pinned: bool = False) -> Labelled:
         """Label the example called ``name``; the server never forgets a ``pinned`` result."""
         example = EXAMPLES.get(name)
         if example is None:
             raise ValueError(text.NO_SUCH_EXAMPLE)
-        subject = Subject(example.title, example.alt, example.credit, example.name)
+        subject = PictureInfo(example.title, example.alt, example.credit, example.name)
         return self._label(replace(selection, pixel=None), example.path, subject, pinned=pinned)
 
     @metrics.measured("change_model")
-    def change_model(self, selection: Selection, model: str) -> Answer:
+    def change_model(self, selection: Selection, model: str) -> Labelled:
         """Label the same picture with another model, in the reach that model was trained with."""
         config = find_config(model)
         place = {name: getattr(selection, name) for name in ("key", "pixel", "region")}
@@ -98,24 +98,24 @@ class Handlers:
             raise ValueError(text.no_weights(config)) from error
 
     @metrics.measured("add_model")
-    def add_model(self, selection: Selection, path: str, name: str) -> Answer:
+    def add_model(self, selection: Selection, path: str, name: str) -> Labelled:
         """Label the same picture with the visitor's own checkpoint; ``name`` is what it is called.
 
         The model is found by the new selection alone, so that nobody else can use it.
         """
-        self.held(selection)
+        self.stored(selection)
         model = open_upload(path, name)
         wanted = replace(_start(model.config), key=selection.key, pixel=selection.pixel)
-        return self._again(replace(wanted, model=self.shelf.add(model)))
+        return self._again(replace(wanted, model=self.model_cache.add(model)))
 
     @metrics.measured("change_reach")
-    def change_reach(self, selection: Selection, reach: Reach, window_size: int) -> Answer:
+    def change_reach(self, selection: Selection, reach: Reach, window_size: int) -> Labelled:
         """Label the same picture with the same weights in another reach."""
         return self._again(replace(selection, reach=reach, window_size=window_size))
 
     def view(self, selection: Selection) -> dict[str, Any]:
         """Return the result for ``assets/viewer.js``."""
-        return view_payload(selection.key, self.held(selection))
+        return view_payload(selection.key, self.stored(selection))
 
     @metrics.measured("lens")
     def lens(self, selection: Selection) -> dict[str, Any]:
@@ -129,32 +129,32 @@ class Handlers:
     ) -> dict[str, Any]:
         """Return one block, of one head or the mean, that :meth:`lens` left out."""
         traced = self.trace(selection)
-        return {"key": selection.key, **lens_payload.piece(traced, stage, block, head)}
+        return {"key": selection.key, **lens_data.piece(traced, stage, block, head)}
 
     @metrics.measured("probe")
     def probe(
         self, selection: Selection, x: int, y: int, choices: dict[int, tuple[int, int | None]]
     ) -> dict[str, Any]:
         """Return the exact values at pixel (x, y); ``choices`` maps a stage to block and head."""
-        return lens_payload.exact(selection.key, self.trace(selection), x, y, choices)
+        return {"key": selection.key, **lens_data.exact(self.trace(selection), x, y, choices)}
 
     @metrics.measured("take_away")
-    def take_away(self, selection: Selection, kind: str, opacity: float) -> Path:
+    def export(self, selection: Selection, kind: str, opacity: float) -> Path:
         """Write the result as one of ``text.DOWNLOADS`` and return the file."""
-        return write_file(self.held(selection), kind, opacity)
+        return write_file(self.stored(selection), kind, opacity)
 
-    def held(self, selection: Selection) -> Held:
+    def stored(self, selection: Selection) -> StoredResult:
         """Return what is kept of a result; ``ValueError`` if the server has forgotten it."""
         return self._store.get(selection.key)
 
     def trace(self, selection: Selection) -> Trace:
         """Return what the picture left in the model; the first call runs it, later ones do not."""
-        held = self.held(selection)
-        if held.trace is not None:
-            return held.trace
+        stored = self.stored(selection)
+        if stored.trace is not None:
+            return stored.trace
         with self.original(selection) as model, self.turns.quick():
-            short_side = held.result.settings["short_side"]
-            traced = trace(model, held.result.picture, short_side=short_side)
+            short_side = stored.result.settings["short_side"]
+            traced = trace(model, stored.result.picture, short_side=short_side)
         self._store.keep_trace(selection.key, traced, selection.model)
         return traced
 
@@ -165,33 +165,33 @@ class Handlers:
     @contextmanager
     def original(self, selection: Selection) -> Iterator[Segmenter]:
         """Lend the model behind a result, not optimized and in its reach."""
-        given = self.held(selection).result
+        given = self.stored(selection).result
         reach, window_size = given.settings["reach"], given.settings["window_size"]
-        with self.shelf.borrow_original(selection.model, reach, window_size) as model:
+        with self.model_cache.acquire_original(selection.model, reach, window_size) as model:
             yield model
 
     def _lens(self, selection: Selection) -> dict[str, Any]:
         traced = self.trace(selection)
-        return lens_payload.lens_payload(selection.key, self.held(selection), traced)
+        return lens_payload(selection.key, self.stored(selection), traced)
 
-    def _again(self, selection: Selection) -> Answer:
-        held = self.held(selection)
-        return self._label(selection, held.result.as_read, held.subject)
+    def _again(self, selection: Selection) -> Labelled:
+        stored = self.stored(selection)
+        return self._label(selection, stored.result.as_read, stored.subject)
 
     def _label(
         self,
         selection: Selection,
         picture: PictureSource,
-        subject: Subject,
+        subject: PictureInfo,
         pinned: bool = False,
-    ) -> Answer:
+    ) -> Labelled:
         place = selection.model, selection.reach, selection.window_size
-        with self.shelf.borrow(*place) as model, self.turns.quick():
+        with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
             (result,) = on_one_thread(lambda: work.label(model, picture))
             seconds = time.perf_counter() - start
         key = self._store.put(subject, result, seconds, pinned=pinned)
-        return Answer(replace(selection, key=key), subject.example)
+        return Labelled(replace(selection, key=key), subject.example)
 
 
 def _start(config: ModelConfig) -> Selection:

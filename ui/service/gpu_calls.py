@@ -1,6 +1,6 @@
 """All that needs a model for long: the only calls that take a GPU where one is lent by the call.
 
-Each is given a model that the caller has borrowed, and yields what it finds; nothing is kept here.
+Each is given a model that the caller has acquired, and yields what it finds; nothing is kept here.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from analysis.questions import QUESTIONS
 from analysis.questions.answer import FORMATS, Answer
 from analysis.questions.parameters import parameters_of
 from ui.host import metrics
-from ui.messages import questions as words
+from ui.messages import questions as messages
 from ui.service import gpu_calls as work
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.export import file_stem
 from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
@@ -35,7 +35,7 @@ ANSWERS_PER_RESULT = 24
 
 
 @dataclass(frozen=True)
-class Question:
+class Job:
     """A name in ``QUESTIONS`` with its parameters, about the result of ``selection``."""
 
     name: str
@@ -44,7 +44,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredAnswer:
     """An answer as files in ``folder``: ``content`` is its JSON, ``figure`` the PNG among them."""
 
     folder: Path
@@ -53,7 +53,7 @@ class Found:
     content: dict[str, Any]
 
 
-def run(handlers: Handlers, question: Question) -> Iterator[Progress | Found]:
+def run(actions: Actions, question: Job) -> Iterator[Progress | StoredAnswer]:
     """Yield the progress, and last what was found; close it between two steps to stop the work.
 
     ``short_side`` is that of the result unless given. The work has a thread of its own, to which
@@ -61,18 +61,18 @@ def run(handlers: Handlers, question: Question) -> Iterator[Progress | Found]:
     """
     ask = QUESTIONS.get(question.name)
     if ask is None:
-        raise ValueError(words.NO_SUCH_QUESTION)
-    held = handlers.held(question.selection)
+        raise ValueError(messages.NO_SUCH_QUESTION)
+    stored = actions.stored(question.selection)
     parameters = dict(question.parameters)
     if any(parameter.name == "short_side" for parameter in parameters_of(ask)):
-        parameters.setdefault("short_side", held.result.settings["short_side"])
-    folder = held.folder / "answers" / _digest(question.name, parameters)
+        parameters.setdefault("short_side", stored.result.settings["short_side"])
+    folder = stored.folder / "answers" / _digest(question.name, parameters)
     if not folder.exists():
-        yield from on_one_thread(lambda: _answer(handlers, question, parameters, folder))
+        yield from on_one_thread(lambda: _answer(actions, question, parameters, folder))
     yield read(folder)
 
 
-def read(folder: Path) -> Found:
+def read(folder: Path) -> StoredAnswer:
     """Return the answer in ``folder``; ``ValueError`` if it was removed meanwhile."""
     try:
         files = sorted(path.name for path in folder.iterdir())
@@ -80,43 +80,43 @@ def read(folder: Path) -> Found:
         (content,) = (name for name in files if name.endswith(".json"))
         found = json.loads((folder / content).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ValueError(words.ANSWER_GONE) from error
-    return Found(folder, tuple(files), figure, found)
+        raise ValueError(messages.ANSWER_GONE) from error
+    return StoredAnswer(folder, tuple(files), figure, found)
 
 
-def file_of(answers: Sequence[Found], at: int, name: str) -> Path:
+def file_of(answers: Sequence[StoredAnswer], at: int, name: str) -> Path:
     """Return a file of one of the answers; ``ValueError`` for any other and for one removed."""
     if at not in range(len(answers)) or name not in answers[at].files:
-        raise ValueError(words.NO_SUCH_FILE)
+        raise ValueError(messages.NO_SUCH_FILE)
     path = answers[at].folder / name
     if not path.is_file():
-        raise ValueError(words.ANSWER_GONE)
+        raise ValueError(messages.ANSWER_GONE)
     return path
 
 
-def pixel_of(handlers: Handlers, selection: Selection) -> tuple[int, int]:
+def pixel_of(actions: Actions, selection: Selection) -> tuple[int, int]:
     """Return the chosen pixel (x, y), or the middle of the picture before one is chosen."""
     if selection.pixel is not None:
         return selection.pixel
-    height, width = handlers.held(selection).result.labels.shape
+    height, width = actions.stored(selection).result.labels.shape
     return width // 2, height // 2
 
 
 def _answer(
-    handlers: Handlers, question: Question, parameters: dict[str, Any], folder: Path
+    actions: Actions, question: Job, parameters: dict[str, Any], folder: Path
 ) -> Generator[Progress, None, None]:
     """Yield the progress of a question; when it ends, its answer is in ``folder``."""
-    held, answer = handlers.held(question.selection), None
+    stored, answer = actions.stored(question.selection), None
     with metrics.measured(f"ask {question.name}"):
-        with handlers.original(question.selection) as model:
-            asked = work.answer(model, question.name, held.result.as_read, parameters)
-            with closing(handlers.turns.stepwise(asked)) as steps:
+        with actions.original(question.selection) as model:
+            asked = work.answer(model, question.name, stored.result.as_read, parameters)
+            with closing(actions.turns.stepwise(asked)) as steps:
                 for step in steps:
                     if isinstance(step, Answer):
                         answer = step
                     else:
                         yield step
-        _write(answer, folder, f"{file_stem(held.subject.title)}.{question.name}")
+        _write(answer, folder, f"{file_stem(stored.subject.title)}.{question.name}")
 
 
 def _digest(name: str, parameters: dict[str, Any]) -> str:

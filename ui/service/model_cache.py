@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.profile.nulls import random_model
 from ui.messages.models import OWN_GONE
 from uniformer import create_model
@@ -28,7 +28,7 @@ RANDOM = "random:"
 
 
 @dataclass
-class _Place:
+class _CachedModel:
     """A model as loaded, and its form for prediction, which shares what needs no rewriting."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -36,11 +36,11 @@ class _Place:
     fast: Segmenter | None = None
 
 
-class ModelShelf:
+class ModelCache:
     """Loads models when they are first asked for and keeps the most recently used ones.
 
     ``weights`` names the source of a model's weights where it is not the model's own. Whoever
-    borrows one gets modules of their own, with a reach of their own, over the weights that all
+    acquires one gets modules of their own, with a reach of their own, over the weights that all
     share, so that nobody waits for anybody. ``on_drop`` is called with the name of a model that is
     no longer kept, so that nothing else keeps it in memory; a visitor's own one is gone then.
     ``device`` is where they run; ``ValueError`` for one that is not there.
@@ -57,28 +57,28 @@ class ModelShelf:
         self._capacity = capacity
         self._on_drop = on_drop
         self._device = find_device(device)
-        self._places: OrderedDict[str, _Place] = OrderedDict()
+        self._entries: OrderedDict[str, _CachedModel] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextmanager
-    def borrow(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
+    def acquire(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
         """Lend the model called ``name`` with its reach set, ready for prediction.
 
         Raises ``ValueError`` for an unknown name, reach or window size and
         :class:`uniformer.weights.WeightsError` when the weights cannot be had.
         """
-        with self._loaded(name) as place:
-            if place.fast is None:
-                place.fast = optimize_for_inference(place.model)
-            lent = _sharing_weights(place.fast)
+        with self._loaded(name) as entry:
+            if entry.fast is None:
+                entry.fast = optimize_for_inference(entry.model)
+            lent = _sharing_weights(entry.fast)
         lent.set_reach(reach, window_size)
         yield lent
 
     @contextmanager
-    def borrow_original(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
-        """Lend the model that :meth:`borrow` was made from: it can be traced and has gradients."""
-        with self._loaded(name) as place:
-            lent = private_twin(place.model)
+    def acquire_original(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
+        """Lend the model that :meth:`acquire` was made from: it can be traced and has gradients."""
+        with self._loaded(name) as entry:
+            lent = shared_weight_copy(entry.model)
         lent.set_reach(reach, window_size)
         yield lent
 
@@ -86,47 +86,47 @@ class ModelShelf:
         """Keep a visitor's own model, among the others, and return a name nobody can guess."""
         name = f"{OWN}{secrets.token_urlsafe(16)}"
         with self._lock:
-            self._places[name] = _Place(model=model.to(self._device))
+            self._entries[name] = _CachedModel(model=model.to(self._device))
         self._drop_oldest()
         return name
 
     def is_at_hand(self, name: str) -> bool:
         """Whether nothing need be downloaded for the model: if it has no weights, not either."""
-        place = self._places.get(name)
-        loaded = place is not None and place.model is not None
+        entry = self._entries.get(name)
+        loaded = entry is not None and entry.model is not None
         return (
             loaded or self._weights.get(name, "default") != "default" or not find_config(name).hub
         )
 
     @contextmanager
-    def _loaded(self, name: str) -> Iterator[_Place]:
+    def _loaded(self, name: str) -> Iterator[_CachedModel]:
         known = name.removeprefix(RANDOM)
         if not name.startswith(OWN):
             find_config(known)
-        elif name not in self._places:
+        elif name not in self._entries:
             raise ValueError(OWN_GONE)
-        place = self._place(name)
-        with place.lock:
-            if place.model is None:
+        entry = self._entry(name)
+        with entry.lock:
+            if entry.model is None:
                 weights = None if name != known else self._weights.get(name, "default")
                 model = create_model(known, weights=weights, device=self._device)
                 # The draw that an answer about the same setting compares with.
-                place.model = model if name == known else random_model(model)
+                entry.model = model if name == known else random_model(model)
                 self._drop_oldest()
-            yield place
+            yield entry
 
-    def _place(self, name: str) -> _Place:
+    def _entry(self, name: str) -> _CachedModel:
         with self._lock:
-            place = self._places.setdefault(name, _Place())
-            self._places.move_to_end(name)
-            return place
+            entry = self._entries.setdefault(name, _CachedModel())
+            self._entries.move_to_end(name)
+            return entry
 
     def _drop_oldest(self) -> None:
         with self._lock:
-            loaded = [name for name, place in self._places.items() if place.model is not None]
+            loaded = [name for name, entry in self._entries.items() if entry.model is not None]
             dropped = loaded[: -self._capacity]
             for name in dropped:
-                del self._places[name]
+                del self._entries[name]
         for name in dropped:
             self._on_drop(name)
 

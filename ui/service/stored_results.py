@@ -24,7 +24,7 @@ class ResultGone(ValueError):
 
 
 @dataclass(frozen=True)
-class Subject:
+class PictureInfo:
     """Whose picture it is: a title for captions and file names, words for those who cannot see it,
     a credit line (empty for a visitor's own picture) and the example's name, if it is one.
     """
@@ -36,14 +36,14 @@ class Subject:
 
 
 @dataclass
-class Held:
+class StoredResult:
     """One result with its subject; ``seconds`` is what labelling took.
 
     ``trace`` is what the picture left in the model, once somebody has asked for it, and
     ``traced_model`` what the shelf calls that model.
     """
 
-    subject: Subject
+    subject: PictureInfo
     result: Segmentation
     seconds: float
     folder: Path
@@ -70,32 +70,32 @@ class ResultStore:
     def __init__(self, max_bytes: int, max_seconds: float) -> None:
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
-        self._held: OrderedDict[str, Held] = OrderedDict()
+        self._stored: OrderedDict[str, StoredResult] = OrderedDict()
         self._lock = threading.Lock()
         self._root = tempfile.TemporaryDirectory(prefix="uniformer-lens-")
 
     def put(
-        self, subject: Subject, result: Segmentation, seconds: float, *, pinned: bool = False
+        self, subject: PictureInfo, result: Segmentation, seconds: float, *, pinned: bool = False
     ) -> str:
         """Keep a result and return its key."""
         key = secrets.token_urlsafe(16)
         folder = Path(self._root.name) / key
         with self._lock:
             folder.mkdir()
-            self._held[key] = Held(subject, result, seconds, folder, pinned)
+            self._stored[key] = StoredResult(subject, result, seconds, folder, pinned)
             self._forget(keep=key)
         return key
 
-    def get(self, key: str) -> Held:
+    def get(self, key: str) -> StoredResult:
         """Return what is kept under ``key``; :class:`ResultGone` if that was forgotten."""
         with self._lock:
             self._forget(keep=None)
-            held = self._held.get(key)
-            if held is None:
+            stored = self._stored.get(key)
+            if stored is None:
                 raise ResultGone(text.RESULT_GONE)
-            held.last_used = time.monotonic()
-            self._held.move_to_end(key)
-            return held
+            stored.last_used = time.monotonic()
+            self._stored.move_to_end(key)
+            return stored
 
     def forget_old(self) -> None:
         """Remove what nobody has used for as long as results are kept, though nobody asks."""
@@ -104,38 +104,38 @@ class ResultStore:
             for folder in Path(self._root.name).iterdir():
                 # Work that was under way when its result went has written into a folder of its own.
                 with contextlib.suppress(FileNotFoundError):
-                    if folder.name not in self._held and self._is_old(folder):
+                    if folder.name not in self._stored and self._is_old(folder):
                         shutil.rmtree(folder, ignore_errors=True)
 
     def usage(self) -> tuple[int, int]:
         """Return how many results are held, and their bytes."""
         with self._lock:
-            return len(self._held), sum(held.bytes for held in self._held.values())
+            return len(self._stored), sum(stored.bytes for stored in self._stored.values())
 
     def keep_trace(self, key: str, trace: Trace, model: str) -> None:
         """Keep ``trace`` with the result under ``key``, unless that was forgotten meanwhile."""
         with self._lock:
-            if key in self._held:
-                self._held[key].trace, self._held[key].traced_model = trace, model
+            if key in self._stored:
+                self._stored[key].trace, self._stored[key].traced_model = trace, model
                 self._forget(keep=key)
 
     def drop_traces(self, model: str) -> None:
         """Let go of every trace made with ``model``, so that its weights can be freed."""
         with self._lock:
-            for held in self._held.values():
-                if held.traced_model == model:
-                    held.trace = None
+            for stored in self._stored.values():
+                if stored.traced_model == model:
+                    stored.trace = None
 
     def _is_old(self, folder: Path) -> bool:
         return time.time() - folder.stat().st_ctime > self._max_seconds
 
     def _forget(self, keep: str | None) -> None:
         oldest = time.monotonic() - self._max_seconds
-        total = sum(held.bytes for held in self._held.values())
-        for key, held in list(self._held.items()):
-            if held.pinned or key == keep:
+        total = sum(stored.bytes for stored in self._stored.values())
+        for key, stored in list(self._stored.items()):
+            if stored.pinned or key == keep:
                 continue
-            if held.last_used < oldest or total > self._max_bytes:
-                total -= held.bytes
-                del self._held[key]
-                shutil.rmtree(held.folder, ignore_errors=True)
+            if stored.last_used < oldest or total > self._max_bytes:
+                total -= stored.bytes
+                del self._stored[key]
+                shutil.rmtree(stored.folder, ignore_errors=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ui.messages import models as words
+from ui.messages import models as messages
 from uniformer import create_model
 from uniformer.checkpoint import inspect_checkpoint
 from uniformer.config import MODELS
@@ -25,12 +25,12 @@ def open_upload(path: str, name: str, max_bytes: int = MAX_UPLOAD_BYTES) -> Segm
     """
     size = Path(path).stat().st_size
     if size > max_bytes:
-        raise ValueError(words.too_large(size / 2**20, max_bytes / 2**20))
+        raise ValueError(messages.too_large(size / 2**20, max_bytes / 2**20))
     try:
         report = inspect_checkpoint(path)
         fitting = [model for model in report.models if model in MODELS]  # no classifiers
         if not fitting:
-            raise WeightsError(words.no_model(name))
+            raise WeightsError(messages.no_model(name))
         first, *others = fitting
         model = create_model(first, weights=path, num_classes=report.num_classes)
     except WeightsError as error:  # which names the server's copy
@@ -38,7 +38,7 @@ def open_upload(path: str, name: str, max_bytes: int = MAX_UPLOAD_BYTES) -> Segm
             str(error).replace(str(path), name).replace(Path(path).name, name)
         ) from None
     taken = model.weights.taken.replace(Path(path).name, name)
-    note = f"{words.read_as(name, first, others)} {taken}".rstrip()
+    note = f"{messages.read_as(name, first, others)} {taken}".rstrip()
     if not model.weights.trained:
         note = f"{note} {model.weights.note}"
     model.weights = replace(model.weights, source=f"upload {name}", note=note, taken=taken)

@@ -9,7 +9,7 @@ from analysis.core.checks import change_reach, check_blocks, check_evaluating, c
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
 from analysis.core.grid import Token
-from analysis.core.shared_weight_copy import private_twin
+from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.receptive_field.effective import Readout
 from analysis.receptive_field.networks.network import Level, Network, check_size
 from analysis.receptive_field.theoretical import uniformer_steps
@@ -25,7 +25,7 @@ RANDOM = "random: PyTorch's default initialisation"
 def uniformer_network(
     model: Segmenter, size_px: tuple[int, int], reach: NetworkReach | None = None
 ) -> Network:
-    """Return a twin of ``model`` in ``reach`` behind the protocol; None keeps the present reach.
+    """Return a copy of ``model`` in ``reach`` behind the protocol; None keeps the present reach.
 
     ``"local"`` leaves every token of stages 3 and 4 its own value as attention, so that only
     position encodings and patches mix tokens. It is no model that anybody trained. Levels are the
@@ -39,7 +39,7 @@ def uniformer_network(
     if reach not in get_args(NetworkReach):
         choices = ", ".join(get_args(NetworkReach))
         raise AnalysisError(f"There is no reach {reach!r}: choose one of {choices}.")
-    model = private_twin(model)
+    model = shared_weight_copy(model)
     if reach != "local":
         change_reach(model, reach)
     else:

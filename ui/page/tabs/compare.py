@@ -8,30 +8,30 @@ from typing import Any
 
 import gradio as gr
 
+from analysis.report.messages import LENS
 from analysis.report.scripts import asset, script
 from analysis.report.template import fill
-from ui.messages import compare as words
+from ui.messages import compare as messages
 from ui.messages import questions as common
-from ui.messages.lens import LENS
 from ui.messages.page import REACH_NAMES
 from ui.page.answer_card import progress_line
 from ui.page.controls import WINDOW_SIZES
 from ui.page.question_panel import AnswerView, panel_intro
 from ui.page.session import Session, attempt
-from ui.service.actions import Handlers
-from ui.service.jobs import Question
+from ui.service.actions import Actions
+from ui.service.jobs import Job
 from ui.service.linked_view import other_setting, pair_payload
 from ui.service.queues import HEAVY, LIGHT
 from ui.service.selection import Selection
 from uniformer import list_models
 from uniformer.config import REACHES
 
-NAME = words.TAB
+NAME = messages.TAB
 
 
-def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
-    panel_intro(words.TITLE, words.SAYS, words.GRADE)
+    panel_intro(messages.TITLE, messages.SAYS, messages.GRADE)
     with gr.Row(elem_classes="choices"):
         choices = _choices()
     view = AnswerView("compare")
@@ -46,28 +46,28 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     )
     download = session.banner.fetch_on(pressed.then, *choices[:2])
     inputs = [session.banner.fetched, *choices]
-    view.wire(handlers, session, fetched_question, inputs, on=download.then)
-    _wire_pair(handlers, session, download, inputs, pair)
+    view.wire(actions, session, fetched_question, inputs, on=download.then)
+    _wire_pair(actions, session, download, inputs, pair)
     session.fill(tab, [pair, *view.outputs], lambda now: [None, *view.blank(now)])
 
 
 def _choices() -> list[gr.Dropdown]:
     """Add the choices of the other setting."""
     plain = {"filterable": False}
-    models = [(words.SAME_MODEL, ""), *((name, name) for name in list_models())]
-    weights = [(words.TRAINED, False), (words.UNTRAINED, True)]
-    reaches = [(words.SAME, ""), *((REACH_NAMES[reach], reach) for reach in REACHES)]
-    windows = [(words.SAME, 0), *((str(size), size) for size in WINDOW_SIZES)]
+    models = [(messages.SAME_MODEL, ""), *((name, name) for name in list_models())]
+    weights = [(messages.TRAINED, False), (messages.UNTRAINED, True)]
+    reaches = [(messages.SAME, ""), *((REACH_NAMES[reach], reach) for reach in REACHES)]
+    windows = [(messages.SAME, 0), *((str(size), size) for size in WINDOW_SIZES)]
     return [
-        gr.Dropdown(models, value="", label=words.MODEL, **plain),
-        gr.Dropdown(weights, value=False, label=words.WEIGHTS, **plain),
-        gr.Dropdown(reaches, value="window", label=words.REACH, **plain),
-        gr.Dropdown(windows, value=0, label=words.WINDOW, **plain),
+        gr.Dropdown(models, value="", label=messages.MODEL, **plain),
+        gr.Dropdown(weights, value=False, label=messages.WEIGHTS, **plain),
+        gr.Dropdown(reaches, value="window", label=messages.REACH, **plain),
+        gr.Dropdown(windows, value=0, label=messages.WINDOW, **plain),
     ]
 
 
 def _pair() -> gr.HTML:
-    said = LENS | words.PAIR
+    said = LENS | messages.PAIR
     return gr.HTML(
         None,
         # Words are put in here: an update would wipe properties.
@@ -79,7 +79,7 @@ def _pair() -> gr.HTML:
 
 
 def _wire_pair(
-    handlers: Handlers,
+    actions: Actions,
     session: Session,
     download: Any,
     inputs: list[Any],
@@ -92,7 +92,7 @@ def _wire_pair(
         if not is_here(now, fetched, *chosen):  # which the status tells
             return [None, now.key, ""]
         made, sentence = attempt(
-            lambda: pair_payload(handlers, now, other_setting(handlers, now, *chosen))
+            lambda: pair_payload(actions, now, other_setting(actions, now, *chosen))
         )
         return [made, now.key, sentence]
 
@@ -121,14 +121,14 @@ def is_here(now: Selection, fetched: str | None, model: str, untrained: bool, *r
     return untrained or model in ("", now.model, fetched)
 
 
-def fetched_question(now: Selection, fetched: str | None, *chosen: Any) -> Question:
+def fetched_question(now: Selection, fetched: str | None, *chosen: Any) -> Job:
     """Return what to ask; ``ValueError`` for weights that were not fetched."""
     if not is_here(now, fetched, *chosen):
-        raise ValueError(words.NOT_FETCHED)
+        raise ValueError(messages.NOT_FETCHED)
     return question(now, *chosen)
 
 
-def question(now: Selection, model: str, untrained: bool, reach: str, window: int) -> Question:
+def question(now: Selection, model: str, untrained: bool, reach: str, window: int) -> Job:
     """Return what to ask; empty strings and 0 stand for the same as in the result."""
     weights = "none" if untrained else "default" if model and model != now.model else "same"
     parameters = {
@@ -137,4 +137,4 @@ def question(now: Selection, model: str, untrained: bool, reach: str, window: in
         "other_reach": reach or None,
         "other_window_size": window or None,
     }
-    return Question("compare", now, parameters)
+    return Job("compare", now, parameters)

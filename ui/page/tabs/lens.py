@@ -8,18 +8,19 @@ from typing import Any
 
 import gradio as gr
 
+from analysis.report.messages import GRADES, LENS, PANELS
 from analysis.report.scripts import asset, script
 from analysis.report.template import fill
-from ui.messages import lens as text_lens
+from ui.messages import page as text
 from ui.page.session import Session, attempt
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
 
-NAME = text_lens.TAB
+NAME = text.LENS_TAB
 
 
-def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     """Add the lens to the page that is being built, and wire it.
 
     Moving the probe sends nothing. A click and the choice of a block or head become part of the
@@ -27,11 +28,11 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     """
     # Words are put in here, not sent as properties: an update that reaches a lens not shown yet
     # would replace them all.
-    words = {"text": text_lens.LENS, "panels": text_lens.PANELS, "grades": text_lens.GRADES}
+    words = {"text": LENS, "panels": PANELS, "grades": GRADES}
     lens = gr.HTML(
         None,
         html_template=fill(asset("lens.html"), words),
-        js_on_load=script("lens").replace("props.text", json.dumps(text_lens.LENS)),
+        js_on_load=script("lens").replace("props.text", json.dumps(LENS)),
         elem_id="lens",
         apply_default_css=False,
         piece=None,
@@ -40,11 +41,11 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     )
     session.lens = lens
 
-    session.fill(tab, [lens], lambda now: [handlers.lens(now) | {"pixel": now.pixel}])
+    session.fill(tab, [lens], lambda now: [actions.lens(now) | {"pixel": now.pixel}])
 
     def probe(now: Selection, event: gr.EventData) -> list[Any]:
         choices = {int(stage): tuple(choice) for stage, choice in event.choices.items()}
-        values, sentence = attempt(lambda: handlers.probe(now, event.x, event.y, choices))
+        values, sentence = attempt(lambda: actions.probe(now, event.x, event.y, choices))
         if sentence:
             return [gr.skip(), gr.skip(), sentence]
         return [replace(now, pixel=(event.x, event.y)), gr.HTML(exact=values), ""]
@@ -54,7 +55,7 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
         if event.held:
             return [chosen, gr.skip(), ""]
         values, sentence = attempt(
-            lambda: handlers.lens_piece(now, event.stage, event.block, event.head)
+            lambda: actions.lens_piece(now, event.stage, event.block, event.head)
         )
         if sentence:
             return [gr.skip(), gr.skip(), sentence]

@@ -8,48 +8,52 @@ from typing import Any
 
 import gradio as gr
 
-from ui.messages import models as words
+from ui.messages import models as messages
 from ui.page.session import Session, attempt
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.queues import HEAVY
 from ui.service.selection import Selection
 from ui.service.uploads import MAX_UPLOAD_BYTES
 from uniformer import list_models
 from uniformer.config import MODELS
 
-NAME = words.TAB
+NAME = messages.TAB
 
 
-def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
-    gr.HTML(f'<p class="says">{html.escape(words.SAYS)}</p>', elem_classes="panel-intro")
+    gr.HTML(f'<p class="says">{html.escape(messages.SAYS)}</p>', elem_classes="panel-intro")
     banner = gr.HTML(elem_id="models-banner", apply_default_css=False)
     with gr.Row(elem_classes="choices"):
         model = gr.Dropdown(
-            list_models(), label=words.MODEL, info=words.MODEL_INFO, value=session.first.model,
-            filterable=False, elem_id="models-choice",
-        )  # fmt: skip
-    use = gr.Button(words.USE, variant="primary", elem_id="models-use")
+            list_models(),
+            label=messages.MODEL,
+            info=messages.MODEL_INFO,
+            value=session.first.model,
+            filterable=False,
+            elem_id="models-choice",
+        )
+    use = gr.Button(messages.USE, variant="primary", elem_id="models-use")
     gr.HTML(model_table(), elem_classes="answer-card", apply_default_css=False)
-    own = words.UPLOAD_INFO.format(megabytes=MAX_UPLOAD_BYTES // 2**20)
+    own = messages.UPLOAD_INFO.format(megabytes=MAX_UPLOAD_BYTES // 2**20)
     gr.HTML(
-        f'<h3>{words.UPLOAD_TITLE}</h3><p class="note">{html.escape(own)}</p>',
+        f'<h3>{messages.UPLOAD_TITLE}</h3><p class="note">{html.escape(own)}</p>',
         elem_classes="panel-intro",
     )
     file = gr.File(
-        label=words.UPLOAD, file_types=[".pth", ".safetensors"], height=130, elem_id="own-model"
+        label=messages.UPLOAD, file_types=[".pth", ".safetensors"], height=130, elem_id="own-model"
     )
 
     def change(now: Selection, fetched: str | None) -> list[Any]:
         if fetched is None:
             return [gr.skip(), gr.skip()]
-        return _changed(lambda: handlers.change_model(now, fetched).selection)
+        return _changed(lambda: actions.change_model(now, fetched).selection)
 
     def upload(now: Selection, given: dict[str, Any] | None) -> list[Any]:
         if given is None:
             return [gr.skip(), ""]
         path, name = given["path"], given["orig_name"]
-        return _changed(lambda: handlers.add_model(now, path, name).selection)
+        return _changed(lambda: actions.add_model(now, path, name).selection)
 
     now, shown = session.selection, [session.selection, session.message]
     heavy = {"show_progress": "minimal", "show_progress_on": banner, **HEAVY}
@@ -57,7 +61,7 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     changed = download.then(change, [now, session.banner.fetched], shown, **heavy)
     uploaded = file.upload(upload, [now, file], shown, preprocess=False, **heavy)
     session.made += [changed, uploaded]
-    session.fill(tab, [banner], lambda now: [banner_of(handlers, now)])
+    session.fill(tab, [banner], lambda now: [banner_of(actions, now)])
 
 
 def _changed(action: Callable[[], Selection]) -> list[Any]:
@@ -66,10 +70,10 @@ def _changed(action: Callable[[], Selection]) -> list[Any]:
     return [gr.skip(), sentence] if sentence else [selection, ""]
 
 
-def banner_of(handlers: Handlers, now: Selection) -> str:
+def banner_of(actions: Actions, now: Selection) -> str:
     """Return what the weights in use are, as HTML."""
-    result = handlers.held(now).result
-    using = html.escape(words.IN_USE.format(model=result.model))
+    result = actions.stored(now).result
+    using = html.escape(messages.IN_USE.format(model=result.model))
     trained = str(result.weights.trained).lower()
     return (
         f'<p class="banner" data-trained="{trained}"><span>{using}</span> '
@@ -79,13 +83,13 @@ def banner_of(handlers: Handlers, now: Selection) -> str:
 
 def model_table() -> str:
     """Return what there is to know of all models before they are loaded, as HTML."""
-    heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in words.HEADERS)
+    heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in messages.HEADERS)
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in words.row(config)) + "</tr>"
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in messages.row(config)) + "</tr>"
         for config in MODELS.values()
     )
     return (
         f'<article class="answer"><div class="table-frame" tabindex="0" role="group" '
-        f'aria-label="{words.TABLE}"><table><thead><tr>{heads}</tr></thead>'
+        f'aria-label="{messages.TABLE}"><table><thead><tr>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></article>"
     )

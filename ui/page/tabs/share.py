@@ -7,31 +7,31 @@ from typing import Any
 import gradio as gr
 
 from analysis.report import template
-from ui.messages import share as words
+from ui.messages import share as messages
 from ui.page.download import SAVE_FILE
 from ui.page.question_panel import place_key
 from ui.page.session import Session, attempt, show_place_after
-from ui.service.actions import Handlers
+from ui.service.actions import Actions
 from ui.service.examples import ASSETS
+from ui.service.export import write_report
 from ui.service.jobs import pixel_of
 from ui.service.links import link_of, restore
 from ui.service.queues import HEAVY
-from ui.service.report import write_report
 from ui.service.selection import Selection
 from ui.service.snippets import site_command, start_snippet
 
-NAME = words.TAB
+NAME = messages.TAB
 LINKED_TAB = "lens"
 
 
-def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
+def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
-    gr.Markdown(f"## {words.REPORT}\n{words.REPORT_SAYS}")
-    button = gr.Button(words.REPORT_GET, variant="primary", scale=0, elem_id="share-report")
+    gr.Markdown(f"## {messages.REPORT}\n{messages.REPORT_SAYS}")
+    button = gr.Button(messages.REPORT_GET, variant="primary", scale=0, elem_id="share-report")
     file = gr.File(visible="hidden")
-    gr.Markdown(f"## {words.LINK}\n{words.LINK_SAYS}")
+    gr.Markdown(f"## {messages.LINK}\n{messages.LINK_SAYS}")
     # Put in here: an update would wipe properties.
-    said = {"label": words.LINK, "copy": words.COPY, "none": words.LINK_NONE}
+    said = {"label": messages.LINK, "copy": messages.COPY, "none": messages.LINK_NONE}
     link = gr.HTML(
         None,
         html_template=template.fill((ASSETS / "link.html").read_text(), said),
@@ -39,21 +39,21 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
         elem_id="share-link",
         apply_default_css=False,
     )
-    gr.Markdown(f"## {words.PYTHON}\n{words.PYTHON_SAYS}")
+    gr.Markdown(f"## {messages.PYTHON}\n{messages.PYTHON_SAYS}")
     program = gr.Code(language="python", show_label=False, interactive=False, wrap_lines=True)
-    gr.Markdown(f"## {words.SITE}")
+    gr.Markdown(f"## {messages.SITE}")
     command = gr.Code(
         language="shell", show_label=False, interactive=False, lines=1, wrap_lines=True
     )
 
     def fill(now: Selection) -> list[Any]:
-        query, result = link_of(handlers, now, LINKED_TAB), handlers.held(now).result
-        return [query, start_snippet(result, pixel_of(handlers, now)), site_command(result)]
+        query, result = link_of(actions, now, LINKED_TAB), actions.stored(now).result
+        return [query, start_snippet(result, pixel_of(actions, now)), site_command(result)]
 
     session.fill(tab, [link, program, command], fill, depends=place_key)
 
     def report(now: Selection) -> list[Any]:
-        path, sentence = attempt(lambda: write_report(handlers, now))
+        path, sentence = attempt(lambda: write_report(actions.stored(now), actions.trace(now)))
         return [None if path is None else str(path), sentence]
 
     button.click(
@@ -66,14 +66,14 @@ def build(handlers: Handlers, session: Session, tab: gr.Tab) -> None:
     ).then(None, file, js=SAVE_FILE)
 
 
-def restore_on_load(page: gr.Blocks, handlers: Handlers, session: Session, tabs: gr.Tabs) -> None:
+def restore_on_load(page: gr.Blocks, actions: Actions, session: Session, tabs: gr.Tabs) -> None:
     """Restore what the page's address asks for, if anything, when a visitor opens it."""
 
     def load(now: Selection, request: gr.Request) -> list[Any]:
         query = dict(request.query_params)
         if not {"example", "model", "reach", "x", "tab"} & set(query):
             return [gr.skip()] * 4
-        found, sentence = attempt(lambda: restore(handlers, now, query))
+        found, sentence = attempt(lambda: restore(actions, now, query))
         if sentence:
             return [gr.skip(), sentence, gr.skip(), gr.skip()]
         known = {tab.id for tab in tabs.children}

@@ -19,7 +19,7 @@ PATIENCE = timedelta(days=365)
 """How long the first share to finish waits for the last."""
 
 
-def run_shares(share: Share, processes: int) -> int | None:
+def run_sharded(share: Share, processes: int) -> int | None:
     """Run every share, each in a process of its own, and return how much failed in all.
 
     Under torchrun (``RANK`` and ``WORLD_SIZE`` are set) this process runs its own share, and all

@@ -6,11 +6,11 @@ import pytest
 import torch
 from tiny_run import CLASSES, TINY, trainer
 
+from training.architectures import BATCH_NORM_MOMENTUM, build_form
 from training.compare import compare_runs, tables
 from training.config import RecipeError
 from training.data import load_split
 from training.export import export
-from training.forms import BATCH_NORM_MOMENTUM, build_form
 from uniformer.blocks import GlobalBlock, LocalBlock
 from uniformer.cost import count_parameters
 from uniformer.factory import find_config
