@@ -114,6 +114,12 @@ def test_a_damaged_folder_is_told_in_one_sentence(tmp_path, change):
     assert "\n" not in str(refused.value)
 
 
+def test_an_unknown_option_is_told(tmp_path):
+    make().save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match="there is no option divice"):
+        Segmenter.from_pretrained(tmp_path, divice="cpu")
+
+
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """Files by ``owner/name/path``, pushed and fetched over loopback."""

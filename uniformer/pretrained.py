@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from huggingface_hub import (
     EvalResult,
@@ -21,8 +21,14 @@ from huggingface_hub import (
     hf_hub_download,
 )
 from safetensors.torch import save
+from torch import nn
 
+from uniformer.classes import ClassSet
+from uniformer.config import ModelConfig, Reach
 from uniformer.files import replace_file
+
+if TYPE_CHECKING:
+    from uniformer.segmenter import WeightsRecord
 
 LIBRARY = "uniformer-lens"
 PAPER = "https://arxiv.org/abs/2201.09450"
@@ -41,8 +47,15 @@ model = Segmenter.from_pretrained("...")   # this folder or repository
 """
 
 
-class Pretrained(ModelHubMixin):
+class Pretrained(nn.Module, ModelHubMixin):
     """Gives a model ``from_pretrained``, ``save_pretrained`` and ``push_to_hub``."""
+
+    config: ModelConfig
+    classes: ClassSet
+    weights: WeightsRecord
+    reach: Reach
+    window_size: int
+    optimized: bool
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
         """Write the model to a folder; options as huggingface_hub's mixin has them.
@@ -58,7 +71,7 @@ class Pretrained(ModelHubMixin):
         return super().save_pretrained(save_directory, **options)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, **options: Any) -> Self:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> Self:
         """Return the model in a folder or a Hub repository ``owner/name``, in eval mode.
 
         Options, as ``revision``, ``token``, ``cache_dir``, are those of huggingface_hub's mixin.
@@ -66,6 +79,7 @@ class Pretrained(ModelHubMixin):
         """
         from uniformer.weights import WeightsError, reason_of_hub  # which needs segmenters
 
+        source = pretrained_model_name_or_path
         try:
             return super().from_pretrained(source, **options)
         except WeightsError:
@@ -104,9 +118,12 @@ class Pretrained(ModelHubMixin):
         local_files_only: bool,
         token: str | bool | None,
         config: dict[str, Any] | None = None,
+        **model_kwargs: Any,
     ) -> Self:
         from uniformer.factory import model_of_config  # which makes segmenters
 
+        if model_kwargs:
+            raise ValueError(f"there is no option {', '.join(model_kwargs)}")
         if config is None:
             raise FileNotFoundError(f"it has no {constants.CONFIG_NAME}")
         name, folder = constants.SAFETENSORS_SINGLE_FILE, Path(model_id)
