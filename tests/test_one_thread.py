@@ -72,7 +72,7 @@ def actions(tmp_path, monkeypatch):
         def stored(self, selection):
             picture = np.zeros((32, 32, 3), np.uint8)
             settings = {"short_side": 64, "reach": "window", "window_size": 8}
-            result = type("Result", (), {"picture": picture, "settings": settings})
+            result = type("Result", (), {"as_read": picture, "settings": settings})
             return type("StoredResult", (), {"folder": tmp_path, "result": result})
 
         def original(self, selection):

@@ -8,13 +8,16 @@ a file is, is told by its first bytes and not by its name.
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import re
+import threading
 import warnings
 import zipfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -32,6 +35,7 @@ from uniformer.matching import (
     official_names,
     skeleton,
 )
+from uniformer.unwrap import Weights, describe, find_weights, some
 
 MAX_FILE_BYTES = 4 * 2**30
 MAX_TENSORS = 20_000
@@ -41,10 +45,29 @@ MAX_PICKLE_BYTES = 8 * 2**20
 _TOO_MANY = f"{{}} holds far more than the {MAX_TENSORS} tensors that are read: it is no UniFormer."
 """Largest file, and largest sum of its tensors, that is read (an official one has 0.1 to 1 GB)."""
 
-_WRAPPERS = ("state_dict", "model")
-_BESIDE_WEIGHTS = ("meta", "optimizer")
-_SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt")
 _WANTED = re.compile(r"GLOBAL (\S+)")
+_BESIDE_WEIGHTS = (
+    *(
+        f"numpy.{core}.multiarray.{name}"
+        for core in ("core", "_core")
+        for name in ("scalar", "_reconstruct")
+    ),
+    "numpy.dtype",
+    "numpy.ndarray",
+    "argparse.Namespace",
+    *(
+        f"pathlib{module}.{kind}Path"
+        for module in ("", "._local")
+        for kind in ("Posix", "Windows", "PurePosix", "PureWindows")
+    ),
+    "datetime.datetime",
+    "datetime.date",
+    "datetime.timedelta",
+)
+"""What training programs save beside weights; none of it is built, a :class:`_LeftOut` is."""
+_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".safetensors")
+_LOADING = threading.Lock()
+"""What torch lets a file name is one setting for the whole process."""
 
 
 class WeightsError(ValueError):
@@ -60,7 +83,8 @@ class WeightsError(ValueError):
 class CheckpointReport:
     """What a checkpoint file holds.
 
-    ``wrapper`` is the entry of a ``.pth`` that held the weights, None when they were bare.
+    ``wrapper`` is the entry of a ``.pth`` that held the weights, None when they were bare;
+    ``taken`` says in a line what else there was, ``others`` names other weights in the file.
     ``parameters`` counts learned numbers, without BatchNorm's running statistics; ``dtypes``
     counts tensors. ``models`` are the names it fits (:func:`uniformer.matching.guess_configs`),
     ``unknown_keys`` those that no model has.
@@ -79,30 +103,58 @@ class CheckpointReport:
     models: list[str]
     unknown_keys: list[str]
     metadata: dict[str, str]
+    taken: str = ""
+    others: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class _Contents:
+class Contents:
+    """The weights in a file, and what stood round them as :class:`CheckpointReport` has it."""
+
     state: dict[str, Tensor]
     container: str
     wrapper: str | None
     metadata: dict[str, str]
+    taken: str
+    others: list[str]
+
+
+class _LeftOut:
+    """Stands for what a file holds beside weights."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __new__(cls, *_: object) -> _LeftOut:
+        return super().__new__(cls)
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+def split_entry(source: str | Path) -> tuple[Path, str | None]:
+    """Return the path and the entry of ``FILE#ENTRY``; the entry is None where none is named."""
+    path, mark, entry = str(source).rpartition("#")
+    if not mark or os.path.isfile(source):
+        return Path(source), None
+    return Path(path), entry
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     """Return the named tensors of a ``.pth`` or ``.safetensors`` file, on the CPU, as stored.
 
-    A ``.pth`` may hold them bare or as its entry ``state_dict`` or ``model``; a leading
-    ``module.`` is stripped from the names. Raises :class:`WeightsError` for a file that is missing,
-    too large, damaged or no checkpoint, that wants more than tensors, or that holds NaN.
+    Wrappers and prefixes of training programs are taken off
+    (:func:`uniformer.unwrap.find_weights`); ``FILE#ENTRY`` chooses other weights than the first.
+    Raises :class:`WeightsError` for a file that is missing, too large, damaged or no checkpoint,
+    that wants more than tensors, that has no such entry, or that holds NaN.
     """
-    return _read(Path(path)).state
+    return read_contents(*split_entry(path)).state
 
 
 def inspect_checkpoint(path: str | Path) -> CheckpointReport:
     """Return what the file ``path`` holds; raises as :func:`read_state_dict`."""
-    path = Path(path)
-    contents = _read(path)
+    path, entry = split_entry(path)
+    contents = read_contents(path, entry)
     state = contents.state
     known = {key for name in MODELS | CLASSIFIERS for key in skeleton(name)}
     learned = [value for key, value in state.items() if not _is_statistic(key)]
@@ -120,6 +172,8 @@ def inspect_checkpoint(path: str | Path) -> CheckpointReport:
         models=guess_configs(state),
         unknown_keys=[key for key in official_names(state) if key not in known],
         metadata=contents.metadata,
+        taken=contents.taken,
+        others=contents.others,
     )
 
 
@@ -130,12 +184,13 @@ def convert_checkpoint(source: str | Path, target: str | Path) -> None:
     overwritten. Raises :class:`WeightsError` for that, for a ``target`` that does not end in
     ``.safetensors`` or cannot be written, and as :func:`read_state_dict`.
     """
-    source, target = Path(source), Path(target)
+    source, entry = split_entry(source)
+    target = Path(target)
     if target.suffix != ".safetensors":
         raise WeightsError(f"The converted file must end in .safetensors, not {target.name}.")
     if target.exists():
         raise WeightsError(f"{target} exists already: delete it or choose another name.")
-    contents = _read(source)
+    contents = read_contents(source, entry)
     # Every tensor gets memory of its own: safetensors refuses tensors that share it.
     tensors = {
         key: value.clone(memory_format=torch.contiguous_format)
@@ -162,7 +217,8 @@ def _is_statistic(key: str) -> bool:
     return key.endswith(("running_mean", "running_var", "num_batches_tracked"))
 
 
-def _read(path: Path) -> _Contents:
+def read_contents(path: Path, entry: str | None = None) -> Contents:
+    """Return the weights in ``path`` and what stood round them; as :func:`read_state_dict`."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -176,9 +232,12 @@ def _read(path: Path) -> _Contents:
     try:
         # A safetensors file is the length of its header in 8 bytes, then the header, in JSON.
         if start[8:9] == b"{":
-            contents = _read_safetensors(path)
+            loaded, metadata = _read_safetensors(path)
+            container = "safetensors"
         else:
-            contents = _read_pickle(path, is_zip=start.startswith(b"PK"))
+            loaded, metadata = _read_pickle(path, is_zip=start.startswith(b"PK")), {}
+            container = "pth"
+        weights, others = _choose(loaded, entry, path.name)
     except WeightsError:
         raise
     except Exception as error:  # what a damaged file makes the readers raise is not documented
@@ -188,8 +247,35 @@ def _read(path: Path) -> _Contents:
                 "it was not opened: where you trust it, save model.state_dict() alone."
             ) from error
         raise WeightsError(f"{path.name} is {_what_it_is(start)}.") from error
-    _check_tensors(contents.state, path.name)
-    return contents
+    _check_tensors(weights.state, path.name)
+    taken = describe(weights, others, path.name)
+    return Contents(weights.state, container, weights.wrapper, metadata, taken, others)
+
+
+def _choose(loaded: dict[str, Any], entry: str | None, name: str) -> tuple[Weights, list[str]]:
+    """Return the weights called ``entry``, by default the likeliest, and the names of others."""
+    held = (len(value) for value in loaded.values() if isinstance(value, dict))
+    _check_count(len(loaded) + sum(held), name)
+    found = find_weights(loaded)
+    if entry is None:
+        entry = next(iter(found), None)
+    if entry not in found:
+        there = [each for each in found if each]
+        raise WeightsError(
+            f"{name} has no weights called {entry}: it has {some(there)}."
+            if there
+            else f"{name} holds no weights" + (f" called {entry}." if entry else ".")
+        )
+    weights = found[entry]
+    for key in weights.state:
+        if not isinstance(key, str):
+            raise WeightsError(f"{name} is no state dict: {key!r} is the name of a tensor.")
+    names = {*weights.state, *found, *(weights.wrapper or "").split(".")}
+    beside = [str(key) for key in loaded if weights.wrapper and key not in names]
+    state = {key: value.detach() for key, value in weights.state.items()}
+    left_out = [*weights.left_out, *([some(beside)] if beside else [])]
+    others = [each for each, other in found.items() if other.recognised and each != entry]
+    return replace(weights, state=state, left_out=left_out), others
 
 
 def _what_it_is(head: bytes) -> str:
@@ -224,47 +310,37 @@ def _check_archive(path: Path) -> None:
         raise WeightsError(_TOO_MANY.format(path.name))
 
 
-def _read_safetensors(path: Path) -> _Contents:
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with safe_open(path, framework="pt", device="cpu") as file:
         keys = list(file.keys())
         _check_count(len(keys), path.name)
-        state = {key: file.get_tensor(key) for key in keys}
-        return _Contents(_unprefixed(state), "safetensors", None, dict(file.metadata() or {}))
+        return {key: file.get_tensor(key) for key in keys}, dict(file.metadata() or {})
 
 
-def _read_pickle(path: Path, is_zip: bool) -> _Contents:
+def _read_pickle(path: Path, is_zip: bool) -> dict[Any, Any]:
     if is_zip:
         _check_archive(path)
     # torch maps zip files by path only, and takes any path that ends so for safetensors.
     mapped = is_zip and path.suffix != ".safetensors"
-    with path.open("rb") as file, warnings.catch_warnings():
+    beside = [(_LeftOut, name) for name in _BESIDE_WEIGHTS]
+    with (
+        path.open("rb") as file,
+        warnings.catch_warnings(),
+        _LOADING,
+        torch.serialization.safe_globals(beside),
+    ):
         warnings.simplefilter("ignore")
         loaded = torch.load(
             path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped
         )
     if not isinstance(loaded, dict):
         raise WeightsError(f"{path.name} holds a {type(loaded).__name__}, not named weights.")
-    wrapper = next((key for key in _WRAPPERS if isinstance(loaded.get(key), dict)), None)
-    state = loaded[wrapper] if wrapper else loaded
-    _check_count(len(state), path.name)
-    state = {key: value for key, value in state.items() if key not in _BESIDE_WEIGHTS}
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise WeightsError(
-                f"{path.name} is no state dict: {key!r} is a {type(value).__name__}, not a tensor."
-            )
-    return _Contents(_unprefixed(state), "pth", wrapper, {})
+    return loaded
 
 
 def _check_count(tensors: int, name: str) -> None:
     if tensors > MAX_TENSORS:
         raise WeightsError(_TOO_MANY.format(name))
-
-
-def _unprefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Strip what data-parallel training puts before every name."""
-    prefix = "module." if all(key.startswith("module.") for key in state) else ""
-    return {key.removeprefix(prefix): value.detach() for key, value in state.items()}
 
 
 def _check_tensors(state: dict[str, Tensor], name: str) -> None:

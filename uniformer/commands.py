@@ -65,7 +65,7 @@ def run_video(args: argparse.Namespace) -> int:
 
     target = args.output or args.film.with_name(f"{args.film.stem}.labelled.webm")
     model = _open_model(args)
-    _warn_untrained(model)
+    _tell_weights(model)
     with tqdm(unit="frame", disable=None) as bar:
         frames = label_video(args.film, target, model, progress=telling(bar), **_prediction(args))
     print(f"{args.film}: {frames} frames -> {target}")
@@ -79,7 +79,7 @@ def run_classify(args: argparse.Namespace) -> int:
     photos = list_photos(_expanded(args.photos), args.recursive, telling_once("uniformer"))
     failed = 0
     model = _open_model(args)
-    _warn_untrained(model)
+    _tell_weights(model)
     for photo in photos:
         try:
             found = classify(photo, model)
@@ -146,7 +146,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if args.output is not None and args.output.exists() and not written_here(args.output):
         raise ValueError(f"{args.output} is no report of this program: name another file with -o.")
     model = _open_model(args)
-    _warn_untrained(model)
+    _tell_weights(model)
     with tqdm(unit="picture", disable=None) as bar:
         result = evaluate(
             model,
@@ -168,7 +168,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 def run_export(args: argparse.Namespace) -> int:
     """Write a model as ONNX."""
     model = _create(args, "cpu")
-    _warn_untrained(model)
+    _tell_weights(model)
     file = export_onnx(
         model,
         args.output,
@@ -234,7 +234,7 @@ def _label_share(
     """Label every ``count``-th photo from ``rank`` on and return how many could not be read."""
     batch, failures = _open_batch(args, rank), []
     if rank == 0:
-        _warn_untrained(batch.model)
+        _tell_weights(batch.model)
     share = work[rank::count]
     bar = tqdm(share, unit="photo", disable=None if len(share) > 1 else True)
     with ThreadPoolExecutor(1) as writer:  # one photo is written while the next is labelled
@@ -319,8 +319,10 @@ def _create(args: argparse.Namespace, device: str | None) -> Segmenter:
     return model_of(args, "uniformer", device=find_device(device))
 
 
-def _warn_untrained(model: Predictor) -> None:
-    """Say so when the labels mean nothing."""
+def _tell_weights(model: Predictor) -> None:
+    """Say what was taken of a file that held more, and when the labels mean nothing."""
+    if model.weights.taken:
+        print(f"uniformer: note: {model.weights.taken}", file=sys.stderr)
     if not model.weights.trained:
         print(f"uniformer: warning: {model.weights.note}", file=sys.stderr)
 

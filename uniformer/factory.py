@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from uniformer.checkpoint import split_entry
 from uniformer.classes import ClassSet, card_classes, class_set, numbered_classes
 from uniformer.classifier import make_model
 from uniformer.config import CLASSIFIERS, MODELS, ModelConfig, Reach
@@ -69,7 +70,7 @@ def create_model(
 def _choose_classes(config: ModelConfig, weights: str | None, count: int | None) -> ClassSet:
     """Return the classes of the file ``weights``, of ``count``, or else of the model."""
     known = class_set(config.class_set)
-    card = Path(f"{weights}.json")
+    card = Path(f"{split_entry(str(weights))[0]}.json")
     if weights not in (None, "default") and card.is_file():
         found = card_classes(card)
         if count in (None, len(found)):

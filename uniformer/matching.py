@@ -28,6 +28,7 @@ Kind = Literal["segmenter", "backbone", "unknown"]
 
 PREFIX = "backbone."
 CLASSIFIER = ("norm.", "head.", "pre_logits.", "norm_cls.", "head_cls.")
+AUXILIARY = "auxiliary_head."
 CLASSES_KEY = "decode_head.conv_seg.weight"
 HEAD_KEY = "head.weight"
 
@@ -79,6 +80,12 @@ def official_names(
     }
 
 
+def lacks_auxiliary(state: Mapping[str, Tensor], model: Mapping[str, Any]) -> bool:
+    """Return whether ``model`` has an auxiliary head of which ``state`` holds nothing."""
+    has, given = (any(key.startswith(AUXILIARY) for key in keys) for keys in (model, state))
+    return has and not given
+
+
 def count_classes(state: Mapping[str, Tensor]) -> int | None:
     """Return how many classes the decode head of ``state`` has; None without such a head."""
     return len(state[CLASSES_KEY]) if CLASSES_KEY in state else None
@@ -89,7 +96,8 @@ def compare(
 ) -> Difference:
     """Return where ``state`` departs from the state dict ``model``; falsy when it can be loaded.
 
-    The counters of BatchNorm may be absent. A backbone file answers for the backbone only, and may
+    The counters of BatchNorm may be absent, and the auxiliary head, which only training uses, as a
+    whole. A backbone file answers for the backbone only, and may
     lack the output norms. ``any_classes`` overlooks the number of classes.
     """
     is_backbone = find_kind(state) == "backbone" and HEAD_KEY not in model
@@ -97,8 +105,14 @@ def compare(
     if is_backbone:
         model = {key: value for key, value in model.items() if key.startswith(PREFIX)}
 
+    no_auxiliary = lacks_auxiliary(state, model)
+
     def optional(key: str) -> bool:
-        return key.endswith(_COUNTER) or (is_backbone and _OUTPUT_NORM.match(key) is not None)
+        return (
+            key.endswith(_COUNTER)
+            or (is_backbone and _OUTPUT_NORM.match(key) is not None)
+            or (no_auxiliary and key.startswith(AUXILIARY))
+        )
 
     def same(key: str) -> bool:
         skipped = 1 if any_classes and (".conv_seg." in key or key.startswith("head")) else 0

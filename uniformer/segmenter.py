@@ -19,12 +19,14 @@ class WeightsRecord:
     """Where the weights of a model came from, for banners, reports and file headers.
 
     ``sha256`` is that of the file read, None for untrained weights. ``note`` is one sentence.
+    ``taken`` says what was taken of a training program's file and what left out, else it is empty.
     """
 
     trained: bool
     source: str
     sha256: str | None
     note: str
+    taken: str = ""
 
 
 UNTRAINED = WeightsRecord(

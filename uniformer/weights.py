@@ -10,14 +10,20 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from huggingface_hub import constants, errors, hf_hub_download
 from huggingface_hub.utils import tqdm
 from torch import Tensor
 
-from uniformer.checkpoint import WeightsError, read_state_dict, sha256_of
+from uniformer.checkpoint import (
+    Contents,
+    WeightsError,
+    read_contents,
+    sha256_of,
+    split_entry,
+)
 from uniformer.classifier import Classifier
 from uniformer.config import HubFile, ModelConfig
 from uniformer.matching import (
@@ -27,6 +33,7 @@ from uniformer.matching import (
     count_classes,
     find_kind,
     guess_configs,
+    lacks_auxiliary,
     official_names,
 )
 from uniformer.segmenter import Segmenter, WeightsRecord
@@ -45,6 +52,7 @@ _HUB_ID = re.compile(
 )
 _HELP = "pass a path to a .pth or .safetensors file, use the model nano, or pass weights=None"
 _UNSEEN = "neither head_dim nor the reach they were trained for can be checked in a file."
+_NO_AUXILIARY = "There is no auxiliary head in it, which only training uses: it stays random."
 _UNREACHABLE = "the Hub cannot be reached and the cache has no copy"
 
 # Subclasses stand before the classes they derive from.
@@ -64,13 +72,15 @@ class _Found:
     note: str
     sha256: str | None = None
     cached: bool = False
+    entry: str | None = None
 
 
 def load_weights(model: Segmenter, source: str, progress: Progress | None = None) -> None:
     """Fill ``model`` with the weights called ``source`` and set ``model.weights``.
 
     ``source`` is ``"default"`` (the bundled file, else a copy on the Hub), a path to a ``.pth`` or
-    ``.safetensors`` file, or a Hub id ``owner/repo/file``, ``owner/repo/file@revision``.
+    ``.safetensors`` file, or a Hub id ``owner/repo/file``, ``owner/repo/file@revision``; ``#ENTRY``
+    after a path or an id chooses among several weights in one file.
     ``progress(bytes, total)`` is called during a download; total is None while unknown.
 
     An ImageNet backbone fills the backbone alone, and the record then says untrained. A model that
@@ -82,7 +92,8 @@ def load_weights(model: Segmenter, source: str, progress: Progress | None = None
     found = _find(model.config, os.fspath(source), progress)
     if found is None:
         return
-    state = _read(found)
+    contents = _read(found)
+    state = contents.state
     digest = sha256_of(found.path)
     if found.sha256 not in (None, digest):
         raise WeightsError(
@@ -94,7 +105,10 @@ def load_weights(model: Segmenter, source: str, progress: Progress | None = None
     trained = kind == "segmenter" or isinstance(model, Classifier)
     if not trained:
         note = BACKBONE_ONLY
-    model.weights = WeightsRecord(trained, found.source, digest, note)
+    taken = contents.taken
+    if kind == "segmenter" and lacks_auxiliary(state, model.state_dict()):
+        taken = f"{taken} {_NO_AUXILIARY}".lstrip()
+    model.weights = WeightsRecord(trained, found.source, digest, note, taken)
 
 
 def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the state") -> Kind:
@@ -111,6 +125,8 @@ def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the
         return find_kind(state)
     if not compare(state, own, any_classes=True):
         classes = count_classes(state) or len(official_names(state, own)[HEAD_KEY])
+        if classes < 2:
+            raise WeightsError(f"{source} has 1 class, and a model here has 2 to 255.")
         error = WeightsError(
             f"{source} has {classes} classes and the model {len(model.classes)}: "
             f"pass num_classes={classes}, or train a new classifier on an ImageNet backbone file."
@@ -129,9 +145,10 @@ def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the
 def _find(config: ModelConfig, source: str, progress: Progress | None) -> _Found | None:
     if source == "default":
         return _find_default(config, progress)
-    path = os.path.expanduser(source)
+    path, entry = split_entry(os.path.expanduser(source))
     if os.path.isfile(path):
-        return _Found(Path(path), source, f"Loaded from {Path(path).name}; {_UNSEEN}")
+        return _Found(path, source, f"Loaded from {path.name}; {_UNSEEN}", entry=entry)
+    source = source.removesuffix(f"#{entry}")
     hub = _HUB_ID.fullmatch(source)
     if hub is None or os.path.isdir(hub["owner"]):
         raise WeightsError(
@@ -140,7 +157,7 @@ def _find(config: ModelConfig, source: str, progress: Progress | None) -> _Found
         )
     file = HubFile(hub["repo"], hub["file"], hub["revision"] or "main")
     try:
-        return _download(file, progress)
+        return replace(_download(file, progress), entry=entry)
     except Exception as error:  # which transport raises differs between huggingface_hub versions
         raise WeightsError(
             f"There is no file {source} here, and as a Hub id it failed: {_reason(error)}."
@@ -207,9 +224,9 @@ def _download(file: HubFile, progress: Progress | None, cache_only: bool = False
     )
 
 
-def _read(found: _Found) -> dict[str, Tensor]:
+def _read(found: _Found) -> Contents:
     try:
-        return read_state_dict(found.path)
+        return read_contents(found.path, found.entry)
     except WeightsError as error:
         if not found.cached:
             raise

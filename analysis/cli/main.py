@@ -246,6 +246,8 @@ def open_model(args: argparse.Namespace) -> Segmenter:
             )
         return load_segmenter(args.model)
     model = model_of(args, "analysis")
+    if model.weights.taken:
+        print(f"analysis: note: {model.weights.taken}", file=sys.stderr)
     if not model.weights.trained:
         print(f"analysis: warning: {model.weights.note}", file=sys.stderr)
     return model

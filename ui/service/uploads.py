@@ -37,8 +37,9 @@ def open_upload(path: str, name: str, max_bytes: int = MAX_UPLOAD_BYTES) -> Segm
         raise ValueError(
             str(error).replace(str(path), name).replace(Path(path).name, name)
         ) from None
-    note = messages.read_as(name, first, others)
+    taken = model.weights.taken.replace(Path(path).name, name)
+    note = f"{messages.read_as(name, first, others)} {taken}".rstrip()
     if not model.weights.trained:
         note = f"{note} {model.weights.note}"
-    model.weights = replace(model.weights, source=f"upload {name}", note=note)
+    model.weights = replace(model.weights, source=f"upload {name}", note=note, taken=taken)
     return model
