@@ -20,6 +20,7 @@ from ui.service import jobs as asking
 from ui.service import stored_results as store_module
 from ui.service.selection import Selection
 from ui.service.stored_results import PictureInfo, ResultGone, ResultStore
+from ui.service.turns import Turns
 from uniformer import segment
 
 KEPT = 60
@@ -103,7 +104,9 @@ def test_a_request_under_way_is_answered_though_its_result_goes_and_leaves_nothi
 
     monkeypatch.setitem(QUESTIONS, "toy", ask)
     held = store.get(key)
-    actions = SimpleNamespace(stored=lambda now: held, original=lambda now: nullcontext())
+    actions = SimpleNamespace(
+        stored=lambda now: held, original=lambda now: nullcontext(), turns=Turns(1)
+    )
     selection = Selection(key, "nano", "window", 8, stage=3, block=0)
     *_, found = asking.run(actions, asking.Job("toy", selection))
     assert found.content["question"] == "toy"

@@ -123,7 +123,9 @@ def test_full_disk_is_one_sentence_on_the_command_line(tmp_path):
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(f"uniformer: error: {tmp_path / 'o'}/chelsea")
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(f"uniformer: error: {PHOTO}: {tmp_path / 'o'}/chelsea")
+    assert "cannot be written" in said
     assert "Traceback" not in done.stderr
 
 

@@ -40,7 +40,7 @@ class StoredResult:
     """One result with its subject; ``seconds`` is what labelling took.
 
     ``trace`` is what the picture left in the model, once somebody has asked for it, and
-    ``traced_model`` what the shelf calls that model.
+    ``traced_model`` what the model cache calls that model.
     """
 
     subject: PictureInfo
