@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from uniformer.config import CLASSIFIERS, MODELS, REACHES
+from uniformer.options import add_classes
 
 EXAMPLES = """examples:
   python -m uniformer segment photo.jpg
@@ -287,6 +288,7 @@ def _add_model(
         help='one that "models" lists (default: %(default)s)',
     )
     _add_weights(group)
+    add_classes(group)
     group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
     group.add_argument(
         "--exact",
