@@ -85,13 +85,19 @@ def card_classes(file: Path) -> ClassSet:
     """
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))["classes"]
-        classes = _from_rows(file.stem, file.stem, rows)
-        if not all(map(_COLOR.fullmatch, classes.colors)):
-            raise ValueError("a color is not like #rrggbb")
+        classes = checked_classes(file.stem, rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{file} cannot be used: it must hold a list 'classes' with name and color ({error})."
         ) from error
+    return classes
+
+
+def checked_classes(name: str, rows: list[dict[str, str]]) -> ClassSet:
+    """Return the classes in ``rows`` of name and color; raises ``ValueError`` for other colors."""
+    classes = _from_rows(name, name, rows)
+    if not all(map(_COLOR.fullmatch, classes.colors)):
+        raise ValueError("a color is not like #rrggbb")
     return classes
 
 

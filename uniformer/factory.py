@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from uniformer.checkpoint import split_entry
-from uniformer.classes import ClassSet, card_classes, class_set, numbered_classes
+from uniformer.classes import ClassSet, card_classes, checked_classes, class_set, numbered_classes
 from uniformer.classifier import make_model
 from uniformer.config import CLASSIFIERS, MODELS, ModelConfig, Reach
-from uniformer.segmenter import Segmenter
+from uniformer.segmenter import UNTRAINED, Segmenter
 from uniformer.weights import load_weights
 
 
@@ -65,6 +66,33 @@ def create_model(
     if weights is not None:
         load_weights(model, weights)
     return model if device is None else model.to(device)
+
+
+def model_of_config(config: dict[str, Any], weights: Path) -> Segmenter:
+    """Return the model that a saved ``config.json`` describes, filled from the file ``weights``.
+
+    A model that was saved untrained is untrained again. Raises ``ValueError`` for a damaged
+    ``config``, and as :func:`create_model`.
+    """
+    try:
+        name, count = str(config["model"]), len(config["id2label"])
+        names = [config["id2label"][str(index)] for index in range(count)]
+        rows = [
+            {"name": each, "color": color}
+            for each, color in zip(names, config["colors"], strict=True)
+        ]
+        classes = checked_classes(name, rows)
+        trained, note = bool(config["weights"]["trained"]), str(config["weights"]["note"])
+        reach, window_size = config["reach"], int(config["window_size"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"its config.json is damaged ({error!r})") from error
+    known = find_config(name)
+    model = make_model(replace(known, reach=reach, window_size=window_size), classes).eval()
+    if class_set(known.class_set).names == classes.names:
+        model.classes = class_set(known.class_set)
+    load_weights(model, str(weights))
+    model.weights = replace(model.weights, note=note) if trained else UNTRAINED
+    return model
 
 
 def _choose_classes(config: ModelConfig, weights: str | None, count: int | None) -> ClassSet:

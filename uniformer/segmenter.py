@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from uniformer.classes import ClassSet
 from uniformer.config import ModelConfig, Reach
 from uniformer.heads import build_heads
 from uniformer.light import make_backbone
+from uniformer.pretrained import Pretrained
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ UNTRAINED = WeightsRecord(
 )
 
 
-class Segmenter(nn.Module):
+class Segmenter(Pretrained):
     """Maps normalised RGB (B, 3, H, W), sides at least 32, to logits (B, classes, H/4, W/4).
 
     ``config`` says how it is built, ``classes`` what it can predict, ``weights`` what has been

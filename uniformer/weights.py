@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import constants, errors, hf_hub_download
 from huggingface_hub.utils import tqdm
@@ -111,6 +112,14 @@ def load_weights(model: Segmenter, source: str, progress: Progress | None = None
     model.weights = WeightsRecord(trained, found.source, digest, note, taken)
 
 
+def known_scores(model: Segmenter) -> dict[str, dict[str, Any]]:
+    """Return the scores by split on the card of the bundled weights, if those are the model's."""
+    if model.config.bundled is None:
+        return {}
+    card = json.loads((DATA / f"{model.config.bundled}.json").read_text(encoding="utf-8"))
+    return card["scores"] if card["sha256"] == model.weights.sha256 else {}
+
+
 def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the state") -> Kind:
     """Copy ``state`` into ``model`` and return which kind it was: a segmenter or a backbone.
 
@@ -160,7 +169,7 @@ def _find(config: ModelConfig, source: str, progress: Progress | None) -> _Found
         return replace(_download(file, progress), entry=entry)
     except Exception as error:  # which transport raises differs between huggingface_hub versions
         raise WeightsError(
-            f"There is no file {source} here, and as a Hub id it failed: {_reason(error)}."
+            f"There is no file {source} here, and as a Hub id it failed: {reason_of_hub(error)}."
         ) from error
 
 
@@ -198,7 +207,7 @@ def _first_download(config: ModelConfig, progress: Progress | None) -> _Found:
             # Without a network, asking again would only wait again; the cache may still answer.
             return _download(file, progress, cache_only=_UNREACHABLE in failed)
         except Exception as error:  # which transport raises differs between versions
-            failed.setdefault(_reason(error), []).append(file.repo_id)
+            failed.setdefault(reason_of_hub(error), []).append(file.repo_id)
     reasons = "; ".join(f"{' and '.join(repos)}: {reason}" for reason, repos in failed.items())
     drive = "" if config.drive_id is None else f" (the authors' copy is {_drive_link(config)})"
     raise WeightsError(
@@ -236,7 +245,7 @@ def _read(found: _Found) -> Contents:
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def reason_of_hub(error: Exception) -> str:
     """Say why a download failed, without full stop."""
     reason = next((text for kind, text in _HUB_ERRORS if isinstance(error, kind)), None)
     if reason == _UNREACHABLE and constants.HF_HUB_OFFLINE:
