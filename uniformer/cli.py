@@ -248,6 +248,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the new .onnx file"
     )
+    add_classes(parser)
     parser.add_argument(
         "--form",
         choices=("plain", "rewritten"),
