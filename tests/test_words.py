@@ -58,7 +58,7 @@ def page_sentences():
 
 
 def names_of_classes():
-    return {name for key in ("everyday22", "ade20k") for name in class_set(key).names}
+    return {name for key in ("everyday22", "everyday50", "ade20k") for name in class_set(key).names}
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)

@@ -24,11 +24,11 @@ def random_crop(
     focus: int | None,
     config: RunConfig,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a crop, uint8 RGB (side, side, 3), and its labels, uint8 (side / 2, side / 2).
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a crop, uint8 RGB (side, side, 3), its labels and confidence (side / 2, side / 2).
 
     With a ``focus`` the crop lies around a random pixel of that class, which must be there. What
-    lies outside of the picture has the mean colour and the label 255.
+    lies outside of the picture has the mean colour, the label 255 and the confidence 0.
     """
     linear = _random_linear(config, rng)
     center = _random_center(example.labels, side, focus, linear, rng)
@@ -40,15 +40,18 @@ def random_crop(
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=MEAN,
     )
-    labels = cv2.warpAffine(
-        example.labels,
-        _affine(linear, center, side, LABEL_STRIDE),
-        (side // LABEL_STRIDE, side // LABEL_STRIDE),
-        flags=cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=IGNORE_INDEX,
+    labels, confidence = (
+        cv2.warpAffine(
+            map_,
+            _affine(linear, center, side, LABEL_STRIDE),
+            (side // LABEL_STRIDE, side // LABEL_STRIDE),
+            flags=cv2.INTER_NEAREST,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=outside,
+        )
+        for map_, outside in ((example.labels, IGNORE_INDEX), (example.confidence, 0))
     )
-    return cv2.transform(picture, _random_colors(config.color, rng)), labels
+    return cv2.transform(picture, _random_colors(config.color, rng)), labels, confidence
 
 
 def _random_linear(config: RunConfig, rng: np.random.Generator) -> np.ndarray:

@@ -6,7 +6,7 @@ Making a batch takes about 1 % of a step on a CPU, so no worker processes are ke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -27,12 +27,18 @@ NO_NEGATIVE = -1
 class TrainingBatch:
     """``pictures`` uint8 (B, 3, S, S), ``labels`` uint8 (B, S/2, S/2) with 255 for unknown.
 
-    ``negatives`` int64 (B,) is the class that unknown pixels certainly do not show, or -1.
+    ``confidence`` uint8 (B, S/2, S/2) is 255 where a label is certain. ``negatives`` int64 (B,) is
+    the class that unknown pixels certainly do not show, or -1.
     """
 
     pictures: Tensor
     labels: Tensor
+    confidence: Tensor
     negatives: Tensor
+
+    def to(self, device: torch.device) -> TrainingBatch:
+        """Return the batch on ``device``."""
+        return TrainingBatch(*(getattr(self, part.name).to(device) for part in fields(self)))
 
 
 class Batches:
@@ -51,18 +57,20 @@ class Batches:
 
     def __getitem__(self, step: int) -> TrainingBatch:
         side = int(np.random.default_rng((self.config.seed, step)).choice(self.config.crops))
-        pictures, labels, negatives = [], [], []
+        pictures, labels, confidence, negatives = [], [], [], []
         for number in range(rank(), self.config.batch_size(side), world_size()):
             rng = np.random.default_rng((self.config.seed, step, number))
             index, focus = self.sampler.draw(rng.random() < self.config.class_share, rng)
             example = self.examples[index]
-            picture, label = random_crop(example, side, focus, self.config, rng)
+            picture, label, sure = random_crop(example, side, focus, self.config, rng)
             pictures.append(picture)
             labels.append(label)
+            confidence.append(sure)
             negatives.append(self.negatives.get(example.source, NO_NEGATIVE))
         # Permuted, not copied: the memory stays channels_last, as the network wants it.
         return TrainingBatch(
             torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
             torch.from_numpy(np.stack(labels)),
+            torch.from_numpy(np.stack(confidence)),
             torch.tensor(negatives),
         )

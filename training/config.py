@@ -31,7 +31,8 @@ class RunConfig:
     every batch costs the same. ``scale``, ``aspect`` (width over height), ``rotation`` (degrees)
     and ``color`` bound the augmentation. ``class_share`` of the examples are drawn to show a class
     that was drawn uniformly, the others by source (the file name up to its first underscore).
-    ``negatives`` maps a source to the class its unlabelled pixels certainly do not show.
+    ``negatives`` maps a source to the class its unlabelled pixels certainly do not show. Labels
+    count as much as their confidence, and not at all below ``least_confidence``.
 
     Loss: ``segment_weight`` times the cross entropy plus ``distil_weight`` times the distance to
     the features of the teacher. ``negative_weight`` is that of a negative pixel in the former.
@@ -59,6 +60,7 @@ class RunConfig:
     color: float = 0.3
     class_share: float = 0.5
     negatives: dict[str, str] = field(default_factory=dict)
+    least_confidence: float = 0.35
 
     segment_weight: float = 1.0
     distil_weight: float = 0.0

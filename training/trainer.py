@@ -25,6 +25,7 @@ from training.parallel import average_gradients, rank, world_size
 from training.precision import keep_depthwise_in_float32
 from training.sampling import class_weights
 from training.validate import validate
+from training.vocabulary import COARSE, EVERYDAY, coarse_of_everyday
 from uniformer.checkpoint import read_state_dict
 from uniformer.classes import ClassSet
 from uniformer.factory import create_model, find_config
@@ -51,6 +52,7 @@ class Trainer:
         self,
         config: RunConfig,
         classes: ClassSet,
+        members: np.ndarray,
         train: Sequence[Example],
         validation: Sequence[Example],
         folder: Path,
@@ -60,14 +62,17 @@ class Trainer:
         self.folder = folder
         self.validation = validation
         self.batches = Batches(train, classes, config)
-        self.class_weights = torch.from_numpy(class_weights(self.batches.sampler.pixels))
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        weights = class_weights(self.batches.sampler.pixels)
+        self.class_weights = torch.from_numpy(weights).to(self.device)
+        self.members = torch.from_numpy(members).to(self.device)
         model_config = replace(find_config(config.model), drop_path_rate=config.drop_path_rate)
         self.model = build_form(config.form, model_config, classes)
-        self.model.to(memory_format=torch.channels_last)
-        self.feature_loss = FeatureLoss(model_config.backbone.dims)
+        self.model.to(self.device, memory_format=torch.channels_last)
+        self.feature_loss = FeatureLoss(model_config.backbone.dims).to(self.device)
         if config.init is not None:
             self._start_from(config.init)
-        self.teacher = Teacher() if config.distil_weight > 0 else None
+        self.teacher = Teacher(self.device) if config.distil_weight > 0 else None
         self.averaged = Averaged(self.model, config.ema_decay)
         keep_depthwise_in_float32(self.model)
         self.optimizer = make_optimizer([self.model, self.feature_loss], config)
@@ -89,8 +94,12 @@ class Trainer:
             state = read_state_dict(init)
         own = self.model.state_dict()
         for name in state.keys() & {CLASSIFIER + "weight", CLASSIFIER + "bias"}:
-            if state[name].shape != own[name].shape:
-                state[name] = own[name]
+            if state[name].shape == own[name].shape:
+                continue
+            finer = len(state[name]) == len(COARSE) and self.model.classes.names == EVERYDAY
+            # A class starts as the coarse class it belongs to.
+            rows = torch.from_numpy(coarse_of_everyday(indoors=True)).long()
+            state[name] = state[name][rows] if finer else own[name]
         load_state(self.model, state, init)
 
     def run(self) -> None:
@@ -139,7 +148,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.done, config)
         self.model.train()
-        loss, segment, distil, cosine = self._losses(batch)
+        loss, segment, distil, cosine = self._losses(batch.to(self.device))
         if not loss.isfinite():
             raise FloatingPointError(f"The loss is {loss.item()} at step {self.done}.")
         self.optimizer.zero_grad()
@@ -152,12 +161,12 @@ class Trainer:
         # Time on a processor, not on the clock: what else the machine does shall not count.
         self.cpu_seconds += (time.process_time() - begin) * world_size()
         self.pictures += self.config.batch_size(batch.pictures.shape[-1])
-        return torch.stack([loss, segment, distil, cosine]).detach()
+        return torch.stack([loss, segment, distil, cosine]).detach().cpu()
 
     def _losses(self, batch: TrainingBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         config = self.config
-        segment = distil = cosine = torch.zeros(())
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        segment = distil = cosine = torch.zeros((), device=self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
             maps = self.model.backbone(normalise(batch.pictures))
             logits = self.model.decode(maps) if config.segment_weight > 0 else None
             if self.teacher is not None:
@@ -166,7 +175,9 @@ class Trainer:
             segment = partial_cross_entropy(
                 resize_logits(logits, batch.labels),
                 batch.labels,
+                trusted(batch.confidence, config.least_confidence),
                 batch.negatives,
+                self.members,
                 self.class_weights,
                 config.negative_weight,
                 config.label_smoothing,
@@ -241,7 +252,14 @@ def read_checkpoint(folder: Path) -> dict:
 
 def normalise(pictures: Tensor) -> Tensor:
     """Return uint8 RGB (B, 3, H, W) as the network's input, float32."""
-    return (pictures - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+    mean, std = (torch.tensor(v, device=pictures.device)[:, None, None] for v in (MEAN, STD))
+    return (pictures - mean) / std
+
+
+def trusted(confidence: Tensor, least: float) -> Tensor:
+    """Return confidence 0..255 as the weight of a pixel, float32 in 0..1: 0 below ``least``."""
+    share = confidence.float() / 255
+    return share * (share >= least)
 
 
 def learning_rate(step: int, config: RunConfig) -> float:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from training.data import Example
+from training.vocabulary import COARSE
 from uniformer.heads import resize_bilinear
 from uniformer.metrics import Counts, count
 from uniformer.preprocess import preprocess
@@ -17,20 +19,35 @@ from uniformer.preprocess import preprocess
 def validate(model: nn.Module, examples: Sequence[Example], limit: int | None = None) -> Counts:
     """Return the counts of ``model``, in eval mode, in the short side of its config.
 
-    With a ``limit`` only that many examples, evenly spaced over all, are looked at.
+    Examples with coarse labels are counted in coarse classes. With a ``limit`` only that many
+    examples, evenly spaced over all, are looked at.
     """
     stride = max(1, -(-len(examples) // limit)) if limit else 1
-    counts = Counts.zero(len(model.classes))
+    device = next(model.parameters()).device
+    coarse = any(example.coarse is not None for example in examples)
+    classes = len(COARSE) if coarse else len(model.classes)
+    counts = Counts.zero(classes)
     for example in examples[::stride]:
+        size = example.labels.shape
         x = preprocess(example.picture, model.config.short_side, model.config.size_divisor)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(x.to(memory_format=torch.channels_last))
-        logits = resize_bilinear(logits.float(), example.labels.shape)
-        confidence, labels = logits[0].softmax(dim=0).max(dim=0)
-        counts = counts + count(
-            labels.to(torch.uint8).numpy(),
-            example.labels,
-            len(model.classes),
-            confidence.numpy(),
-        )
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            logits = model(x.to(device, memory_format=torch.channels_last))
+        p = resize_bilinear(logits.float(), size)[0].softmax(dim=0).cpu()
+        labels, confidence = compared(p, example.coarse)
+        counts = counts + count(labels, example.labels, classes, confidence)
     return counts
+
+
+def compared(p: Tensor, coarse: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels uint8 and confidence float32 (H, W) of probabilities (classes, H, W).
+
+    With ``coarse`` the label is the coarse class of the likeliest class, as a reader of the label
+    would say, and its confidence that of the whole coarse class.
+    """
+    confidence, labels = p.max(dim=0)
+    if coarse is None:
+        return labels.to(torch.uint8).numpy(), confidence.numpy()
+    table = torch.from_numpy(coarse).long()
+    merged = p.new_zeros(int(table.max()) + 1, *p.shape[1:]).index_add_(0, table, p)
+    labels = table[labels]
+    return labels.to(torch.uint8).numpy(), merged.gather(0, labels[None])[0].numpy()

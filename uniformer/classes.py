@@ -76,7 +76,7 @@ def _stepped_colors(count: int) -> tuple[str, ...]:
 
 @cache
 def class_set(name: str) -> ClassSet:
-    """Return the class set ``ade20k`` (150), ``everyday22`` (22) or ``imagenet1k`` (1000).
+    """Return the class set ``ade20k``, ``imagenet1k``, ``everyday50`` or, coarser, ``everyday22``.
 
     Raises ``KeyError`` for another name.
     """

@@ -167,7 +167,7 @@ MODELS: dict[str, ModelConfig] = {
             "nano",
             NANO,
             FPNConfig(neck_channels=64, channels=64),
-            class_set="everyday22",
+            class_set="everyday50",
             window_size=8,
             size_divisor=32,
             short_side=256,

@@ -7,7 +7,7 @@ import torch
 
 from training.augment import LABEL_STRIDE, random_crop
 from training.batches import Batches
-from training.bias import fit_bias
+from training.calibrate import fit_bias, fit_temperature
 from training.config import RunConfig
 from training.data import Example
 from training.losses import partial_cross_entropy
@@ -18,12 +18,20 @@ from uniformer.factory import find_config
 PLAIN = RunConfig(scale=(1.0, 1.0), aspect=1.0, rotation=0.0, color=0.0)
 
 
-def loss(logits, labels, negative, weights=None, negative_weight=0.5, smoothing=0.0):
+def loss(
+    logits, labels, negative, weights=None, negative_weight=0.5, smoothing=0.0, sure=1.0, groups=()
+):
     classes = logits.shape[1]
+    members = torch.zeros(256, classes, dtype=torch.bool)
+    for index, row in groups:
+        members[index, list(row)] = True
+    labels = torch.tensor(labels, dtype=torch.uint8)
     return partial_cross_entropy(
         logits,
-        torch.tensor(labels, dtype=torch.uint8),
+        labels,
+        torch.as_tensor(sure).expand(labels.shape),
         torch.tensor([negative]),
+        members,
         torch.ones(classes) if weights is None else torch.tensor(weights),
         negative_weight,
         smoothing,
@@ -53,9 +61,29 @@ def test_smoothing_spreads_a_share_of_the_target_over_all_classes():
     assert loss(logits, labels, -1, smoothing=0.1) == pytest.approx(wanted, rel=1e-6)
 
 
+def test_labels_count_as_much_as_their_confidence():
+    logits = torch.log(torch.tensor([[0.5, 0.2], [0.25, 0.7], [0.25, 0.1]])).reshape(1, 3, 1, 2)
+    sure = torch.tensor([[[0.9, 0.3]]])
+    wanted = (0.9 * -math.log(0.5) + 0.3 * -math.log(0.7)) / 1.2
+    assert loss(logits, [[[0, 1]]], -1, sure=sure) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_group_is_met_by_any_of_its_members():
+    logits = torch.log(torch.tensor([[0.5, 0.2], [0.25, 0.7], [0.25, 0.1]])).reshape(1, 3, 1, 2)
+    found = loss(logits, [[[128, 0]]], -1, [1.0, 3.0, 5.0], groups=[(128, (1, 2))])
+    wanted = (4 * -math.log(0.5) + 1 * -math.log(0.2)) / 5
+    assert found == pytest.approx(wanted, rel=1e-5)
+    alone = loss(logits, [[[129, 0]]], -1, groups=[(129, (1,))])
+    assert alone == pytest.approx(loss(logits, [[[1, 0]]], -1), rel=1e-6)
+
+
 def example(name, label, height=30, width=40):
     labels = np.full((height, width), label, dtype=np.uint8)
-    return Example(name, np.zeros((height, width, 3), dtype=np.uint8), labels)
+    return certain(name, np.zeros((height, width, 3), dtype=np.uint8), labels)
+
+
+def certain(name, picture, labels):
+    return Example(name, picture, labels, np.full_like(labels, 255))
 
 
 def test_sampler_draws_classes_alike_and_sources_by_the_root_of_their_size():
@@ -85,7 +113,7 @@ def test_labels_of_a_crop_lie_where_its_picture_has_them():
     rng = np.random.default_rng(1)
     config = replace(PLAIN, scale=(0.8, 1.5), rotation=8.0, aspect=1.3)
     for _ in range(20):
-        crop, found = random_crop(Example("x", picture, labels), 64, None, config, rng)
+        crop, found = random_crop(certain("x", picture, labels), 64, None, config, rng)[:2]
         small = crop.reshape(32, LABEL_STRIDE, 32, LABEL_STRIDE, 3).mean((1, 3, 4))
         sure = (found != 255) & ((small < 20) | (small > 180))
         assert sure.mean() > 0.5
@@ -97,7 +125,7 @@ def test_focused_crop_shows_its_class_and_all_crops_stay_on_the_picture():
     labels[150:154, 200:204] = 7
     rng = np.random.default_rng(0)
     picture = np.zeros((200, 260, 3), dtype=np.uint8)
-    found = [random_crop(Example("x", picture, labels), 64, 7, PLAIN, rng)[1] for _ in range(30)]
+    found = [random_crop(certain("x", picture, labels), 64, 7, PLAIN, rng)[1] for _ in range(30)]
     assert all((crop == 7).any() for crop in found)
     assert all((crop != 255).all() for crop in found)
 
@@ -106,7 +134,7 @@ def test_batch_depends_on_its_step_alone():
     rng = np.random.default_rng(0)
     shape = (60, 70)
     examples = [
-        Example(
+        certain(
             f"s_{i}",
             rng.integers(0, 256, (*shape, 3), np.uint8),
             rng.integers(0, 4, shape, np.uint8),
@@ -135,9 +163,40 @@ class Undecided(torch.nn.Module):
 def test_bias_of_a_model_that_sees_nothing_is_the_log_of_the_natural_shares():
     labels = np.full((64, 64), 255, np.uint8)
     labels[:32], labels[32:48] = 0, 1  # two pixels of class 0 for one of class 1, none of class 2
-    examples = [Example("s_0", np.zeros((64, 64, 3), np.uint8), labels)] * 30
+    examples = [certain("s_0", np.zeros((64, 64, 3), np.uint8), labels)] * 30
     found = fit_bias(Undecided(), examples)
     assert (found[0] - found[1]).item() == pytest.approx(np.log(2), abs=0.1)
     assert found[2] < found[1] - 2
     assert found.mean().item() == pytest.approx(0, abs=1e-6)
     assert torch.equal(found, fit_bias(Undecided(), examples))
+
+
+class Overconfident(Undecided):
+    """Says one class everywhere, with odds of e^4 to 1 to each of the two others."""
+
+    def forward(self, x):
+        logits = super().forward(x)
+        logits[:, 0] = 4.0
+        return logits
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_calibrated_probabilities_are_the_shares_that_come_true(coarse):
+    labels = np.zeros((64, 64), np.uint8)
+    labels[48:] = 1
+    table = np.uint8([0, 1, 1]) if coarse else None
+    one = replace(certain("s_0", np.zeros((64, 64, 3), np.uint8), labels), coarse=table)
+    found = fit_temperature(Overconfident(), [one] * 10, torch.zeros(3))
+    p = (torch.tensor([4.0, 0, 0]) / found).softmax(0)
+    assert p[0].item() == pytest.approx(0.75, abs=0.01)
+    assert found > 1
+
+
+def test_uncertain_labels_and_groups_take_no_part_in_a_fit():
+    labels = np.zeros((64, 64), np.uint8)
+    labels[:32] = 1
+    one = certain("s_0", np.zeros((64, 64, 3), np.uint8), labels)
+    unsure = replace(one, labels=labels + 1, confidence=np.full_like(labels, 127))
+    grouped = replace(one, labels=np.full_like(labels, 130))
+    wanted = fit_bias(Undecided(), [one] * 5)
+    assert torch.allclose(fit_bias(Undecided(), [*[one] * 5, unsure, grouped]), wanted, atol=0.02)

@@ -12,12 +12,12 @@ from tiny_run import CLASSES, TINY, trainer
 
 from training.__main__ import main
 from training.config import RecipeError, parse_recipe
-from training.data import load_split, read_classes
+from training.data import load_split, read_classes, read_groups
 from training.export import export
 from training.parallel import run_in_parallel
 from training.trainer import CHECKPOINT, Trainer, learning_rate, read_checkpoint
 from uniformer.checkpoint import read_state_dict, sha256_of
-from uniformer.classes import numbered_classes
+from uniformer.classes import class_set, numbered_classes
 
 
 def losses(folder):
@@ -121,15 +121,17 @@ def test_exported_file_is_fp16_and_its_card_has_its_sha256(data, tmp_path):
             torch.testing.assert_close(value, averaged[name], rtol=1e-3, atol=1e-6)
 
 
-def test_fitted_bias_is_all_that_changes_in_what_is_exported(data, tmp_path):
+def test_calibration_changes_the_classifier_alone(data, tmp_path):
     trainer(data, tmp_path / "run").save()
+    photos = load_split(data, "val", len(CLASSES), 320)
     plain, fitted = (
-        read_state_dict(export(tmp_path / "run", data, tmp_path / "out.safetensors", fit=fit)[0])
-        for fit in (False, True)
+        read_state_dict(export(tmp_path / "run", data, tmp_path / "out.safetensors", use)[0])
+        for use in ([], photos)
     )
     changed = [name for name in plain if not torch.equal(plain[name], fitted[name])]
-    assert changed == ["decode_head.conv_seg.bias"]
-    assert json.loads((tmp_path / "out.safetensors.json").read_text())["training"]["bias_fitted"]
+    assert changed == ["decode_head.conv_seg.bias", "decode_head.conv_seg.weight"]
+    card = json.loads((tmp_path / "out.safetensors.json").read_text())
+    assert card["training"]["calibrated_on"] == len(photos)
 
 
 def test_weights_for_other_classes_give_all_but_their_classifier(data, tmp_path):
@@ -138,6 +140,7 @@ def test_weights_for_other_classes_give_all_but_their_classifier(data, tmp_path)
     own = Trainer(
         replace(TINY, init=str(tmp_path / "run"), negatives={}),
         numbered_classes(9),
+        read_groups(data, 9),
         load_split(data, "train", 9, 320),
         [],
         tmp_path / "own",
@@ -151,21 +154,18 @@ def test_weights_for_other_classes_give_all_but_their_classifier(data, tmp_path)
 def test_card_takes_scores_of_its_own_weights_only(data, tmp_path):
     trainer(data, tmp_path / "run").save()
     weights, card = export(tmp_path / "run", data, tmp_path / "out.safetensors")
-    evaluation = tmp_path / "val.json"
+    scores = tmp_path / "scores.json"
     found = {
         "weights": {"sha256": sha256_of(weights)},
-        "classes": [{"name": "sky", "iou": 0.5}],
-        **dict.fromkeys(
-            ("pictures", "pixels", "miou", "macc", "aacc", "boundary_iou", "calibration_error"), 1
-        ),
-        "settings": {"flip": False},
+        "settings": {"reach": "global"},
+        "domains": {"ordinary": {"miou": 0.5}},
     }
-    evaluation.write_text(json.dumps(found))
-    export(tmp_path / "run", data, weights, evaluations=[evaluation])
-    assert json.loads(card.read_text())["scores"]["val"]["iou"] == {"sky": 0.5}
-    evaluation.write_text(json.dumps(found | {"weights": {"sha256": "0"}}))
+    scores.write_text(json.dumps(found))
+    export(tmp_path / "run", data, weights, scores=[scores])
+    assert json.loads(card.read_text())["scores"][0]["domains"]["ordinary"] == {"miou": 0.5}
+    scores.write_text(json.dumps(found | {"weights": {"sha256": "0"}}))
     with pytest.raises(ValueError, match="other weights"):
-        export(tmp_path / "run", data, weights, evaluations=[evaluation])
+        export(tmp_path / "run", data, weights, scores=[scores])
 
 
 def test_learning_rate_warms_up_and_falls_to_nothing():
@@ -227,3 +227,32 @@ def test_broken_data_gives_one_sentence_that_names_it(data, tmp_path, capsys, br
     assert code == 1
     assert "\n" not in message
     assert re.search(sentence, message)
+
+
+def test_a_finer_classifier_starts_as_the_coarse_one_it_comes_from(data, tmp_path):
+    run = trainer(data, tmp_path / "run")
+    run.save()
+    finer = class_set("everyday50")
+    own = Trainer(
+        replace(TINY, init=str(tmp_path / "run"), negatives={}),
+        finer,
+        read_groups(data, len(finer)),
+        load_split(data, "train", len(finer), 320),
+        [],
+        tmp_path / "own",
+    )
+    before, after = run.averaged.model.state_dict(), own.model.state_dict()
+    for name, coarse in (("dog", "animal"), ("sea", "water"), ("sky", "sky")):
+        assert torch.equal(
+            after["decode_head.conv_seg.weight"][finer.names.index(name)],
+            before["decode_head.conv_seg.weight"][CLASSES.names.index(coarse)],
+        )
+
+
+def test_values_that_float16_cannot_hold_stay_float32(data, tmp_path):
+    run = trainer(data, tmp_path / "run")
+    name = "decode_head.scale_heads.0.0.bn.running_var"
+    run.averaged.model.state_dict()[name].fill_(70_000.0)
+    run.save()
+    weights, _ = export(tmp_path / "run", data, tmp_path / "out.safetensors")
+    assert (read_state_dict(weights)[name] == 70_000).all()

@@ -1,7 +1,7 @@
 """A run that takes a second."""
 
 from training.config import RunConfig
-from training.data import load_split
+from training.data import load_split, read_groups
 from training.trainer import Trainer
 from uniformer.classes import class_set
 
@@ -22,4 +22,4 @@ TINY = RunConfig(
 def trainer(data, folder, config=TINY):
     folder.mkdir(exist_ok=True)
     splits = (load_split(data, split, len(CLASSES), 320) for split in ("train", "val"))
-    return Trainer(config, CLASSES, *splits, folder)
+    return Trainer(config, CLASSES, read_groups(data, len(CLASSES)), *splits, folder)
