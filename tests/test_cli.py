@@ -284,8 +284,8 @@ def test_an_evaluation_goes_on_from_its_state(data, tmp_path, monkeypatch, capsy
 
 
 def test_ids_from_one_need_the_switch(data, tmp_path, capsys):
-    truth = np.full((48, 64), 22, dtype=np.uint8)
+    truth = np.full((48, 64), 50, dtype=np.uint8)
     Image.fromarray(truth).save(tmp_path / "annotations" / "p0.png")
     assert run("evaluate", *data, *QUICK) == 1
-    assert "p0.png holds the id 22" in only_error(capsys)[0]
+    assert "p0.png holds the id 50" in only_error(capsys)[0]
     assert run("evaluate", *data, *QUICK, "--zero-is-other") == 0
