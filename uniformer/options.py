@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -23,9 +24,9 @@ def add_classes(group: argparse._ArgumentGroup) -> None:
 
 
 def _names(text: str) -> list[str]:
-    file = Path(text)
+    is_file = os.path.isfile(text)  # a list may be too long for the name of a file
     try:
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else text.split(",")
+        lines = Path(text).read_text("utf-8").splitlines() if is_file else text.split(",")
     except (OSError, ValueError):
         raise argparse.ArgumentTypeError(f"{text} cannot be read as text") from None
     return [line.strip() for line in lines if line.strip() or "," in text]
