@@ -97,8 +97,7 @@ class _Network:
             from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
         except ImportError as error:
             raise DatasetError(
-                "The teachers need the package ai-edge-litert: "
-                "pip install -r requirements-train.txt."
+                "The teachers need the package ai-edge-litert: pip install ai-edge-litert."
             ) from error
         if not file.is_file():
             raise DatasetError(f"The teacher {file} is missing.")
