@@ -217,6 +217,31 @@ def test_models_count_multiply_accumulates_when_asked(monkeypatch, capsys):
     assert row[:4] == ["small-fpn", "25.3", "M", "44.92"]
 
 
+def test_names_of_classes_are_given_as_a_list_or_a_file_and_what_was_taken_is_told(
+    tmp_path, capsys
+):
+    state = create_model("nano", weights=None, num_classes=3).state_dict()
+    weights, file = tmp_path / "run.ckpt", photo(tmp_path / "a.png")
+    torch.save({"state_dict": {f"model.{key}": value for key, value in state.items()}}, weights)
+    (tmp_path / "names.txt").write_text("wall\nopen sky\ntree\n")
+    for number, names in enumerate(("wall,open sky,tree", tmp_path / "names.txt")):
+        out = tmp_path / str(number)
+        given = ("--weights", weights, "--class-names", names)
+        assert run("segment", file, "-o", out, *given) == 0
+        assert "Took the entry state_dict of run.ckpt without" in capsys.readouterr().err
+        rows = json.loads((out / "a.json").read_text())["table"]
+        assert {row["name"] for row in rows} <= {"wall", "open sky", "tree"}
+    for wrong, message in (
+        (["--class-names", "wall,sky"], "run.ckpt has 3 classes and the model 2"),
+        (["--num-classes", "4"], "pass --num-classes 3"),
+        (["--class-names", "wall,,sky"], "needs a name of its own"),
+        (["--class-names", "wall,sky", "--num-classes", "3"], "2 names for 3 classes"),
+    ):
+        assert run("segment", file, "-o", tmp_path / "no", "--weights", weights, *wrong) == 1
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
 def test_a_checkpoint_is_inspected_and_converted(tmp_path, capsys):
     file, out = tmp_path / "nano.pth", tmp_path / "nano.safetensors"
     torch.save({"state_dict": create_model("nano", weights=None).state_dict()}, file)
@@ -259,8 +284,8 @@ def test_an_evaluation_goes_on_from_its_state(data, tmp_path, monkeypatch, capsy
 
 
 def test_ids_from_one_need_the_switch(data, tmp_path, capsys):
-    truth = np.full((48, 64), 22, dtype=np.uint8)
+    truth = np.full((48, 64), 50, dtype=np.uint8)
     Image.fromarray(truth).save(tmp_path / "annotations" / "p0.png")
     assert run("evaluate", *data, *QUICK) == 1
-    assert "p0.png holds the id 22" in only_error(capsys)[0]
+    assert "p0.png holds the id 50" in only_error(capsys)[0]
     assert run("evaluate", *data, *QUICK, "--zero-is-other") == 0

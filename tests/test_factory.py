@@ -45,7 +45,7 @@ def test_model_has_the_reach_and_classes_it_was_trained_with(name):
         model = create_model(name, weights=None)
     trained = ("hybrid", 14) if name.endswith("-h14") else ("global", 8 if name == "nano" else 32)
     assert (model.reach, model.window_size) == trained
-    assert len(model.classes) == (22 if name == "nano" else 150)
+    assert len(model.classes) == (50 if name == "nano" else 150)
     assert not model.training
 
 
@@ -66,8 +66,8 @@ def test_other_number_of_classes_gets_numbered_names(tiny):
     model = create_model(tiny, weights=None, num_classes=5)
     assert model.classes.names == tuple(f"class {index}" for index in range(5))
     assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 5, 8, 8)
-    named = create_model(tiny, weights=None, num_classes=22)
-    assert named.classes == class_set("everyday22")
+    named = create_model(tiny, weights=None, num_classes=50)
+    assert named.classes == class_set("everyday50")
 
 
 def test_device_is_where_the_weights_are(tiny):
@@ -103,7 +103,7 @@ def test_file_brings_the_classes_of_the_card_beside_it(tiny, tuned):
 
 
 def test_card_with_the_known_names_means_the_known_classes(tiny, tmp_path):
-    known = class_set("everyday22")
+    known = class_set("everyday50")
     file = tmp_path / "tuned.pth"
     torch.save(create_model(tiny, weights=None).state_dict(), file)
     rows = [{"name": name, "color": "#000000"} for name in known.names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -50,6 +51,17 @@ def numbered_classes(count: int) -> ClassSet:
         names=tuple(f"class {index}" for index in range(count)),
         colors=_stepped_colors(count),
     )
+
+
+def named_classes(names: Sequence[str]) -> ClassSet:
+    """Return classes of these names, in the colours of :func:`numbered_classes`.
+
+    Raises ``ValueError`` for an empty name and for a name that comes twice.
+    """
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError("Every class needs a name of its own.")
+    count = len(names)
+    return ClassSet(f"named{count}", f"{count} classes", tuple(names), _stepped_colors(count))
 
 
 def _stepped_colors(count: int) -> tuple[str, ...]:

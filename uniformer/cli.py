@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from uniformer.config import CLASSIFIERS, MODELS, REACHES
+from uniformer.options import add_classes
 
 EXAMPLES = """examples:
   python -m uniformer segment photo.jpg
@@ -247,6 +248,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the new .onnx file"
     )
+    add_classes(parser)
     parser.add_argument(
         "--form",
         choices=("plain", "rewritten"),
@@ -287,6 +289,7 @@ def _add_model(
         help='one that "models" lists (default: %(default)s)',
     )
     _add_weights(group)
+    add_classes(group)
     group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
     group.add_argument(
         "--exact",

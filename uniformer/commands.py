@@ -283,20 +283,25 @@ def _tell_of(photo: Path, record: dict[str, Any], target: Path) -> None:
 def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmenter:
     """Return the model that the arguments ask for, with as many classes as the weights have.
 
-    Options have no number of classes: a file says itself how many there are.
+    Unless the arguments say which classes there are, a file says itself how many.
     """
     asked = {"reach": args.reach, "window_size": args.window_size, **options}
+    asked |= {"num_classes": args.num_classes, "class_names": args.class_names}
     weights = None if args.weights.lower() == "none" else args.weights
     try:
         return create_model(args.model, weights=weights, **asked)
     except WeightsError as error:
         if error.num_classes is None:
             raise
+        if args.num_classes or args.class_names:
+            said = str(error).replace("num_classes=", "--num-classes ")
+            raise WeightsError(said) from error
         print(
             f"{program}: warning: {args.weights} has {error.num_classes} classes without names.",
             file=sys.stderr,
         )
-        return create_model(args.model, weights=weights, num_classes=error.num_classes, **asked)
+        asked["num_classes"] = error.num_classes
+        return create_model(args.model, weights=weights, **asked)
 
 
 def _open_batch(args: argparse.Namespace, rank: int = 0) -> PhotoBatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,14 @@ from typing import Any
 import torch
 
 from uniformer.checkpoint import split_entry
-from uniformer.classes import ClassSet, card_classes, checked_classes, class_set, numbered_classes
+from uniformer.classes import (
+    ClassSet,
+    card_classes,
+    checked_classes,
+    class_set,
+    named_classes,
+    numbered_classes,
+)
 from uniformer.classifier import make_model
 from uniformer.config import CLASSIFIERS, MODELS, ModelConfig, Reach
 from uniformer.segmenter import UNTRAINED, Segmenter
@@ -41,6 +49,7 @@ def create_model(
     reach: Reach | None = None,
     window_size: int | None = None,
     num_classes: int | None = None,
+    class_names: Sequence[str] | None = None,
     device: str | torch.device | None = None,
 ) -> Segmenter:
     """Return the model called ``name`` in eval mode.
@@ -49,8 +58,8 @@ def create_model(
     ``.pth`` or ``.safetensors`` file, a hub id ``owner/repo/file``, or None for an untrained model
     (``model.weights.trained`` is then False). ``reach`` and ``window_size`` override what the model
     was trained with. A file that the training program exported brings the classes of its card, the
-    ``.json`` beside it; ``num_classes`` gives the model that many classes without names, for
-    fine-tuning and for other files that were trained on other classes.
+    ``.json`` beside it. For fine-tuning and for other files that were trained on other classes,
+    ``class_names`` gives the model these classes, ``num_classes`` that many without names.
 
     Raises ``ValueError`` for an unknown name, reach or size or a damaged card, and
     :class:`uniformer.weights.WeightsError` when weights cannot be had or do not fit.
@@ -62,7 +71,7 @@ def create_model(
             reach=config.reach if reach is None else reach,
             window_size=config.window_size if window_size is None else window_size,
         )
-    model = make_model(config, _choose_classes(config, weights, num_classes)).eval()
+    model = make_model(config, _choose_classes(config, weights, num_classes, class_names)).eval()
     if weights is not None:
         load_weights(model, weights)
     return model if device is None else model.to(device)
@@ -95,8 +104,15 @@ def model_of_config(config: dict[str, Any], weights: Path) -> Segmenter:
     return model
 
 
-def _choose_classes(config: ModelConfig, weights: str | None, count: int | None) -> ClassSet:
-    """Return the classes of the file ``weights``, of ``count``, or else of the model."""
+def _choose_classes(
+    config: ModelConfig, weights: str | None, count: int | None, names: Sequence[str] | None
+) -> ClassSet:
+    """Return the classes called ``names``, of the file ``weights``, ``count``, or the model's."""
+    if names is not None:
+        if count not in (None, len(names)):
+            raise ValueError(f"There are {len(names)} names for {count} classes.")
+        _check_count(len(names))
+        return named_classes(names)
     known = class_set(config.class_set)
     card = Path(f"{split_entry(str(weights))[0]}.json")
     if weights not in (None, "default") and card.is_file():
@@ -105,6 +121,10 @@ def _choose_classes(config: ModelConfig, weights: str | None, count: int | None)
             return known if found.names == known.names else found
     if count in (None, len(known)):
         return known
+    _check_count(count)
+    return numbered_classes(count)
+
+
+def _check_count(count: int) -> None:
     if not 2 <= count <= 255:
         raise ValueError(f"A model can have 2 to 255 classes, not {count}.")
-    return numbered_classes(count)

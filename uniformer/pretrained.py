@@ -166,7 +166,7 @@ class Pretrained(nn.Module, ModelHubMixin):
                 metric_value=scores[metric],
             )
             for split, scores in known_scores(self).items()
-            for metric, title in (("miou", "mean IoU"), ("aacc", "pixel accuracy"))
+            for metric, title in (("miou", "mean IoU"), ("accuracy", "pixel accuracy"))
         ]
         data = ModelCardData(
             library_name=LIBRARY,

@@ -113,11 +113,13 @@ def load_weights(model: Segmenter, source: str, progress: Progress | None = None
 
 
 def known_scores(model: Segmenter) -> dict[str, dict[str, Any]]:
-    """Return the scores by split on the card of the bundled weights, if those are the model's."""
+    """Return the scores by domain on the card of the bundled weights, if those are the model's."""
     if model.config.bundled is None:
         return {}
     card = json.loads((DATA / f"{model.config.bundled}.json").read_text(encoding="utf-8"))
-    return card["scores"] if card["sha256"] == model.weights.sha256 else {}
+    if card["sha256"] != model.weights.sha256:
+        return {}
+    return {name: found for scores in card["scores"] for name, found in scores["domains"].items()}
 
 
 def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the state") -> Kind:

@@ -239,10 +239,11 @@ def _result(steps: Iterator[Any], name: str) -> Any:
 def open_model(args: argparse.Namespace) -> Segmenter:
     """Return the model asked for; warn when what it says means nothing."""
     if MARK in args.model:
-        if (args.weights, args.reach, args.window_size) != ("default", None, None):
+        asked = args.reach, args.window_size, args.num_classes, args.class_names
+        if args.weights != "default" or any(each is not None for each in asked):
             raise AnalysisError(
-                f"{args.model} brings its own weights: leave out --weights, --reach and "
-                "--window-size."
+                f"{args.model} brings its own weights: leave out --weights, --reach, "
+                "--window-size and the options about classes."
             )
         return load_segmenter(args.model)
     model = model_of(args, "analysis")

@@ -11,6 +11,7 @@ from analysis.core.any_segmenter import MARK
 from analysis.questions.answer import FORMATS
 from analysis.questions.parameters import REQUIRED, Parameter
 from uniformer.config import CLASSIFIERS, MODELS, REACHES
+from uniformer.options import add_classes
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,6 +70,7 @@ def add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
         default="default",
         help="default (the model's own), a file, a Hub id owner/repo/file, or none (untrained)",
     )
+    add_classes(group)
     if not asks_reach:
         group.add_argument(
             "--reach", choices=REACHES, help="reach of stage 3; by default the model's own"
