@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from endpoints import SHORT_SIDE, photo
 from gradio.utils import get_upload_folder
 
+from analysis.interventions.run import DRAWS
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import REQUIRED, parameters_of
 from ui.api import endpoints
@@ -153,6 +154,10 @@ def test_a_visitor_who_is_not_signed_in_has_the_time_for_every_question(question
     values = {p.name: p.default for p in parameters_of(QUESTIONS[question])}
     seconds = gpu_seconds.answer_seconds(Large(), question, np.zeros((480, 640, 3)), values)
     assert gpu_seconds.START_SECONDS < seconds <= ANONYMOUS_SECONDS / 2
+
+
+def test_a_what_if_asks_for_the_time_of_its_random_changes_too():
+    assert gpu_seconds.PASSES["what-if"] >= 2 * (1 + DRAWS)
 
 
 def test_more_work_asks_for_more_time_within_a_bound():

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-def add_classes(group: argparse._ArgumentGroup) -> None:
+def add_classes(group: argparse._ActionsContainer) -> None:
     """Add the options for weights that were trained on classes of one's own."""
     group.add_argument(
         "--num-classes",

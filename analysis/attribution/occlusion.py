@@ -103,7 +103,8 @@ def _shifts(height: int, width: int, window_px: int, stride_px: int) -> tuple[in
     if not 1 <= stride_px <= window_px <= min(height, width):
         raise AnalysisError(
             f"Windows of {window_px} px moved by {stride_px} px do not fit: the step must be at "
-            f"least 1 and at most the window, the window at most {min(height, width)} px."
+            f"least 1 and at most the window, the window at most {min(height, width)} px of the "
+            "network's input."
         )
     rows, columns = (-(-(side - window_px) // stride_px) + 1 for side in (height, width))
     if rows * columns > MAX_WINDOWS:

@@ -25,7 +25,7 @@ Standing = Literal["more", "less", "cannot be told apart"]
 
 
 @dataclass(frozen=True)
-class AffinityStatistics:
+class Spread:
     """The ``mean`` of what random changes do, and ``low`` to ``high``: 95 % of such changes.
 
     From as few as there are, by Student's t; NaN for fewer than ``FEWEST``.
@@ -44,25 +44,21 @@ class AffinityStatistics:
         return "more" if value > self.high else "less"
 
 
-def spread(values: Sequence[float]) -> AffinityStatistics:
+def spread(values: Sequence[float]) -> Spread:
     """Return the spread of what random changes did, in any unit and of any sign."""
     drawn = np.asarray(values, dtype=np.float64)
     if len(drawn) < FEWEST:
-        return AffinityStatistics(float(drawn.mean()) if len(drawn) else np.nan, np.nan, np.nan)
+        return Spread(float(drawn.mean()) if len(drawn) else np.nan, np.nan, np.nan)
     tail = stdtrit(len(drawn) - 1, (1 + CONFIDENCE) / 2)
     reach = tail * drawn.std(ddof=1) * np.sqrt(1 + 1 / len(drawn))
-    return AffinityStatistics(
-        *map(float, (drawn.mean(), drawn.mean() - reach, drawn.mean() + reach))
-    )
+    return Spread(*map(float, (drawn.mean(), drawn.mean() - reach, drawn.mean() + reach)))
 
 
-def divergence_spread(values: Sequence[float]) -> AffinityStatistics:
+def divergence_spread(values: Sequence[float]) -> Spread:
     """Return the spread of divergences in nats, which vary by factors: it is that of their logs."""
     logs = spread(np.log(np.maximum(values, NOTHING_NATS)))
     low, high = np.exp([logs.low, logs.high])
-    return AffinityStatistics(
-        float(np.mean(values)) if len(values) else np.nan, float(low), float(high)
-    )
+    return Spread(float(np.mean(values)) if len(values) else np.nan, float(low), float(high))
 
 
 def decimals(error: float) -> int:

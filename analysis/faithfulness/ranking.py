@@ -21,7 +21,7 @@ from torch import Tensor
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
-from analysis.core.uncertainty import AffinityStatistics, spread
+from analysis.core.uncertainty import Spread, spread
 from analysis.faithfulness.deletion_insertion import (
     Curve,
     Replacement,
@@ -116,7 +116,7 @@ class Ranking:
     deletion: DeletionSettings
 
     @property
-    def random_deletion(self) -> AffinityStatistics:
+    def random_deletion(self) -> Spread:
         """The areas under the deletion curves of random orders."""
         return spread([one.deletion.auc for one in self.random])
 

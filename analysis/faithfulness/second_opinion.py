@@ -6,7 +6,7 @@ other replacement: blurred picture and mean colour. Inpainting would have to be 
 share of the pixels, up to nearly all of them, which takes longer than all else.
 
 The salience-guided faithfulness coefficient is that of Wu et al., "On the Faithfulness of Vision
-Transformer Explanations", arXiv 2404.01415 (SaCo): it does not depend on an order of removal.
+Transformer Explanations", arXiv 2404.01415 (SaCo): it does not depend on an order of deletion.
 """
 
 from __future__ import annotations
@@ -61,20 +61,20 @@ class SecondOpinion:
 
 
 def second_opinion(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], removal: DeletionSettings
+    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
 ) -> Iterator[Progress | SecondOpinion]:
-    """Score ``maps`` as :func:`rank_maps` does, with the replacement that ``removal`` has not.
+    """Score ``maps`` as :func:`rank_maps` does, with the replacement that ``deletion`` has not.
 
     Yields progress in forward passes. Maps and score are as there.
     """
-    (other,) = (kind for kind in get_args(Replacement) if kind != removal.replacement)
+    (other,) = (kind for kind in get_args(Replacement) if kind != deletion.replacement)
     replaced, everywhere = replacement_of(x, other), np.ones(tuple(x.shape[-2:]), dtype=bool)
-    done, total, separations = 0, 2 * len(maps) * (removal.steps + 1), {}
+    done, total, separations = 0, 2 * len(maps) * (deletion.steps + 1), {}
     for name, values in maps.items():
-        order = _order(values, everywhere, name, removal)
+        order = _order(values, everywhere, name, deletion)
         areas = []
         for start, end in ((x, replaced), (replaced, x)):
-            settings = {"steps": removal.steps, "batch_size": removal.batch_size}
+            settings = {"steps": deletion.steps, "batch_size": deletion.batch_size}
             for item in exchange_curve(score, start, end, order, **settings):
                 if isinstance(item, Curve):
                     areas.append(item.auc)
@@ -86,7 +86,7 @@ def second_opinion(
 
 
 def salience_coefficients(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], removal: DeletionSettings
+    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
 ) -> Iterator[Progress | dict[str, float]]:
     """Return for each map how far its salience orders what parts of the picture are worth, -1 to 1.
 
@@ -95,11 +95,12 @@ def salience_coefficients(
     salient one lowers the score at least as much, else against it. 1 if all are ordered rightly; a
     map that has nothing to do with the score has about 0. Yields progress in forward passes.
     """
-    replaced, everywhere = replacement_of(x, removal.replacement), np.ones(x.shape[-2:], dtype=bool)
+    replaced = replacement_of(x, deletion.replacement)
+    everywhere = np.ones(tuple(x.shape[-2:]), dtype=bool)
     clean, found, total = evaluate(score, x).item(), {}, len(maps) * GROUPS
     for number, (name, values) in enumerate(maps.items()):
         salience, falls = [], []
-        order = _order(values, everywhere, name, removal)
+        order = _order(values, everywhere, name, deletion)
         importance = map_on_input(values, everywhere.shape, f"map {name}").ravel()
         for part in np.array_split(order, GROUPS):
             mask = torch.zeros(everywhere.size, dtype=torch.bool)
@@ -128,7 +129,7 @@ def coefficient(salience: np.ndarray, falls: np.ndarray) -> float:
 
 
 def _order(
-    values: np.ndarray, within: np.ndarray, name: str, removal: DeletionSettings
+    values: np.ndarray, within: np.ndarray, name: str, deletion: DeletionSettings
 ) -> np.ndarray:
     importance = map_on_input(values, within.shape, f"map {name}")
-    return deletion_order(importance, within, cell_px=removal.cell_px, seed=removal.seed)
+    return deletion_order(importance, within, cell_px=deletion.cell_px, seed=deletion.seed)

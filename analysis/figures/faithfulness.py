@@ -1,4 +1,4 @@
-"""Figures of how far maps can be trusted: removal curves, their ranking, the scrambled weights."""
+"""Figures of how far maps can be trusted: deletion curves, their ranking, the scrambled weights."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def curves_figure(ranking: Ranking) -> Figure:
         "causal",
         "Replacing the region itself lowers its probability whatever the model does: compare with "
         "the distance order, and read the right panel, which leaves the region alone. Pixels go in "
-        f"squares of {ranking.deletion.cell_px} px, replaced by {_replacement(ranking)}.",
+        f"squares of {ranking.deletion.cell_px} pixels of the network's input, replaced by "
+        f"{_replacement(ranking)}.",
     )
     for axes, (name, (title, x_label)) in zip(
         figure.subplots(1, 3, sharey=True), PANELS.items(), strict=True

@@ -51,7 +51,7 @@ def field_maps(comparison: FieldComparison) -> Figure:
         PANEL * columns + 1,
         (picture_height(comparison.size_px, PANEL) + 0.65) * len(rows) + 1.1,
         f"Receptive fields of the units at {_where(comparison)}",
-        "statistic",
+        comparison.grade,
         f"Energy of the Jacobian per pixel, mean of {_counts(comparison)}. White: theoretical "
         f"field; light and dark orange: centred squares with {HALF:.0%} and {MOST:.0%} of the "
         f"energy; grey: none. Each map is scaled to its own maximum; {DECADES} decades are shown. "
@@ -84,7 +84,7 @@ def energy_curves(comparison: FieldComparison) -> Figure:
         2.9 * across + 1.8,
         2.6 * down + 1.2,
         f"Energy within a square around {_where(comparison)}",
-        "statistic",
+        comparison.grade,
         f"Mean of {_counts(comparison)}. Dashed: random weights. Thin grey: energy spread evenly "
         "over the picture. A curve further left sees less far.",
     )
@@ -123,7 +123,7 @@ def field_table(comparison: FieldComparison) -> Figure:
         14,
         1.4 + 0.26 * len(cells),
         f"Extent of receptive fields at {_where(comparison)}, in {_unit(comparison)}",
-        "statistic",
+        comparison.grade,
         f"Mean of {_counts(comparison)}. Percentages: side of the centred square that holds that "
         "share of the energy with its standard error, and its share of the picture's area. Theory: "
         "the side without borders, else what the unit sees of this picture.",

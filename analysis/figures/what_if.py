@@ -109,9 +109,9 @@ def head_sweep_figure(sweep: HeadSweep) -> Figure:
         4.2,
         "What each head does for this region",
         "causal",
-        "Blue: the margin falls without the head, so it speaks for the class; red: against it. The "
-        "other heads of the stage are its control. Heads can stand in for each other, so the "
-        "effects do not add up.",
+        "Blue: the margin falls without the head, so it speaks for the class; red: against it. A "
+        "head matters as far as it stands out from others whose change is as large. Heads can "
+        "stand in for each other, so the effects do not add up.",
     )
     panels = figure.subplots(
         1, len(maps), width_ratios=[values.shape[1] for values in maps.values()]

@@ -22,7 +22,7 @@ from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
 from analysis.core.uncertainty import (
     FEWEST,
-    AffinityStatistics,
+    Spread,
     Standing,
     divergence_spread,
     spread,
@@ -94,12 +94,12 @@ class EffectReport:
         return float(np.mean([each.size for each in self.controls])) if self.controls else np.nan
 
     @property
-    def kl_nats(self) -> AffinityStatistics:
+    def kl_nats(self) -> Spread:
         """What the random changes do to the whole picture."""
         return divergence_spread([each.kl_nats for each in self.controls])
 
     @property
-    def margin_change_nats(self) -> AffinityStatistics | None:
+    def margin_change_nats(self) -> Spread | None:
         """What they do to the margin of the region; None without one."""
         if self.effect.margin_change_nats is None:
             return None

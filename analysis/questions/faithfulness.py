@@ -59,11 +59,11 @@ NO_FORECAST = "smooth_grad"
 MethodsAsked = Annotated[str, f"methods to rank, of {', '.join(METHOD_NAMES)}"]
 Show = Annotated[
     Literal["curves", "areas", "weights"],
-    "figure: removal curves, the areas under them, or the best map with scrambled weights",
+    "figure: deletion curves, the areas under them, or the best map with scrambled weights",
 ]
 ReplacementAsked = Annotated[Replacement, "what pixels are replaced by: blur or mean colour"]
 CurvePoints = Annotated[int, "points of each curve, and of integrated gradients"]
-CellSide = Annotated[int, "side of the squares replaced, in pixels of the input"]
+CellSide = Annotated[int, "side of the squares replaced, in pixels of the network's input"]
 Noisy = Annotated[
     int, "noisy pictures on which to see how far each map moves (max-sensitivity); 0: none"
 ]

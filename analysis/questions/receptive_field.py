@@ -53,7 +53,8 @@ Reaches = Annotated[bool, "also measure the other reaches, with the same weights
 Untrained = Annotated[bool, "also measure random weights"]
 Probes = Annotated[
     int,
-    "most random probes per unit: they end once the sides are known to within 10 % or 2 pixels",
+    "most random probes per unit: they end once the sides are known to within 10 % or 2 pixels of "
+    "the network's input",
 ]
 Show = Annotated[
     Literal["maps", "curves", "table"],
@@ -97,7 +98,7 @@ def receptive_field(
     yield asked.answer(
         title=f"What the units at pixel ({x}, {y}) see",
         sentence=_sentence(found, known=not isinstance(model, AnySegmenter)),
-        grade="statistic" if _well_known(found) else "heuristic",
+        grade=found.grade,
         numbers={"x": x, "y": y, "label": asked.names[subject.label], **_numbers(found)},
         arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
         tables={"fields": found.rows(), "blocks": _block_rows(asked.trace.model, found)},
@@ -271,18 +272,13 @@ def _sentence(found: FieldComparison, known: bool) -> str:
         f"{first.network}: {'; '.join(parts)}. After ± stands the standard error, ? where it is "
         "not known."
     )
-    if _well_known(found):
+    if found.well_known:
         return text
     most = max(field.probes for field in found.fields)
     return (
-        f"{text} After {most} probes not every side is known to within {TOLERANCE:.0%}: take these "
-        "for a guess, or allow more probes."
+        f"{text} After {most} probes not every side is known to within {100 * TOLERANCE:g} %: take "
+        "these for a guess, or allow more probes."
     )
-
-
-def _well_known(found: FieldComparison) -> bool:
-    """Return whether all sides of all fields have a small error."""
-    return all(square.well_known for field in found.fields for square in field.summary.squares)
 
 
 def _draw(found: FieldComparison, show: str) -> Figure:

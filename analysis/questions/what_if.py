@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 
@@ -191,7 +191,9 @@ def _intervention(asked: Asked, taken: Taken) -> Intervention:
         "drop-block": lambda: DropBlock(*place),
     }
     if taken.kind not in makers:
-        raise AnalysisError(f"There is no kind {taken.kind!r}: choose one of {', '.join(makers)}.")
+        raise AnalysisError(
+            f"There is no kind {taken.kind!r}: choose one of {', '.join(get_args(Kind))}."
+        )
     return makers[taken.kind]()
 
 

@@ -12,7 +12,7 @@ from analysis.core.forward import Place
 from analysis.core.progress import part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
-from analysis.core.uncertainty import NOTHING_NATS, AffinityStatistics
+from analysis.core.uncertainty import NOTHING_NATS, Spread
 from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report_steps
 from analysis.interventions.head_sweep import head_sweep
@@ -196,7 +196,7 @@ def effect_sentence(report: EffectReport) -> str:
     return " ".join([*found, _sizes(report)])
 
 
-def _stands(standing: str, drawn: AffinityStatistics, count: int, digits: str) -> str:
+def _stands(standing: str, drawn: Spread, count: int, digits: str) -> str:
     """Return where a number stands beside those of random changes, from the verb on."""
     words = {
         "more": "is above what random changes do",
@@ -258,7 +258,7 @@ def _compared(report: EffectReport) -> Row:
     return numbers
 
 
-def _spread(name: str, drawn: AffinityStatistics) -> Row:
+def _spread(name: str, drawn: Spread) -> Row:
     return {name: drawn.mean, f"{name}_low": drawn.low, f"{name}_high": drawn.high}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,10 +48,22 @@ def test_maps_have_a_row_per_network_and_a_color_bar_with_a_unit(comparison):
     text = all_text(figure)
     assert len(figure.axes) == 4 * 2 + 1
     assert "log10 of energy / maximum" in text
-    assert "S · statistic" in text
+    assert "H · heuristic" in text  # two probes leave the sides without an error
     assert "1 picture and 2 probes each" in text
     assert text.count("random weights") == 2
     assert "tiny (local)\nrandom weights\nstage 1" in text
+
+
+@pytest.mark.parametrize("draw", [field_maps, energy_curves, field_table])
+@pytest.mark.parametrize(("error", "grade"), [(0.01, "S · statistic"), (100.0, "H · heuristic")])
+def test_figures_are_graded_by_how_well_the_sides_are_known(comparison, draw, error, grade):
+    fields = [
+        replace(field, summary=replace(field.summary, squares=tuple(
+            replace(square, side_error_px=error) for square in field.summary.squares
+        )))
+        for field in comparison.fields
+    ]  # fmt: skip
+    assert grade in all_text(draw(replace(comparison, fields=tuple(fields))))
 
 
 def test_maps_are_scaled_to_their_own_maximum_and_leave_pixels_without_energy_clear(comparison):

@@ -16,4 +16,6 @@ PEERS_INFO = (
     "With pretrained weights if this server can fetch them, else random ones: each map says which."
 )
 PROBES = "Most random probes"
-PROBES_INFO = "They end as soon as every side is known to within 10 % or 2 pixels."
+PROBES_INFO = (
+    "They end as soon as every side is known to within 10 % or 2 pixels of the network's input."
+)

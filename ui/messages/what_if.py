@@ -30,7 +30,8 @@ ASK = "Take it away"
 KINDS = {
     "hide-region": (
         "… a square around the pixel were hidden",
-        "The picture shows something else there. Does the label survive on its surroundings?",
+        "The picture shows something else there: does the label survive on its surroundings? The "
+        "size is the side of the square in pixels of the picture.",
         ("size", "fill", "paint"),
     ),
     "hide-segment": (

@@ -27,7 +27,7 @@ PASS_SECONDS = 0.2
 
 MOST_SECONDS = 60
 
-PASSES = {"probe": 3, "affinity": 3, "similarity": 3, "compare": 6, "what-if": 10}
+PASSES = {"probe": 3, "affinity": 3, "similarity": 3, "compare": 6, "what-if": 20}
 OTHER_PASSES, STEP_PASSES, PROBE_PASSES = 30, 4, 12
 """Forward passes that a question takes as long as, and those of each of its steps or probes."""
 

@@ -31,8 +31,7 @@ def python_snippet(content: dict[str, Any]) -> str:
     settings, question = content["settings"], content["question"]
     parameters = dict(settings["parameters"])
     lines = [
-        f"from {analysis.__name__}.questions.answer import finish",
-        f"from {analysis.__name__}.questions import QUESTIONS",
+        f"from {analysis.__name__} import QUESTIONS, finish",
         "from uniformer import create_model",
         "",
         f"model = {_model(settings)}",
@@ -83,7 +82,7 @@ def start_snippet(result: Segmentation, pixel: tuple[int, int]) -> str:
     """Return a program that labels the picture, traces it and reads one row of attention."""
     short_side = result.settings["short_side"]
     return (
-        "from analysis import global_affinity, trace\n"
+        f"from {analysis.__name__} import global_affinity, trace\n"
         "from uniformer import create_model, segment\n\n"
         f"model = {_model(_settings(result))}\n"
         f'result = segment("{PHOTO}", model, short_side={short_side})\n'
@@ -96,7 +95,7 @@ def start_snippet(result: Segmentation, pixel: tuple[int, int]) -> str:
 
 def site_command(result: Segmentation) -> str:
     """Return the command that publishes a folder of pictures with the model of ``result``."""
-    command = ["python", "-m", "analysis", "publish", "photos/", "-o", "site"]
+    command = ["python", "-m", analysis.__name__, "publish", "photos/", "-o", "site"]
     return shlex.join(command + _model_options(_settings(result), reach=True))
 
 

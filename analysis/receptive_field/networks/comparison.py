@@ -19,6 +19,7 @@ from torch import Tensor
 
 from analysis.core.checks import check_pixel
 from analysis.core.errors import AnalysisError
+from analysis.core.evidence import Grade
 from analysis.core.grid import Token
 from analysis.core.progress import Progress
 from analysis.receptive_field.effective import (
@@ -94,6 +95,16 @@ class FieldComparison:
         """The same for sides of squares: that of the square of equal area in the picture."""
         return math.sqrt(math.prod(self.picture_scale))
 
+    @property
+    def well_known(self) -> bool:
+        """Whether all sides of all fields have a small error."""
+        return all(square.well_known for field in self.fields for square in field.summary.squares)
+
+    @property
+    def grade(self) -> Grade:
+        """A statistic as long as all sides are known well, else a heuristic."""
+        return "statistic" if self.well_known else "heuristic"
+
     def rows(self) -> list[dict[str, object]]:
         """Return a row per network and level; units are in the names of the columns.
 
@@ -128,7 +139,8 @@ def compare_fields(
     through once per network, ``batch_size`` at a time: a :class:`PictureFolder` never holds more.
     ``pixel`` (row, column) is the middle if None; every level is measured at the unit nearest to
     it, about that unit's own centre. With ``until_known`` and a single picture, ``probes`` are the
-    most: they end once the sides of the squares are known to within 10 % or 2 pixels.
+    most: they end once the sides of the squares are known to within 10 % or 2 pixels of
+    the input.
 
     Raises :class:`AnalysisError` without networks, for different sizes, a pixel outside, and what
     :func:`analysis.receptive_field.effective.effective_fields` refuses.
