@@ -26,7 +26,7 @@ SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
 """What systems put into folders of pictures; like hidden files not worth a word."""
 
 NO_PICTURE, SUBFOLDER = "no pictures", "subfolders, which --recursive (recursive=True) takes"
-OWN = "written by this program"
+LINK, OWN = "links to folders, which are not followed", "written by this program"
 NAMED = 3
 """Files that are named of each kind that is left out."""
 
@@ -127,7 +127,7 @@ def _walk(folder: Path, recursive: bool) -> Iterator[tuple[Path, frozenset[str]]
 def _reason(file: Path, beside: frozenset[str]) -> str | None:
     """Return why a file is left out, or None if it is a picture to take."""
     if file.is_dir():
-        return SUBFOLDER
+        return LINK if file.is_symlink() else SUBFOLDER
     suffix = file.suffix.lower()
     for module, (_, suffixes) in PACKAGES.items():
         if suffix in suffixes:
