@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from training.data import Example
 from uniformer.classes import IGNORE_INDEX
+from uniformer.dataset import DatasetError
 from uniformer.preprocess import preprocess
 
 PICTURES_PER_SOURCE = 25
@@ -34,7 +35,8 @@ def fit_bias(model: nn.Module, examples: Sequence[Example]) -> Tensor:
     """Return what to add to the logits for the least cross entropy, float32 (classes,), mean 0.
 
     Looks at ``PICTURES_PER_SOURCE`` of ``examples`` of each source, evenly spaced, and at the same
-    pixels of them in every call.
+    pixels of them in every call. Raises :class:`~uniformer.dataset.DatasetError` when none of them
+    has a certain label.
     """
     sources: dict[str, list[Example]] = {}
     for example in examples:
@@ -58,7 +60,7 @@ def fit_temperature(model: nn.Module, examples: Sequence[Example], bias: Tensor)
     """Return what to divide the logits plus ``bias`` by for the least cross entropy.
 
     Where the labels of ``examples`` are coarse, the probability of a coarse class is the sum of
-    those of its members.
+    those of its members. Raises as :func:`fit_bias`.
     """
     seen = _known_pixels(model, examples)
     log_temperature = torch.zeros(1, requires_grad=True)
@@ -95,7 +97,10 @@ def _minimise(loss: Callable[[], Tensor], parameter: Tensor) -> None:
 @torch.no_grad()
 def _known_pixels(model: nn.Module, examples: Sequence[Example]) -> list[_Pixels]:
     rng = np.random.default_rng(0)
-    return [_pixels_of(model, example, rng) for example in examples]
+    seen = [_pixels_of(model, example, rng) for example in examples]
+    if not any(len(labels) for _, labels, _ in seen):
+        raise DatasetError("No picture to calibrate on has a pixel whose class is certain.")
+    return seen
 
 
 def _pixels_of(model: nn.Module, example: Example, rng: np.random.Generator) -> _Pixels:

@@ -9,6 +9,7 @@ sure of it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -80,6 +81,11 @@ def label_folder(
         if source.masks is None
         else pair_annotations(source.images, source.masks)
     )
+    stem, uses = Counter(file.stem for file, _ in pairs).most_common(1)[0]
+    if uses > 1:
+        raise DatasetError(
+            f"{uses} pictures in {source.images} are called {stem}: rename all but one."
+        )
     kept_apart = [_hash(open_picture(f)) for folder in exclude for f in list_pictures(folder)]
     _write_classes(out)
     for kind in ("images", "masks", "confidence"):

@@ -216,6 +216,14 @@ def test_models_of_other_classes_are_refused_before_any_work():
         comparable([], numbered_classes(3))
 
 
+def test_two_pictures_of_one_name_are_refused_and_none_is_left_out_in_silence(teachers, tmp_path):
+    for index, suffix in enumerate(("png", "jpg")):
+        write(tmp_path / "new", f"a.{suffix}", pattern(index))
+    with pytest.raises(DatasetError, match=r"2 pictures in .* are called a: rename"):
+        label_folder(Source(tmp_path / "new"), tmp_path, tmp_path / "out", 320)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_of_other_classes_is_not_labelled_into(teachers, tmp_path):
     write(tmp_path / "new", "0.png", pattern(0))
     own = tmp_path / "out" / "classes.json"

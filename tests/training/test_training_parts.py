@@ -13,6 +13,7 @@ from training.data import Example
 from training.losses import partial_cross_entropy
 from training.sampling import Sampler, class_weights
 from uniformer.classes import class_set
+from uniformer.dataset import DatasetError
 from uniformer.factory import find_config
 
 PLAIN = RunConfig(scale=(1.0, 1.0), aspect=1.0, rotation=0.0, color=0.0)
@@ -169,6 +170,14 @@ def test_bias_of_a_model_that_sees_nothing_is_the_log_of_the_natural_shares():
     assert found[2] < found[1] - 2
     assert found.mean().item() == pytest.approx(0, abs=1e-6)
     assert torch.equal(found, fit_bias(Undecided(), examples))
+
+
+def test_pictures_without_a_certain_label_are_no_ground_to_calibrate_on():
+    nothing = example("s_0", 255)
+    with pytest.raises(DatasetError, match="certain"):
+        fit_bias(Undecided(), [nothing])
+    with pytest.raises(DatasetError, match="certain"):
+        fit_temperature(Undecided(), [nothing], torch.zeros(3))
 
 
 class Overconfident(Undecided):
