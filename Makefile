@@ -100,7 +100,7 @@ evaluate-bundled: $(VENV)/runtime
 # Tests the paper's claims and writes docs/claims.md; RUNS keeps what is measured, so that it resumes.
 claims: $(VENV)/runtime
 	@test -n "$(DATA)" || { echo "Usage: make claims DATA=path/to/data"; exit 2; }
-	$(BIN)/python -m benchmarks.claims --data "$(DATA)/images/val" --annotations "$(DATA)/masks/val" \
+	$(BIN)/python -m benchmarks.claims --data "$(DATA)/images/val" \
 		-o "$(RUNS)/claims"
 	mkdir -p docs/figures
 	cp "$(RUNS)/claims/claims.md" docs/claims.md

@@ -11,7 +11,7 @@ from PIL import Image
 import uniformer.batch
 import uniformer.commands
 from uniformer import create_model, list_classifiers, list_models
-from uniformer.cli import main
+from uniformer.cli import build_parser, main
 from uniformer.files import file_names
 
 ROOT = Path(__file__).parents[1]
@@ -289,3 +289,9 @@ def test_ids_from_one_need_the_switch(data, tmp_path, capsys):
     assert run("evaluate", *data, *QUICK) == 1
     assert "p0.png holds the id 50" in only_error(capsys)[0]
     assert run("evaluate", *data, *QUICK, "--zero-is-other") == 0
+
+
+def test_a_list_of_class_names_may_be_longer_than_the_name_of_a_file():
+    names = [f"kind of thing {number}" for number in range(60)]
+    args = build_parser().parse_args(["segment", "a.jpg", "--class-names", ",".join(names)])
+    assert args.class_names == names

@@ -8,6 +8,7 @@ import pytest
 import uniformer
 from uniformer import create_model
 from uniformer.cli import main
+from uniformer.film import open_film
 from uniformer.video import VideoError, label_video
 
 FRAMES, SIZE, RATE = 4, (64, 48), 5.0
@@ -114,6 +115,20 @@ def write_film(path, times, size=SIZE, codec="mpeg4"):
             film.mux(stream.encode(frame))
         film.mux(stream.encode(None))
     return path
+
+
+def test_a_film_cut_anywhere_opens_or_is_told_in_one_sentence(tmp_path):
+    whole = write_film(tmp_path / "whole.mkv", (0, 0.4)).read_bytes()
+    cut = tmp_path / "cut.mkv"
+    told = []
+    for length in range(50, len(whole), max(1, len(whole) // 40)):
+        cut.write_bytes(whole[:length])
+        try:
+            open_film(cut)
+        except VideoError as error:
+            told.append(str(error))
+    assert len(told) > 1
+    assert all(sentence.startswith("cut.mkv cannot be read as a film") for sentence in told)
 
 
 def csv_times(target):

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from training.coarse import load_coarse, load_ordinary
+from training.coarse import comparable, load_coarse, load_ordinary
 from training.compare import compare_runs, tables
 from training.config import parse_recipe, read_recipe
 from training.data import Example, load_split, read_classes, read_groups
@@ -116,7 +116,7 @@ def _run(options: argparse.Namespace) -> None:
     validation = (
         load_split(options.data, "val", len(classes), config.longest_side)
         if options.choose is None
-        else load_ordinary(options.choose)
+        else comparable(load_ordinary(options.choose), classes)
     )
     options.run.mkdir(parents=True, exist_ok=True)
     recipe = config.to_json().encode()
@@ -156,9 +156,10 @@ def _export(options: argparse.Namespace) -> None:
 
 def _photos(folder: Path, data: Path) -> list[Example]:
     """Return the val pictures of ``folder`` if it has any, else all as ordinary photos."""
+    classes = read_classes(data, "everyday50")
     if (folder / "images" / "val").is_dir():
-        return load_split(folder, "val", len(read_classes(data, "everyday50")), 320)
-    return load_ordinary(folder)
+        return load_split(folder, "val", len(classes), 320)
+    return comparable(load_ordinary(folder), classes)
 
 
 def _score(options: argparse.Namespace) -> None:

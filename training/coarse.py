@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from training.data import Example
-from training.vocabulary import COARSE, coarse_of_coco, coarse_of_everyday
-from uniformer.classes import IGNORE_INDEX
+from training.vocabulary import COARSE, EVERYDAY, coarse_of_coco, coarse_of_everyday
+from uniformer.classes import IGNORE_INDEX, ClassSet
 from uniformer.dataset import DatasetError, pair_annotations, read_annotation
-from uniformer.pictures import open_picture
+from uniformer.pictures import PictureError, open_picture
 
 INSIDE = {COARSE.index(name) for name in ("interior", "chair", "sofa", "bed", "table")}
 OUTSIDE = {
@@ -32,25 +33,55 @@ def load_ordinary(folder: Path) -> list[Example]:
     """
     file = folder / "classes.json"
     try:
-        names = {int(index): str(name) for index, name in json.loads(file.read_text()).items()}
+        rows = json.loads(file.read_text(encoding="utf-8"))
+        names = {int(index): str(name) for index, name in rows.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise DatasetError(f"{file} holds no names of ids: {error}.") from error
     tables = {indoors: coarse_of_coco(names, indoors) for indoors in (True, False)}
-    return _load(folder / "images", folder / "masks", lambda ids, indoors: tables[indoors][ids])
+    return _load(
+        folder / "images", folder / "masks", IGNORE_INDEX, lambda ids, indoors: tables[indoors][ids]
+    )
 
 
 def load_coarse(data: Path, split: str) -> list[Example]:
-    """Return the pictures of a split of ``data``, whose label maps hold coarse ids."""
-    return _load(data / "images" / split, data / "masks" / split, lambda ids, indoors: ids)
+    """Return the pictures of a split of ``data``, whose label maps hold coarse ids.
+
+    Raises :class:`~uniformer.dataset.DatasetError`, also for a label map with other ids.
+    """
+    return _load(
+        data / "images" / split, data / "masks" / split, len(COARSE), lambda ids, indoors: ids
+    )
+
+
+def comparable(examples: Sequence[Example], classes: ClassSet) -> list[Example]:
+    """Return examples with coarse labels as a model of ``classes`` is compared with them.
+
+    One of the coarse classes is compared as it is. Raises
+    :class:`~uniformer.dataset.DatasetError` for classes that no table leads from.
+    """
+    if classes.names == COARSE:
+        return [replace(example, coarse=None) for example in examples]
+    if classes.names != EVERYDAY:
+        raise DatasetError(
+            f"Ordinary photos can judge a model of the {len(EVERYDAY)} everyday classes or the "
+            f"{len(COARSE)} coarse ones, not one of {len(classes)} others."
+        )
+    return list(examples)
 
 
 def _load(
-    images: Path, masks: Path, translate: Callable[[np.ndarray, bool], np.ndarray]
+    images: Path,
+    masks: Path,
+    known_ids: int,
+    translate: Callable[[np.ndarray, bool], np.ndarray],
 ) -> list[Example]:
     examples = []
     for file, mask in pair_annotations(images, masks):
-        picture = open_picture(file)
-        ids = read_annotation(mask, picture.shape[:2], IGNORE_INDEX)
+        try:
+            picture = open_picture(file)
+        except PictureError as error:
+            raise DatasetError(f"{images}: {error}") from error
+        ids = read_annotation(mask, picture.shape[:2], known_ids)
         indoors = is_indoors(translate(ids, True))
         examples.append(
             Example(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def export(
         "model": model.name,
         "sha256": sha256_of(out),
         "bytes": out.stat().st_size,
-        "made": datetime.now(timezone.utc).date().isoformat(),
+        "made": datetime.now(UTC).date().isoformat(),
         "commit": _commit(),
         "classes": [
             {"id": index, "name": name, "color": color}

@@ -81,9 +81,9 @@ def label_folder(
         else pair_annotations(source.images, source.masks)
     )
     kept_apart = [_hash(open_picture(f)) for folder in exclude for f in list_pictures(folder)]
+    _write_classes(out)
     for kind in ("images", "masks", "confidence"):
         (out / kind / "train").mkdir(parents=True, exist_ok=True)
-    _write_classes(out)
     work = _Work(teachers, out, longest_side, table, source.prefix, kept_apart)
     Teachers(teachers)  # so that a missing file is told once, here
     if processes == 1:
@@ -217,7 +217,11 @@ def _write_classes(out: Path) -> None:
         if row.sum() > 1
     ]
     text = json.dumps({"classes": rows, "groups": members}, indent=1).encode() + b"\n"
-    replace_file(out / "classes.json", lambda file: file.write(text))
+    target = out / "classes.json"
+    if target.exists() and target.read_bytes() != text:
+        raise DatasetError(f"{out} holds pictures of other classes: name another folder with -o.")
+    out.mkdir(parents=True, exist_ok=True)
+    replace_file(target, lambda file: file.write(text))
 
 
 def _reduced(picture: np.ndarray, longest_side: int, kind: int) -> np.ndarray:

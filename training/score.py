@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from torch import nn
 
+from training.coarse import comparable
 from training.data import Example
 from training.validate import validate
-from training.vocabulary import COARSE, EVERYDAY
+from training.vocabulary import COARSE
 from uniformer.calibration import reliability
-from uniformer.dataset import DatasetError
 from uniformer.metrics import Counts, score
 
 
@@ -52,12 +52,7 @@ def score_domain(model: nn.Module, examples: Sequence[Example]) -> DomainScores:
 
     Raises :class:`~uniformer.dataset.DatasetError` for a model of other classes.
     """
-    if model.classes.names not in (EVERYDAY, COARSE):
-        raise DatasetError(
-            f"Ordinary photos can judge a model of the {len(EVERYDAY)} everyday classes or the "
-            f"{len(COARSE)} coarse ones, not one of {len(model.classes)} others."
-        )
-    return summarise(validate(model, examples), len(examples))
+    return summarise(validate(model, comparable(examples, model.classes)), len(examples))
 
 
 def summarise(counts: Counts, pictures: int, mistakes: int = 12) -> DomainScores:

@@ -94,11 +94,10 @@ class _Network:
 
     def __init__(self, file: Path) -> None:
         try:
-            from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
+            from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise DatasetError(
-                "The teachers need the package ai-edge-litert: "
-                "pip install -r requirements-train.txt."
+                "The teachers need the package ai-edge-litert: pip install ai-edge-litert."
             ) from error
         if not file.is_file():
             raise DatasetError(f"The teacher {file} is missing.")

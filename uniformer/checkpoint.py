@@ -38,12 +38,12 @@ from uniformer.matching import (
 from uniformer.unwrap import Weights, describe, find_weights, some
 
 MAX_FILE_BYTES = 4 * 2**30
+"""Largest file, and largest sum of its tensors, that is read (an official one has 0.1 to 1 GB)."""
 MAX_TENSORS = 20_000
 """Twenty times what the largest model has; reading many more takes a machine's time for nothing."""
 MAX_PICKLE_BYTES = 8 * 2**20
 """For what a zipped checkpoint says about its tensors."""
 _TOO_MANY = f"{{}} holds far more than the {MAX_TENSORS} tensors that are read: it is no UniFormer."
-"""Largest file, and largest sum of its tensors, that is read (an official one has 0.1 to 1 GB)."""
 
 _WANTED = re.compile(r"GLOBAL (\S+)")
 _BESIDE_WEIGHTS = (

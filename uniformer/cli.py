@@ -248,7 +248,6 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the new .onnx file"
     )
-    add_classes(parser)
     parser.add_argument(
         "--form",
         choices=("plain", "rewritten"),
@@ -274,7 +273,9 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="weights in the file; arithmetic is float32 (default: %(default)s)",
     )
-    _add_weights(parser.add_argument_group("model"))
+    group = parser.add_argument_group("model")
+    _add_weights(group)
+    add_classes(group)
 
 
 def _add_model(

@@ -70,7 +70,7 @@ def open_film(source: Path) -> Film:
         more = ""
         try:
             return _AvFilm(source)
-        except (av.FFmpegError, IndexError):
+        except (av.FFmpegError, IndexError, StopIteration):  # no stream, no frame
             pass
     raise VideoError(f"{source.name} cannot be read as a film: convert it to MP4 or WebM{more}.")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
-def add_classes(group: argparse._ArgumentGroup) -> None:
+def add_classes(group: argparse._ActionsContainer) -> None:
     """Add the options for weights that were trained on classes of one's own."""
     group.add_argument(
         "--num-classes",
@@ -23,9 +24,9 @@ def add_classes(group: argparse._ArgumentGroup) -> None:
 
 
 def _names(text: str) -> list[str]:
-    file = Path(text)
+    is_file = os.path.isfile(text)  # a list may be too long for the name of a file
     try:
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else text.split(",")
+        lines = Path(text).read_text("utf-8").splitlines() if is_file else text.split(",")
     except (OSError, ValueError):
         raise argparse.ArgumentTypeError(f"{text} cannot be read as text") from None
     return [line.strip() for line in lines if line.strip() or "," in text]

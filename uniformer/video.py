@@ -65,8 +65,7 @@ def label_video(
         if writer is None:
             raise VideoError(f"{source.name} has no frame that can be read.")
         writer.release()
-        written = sum(1 for _ in open_film(part).frames())
-        if written != sum(repeats[: len(shares)]):  # the writer tells of no failure
+        if _frames_in(part) != sum(repeats[: len(shares)]):  # the writer tells of no failure
             raise VideoError(f"{target} cannot be written whole: make room for it.")
         replace_file(target.with_suffix(".csv"), _table(model.classes.names, times, shares))
         part.replace(target)
@@ -118,6 +117,14 @@ def _writer(part: Path, rate: float, size: tuple[int, int], target: Path) -> cv2
     if not writer.isOpened():
         raise VideoError(f"{target} cannot be written: choose another folder.")
     return writer
+
+
+def _frames_in(film: Path) -> int:
+    """Return how many frames of ``film`` can be read, 0 where it is none."""
+    try:
+        return sum(1 for _ in open_film(film).frames())
+    except VideoError:
+        return 0
 
 
 def _table(

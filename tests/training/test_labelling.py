@@ -6,12 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from training import label
-from training.coarse import is_indoors, load_ordinary
+from training.coarse import comparable, is_indoors, load_coarse, load_ordinary
 from training.data import load_split, read_groups
 from training.label import Source, known, label_folder
 from training.teachers import ADE_IDS, VOC_IDS, Opinion, Teachers
+from training.validate import compared
 from training.vocabulary import (
     COARSE,
     EVERYDAY,
@@ -24,6 +26,7 @@ from training.vocabulary import (
     from_coco,
     groups,
 )
+from uniformer.classes import class_set, numbered_classes
 from uniformer.dataset import DatasetError
 
 COCO = {0: "unlabeled", 1: "person", 3: "cup", 8: "truck", 22: "elephant", 161: "wall-wood"}
@@ -187,9 +190,49 @@ def test_ordinary_photos_are_loaded_in_coarse_classes(tmp_path):
         load_ordinary(tmp_path)
 
 
+def test_coarse_label_maps_hold_coarse_ids_alone(tmp_path):
+    write(tmp_path / "images" / "val", "a.png", pattern(0))
+    write(tmp_path / "masks" / "val", "a.png", np.full((80, 90), len(COARSE), np.uint8))
+    with pytest.raises(DatasetError, match=r"a\.png holds the id 22"):
+        load_coarse(tmp_path, "val")
+
+
+@pytest.mark.parametrize("name", ["everyday22", "everyday50"])
+def test_models_of_either_set_are_compared_in_coarse_classes(tmp_path, name):
+    write(tmp_path / "images", "a.png", pattern(0))
+    write(tmp_path / "masks", "a.png", np.full((80, 90), 1, np.uint8))
+    (tmp_path / "classes.json").write_text(json.dumps({str(k): v for k, v in COCO.items()}))
+    classes = class_set(name)
+    (example,) = comparable(load_ordinary(tmp_path), classes)
+    p = torch.zeros(len(classes), 80, 90)
+    p[classes.names.index("person")] = 1
+    labels, confidence = compared(p, example.coarse)
+    assert (labels == example.labels).all()
+    assert (confidence == 1).all()
+
+
+def test_models_of_other_classes_are_refused_before_any_work():
+    with pytest.raises(DatasetError, match="not one of 3 others"):
+        comparable([], numbered_classes(3))
+
+
+def test_a_folder_of_other_classes_is_not_labelled_into(teachers, tmp_path):
+    write(tmp_path / "new", "0.png", pattern(0))
+    own = tmp_path / "out" / "classes.json"
+    own.parent.mkdir()
+    own.write_text('{"classes": []}')
+    with pytest.raises(DatasetError, match="other classes"):
+        label_folder(Source(tmp_path / "new"), tmp_path, own.parent, 320)
+    assert own.read_text() == '{"classes": []}'
+    assert list(own.parent.iterdir()) == [own]
+
+
 def test_confidence_of_another_size_and_unknown_ids_are_refused(tmp_path):
     for kind, value in (("images", 0), ("masks", 99)):
         write(tmp_path / kind / "train", "a.png", np.full((8, 8), value, np.uint8))
     (tmp_path / "classes.json").write_text(json.dumps({"classes": []}))
     with pytest.raises(DatasetError, match=r"a\.png holds the id 99"):
         load_split(Path(tmp_path), "train", 50, 320)
+    write(tmp_path / "confidence" / "train", "a.png", np.full((8, 9), 255, np.uint8))
+    with pytest.raises(DatasetError, match=r"confidence/train/a\.png .*9x8"):
+        load_split(Path(tmp_path), "train", 100, 320)
