@@ -39,7 +39,8 @@ class Spread:
         """Return where ``value`` stands; None where the spread is not known."""
         if not np.isfinite(self.low):
             return None
-        if self.low <= value <= self.high:
+        rounding = 1e-9 * abs(value)  # all draws may be the same, and the value too
+        if self.low - rounding <= value <= self.high + rounding:
             return "cannot be told apart"
         return "more" if value > self.high else "less"
 
@@ -59,6 +60,11 @@ def divergence_spread(values: Sequence[float]) -> Spread:
     logs = spread(np.log(np.maximum(values, NOTHING_NATS)))
     low, high = np.exp([logs.low, logs.high])
     return Spread(float(np.mean(values)) if len(values) else np.nan, float(low), float(high))
+
+
+def divergence_standing(value: float, values: Sequence[float]) -> Standing | None:
+    """Return where a divergence in nats stands among ``values``; below rounding all are equal."""
+    return divergence_spread(values).standing(max(value, NOTHING_NATS))
 
 
 def decimals(error: float) -> int:

@@ -25,6 +25,7 @@ from analysis.core.uncertainty import (
     Spread,
     Standing,
     divergence_spread,
+    divergence_standing,
     spread,
 )
 from analysis.interventions.elsewhere import AS_LARGE
@@ -108,6 +109,8 @@ class EffectReport:
     @property
     def withheld(self) -> str | None:
         """Why the effect is not compared, in a sentence; None where it is."""
+        if self.effect.size == 0:
+            return "It is not compared: the change itself is nothing."
         if not self.controls:
             return "There is nothing to compare it with: no random change is as large."
         if self.overlap > 0:
@@ -128,7 +131,9 @@ class EffectReport:
     @property
     def standing(self) -> Standing | None:
         """Whether the effect on the picture is outside of the spread of the random ones."""
-        return None if self.withheld else self.kl_nats.standing(self.effect.kl_nats)
+        if self.withheld:
+            return None
+        return divergence_standing(self.effect.kl_nats, [each.kl_nats for each in self.controls])
 
     @property
     def margin_standing(self) -> Standing | None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 
-from analysis import trace
+from analysis import QUESTIONS, finish, trace
 from analysis.core.forward import positions
 from analysis.core.uncertainty import divergence_spread, spread
 from analysis.interventions import (
@@ -108,9 +109,9 @@ def test_no_kept_key_is_kept_by_the_control_where_the_map_has_room(tiny, picture
         found = controls(traced, [change], 0)
         assert len(found) == DRAWS
         at = whole if reach == "global" else tokens
-        (kept,) = change.edges()
+        (kept,) = change.attention_mask()
         for (control,) in found:
-            (moved,) = control.edges()
+            (moved,) = control.attention_mask()
             mine, theirs = kept(at, at), moved(at, at)
             assert mine.sum() == theirs.sum()
             assert not (mine & theirs).any()
@@ -131,7 +132,7 @@ def test_without_room_the_overlap_is_told_and_nothing_is_compared(tiny, picture)
         assert f"{100 * report.overlap:.0f} %" in report.withheld
     at = positions((4, 6), None)[0]
     ((control,),) = controls(traced, [near], 0)
-    mine, theirs = (each.edges()[0](at, at) for each in (near, control))
+    mine, theirs = (each.attention_mask()[0](at, at) for each in (near, control))
     assert near.overlap(control, traced) == pytest.approx(
         ((mine & theirs).sum() / mine.sum()).item()
     )
@@ -168,6 +169,18 @@ def test_regions_hidden_elsewhere_change_the_picture_as_much(tiny):
     report = effect_report(traced, [HideRegion(everything)], picture=image)
     assert report.standing is None
     assert "times as large" in report.withheld
+
+
+def test_hiding_what_is_flat_changes_nothing_and_is_compared_with_nothing(tiny, picture):
+    image = picture()
+    image[:48, :48] = 255  # as a sky that is burnt out, with nothing to blur away
+    ask = QUESTIONS["what-if"]
+    answer = finish(ask(tiny(), image, kind="hide-region", x=20, y=20, size=6))
+    assert answer.sentence.startswith("Nothing changed")
+    assert answer.numbers["size_share"] == 0
+    assert answer.numbers["verdict"] is None
+    assert "itself is nothing" in answer.numbers["verdict_withheld"]
+    assert any("is nothing" in text.get_text() for text in answer.figure().findobj(Text))
 
 
 def test_a_dead_head_is_no_control(tiny, picture):
@@ -207,6 +220,11 @@ def test_only_what_is_outside_of_the_spread_is_told_apart(tiny, picture):
     ]  # fmt: skip
     assert standing(0.03, [0.001, 0.05, 0.0002, 0.01]) == "cannot be told apart"
     assert standing(0.03, drawn[:2]) is None
+    # Below the rounding of single precision nothing is less than nothing.
+    nothing = [1e-9, 0.0, 3e-8, -1e-9]
+    assert [standing(value, nothing) for value in (0.0, 2e-8, 1e-3)] == [
+        "cannot be told apart", "cannot be told apart", "more",
+    ]  # fmt: skip
 
 
 def test_a_spread_holds_the_next_draw_95_times_of_100():

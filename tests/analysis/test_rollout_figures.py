@@ -41,7 +41,7 @@ def test_rollout_shows_map_shares_loss_and_comparison(tiny, picture):
         "24 cells",
     ):
         assert word in words
-    first = compared.comparisons[0].likeness
+    first = compared.comparisons[0].correlation
     assert f"{first.spearman:+.2f} ({first.corrected:+.2f}" in words
     bars = [bar.get_height() for bar in figure.axes[1].patches]
     shares = [*np.concatenate(found.affinity_share), *np.concatenate(found.position_share)]
