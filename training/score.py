@@ -52,7 +52,9 @@ def score_domain(model: nn.Module, examples: Sequence[Example]) -> DomainScores:
 
     Raises :class:`~uniformer.dataset.DatasetError` for a model of other classes.
     """
-    return summarise(validate(model, comparable(examples, model.classes)), len(examples))
+    return summarise(
+        validate(model, comparable(examples, model.classes), exact=True), len(examples)
+    )
 
 
 def summarise(counts: Counts, pictures: int, mistakes: int = 12) -> DomainScores:

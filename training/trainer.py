@@ -85,7 +85,12 @@ class Trainer:
     def _start_from(self, init: str) -> None:
         """Fill the model from ``init``; a classifier for other classes is left out."""
         if init == "default":
-            state = create_model(self.config.model).state_dict()
+            bundled = create_model(self.config.model)
+            state = bundled.state_dict()
+            if bundled.classes.names != self.model.classes.names:
+                # Classes of one's own may be as many, and are others all the same.
+                own = self.model.state_dict()
+                state |= {name: own[name] for name in state if name.startswith(CLASSIFIER)}
         elif Path(init).is_dir():
             run = read_checkpoint(Path(init))
             state = run["averaged"]

@@ -16,11 +16,17 @@ from uniformer.preprocess import preprocess
 
 
 @torch.inference_mode()
-def validate(model: nn.Module, examples: Sequence[Example], limit: int | None = None) -> Counts:
+def validate(
+    model: nn.Module,
+    examples: Sequence[Example],
+    limit: int | None = None,
+    exact: bool = False,
+) -> Counts:
     """Return the counts of ``model``, in eval mode, in the short side of its config.
 
     Examples with coarse labels are counted in coarse classes. With a ``limit`` only that many
-    examples, evenly spaced over all, are looked at.
+    examples, evenly spaced over all, are looked at. In bfloat16, unless the counts are to be
+    ``exact``.
     """
     stride = max(1, -(-len(examples) // limit)) if limit else 1
     device = next(model.parameters()).device
@@ -30,7 +36,7 @@ def validate(model: nn.Module, examples: Sequence[Example], limit: int | None = 
     for example in examples[::stride]:
         size = example.labels.shape
         x = preprocess(example.picture, model.config.short_side, model.config.size_divisor)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=not exact):
             logits = model(x.to(device, memory_format=torch.channels_last))
         p = resize_bilinear(logits.float(), size)[0].softmax(dim=0).cpu()
         labels, confidence = compared(p, example.coarse)

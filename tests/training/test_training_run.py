@@ -18,6 +18,7 @@ from training.parallel import run_in_parallel
 from training.trainer import CHECKPOINT, Trainer, learning_rate, read_checkpoint
 from uniformer.checkpoint import read_state_dict, sha256_of
 from uniformer.classes import class_set, numbered_classes
+from uniformer.factory import create_model
 
 
 def losses(folder):
@@ -256,3 +257,14 @@ def test_values_that_float16_cannot_hold_stay_float32(data, tmp_path):
     run.save()
     weights, _ = export(tmp_path / "run", data, tmp_path / "out.safetensors")
     assert (read_state_dict(weights)[name] == 70_000).all()
+
+
+def test_as_many_classes_of_ones_own_start_with_a_classifier_of_their_own(data, tmp_path):
+    bundled = create_model("nano").state_dict()
+    names = numbered_classes(len(bundled["decode_head.conv_seg.weight"]))
+    members = read_groups(data, len(names))
+    config = replace(TINY, init="default", negatives={})
+    own = Trainer(config, names, members, load_split(data, "train", 50, 320), [], tmp_path)
+    state = own.model.state_dict()
+    for name, same in (("decode_head.conv_seg", False), ("backbone.patch_embed1.proj", True)):
+        assert torch.equal(state[f"{name}.weight"], bundled[f"{name}.weight"]) == same
