@@ -20,6 +20,7 @@ from uniformer import batch as batches
 from uniformer import create_model, manifest
 from uniformer.batch import PhotoBatch
 from uniformer.cli import main
+from uniformer.segmentation import Segmentation
 from uniformer.sharding import run_sharded
 
 ROOT = Path(__file__).parents[1]
@@ -136,6 +137,47 @@ def test_another_question_is_answered_anew(photos, tmp_path, monkeypatch, change
     PhotoBatch(model, tmp_path, prediction).label(photo, "x")
     assert ran
     assert ((tmp_path / "x.json").read_bytes() == before) == (change == "versions")
+
+
+ALL_BUT_MAPS = ("labels.png", "colors.png", "overlay.png", "json")
+
+
+def test_a_file_of_another_run_is_never_taken_for_one_of_this(photos, tmp_path):
+    photo = photos / "photo0.png"
+    old, new = create_model("nano", weights=None), create_model("nano")
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    PhotoBatch(old, out, PREDICTION, ALL_BUT_MAPS).label(photo, "x")
+    (out / "x.npz").write_bytes(b"somebody's")
+    PhotoBatch(new, out, PREDICTION, ["labels.png"]).label(photo, "x")
+    assert set(contents(out)) == {"x.labels.png", "x.json", "x.npz"}
+    for files in (["overlay.png"], ALL_BUT_MAPS):
+        PhotoBatch(new, out, PREDICTION, files).label(photo, "x")
+        assert "x.labels.png" in contents(out)  # of the same run, so it stays
+    PhotoBatch(new, fresh, PREDICTION, ALL_BUT_MAPS).label(photo, "x")
+    assert digests(contents(out) | {"x.npz": b""}) == digests(contents(fresh) | {"x.npz": b""})
+    assert (out / "x.npz").read_bytes() == b"somebody's"
+
+
+def test_a_run_killed_over_the_files_of_another_leaves_none_that_is_believed(
+    photos, tmp_path, monkeypatch
+):
+    photo = photos / "photo0.png"
+    old, new = create_model("nano"), create_model("nano", weights=None)
+    PhotoBatch(old, tmp_path, PREDICTION).label(photo, "x")
+    before = contents(tmp_path)
+
+    def stop(result, folder, name, files):
+        save(result, folder, name, files[:1])
+        raise KeyboardInterrupt
+
+    save = Segmentation.save
+    monkeypatch.setattr(Segmentation, "save", stop)
+    with pytest.raises(KeyboardInterrupt):
+        PhotoBatch(new, tmp_path, PREDICTION).label(photo, "x")
+    monkeypatch.undo()
+    assert contents(tmp_path) != before
+    PhotoBatch(old, tmp_path, PREDICTION).label(photo, "x")
+    assert digests(contents(tmp_path)) == digests(before)
 
 
 def test_two_processes_write_what_one_does(photos, undisturbed, tmp_path):

@@ -78,7 +78,8 @@ def test_what_another_process_or_computer_is_writing_stays(tmp_path):
     mine, gone = os.getpid(), 2**22 + 1  # more than any process is called
     theirs = "0" * 4 if files._HERE != "0" * 4 else "1" * 4
     kept = {f".a.{files._HERE}-{mine}-1.part", f".a.{theirs}-{gone}-1.part", ".note.part", "a.part"}
-    for name in (*kept, f".a b.{files._HERE}-{gone}-1.part"):
+    orphan = f".a b.{files._HERE}-{gone}-1.part"
+    for name in (*kept, orphan, f"{orphan}.webm"):
         (tmp_path / name).touch()
     replace_file(tmp_path / "new", lambda file: file.write(b"new"))
     assert {path.name for path in tmp_path.iterdir()} == kept | {"new"}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import resource
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -76,6 +77,43 @@ def test_what_another_program_saved_is_not_replaced(tmp_path):
         make().save_pretrained(tmp_path)
     assert (tmp_path / "config.json").read_text() == '{"model_type": "bert"}'
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_weights_without_a_config_of_ours_are_not_replaced(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"somebody's")
+    with pytest.raises(ValueError, match=r"model\.safetensors is another program's"):
+        make().save_pretrained(tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == b"somebody's"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("room", [0, 5000])  # none, and enough for config.json
+def test_a_full_disk_leaves_the_model_that_was_there(tmp_path, room):
+    old = make(seed=1)
+    old.save_pretrained(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before["config.json"]) < 5000 < len(before["model.safetensors"])
+    new = make(seed=2, classes=numbered_classes(5))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(OSError, match=r"model\.safetensors"):
+            new.save_pretrained(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert same(old.state_dict(), Segmenter.from_pretrained(tmp_path).state_dict())
+
+
+def test_saving_pushes_under_the_name_of_the_folder_unless_told(tmp_path, monkeypatch):
+    pushed = []
+    monkeypatch.setattr(
+        Segmenter, "push_to_hub", lambda model, *given, **options: pushed.append((given, options))
+    )
+    make().save_pretrained(tmp_path / "mine", push_to_hub=True, token="secret")
+    make().save_pretrained(tmp_path / "mine", push_to_hub=True, repo_id="owner/repo")
+    make().save_pretrained(tmp_path / "mine")
+    assert pushed == [(("mine",), {"token": "secret"}), (("owner/repo",), {})]
 
 
 def test_a_card_that_was_edited_is_kept(tmp_path):

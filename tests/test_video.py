@@ -1,4 +1,5 @@
 import csv
+import os
 from fractions import Fraction
 
 import cv2
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 import uniformer
-from uniformer import create_model
+from uniformer import create_model, files
 from uniformer.cli import main
 from uniformer.film import open_film
 from uniformer.video import VideoError, label_video
@@ -88,6 +89,23 @@ def test_an_interrupted_run_leaves_no_half_film_and_keeps_the_old_one(film, nano
         label_video(film, target, nano, progress=stop, **QUICK)
     assert {path.name for path in tmp_path.iterdir()} == {"walk.webm", "walk.csv"}
     assert target.read_bytes() == b"old"
+
+
+def test_the_half_film_of_a_killed_run_goes_with_the_next(film, nano, tmp_path):
+    target = tmp_path / "walk.webm"
+
+    def leave_what_a_killed_process_would(done, total):
+        (part,) = tmp_path.glob(".*")
+        gone = 2**22 + 1  # more than any process is called
+        (tmp_path / part.name.replace(str(os.getpid()), str(gone))).touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        label_video(film, target, nano, progress=leave_what_a_killed_process_would, **QUICK)
+    assert len(list(tmp_path.iterdir())) == 1
+    files._remove_orphans.cache_clear()  # as in another process
+    label_video(film, target, nano, **QUICK)
+    assert {path.name for path in tmp_path.iterdir()} == {"walk.webm", "walk.csv"}
 
 
 def test_command_line_labels_a_film(film, tmp_path, capsys):

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from uniformer.authorship import written_here
 from uniformer.engines.model import Predictor
 from uniformer.pictures import read_picture
 from uniformer.predict import prediction_settings, segment
-from uniformer.segmentation import FILES, describe_picture, versions
+from uniformer.segmentation import FILES, Segmentation, describe_picture, versions
 
 USUAL_FILES = ("labels.png", "overlay.png", "json")
 """What is written unless told otherwise."""
@@ -23,7 +24,9 @@ class PhotoBatch:
     ``files`` are what :meth:`uniformer.Segmentation.save` writes; the JSON is always one of them. A
     photo is done when all its files are there and its JSON tells of the same picture, model,
     weights, settings and versions. The JSON is written last and no file is ever half written, so
-    a run that was killed and started again ends with the files of a run that was not.
+    a run that was killed and started again ends with the files of a run that was not. Where the
+    JSON tells of another run, what this program wrote for that one goes: all files of a name are
+    of the run that its JSON tells of.
 
     Raises ``ValueError`` for settings that cannot be used.
     """
@@ -65,25 +68,46 @@ class PhotoBatch:
         Writing needs no model and may go on on another thread.
         """
         picture = read_picture(photo)
-        record = self.read(name)
-        described = describe_picture(picture.pixels, picture.notes)
-        if record is not None and record["picture"] == described:
+        record = self._record(name)
+        if record is not None and record.get("picture") != describe_picture(
+            picture.pixels, picture.notes
+        ):
+            record = None
+        if record is not None and self._is_complete(name):
             return record, lambda: None
         result = segment(picture, self.model, **self._prediction)
-        return result.describe(), lambda: result.save(self.folder, name, self._files)
+        return result.describe(), lambda: self._write(result, name, replaced=record is None)
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """Return what ``NAME.json`` tells if it comes from this model, settings and versions."""
-        files = {kind: self.folder / f"{name}.{kind}" for kind in self._files}
-        if not all(file.is_file() for file in files.values()):
-            return None
+        """Return what ``NAME.json`` tells if it is of this model, settings and versions.
+
+        ``None`` where it is not, and where one of the files is not there.
+        """
+        return self._record(name) if self._is_complete(name) else None
+
+    def _write(self, result: Segmentation, name: str, replaced: bool) -> None:
+        """Write the files; ``replaced`` tells that those which are there are of another run."""
+        if replaced:
+            # The JSON first: were it there still when this is killed, it would tell of files that
+            # are no longer its own.
+            for kind in ("json", *(kind for kind in FILES if kind not in self._files)):
+                file = self.folder / f"{name}.{kind}"
+                if file.exists() and written_here(file):
+                    file.unlink()
+        result.save(self.folder, name, self._files)
+
+    def _is_complete(self, name: str) -> bool:
+        return all((self.folder / f"{name}.{kind}").is_file() for kind in self._files)
+
+    def _record(self, name: str) -> dict[str, Any] | None:
+        """Return what ``NAME.json`` tells if it is of this model, settings and versions."""
         try:
-            record = json.loads(files["json"].read_text(encoding="utf-8"))
+            record = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
             settings = dict(record["settings"])
             settings.pop("network_sizes")  # they follow from the picture
             same = all(
                 record[key] == self._identity[key] for key in ("model", "weights", "versions")
             )
             return record if same and settings == self._identity["settings"] else None
-        except (ValueError, KeyError, TypeError):  # some other JSON of that name
+        except (FileNotFoundError, ValueError, KeyError, TypeError):  # or another's of that name
             return None

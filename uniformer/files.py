@@ -10,7 +10,8 @@ import socket
 import threading
 import unicodedata
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 _HERE = f"{zlib.crc32(socket.gethostname().encode()) & 0xFFFF:04x}"
 """This computer in the name of a half-written file: others may write into the same folder."""
 
-_PART = re.compile(rf"\..*\.{_HERE}-(\d+)-\d+\.part", re.DOTALL)
+_PART = re.compile(rf"\..*\.{_HERE}-(\d+)-\d+\.part(\.\w+)?", re.DOTALL)
 
 MAX_STEM_BYTES = 200
 """Of the 255 bytes that most file systems allow for a name, with room for what is put after it."""
@@ -30,26 +31,56 @@ def replace_file(target: Path, write: Callable[[BinaryIO], Any]) -> Path:
     An existing ``target`` stays as it is until then, and for good when ``write`` raises. Raises
     ``OSError`` that names ``target`` when it cannot be written, as on a full disk.
     """
+    replace_files({target: write})
+    return target
+
+
+def replace_files(writes: Mapping[Path, Callable[[BinaryIO], Any]]) -> None:
+    """Do as :func:`replace_file` for files that belong together: none is moved until all are whole.
+
+    So those that are there stay as they are when any of ``writes`` raises.
+    """
+    with ExitStack() as stack:
+        parts = {target: stack.enter_context(part_beside(target)) for target in writes}
+        for target, part in parts.items():
+            with _naming(target), part.open("wb") as file:
+                writes[target](file)
+        for target, part in parts.items():
+            with _naming(target):
+                part.replace(target)
+
+
+@contextmanager
+def part_beside(target: Path, suffix: str = "") -> Iterator[Path]:
+    """Give a name for a half-written file beside ``target``, and remove what has it at the end.
+
+    What a killed process leaves there goes with the next file that is written into the folder.
+    ``suffix`` is for writers that know the kind of a file by it.
+    """
     # Of a long name the start will do: with what comes after it, it would be too long for a file.
     own = f"{_HERE}-{os.getpid()}-{threading.get_ident()}"
-    part = target.with_name(f".{target.name[:40]}.{own}.part")
+    part = target.with_name(f".{target.name[:40]}.{own}.part{suffix}")
     _remove_orphans(target.parent)
     try:
-        with part.open("wb") as file:
-            write(file)
-        part.replace(target)
-    except OSError as error:  # a full disk is told without a name, by Pillow without a reason
-        reason = error.strerror or str(error)
-        raise OSError(error.errno or errno.EIO, reason, str(target)) from error
+        yield part
     finally:
         part.unlink(missing_ok=True)
-    return target
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Let an ``OSError`` name ``target``: of a full disk it has no name, by Pillow no reason."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno or errno.EIO, reason, str(target)) from error
 
 
 @lru_cache(maxsize=256)
 def _remove_orphans(folder: Path) -> None:
     """Remove half-written files in ``folder`` whose process no longer runs, once per process."""
-    for part in folder.glob(".*.part"):
+    for part in folder.glob(".*.part*"):
         written_by = _PART.fullmatch(part.name)
         if written_by and not _runs(int(written_by[1])):
             part.unlink(missing_ok=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from huggingface_hub import (
     EvalResult,
@@ -25,7 +26,7 @@ from torch import nn
 
 from uniformer.classes import ClassSet
 from uniformer.config import ModelConfig, Reach
-from uniformer.files import replace_file
+from uniformer.files import replace_files
 
 if TYPE_CHECKING:
     from uniformer.segmenter import WeightsRecord
@@ -57,18 +58,37 @@ class Pretrained(nn.Module, ModelHubMixin):
     window_size: int
     optimized: bool
 
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        *,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **options: Any,
+    ) -> str | None:
         """Write the model to a folder; options as huggingface_hub's mixin has them.
 
-        What this wrote there before is replaced, a card excepted. Raises ``ValueError`` for a
-        folder with another library's model, and for an optimized model.
+        What this wrote there before is replaced, a card excepted, and stays as it is until all
+        files are whole. Raises ``ValueError`` for a folder with another library's model, and for an
+        optimized model, and ``OSError`` when a file cannot be written.
         """
-        config = Path(save_directory) / constants.CONFIG_NAME
-        if config.exists() and not _is_ours(config):
-            raise ValueError(f"{config} is another program's: choose another folder.")
+        folder = Path(save_directory)
+        config, weights = folder / constants.CONFIG_NAME, folder / constants.SAFETENSORS_SINGLE_FILE
+        for file in (config, weights):
+            if file.exists() and not _is_ours(config):
+                raise ValueError(f"{file} is another program's: choose another folder.")
         if self.optimized:
             raise ValueError("Save the model that optimize_for_inference was given, not its form.")
-        return super().save_pretrained(save_directory, **options)
+        # The mixin's own way would take the old config.json away before the weights are written.
+        contents = {weights: self._weights_file(), config: self._config_file()}
+        card = folder / constants.REPOCARD_NAME
+        if not card.exists():
+            contents[card] = str(self.generate_model_card()).encode()
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_files({file: partial(_write, content) for file, content in contents.items()})
+        if not push_to_hub:
+            return None
+        return self.push_to_hub(repo_id or folder.name, **options)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> Self:
@@ -89,12 +109,11 @@ class Pretrained(nn.Module, ModelHubMixin):
                 f"{source} cannot be loaded as a folder or Hub repository: {reason_of_hub(error)}."
             ) from error
 
-    def _save_pretrained(self, save_directory: Path) -> None:
+    def _weights_file(self) -> bytes:
         state = {name: value.cpu().contiguous() for name, value in self.state_dict().items()}
-        content = save(state, metadata={"format": "pt"})
-        replace_file(
-            save_directory / constants.SAFETENSORS_SINGLE_FILE, lambda file: file.write(content)
-        )
+        return save(state, metadata={"format": "pt"})
+
+    def _config_file(self) -> bytes:
         config = {
             "library_name": LIBRARY,
             "model": self.config.name,
@@ -104,8 +123,7 @@ class Pretrained(nn.Module, ModelHubMixin):
             "colors": self.classes.colors,
             "weights": asdict(self.weights),
         }
-        text = json.dumps(config, indent=2).encode()
-        replace_file(save_directory / constants.CONFIG_NAME, lambda file: file.write(text))
+        return json.dumps(config, indent=2).encode()
 
     @classmethod
     def _from_pretrained(
@@ -183,6 +201,10 @@ class Pretrained(nn.Module, ModelHubMixin):
             note=self.weights.note,
         )
         return ModelCard(f"---\n{data.to_yaml()}\n---\n{body}")
+
+
+def _write(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
 def _is_ours(config: Path) -> bool:

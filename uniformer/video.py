@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from uniformer.authorship import written_here
 from uniformer.engines.model import Predictor
-from uniformer.files import replace_file
+from uniformer.files import part_beside, replace_file
 from uniformer.film import RATES, VideoError, open_film, quiet
 from uniformer.predict import segment
 
@@ -47,15 +47,15 @@ def label_video(
     film = open_film(source)
     times = film.times()
     rate, repeats = _steady(times, film.rate)
-    part = target.with_name(f".{target.stem[:40]}.{os.getpid()}.part.webm")
     shares: list[np.ndarray] = []
-    writer = None
-    try:
+    with part_beside(target, ".webm") as part, ExitStack() as writing:
+        writer = None
         for frame, repeat in zip(film.frames(), repeats, strict=False):
             result = segment(frame, model, **prediction)
             shown = _evened(cv2.cvtColor(np.asarray(result.overlay()), cv2.COLOR_RGB2BGR))
             if writer is None:
                 writer = _writer(part, rate, shown.shape[1::-1], target)
+                writing.callback(writer.release)
             for _ in range(repeat):
                 writer.write(shown)
             counted = np.bincount(result.labels.ravel(), minlength=len(model.classes))
@@ -69,10 +69,6 @@ def label_video(
             raise VideoError(f"{target} cannot be written whole: make room for it.")
         replace_file(target.with_suffix(".csv"), _table(model.classes.names, times, shares))
         part.replace(target)
-    finally:
-        if writer is not None:
-            writer.release()
-        part.unlink(missing_ok=True)
     return len(shares)
 
 
