@@ -112,7 +112,7 @@ def test_models_are_listed_with_their_classes(client):
     models = json.loads(client.predict(api_name="/models"))["models"]
     nano = models[0]
     assert nano["name"] == "nano"
-    assert len(nano["classes"]) == 22
+    assert len(nano["classes"]) == 50
     assert nano["short_side_px"] > 0
 
 

@@ -71,7 +71,7 @@ def test_report_of_a_segmenter(tmp_path):
     assert report.tensors == len(model.state_dict())
     assert report.parameters == sum(p.numel() for p in model.parameters())
     assert set(report.dtypes) == {"float32", "int64"}
-    assert report.num_classes == 22
+    assert report.num_classes == 50
     assert report.models == ["nano"]
     assert report.unknown_keys == []
 

@@ -99,3 +99,8 @@ def test_patterns_cannot_be_mistaken_for_one_another(table):
             if re.fullmatch("(.+?)".join(map(re.escape, PLACE.split(other))), filled)
         ]
         assert fitting == [one]
+
+
+def test_no_class_has_the_name_of_a_choice_whose_value_the_page_sends():
+    """A translated choice would come back as a value that the server does not know."""
+    assert names_of_classes() & set(REACHES) == set()

@@ -93,14 +93,14 @@ class _Network:
     """One file: uint8 RGB in, probabilities at the stride of the network out."""
 
     def __init__(self, file: Path) -> None:
+        if not file.is_file():
+            raise DatasetError(f"The teacher {file} is missing.")
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise DatasetError(
                 "The teachers need the package ai-edge-litert: pip install ai-edge-litert."
             ) from error
-        if not file.is_file():
-            raise DatasetError(f"The teacher {file} is missing.")
         try:
             self.interpreter = Interpreter(str(file), num_threads=1)
             self.interpreter.allocate_tensors()

@@ -24,11 +24,11 @@ UNKNOWN = IGNORE_INDEX
 OTHER = 254
 """A pixel known to show none of our classes: nothing is learned there, no teacher is asked."""
 
-INDOORS = ("wall", "window", "door")
+INDOORS = ("wall", "windowpane", "door")
 """Part of the interior in a picture taken indoors, of the building outdoors."""
 
 ADE = [
-    *("wall", "building", "sky", "floor", "tree", "ceiling", "road", "bed", "window", "grass"),
+    *("wall", "building", "sky", "floor", "tree", "ceiling", "road", "bed", "windowpane", "grass"),
     *("cabinet", "sidewalk", "person", "earth", "door", "table", "mountain", "plant", "curtain"),
     *("chair", "car", "water", "painting", "sofa", "shelf", "building", "sea", "mirror", "rug"),
     *("grass", "chair"),
@@ -62,8 +62,8 @@ _COCO = {
     "mirror-stuff": "mirror",
     "river": "water",
     "water-other": "water",
-    "window-other": "window",
-    "window-blind": "window",
+    "window-other": "windowpane",
+    "window-blind": "windowpane",
     "wall-brick": "wall",
     "wall-stone": "wall",
     "wall-tile": "wall",

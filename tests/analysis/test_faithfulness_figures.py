@@ -40,7 +40,7 @@ def texts(axes) -> str:
 def test_curves_name_both_baselines_and_every_area():
     figure = curves_figure(ranking(2))
     assert "[C · causal" in figure.get_supxlabel()
-    assert "squares of 16 px" in figure.get_supxlabel()
+    assert "squares of 16 pixels of the network's input" in figure.get_supxlabel()
     for axes in figure.axes:
         legend = texts(axes)
         assert legend.count("AUC") == 4

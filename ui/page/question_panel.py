@@ -123,8 +123,10 @@ class AnswerView:
                 yield [status, found, now]
 
         def show(now: Selection, about: Selection | None, found: Answers | None) -> list[Any]:
-            if found is None:  # stopped before its end
-                return [note_line(messages.CANCELLED), gr.skip(), *_buttons(False)]
+            if found is None:  # stopped before its end, by the visitor or by a new picture or reach
+                here = about is None or about.key == now.key
+                status = note_line(messages.CANCELLED) if here else ""
+                return [status, gr.skip(), *_buttons(False)]
             if not found:
                 return [gr.skip(), gr.skip(), *_buttons(False)]
             if about.key != now.key:
