@@ -33,7 +33,7 @@ VIEWS = {
 }
 """The tabs that answer a question, and what the ids of their buttons and cards begin with."""
 
-HOUSE = (0.24, 0.52)
+TOWER = (0.35, 0.48)
 """A place in the first example, as fractions of its sides; the lens asks about it."""
 
 
@@ -87,7 +87,7 @@ def show_segment(page: Page, look: str) -> None:
     if look == "dark":
         page.locator(".class-row").nth(1).click()
     if look != "phone":
-        point(page, *HOUSE, '#viewer [data-part="stage"]')
+        point(page, *TOWER, '#viewer [data-part="stage"]')
 
 
 def show_lens(page: Page, look: str) -> None:
@@ -98,7 +98,7 @@ def show_lens(page: Page, look: str) -> None:
             point(page, *place, "#lens .main")
             page.locator("#lens .main").press("p")
     box = page.locator("#lens .main").bounding_box()
-    page.mouse.click(box["x"] + HOUSE[0] * box["width"], box["y"] + HOUSE[1] * box["height"])
+    page.mouse.click(box["x"] + TOWER[0] * box["width"], box["y"] + TOWER[1] * box["height"])
     page.wait_for_selector("#lens .is-exact", timeout=PATIENCE_MS)
     if look == "phone":
         page.locator('#lens [data-stage="3"]').scroll_into_view_if_needed()

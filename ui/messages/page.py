@@ -86,15 +86,15 @@ _KODAK = "Eastman Kodak Company, unrestricted usage"
 
 # file name: (title, what it shows, credit as in CREDITS.md)
 EXAMPLES = {
-    "kodim21_portland_head_light.jpg": (
-        "Portland Head Light",
-        "A white lighthouse and red-roofed houses on a rocky shore above the sea",
-        _KODAK,
-    ),
     "china_summer_palace.jpg": (
         "Summer Palace",
         "A painted pagoda among trees in front of a lake",
         "danielbuechele, CC BY 2.0",
+    ),
+    "kodim21_portland_head_light.jpg": (
+        "Portland Head Light",
+        "A white lighthouse and red-roofed houses on a rocky shore above the sea",
+        _KODAK,
     ),
     "kodim22_barn_and_pond.jpg": (
         "Barn and pond",

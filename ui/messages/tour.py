@@ -15,39 +15,39 @@ START = "Start the tour"
 STEPS = (
     (
         "Every pixel gets a class",
-        "The network names what is at each pixel of the lighthouse picture. Point at it: the name "
-        "and its probability follow. Where neighbours differ, look at how sure it is.",
+        "The network names what is at each pixel of the picture of the pagoda. Point at it: the "
+        "name and its probability follow. Where neighbours differ, look at how sure it is.",
         "segment", "global", None,
     ),
     (
         "Local affinity: stages 1 and 2",
         "The probe is on the edge of a roof. The first two stages mix each token with the 5 by 5 "
         "around it only: the kernel is the same at every place, what it brings here is not.",
-        "lens", "global", (100, 205),
+        "lens", "global", (262, 98),
     ),
     (
         "Global affinity: stages 3 and 4",
         "The probe is on the tower. From stage 3 on a token may look anywhere: the map shows where "
         "its attention lies, beside what even attention would be. A weight is not a reason.",
-        "lens", "global", (342, 170),
+        "lens", "global", (225, 205),
     ),
     (
         "Reach: the same weights, seeing less",
         "Stage 3 now looks within windows, on the same weights. What lies beyond the frame around "
         "the probe can no longer be seen: compare distance and labels with the step before.",
-        "lens", "window", (342, 170),
+        "lens", "window", (225, 205),
     ),
     (
         "Receptive field",
         "What could reach a unit at all, and what did: the theoretical box against the gradient "
         "that arrives. Here for the pixel on the tower; press Analyse.",
-        "fields", "global", (342, 170),
+        "fields", "global", (225, 205),
     ),
     (
         "Why this class?",
         "Which parts of the picture the class at the pixel rests on, by a method that says how it "
         "can mislead. Then check it: take away what the map marks, or scramble the weights.",
-        "why", "global", (342, 170),
+        "why", "global", (225, 205),
     ),
 )  # fmt: skip
 
