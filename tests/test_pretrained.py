@@ -3,12 +3,12 @@
 import base64
 import json
 import resource
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import torch
-from huggingface_hub import ModelCard, constants
+from hub_server import hub_on_loopback
+from huggingface_hub import ModelCard
 from tiny_segmenter import TINY, make, same, snapshot
 
 import uniformer
@@ -204,17 +204,8 @@ def hub(tmp_path, monkeypatch):
         def log_message(self, *args):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    yield files
-    server.shutdown()
-    server.server_close()
+    with hub_on_loopback(Handler, monkeypatch, tmp_path):
+        yield files
 
 
 def test_a_model_is_pushed_to_the_hub_and_loaded_from_it(hub):

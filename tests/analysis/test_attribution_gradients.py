@@ -72,7 +72,10 @@ def test_shares_that_do_not_add_up_are_no_exact_answer_and_say_by_how_much():
 
 def test_the_error_of_smoothgrad_is_that_of_its_mean_and_falls_with_pictures():
     x = values(1, 3, 6, 8)
-    quadratic = lambda z: (z**2).sum((1, 2, 3)) / 2  # noqa: E731, its gradient is the noisy picture
+
+    def quadratic(z):
+        return (z**2).sum((1, 2, 3)) / 2  # its gradient is the noisy picture
+
     errors = []
     for samples in (4, 64):
         found = last(smooth_grad(quadratic, x, samples, seed=0))
@@ -82,8 +85,8 @@ def test_the_error_of_smoothgrad_is_that_of_its_mean_and_falls_with_pictures():
         assert errors[-1] == pytest.approx(wanted, rel=0.25)
     assert last(smooth_grad(quadratic, x, 1, seed=0)).grade == "heuristic"
     assert last(smooth_grad(quadratic, x, 64, seed=0)).grade is None
-    restless = lambda z: (40 * z).sin().sum((1, 2, 3))  # noqa: E731
-    assert last(smooth_grad(restless, x, 4, seed=0)).grade == "heuristic"
+    restless = last(smooth_grad(lambda z: (40 * z).sin().sum((1, 2, 3)), x, 4, seed=0))
+    assert restless.grade == "heuristic"
 
 
 def test_a_picture_equal_to_its_baseline_has_no_shares():
