@@ -12,6 +12,8 @@ from training.config import RunConfig
 from training.data import Example
 from training.losses import partial_cross_entropy
 from training.sampling import Sampler, class_weights
+from training.trainer import trusted
+from training.validate import compared
 from uniformer.classes import class_set
 from uniformer.dataset import DatasetError
 from uniformer.factory import find_config
@@ -209,3 +211,29 @@ def test_uncertain_labels_and_groups_take_no_part_in_a_fit():
     grouped = replace(one, labels=np.full_like(labels, 130))
     wanted = fit_bias(Undecided(), [one] * 5)
     assert torch.allclose(fit_bias(Undecided(), [*[one] * 5, unsure, grouped]), wanted, atol=0.02)
+
+
+def test_what_a_teacher_hardly_believes_is_not_learned():
+    found = trusted(torch.tensor([0, 51, 102, 255], dtype=torch.uint8), least=0.35)
+    assert found.tolist() == pytest.approx([0, 0, 0.4, 1])
+
+
+def test_a_coarse_label_is_that_of_the_likeliest_class_and_as_sure_as_all_its_members():
+    p = torch.tensor([0.4, 0.35, 0.25]).reshape(3, 1, 1)
+    labels, confidence = compared(p, np.uint8([0, 1, 1]))
+    assert (labels.item(), confidence.item()) == (0, pytest.approx(0.4))
+    labels, confidence = compared(p, np.uint8([1, 1, 0]))
+    assert (labels.item(), confidence.item()) == (1, pytest.approx(0.75))
+    labels, confidence = compared(p, None)
+    assert (labels.item(), confidence.item()) == (0, pytest.approx(0.4))
+
+
+def test_confidence_stays_with_its_labels_in_a_crop_and_is_none_outside():
+    labels = np.random.default_rng(0).integers(0, 9, (60, 60)).astype(np.uint8)
+    one = Example("x", np.zeros((60, 60, 3), np.uint8), labels, labels * 20)
+    config = replace(PLAIN, scale=(0.5, 0.8), rotation=8.0)
+    _, found, sure = random_crop(one, 64, None, config, np.random.default_rng(1))
+    outside = found == 255
+    assert outside.any()
+    assert (sure[outside] == 0).all()
+    assert (sure[~outside] == found[~outside] * 20).all()
