@@ -89,7 +89,9 @@ export function attentionRow(block, token) {
   for (let head = 0; head < heads; head++) {
     const query = (head * tokens + row * block.columns + column) * headSize;
     const logits = weight.subarray(head * keys, (head + 1) * keys);
-    const beyond = padding ? product(block.q, query, block.paddingKey, head * headSize, headSize) : 0;
+    const beyond = padding
+      ? product(block.q, query, block.paddingKey, head * headSize, headSize)
+      : 0;
     let highest = padding ? beyond : Number.NEGATIVE_INFINITY;
     for (let key = 0, down = 0; down < rows; down++) {
       let at = (head * tokens + (top + down) * block.columns + left) * headSize;
@@ -148,7 +150,8 @@ export function weightsOf(row, head) {
   const [first, last] = chosen(row, head);
   const mean = new Float64Array(keys);
   for (let each = first; each < last; each++) {
-    for (let key = 0; key < keys; key++) mean[key] += row.weight[each * keys + key] / (last - first);
+    for (let key = 0; key < keys; key++)
+      mean[key] += row.weight[each * keys + key] / (last - first);
   }
   return mean;
 }
@@ -185,6 +188,7 @@ export function rowNumbers(row, stage, head) {
   const keys = row.rows * row.columns;
   const [first, last] = chosen(row, head);
   const even = spread(new Float64Array(keys).fill(1), row, stage);
+  /** @type {ReturnType<typeof spread>[]} */
   const heads = [];
   for (let each = first; each < last; each++) {
     heads.push(spread(row.weight.subarray(each * keys, (each + 1) * keys), row, stage));
@@ -313,7 +317,8 @@ function spread(weight, row, stage) {
     picture += share * length(down * stage.tokenHeight, across * stage.tokenWidth);
     input += share * length(down, across) * stage.stride;
     if (share !== 0) nats -= share * Math.log(share);
-    for (let ring = 0; ring < 3; ring++) if (Math.max(down, across) <= ring + 1) mass[ring] += share;
+    for (let ring = 0; ring < 3; ring++)
+      if (Math.max(down, across) <= ring + 1) mass[ring] += share;
   }
   return { picture, input, entropy: nats / Math.log(weight.length), mass };
 }

@@ -1,7 +1,12 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { attendedClasses, attentionRow, contributionRow, rowNumbers } from "../../assets/web/rows.js";
+import {
+  attendedClasses,
+  attentionRow,
+  contributionRow,
+  rowNumbers,
+} from "../../assets/web/rows.js";
 
 /** @type {import("../../assets/web/source.js").StageInfo} */
 const stage = {
