@@ -65,7 +65,7 @@ def test_english_browser_reads_the_words_as_they_stand(visit):
     assert names_of_tabs(page) == [module.NAME for module in TABS.values()]
     expect(page.locator("html")).to_have_attribute("lang", "en")
     read = page.evaluate(READ)
-    assert text.TAGLINE in read
+    assert text.REACH_INFO in read
     assert not any(CHINESE.search(line) for line in read)
 
 
@@ -114,7 +114,7 @@ def test_what_the_server_says_later_is_chinese_too(visit, chinese):
 
 
 def test_an_answer_keeps_the_words_of_its_files(visit, chinese, monkeypatch):
-    title = f"{text.TAGLINE} · {text.TAGLINE}"  # what the page could say in Chinese
+    title = f"{text.REACH_INFO} · {text.REACH_INFO}"  # what the page could say in Chinese
     answers = QUESTIONS["compare"]
 
     @wraps(answers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from math import ceil
 from typing import Any
 
@@ -12,7 +11,7 @@ from ui import api
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.messages import tour as tour_words
-from ui.page import controls
+from ui.page import controls, workbench
 from ui.page.banner import Banner
 from ui.page.language import spoken
 from ui.page.session import Session
@@ -64,11 +63,6 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
         api.add(
             actions.model_cache, settings, actions.turns
         )  # first: an event of the page would take a name
-        gr.HTML(
-            f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>",
-            elem_id="masthead",
-            apply_default_css=False,
-        )
         _bench(page, actions)
         gr.Markdown(gr.i18n.I18nData(text.ABOUT), elem_id="about")
         with gr.Accordion(tour_words.CITE_TITLE, open=False, elem_id="cite"):
@@ -106,11 +100,12 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
 
 def _bench(page: gr.Blocks, actions: Actions) -> None:
     """Add the controls and, beside them, the tabs."""
+    session = Session(actions.first.selection, next(iter(TABS)))
+    session.made.append(workbench.build(actions, session))
     with gr.Row(elem_id="bench"):
         with gr.Column(elem_id="controls", scale=0, min_width=280):
             beside = controls.build(actions.first)
         with gr.Column(elem_id="result"):
-            session = Session(actions.first.selection, next(iter(TABS)))
             session.banner = Banner(actions, session)
             tour = Tour()
             with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:

@@ -6,7 +6,6 @@ from analysis.report.messages import VIEWER as VIEWER
 from uniformer.config import ModelConfig
 
 TITLE = "UniFormer Lens"
-TAGLINE = "Give it a picture: UniFormer names what is at every pixel, and says how sure it is."
 
 PHOTO = "Your picture"
 PHOTO_HINT = "Drop a picture here\nor click to choose one"
