@@ -1,18 +1,20 @@
-// Mounts the workbench in the page. Gradio provides `element`, `props` and `trigger`; where the page
+// Mounts the workbench in the page. Gradio provides `element`, `props`,
+// `trigger` and `watch`; where the page
 // is mounted below another path, so are the modules.
 const root = (window.gradio_config?.root || location.origin).replace(/\/?$/, "/");
 const host = element.querySelector(".lens-workbench");
 const language = document.documentElement.lang || navigator.language;
+let shown = "";
 let told = "";
 let telling = 0;
 
 // What is looked at becomes the selection of the tabs below, once it rests.
 function selected(state) {
-  const { picture, place, region, choices, stage } = state;
+  const { picture, place, region } = state;
   if (!picture) return;
-  const { block, head } = choices[stage] ?? { block: 0, head: null };
-  const pixel = place ? [place.x, place.y] : null;
-  const now = { key: picture.key, pixel, region: region === "mask" ? "pixel" : region, stage, block, head };
+  if (picture.key !== shown) trigger("leave");
+  shown = picture.key;
+  const now = { key: picture.key, pixel: place && [place.x, place.y], region };
   clearTimeout(telling);
   telling = setTimeout(() => {
     const text = JSON.stringify(now);
@@ -22,10 +24,19 @@ function selected(state) {
   }, 250);
 }
 
+// A model chosen or uploaded in a tab below labels the picture anew.
+function follow(wanted) {
+  const { picture } = host.bench.store.state;
+  if (!wanted || wanted.key === picture?.key) return;
+  const { key, ...other } = wanted;
+  host.bench.relabel({ ...other, untrained: Boolean(other.untrained) });
+}
+
 Promise.all([import(`${root}web/workbench.js`), import(`${root}web/server_source.js`)])
   .then(([{ mount }, { ServerSource }]) => mount(host, new ServerSource(), { language, selected }))
   .then((bench) => {
     host.bench = bench;
+    watch("wanted", () => follow(props.wanted));
   })
   .catch((error) => {
     host.textContent = error.sentence ?? "The page could not be loaded: please reload it.";

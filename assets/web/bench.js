@@ -35,7 +35,10 @@ export class Bench {
     ]);
     /** What went wrong last, and beside what it is said. */
     this.problem = { place: "", sentence: "" };
+    /** Pictures being labelled, and how far the last one is. */
     this.waiting = 0;
+    /** @type {import("./source.js").Partial | null} */
+    this.progress = null;
     /** @type {ReturnType<typeof setTimeout> | number} */
     this.telling = 0;
   }

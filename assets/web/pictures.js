@@ -32,7 +32,7 @@ export class Pictures {
     }
     const { example: _, ...opening } = first;
     const setting = bench.state.setting ?? opening;
-    await this.#make((signal) => bench.source.open(what, setting, { signal }), false, then);
+    await this.#make((watch) => bench.source.open(what, setting, watch), false, then);
   }
 
   /** @param {Partial<Setting>} change */
@@ -41,7 +41,7 @@ export class Pictures {
     if (!picture || !setting) return;
     const wanted = { ...setting, ...change };
     if (!wanted.untrained) delete wanted.untrained;
-    await this.#make((signal) => this.bench.source.relabel(picture, wanted, { signal }), true);
+    await this.#make((watch) => this.bench.source.relabel(picture, wanted, watch), true);
   }
 
   /**
@@ -59,7 +59,7 @@ export class Pictures {
     bench.waiting += 1;
     bench.tell();
     try {
-      const other = await bench.source.relabel(picture, setting, { signal: controller.signal });
+      const other = await bench.source.relabel(picture, setting, this.#watch(controller));
       if (bench.state.picture === picture && !controller.signal.aborted) bench.set({ other });
     } catch (error) {
       if (controller.signal.aborted) return;
@@ -67,6 +67,7 @@ export class Pictures {
       this.#tell(sentenceOf(error));
     } finally {
       bench.waiting -= 1;
+      bench.progress = null;
       bench.tell();
     }
   }
@@ -86,7 +87,7 @@ export class Pictures {
   }
 
   /**
-   * @param {(signal: AbortSignal) => Promise<Picture>} make
+   * @param {(watch: import("./source.js").Watch) => Promise<Picture>} make
    * @param {boolean} same  Whether it is of the same picture.
    * @param {Partial<import("./selection.js").State>} [then]
    */
@@ -98,7 +99,7 @@ export class Pictures {
     bench.waiting += 1;
     this.#tell("");
     try {
-      const picture = await make(controller.signal);
+      const picture = await make(this.#watch(controller));
       if (this.opening !== controller) return;
       const before = bench.state.compare;
       bench.set({ ...openedWith(bench.state, picture, same), ...checked(picture, then) });
@@ -109,8 +110,32 @@ export class Pictures {
       this.#tell(sentenceOf(error));
     } finally {
       bench.waiting -= 1;
+      bench.progress = null;
       bench.tell();
     }
+  }
+
+  /** Stops labelling; what was shown stays. */
+  stop() {
+    this.opening?.abort();
+    this.comparing?.abort();
+    if (!this.bench.state.other && this.bench.state.compare?.kind === "setting") {
+      this.bench.set({ compare: null });
+    }
+  }
+
+  /**
+   * @param {AbortController} controller
+   * @returns {import("./source.js").Watch}
+   */
+  #watch(controller) {
+    return {
+      signal: controller.signal,
+      onPartial: (partial) => {
+        this.bench.progress = partial;
+        this.bench.tell();
+      },
+    };
   }
 
   /** @param {string} sentence */

@@ -17,10 +17,11 @@ const WINDOWS = [4, 8, 14, 16, 24, 32];
 /**
  * @param {Bench} bench
  * @param {import("./pictures.js").Pictures} pictures
+ * @param {HTMLElement} guide  The button of the tour.
  * @param {(language: string) => void} speak
  * @returns {HTMLElement}
  */
-export function top(bench, pictures, speak) {
+export function top(bench, pictures, guide, speak) {
   const { say, catalog } = bench;
   const input = h("input", {
     type: "file",
@@ -184,6 +185,7 @@ export function top(bench, pictures, speak) {
       windowSize,
     ),
     h("span", { class: "space" }),
+    guide,
     languages,
     input,
     camera.element,

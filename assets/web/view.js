@@ -9,6 +9,7 @@ import { shared } from "./palette.js";
 import { borderOf, Pane } from "./pane.js";
 import { pointing } from "./pointing.js";
 import { homeOf } from "./selection.js";
+import { percent } from "./words.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -29,8 +30,11 @@ import { homeOf } from "./selection.js";
 const REGION_ICONS = /** @type {const} */ (["pixel", "segment", "class", "mask"]);
 
 export class View {
-  /** @param {Bench} bench */
-  constructor(bench) {
+  /**
+   * @param {Bench} bench
+   * @param {() => void} stop  Stops labelling.
+   */
+  constructor(bench, stop) {
     this.bench = bench;
     const { say } = bench;
     this.panes = [new Pane(bench), new Pane(bench)];
@@ -82,7 +86,17 @@ export class View {
       this.#tool("plus", "view.in", () => this.zoomBy(1.6)),
       this.#tool("whole", "view.whole", () => bench.set({ zoom: { ...WHOLE } })),
     );
-    this.busy = h("div", { class: "busy", hidden: true }, say("view.labelling"));
+    this.doing = h("span", {}, say("view.labelling"));
+    this.busy = h(
+      "div",
+      { class: "busy", role: "status", hidden: true },
+      this.doing,
+      h(
+        "button",
+        { type: "button", "data-part": "stop-labelling", onclick: stop },
+        say("ask.stop"),
+      ),
+    );
     this.stage = h(
       "div",
       {
@@ -219,8 +233,18 @@ export class View {
     }
     this.brush.update();
     this.busy.hidden = bench.waiting === 0;
+    write(this.doing, this.#progress());
     this.stage.setAttribute("aria-busy", String(bench.waiting > 0));
     this.#tip();
+  }
+
+  #progress() {
+    const { progress, say } = this.bench;
+    if (!progress) return say("view.labelling");
+    const { ahead, words, done, total } = progress;
+    if (ahead > 0) return say("ask.ahead", { ahead });
+    const share = total > 1 ? ` ${percent(done / total)}` : "";
+    return `${words ?? say("view.labelling")}${share}`;
   }
 
   /** @returns {{at: Point, kind: "locked" | "hover" | "home"}[]} */

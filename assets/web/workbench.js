@@ -11,6 +11,7 @@ import { scaleBar } from "./scale_bar.js";
 import { readQuery, Store } from "./selection.js";
 import { stages } from "./stages.js";
 import { top } from "./top.js";
+import { tour } from "./tour.js";
 import { View } from "./view.js";
 import { wordsOf } from "./words.js";
 
@@ -33,7 +34,11 @@ const STYLES = ["tokens", "page", "top", "view", "bar", "side"];
  * @param {HTMLElement} host
  * @param {Source} source
  * @param {Options} [options]
- * @returns {Promise<{store: Store, open: (what: Blob | {example: string}) => Promise<void>}>}
+ * @returns {Promise<{
+ *   store: Store,
+ *   open: (what: Blob | {example: string}) => Promise<void>,
+ *   relabel: (setting: Partial<import("./source.js").Setting>) => Promise<void>,
+ * }>}
  */
 export async function mount(host, source, options = {}) {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
@@ -83,7 +88,11 @@ export async function mount(host, source, options = {}) {
   await pictures.open({ example: example ?? opening }, example ? wanted.patch : {});
   const { compare } = store.state;
   if (compare?.kind === "setting") pictures.compare(compare.setting);
-  return { store, open: (what) => pictures.open(what) };
+  return {
+    store,
+    open: (what) => pictures.open(what),
+    relabel: (setting) => pictures.relabel(setting),
+  };
 }
 
 /** @type {(keyof State)[]} */
@@ -96,7 +105,7 @@ const TOLD = ["picture", "place", "region", "layer", "stage", "choices"];
  * @param {(language: string) => void} speak
  */
 function build(page, bench, pictures, speak) {
-  const view = new View(bench);
+  const view = new View(bench, () => pictures.stop());
   const message = h("div", { class: "message", role: "alert" });
   const notices = h("div", { class: "notices" });
   const credit = h("p", { class: "credit" });
@@ -117,9 +126,11 @@ function build(page, bench, pictures, speak) {
           .join(" · ")
       : "";
   };
+  const guide = tour(bench, pictures);
   fill(
     page,
-    top(bench, pictures, speak),
+    top(bench, pictures, guide.button, speak),
+    guide.element,
     message,
     notices,
     h(
