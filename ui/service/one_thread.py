@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Work = Callable[[], None]
 
@@ -48,11 +49,12 @@ _THREADS = _Threads()
 class _End:
     """Nothing more comes: the work is over and all it had taken is given back."""
 
-    error: BaseException | None
+    result: Any = None
+    error: BaseException | None = None
 
 
-def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
-    """Yield what the generator that ``start`` returns yields; it lives on one thread.
+def on_one_thread(start: Callable[[], Generator[T, None, R]]) -> Generator[T, None, R]:
+    """Yield and return what the generator that ``start`` makes does; it lives on one thread.
 
     Gradio asks a generator for each step on whatever thread is free. A lock held between two steps
     would be held for as long as a visitor takes to ask, and what torch keeps by thread, such as
@@ -64,16 +66,16 @@ def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def work() -> None:
-        error = None
+        end = _End()
         try:
             with closing(start()) as steps:
-                for step in steps:
-                    if stopped.is_set():
-                        break
-                    told.put(step)
+                while not stopped.is_set():
+                    told.put(next(steps))
+        except StopIteration as over:
+            end = _End(result=over.value)
         except BaseException as caught:  # whoever waits for the next step must be told
-            error = caught
-        told.put(_End(error))
+            end = _End(error=caught)
+        told.put(end)
 
     context = copy_context()
     _THREADS.run(lambda: context.run(work))
@@ -82,5 +84,6 @@ def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
             yield step
         if step.error is not None:
             raise step.error
+        return step.result
     finally:
         stopped.set()
