@@ -228,8 +228,12 @@ export class View {
     if (factor)
       write(factor, `${zoom.scale < 9.95 ? zoom.scale.toFixed(1) : Math.round(zoom.scale)}×`);
     for (const button of this.regions.querySelectorAll("[data-region]")) {
-      const chosen = button.getAttribute("data-region") === state.region;
-      button.setAttribute("aria-pressed", String(chosen));
+      const region = /** @type {import("./source.js").Region} */ (
+        button.getAttribute("data-region")
+      );
+      const asked = kindOf(bench, state.layer)?.regions;
+      button.setAttribute("aria-pressed", String(region === state.region));
+      button.toggleAttribute("disabled", asked !== undefined && !asked.includes(region));
     }
     this.brush.update();
     this.busy.hidden = bench.waiting === 0;
