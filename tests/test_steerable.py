@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from golden import fill_model
@@ -18,7 +17,7 @@ from analysis.interventions.run import intervene
 from analysis.report.workbench_data import block_content
 from uniformer import create_model
 from uniformer.export import steerable_onnx
-from uniformer.export.steerable import Steerable
+from uniformer.export.steerable import LOCAL, Steerable
 from uniformer.preprocess import preprocess
 
 DEEPER = replace(TINY, backbone=replace(BACKBONE, depths=(1, 1, 5, 1)))
@@ -65,41 +64,20 @@ def test_a_closed_gate_silences_a_head(model):
     assert (expected - traced.logits).abs().max() > 1e-3 * expected.abs().max()
 
 
-@pytest.mark.parametrize("weights", ["float32", "float16"])
-def test_the_file_answers_at_every_size_with_all_that_rows_are_made_of(model, weights):
-    if weights == "float16":
-        model = _halved(model)
-    data = steerable_onnx(model, weights=weights)
-    run = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    names = [output.name for output in run.get_outputs()]
-    for short_side, reach in ((96, "hybrid"), (64, "window")):
-        model.set_reach(reach, 3)
-        traced = trace(model, PICTURE, short_side=short_side)
-        x = preprocess(PICTURE, short_side)
-        inputs = Steerable(model).example(*x.shape[-2:]) | {"image": x}
-        found = run.run(None, {name: value.numpy() for name, value in inputs.items()})
-        found = dict(zip(names, found, strict=True))
-        np.testing.assert_allclose(found["logits"], traced.logits, rtol=1e-3, atol=1e-4)
-        _, parts = block_content(traced, 3, 4)
-        for name, part in (("query", "q"), ("key", "k"), ("padding_key", "paddingKey")):
-            np.testing.assert_allclose(found[f"stage3.block4.{name}"], parts[part], atol=1e-4)
-        values, kernel, mix = (found[f"stage2.block0.{name}"] for name in ("values", "kernel", "mix"))
-        lengths = np.linalg.norm((mix * kernel[12]) @ values.reshape(len(mix), -1), axis=0)
-        expected = contribution_norms(traced, 2, 0)[12].flatten()
-        np.testing.assert_allclose(lengths, expected, rtol=1e-4, atol=1e-5)
+def test_it_hands_out_all_that_rows_are_made_of(model):
+    model.set_reach("window", 4)
+    traced = trace(model, PICTURE, short_side=96)
+    found = answers(Steerable(model), preprocess(PICTURE, 96))
+    model.set_reach("global")
+    _, parts = block_content(traced, 3, 4)
+    for name, part in (("query", "q"), ("key", "k"), ("padding_key", "paddingKey")):
+        np.testing.assert_allclose(found[f"stage3.block4.{name}"], parts[part], atol=1e-5)
+    values, kernel, mix = (found[f"stage2.block0.{name}"] for name in LOCAL)
+    lengths = ((mix * kernel[12]) @ values.flatten(1)).norm(dim=0)
+    expected = contribution_norms(traced, 2, 0)[12].flatten()
+    np.testing.assert_allclose(lengths, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_blocks_that_prune_tokens_are_refused():
     with pytest.raises(ValueError, match="of another kind"):
         steerable_onnx(create_model("xs-fpn", weights=None))
-
-
-def _halved(model):
-    """The model with its large weights as they come back from float16."""
-    copy = make(DEEPER)
-    state = {
-        name: value.half().float() if value.numel() >= 1024 else value
-        for name, value in model.state_dict().items()
-    }
-    copy.load_state_dict(state)
-    return copy

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -14,14 +13,17 @@ from tempfile import mkdtemp
 from PIL import Image, ImageOps
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.live.facts import EXAMPLES, examples, model_facts, safe_colors, with_app
 from analysis.live.graphs import network_onnx, terms_onnx
 from analysis.live.runtime import RUNTIME, WASM, runtime_files
 from uniformer.segmenter import Segmenter
 
 ASSETS = Path(__file__).parents[2] / "assets"
-FACTS = "live.json"
+FACTS, KEPT = "live.json", "files.js"
+"""What the page is told, and what is kept for opening it without a network."""
+
+STEPS = 4
 THUMBNAIL_SIZE = (152, 114)
 
 MAX_MODEL_BYTES = 64 * 2**20
@@ -42,8 +44,8 @@ class Folder:
     bytes: int
 
 
-def write_folder(model: Segmenter, folder: Path) -> Iterator[Progress | Folder]:
-    """Write the live edition of ``model`` into ``folder``; yield progress, and last what came out.
+def write_folder(model: Segmenter, folder: Path) -> Work[Folder]:
+    """Write the live edition of ``model`` into ``folder``, and return what came out.
 
     Nothing in it asks another host for anything. A folder that was written here before is replaced,
     when the new one is complete. Raises :class:`AnalysisError` for a folder that holds anything
@@ -55,15 +57,14 @@ def write_folder(model: Segmenter, folder: Path) -> Iterator[Progress | Folder]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        yield Progress(0, 4)
         with runtime_files() as files:
             _copy_all(files, part / "ort")
-        yield Progress(1, 4)
+        yield Progress(1, STEPS)
         _write_graphs(model, part / "model")
-        yield Progress(2, 4)
+        yield Progress(2, STEPS)
         _copy_page(part)
         listed = _copy_examples(part / "examples")
-        yield Progress(3, 4)
+        yield Progress(3, STEPS)
         _write_facts(model, part, listed)
         part.chmod(0o755)
         if folder.exists():
@@ -71,17 +72,26 @@ def write_folder(model: Segmenter, folder: Path) -> Iterator[Progress | Folder]:
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    yield Folder(folder, sum(file.stat().st_size for file in _files(folder)))
+    yield Progress(4, STEPS)
+    return Folder(folder, sum((folder / name).stat().st_size for name in _names(folder)))
 
 
 def _check(folder: Path) -> None:
     """Refuse to write over what is not ours."""
     if folder.exists() and not folder.is_dir():
         raise AnalysisError(f"{folder} is a file: name a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / FACTS).is_file():
+    if folder.is_dir() and (others := _names(folder) - _written_before(folder)):
         raise AnalysisError(
-            f"{folder} holds files that were not written here: name a new or empty folder."
+            f"{folder} holds {min(others)}, which was not written here: name a new or empty folder."
         )
+
+
+def _written_before(folder: Path) -> set[str]:
+    """Return the names of the files that this program wrote there."""
+    try:
+        return set(json.loads((folder / FACTS).read_text(encoding="utf-8"))["written"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
 
 
 def _copy_all(files: dict[str, Path], target: Path) -> None:
@@ -128,9 +138,7 @@ def _copy_examples(target: Path) -> list[dict[str, str]]:
         with Image.open(EXAMPLES / name) as image:
             fitted = ImageOps.fit(image, THUMBNAIL_SIZE, Image.Resampling.LANCZOS)
         fitted.save(target / small, "JPEG", quality=80)
-        listed.append(
-            {**example, "file": f"examples/{name}", "thumbnail": f"examples/{small}"}
-        )
+        listed.append({**example, "file": f"examples/{name}", "thumbnail": f"examples/{small}"})
     return listed
 
 
@@ -152,19 +160,21 @@ def _write_facts(model: Segmenter, target: Path, listed: list[dict[str, str]]) -
         "examples": listed,
         "withApp": with_app(),
     }
+    facts["written"] = sorted(_names(target) | {FACTS, KEPT})
     text = json.dumps(facts, ensure_ascii=False, indent=1)
     (target / FACTS).write_text(text, encoding="utf-8")
-    files = sorted(file.relative_to(target).as_posix() for file in _files(target))
+    files = sorted(_names(target))
     digest = hashlib.sha256()
     for name in files:
         digest.update(name.encode() + (target / name).read_bytes())
     kept = [name for name in files if not name.endswith(".md") and name != "sw.js"]
     contents = json.dumps({"version": digest.hexdigest()[:16], "files": kept})
-    (target / "files.js").write_text(f"self.LIVE = {contents};\n", encoding="utf-8")
+    (target / KEPT).write_text(f"self.LIVE = {contents};\n", encoding="utf-8")
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.rglob("*") if file.is_file())
+def _names(folder: Path) -> set[str]:
+    """Return the files in a folder, as paths below it."""
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
 def _licence() -> str:

@@ -101,7 +101,7 @@ def steerable_onnx(model: Segmenter, *, weights: StoredWeights = "float16") -> b
 def _graph(
     traced: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], *, fixed: bool
 ) -> Any:
-    """Return a module as ONNX; the first of ``inputs`` is the image, whose size may be ``fixed``."""
+    """Return a module as ONNX; the first input is the image, whose size may be ``fixed``."""
     # Tracing takes a map of one token for a scalar, so it is told of larger ones; the graph is not.
     height, width = (torch.export.Dim(name, min=2 * MIN_SIDE) for name in ("height", "width"))
     others = (None,) * (len(inputs) - 1)
