@@ -9,6 +9,9 @@
  * @property {number} bottom
  */
 
+/** The sum of OpenCV's whole weights. */
+const ONE = 256;
+
 /**
  * @param {number} sigma
  * @param {number} radius
@@ -51,9 +54,8 @@ export function blurInput(input, height, width, sigma) {
  * @returns {Uint8Array}  (rows, columns, 3) of the area.
  */
 export function blurPixels(data, { width, height, channels }, sigma, area) {
-  // The size of OpenCV's kernel for 8-bit pictures.
-  const radius = Math.floor((Math.round(6 * sigma + 1) | 1) / 2);
-  const taps = gaussian(sigma, radius);
+  const taps = wholeTaps(sigma);
+  const radius = (taps.length - 1) / 2;
   const [rows, columns] = [area.bottom - area.top, area.right - area.left];
   const blurred = new Uint8Array(rows * columns * 3);
   const line = new Float64Array((columns + 2 * radius) * 3);
@@ -71,11 +73,30 @@ export function blurPixels(data, { width, height, channels }, sigma, area) {
         let sum = 0;
         for (let tap = 0; tap < taps.length; tap++)
           sum += taps[tap] * line[3 * (column + tap) + each];
-        blurred[(row * columns + column) * 3 + each] = Math.round(sum);
+        blurred[(row * columns + column) * 3 + each] = Math.floor(sum / ONE ** 2 + 0.5);
       }
     }
   }
   return blurred;
+}
+
+/**
+ * OpenCV's kernel for 8-bit pictures: whole parts of `ONE`, what rounding leaves over handed on.
+ * @param {number} sigma
+ */
+function wholeTaps(sigma) {
+  const radius = Math.floor((Math.round(6 * sigma + 1) | 1) / 2);
+  const taps = gaussian(sigma, radius);
+  let [rest, sum] = [0, 0];
+  for (let at = 0; at < radius; at++) {
+    const wanted = taps[at] * ONE + rest;
+    taps[at] = Math.round(wanted);
+    taps[2 * radius - at] = taps[at];
+    rest = wanted - taps[at];
+    sum += 2 * taps[at];
+  }
+  taps[radius] = ONE - sum;
+  return taps;
 }
 
 /**

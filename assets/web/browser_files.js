@@ -195,7 +195,7 @@ function npy({ data, shape }) {
   const said = `{'descr': '${kind}', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`;
   const length = Math.ceil((10 + said.length + 1) / 64) * 64 - 10;
   const start = new TextEncoder().encode(`\x93NUMPY`.slice(1));
-  const head = new TextEncoder().encode(said.padEnd(length - 1) + "\n");
+  const head = new TextEncoder().encode(`${said.padEnd(length - 1)}\n`);
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return joined([
     Uint8Array.of(0x93),

@@ -210,7 +210,6 @@ export class BrowserSource {
    * @returns {Promise<Picture>}
    */
   async #picture(subject, call, given, stop) {
-    const started = performance.now();
     const place = call === "open" ? "picture" : "model";
     const { windows, seenWidth, seenHeight, found, ...maps } = await this.#ask(
       call,
@@ -232,7 +231,6 @@ export class BrowserSource {
       setting: given.setting,
       model: { name, title: modelTitle, knows, trained },
       notices: [],
-      seconds: (performance.now() - started) / 1000,
     };
   }
 

@@ -32,7 +32,9 @@ async function start() {
   }
   const base = new URL("../", import.meta.url).href;
   const facts = /** @type {Facts} */ (await (await fetch(new URL("live.json", base))).json());
-  const source = new BrowserSource(facts, base, threads());
+  const count = threads();
+  document.documentElement.dataset.threads = String(count);
+  const source = new BrowserSource(facts, base, count);
   showProgress(source, words.say("live.loading"));
   let kept = false;
   const note = () => {

@@ -61,6 +61,7 @@ export class Passes {
    * @param {Setting} setting
    */
   async label(pixels, setting) {
+    const started = performance.now();
     const { model } = this.engine.facts;
     const seen = this.see(pixels, setting.shortSide);
     const windows = windowsOf(setting, model);
@@ -82,7 +83,8 @@ export class Passes {
     this.#kept.set(key, pass);
     const oldest = this.#kept.keys().next().value;
     if (this.#kept.size > MOST_KEPT && oldest) this.#kept.delete(oldest);
-    return { key, width, height, seenWidth: seen.width, seenHeight: seen.height, windows, ...maps };
+    const size = { width, height, seenWidth: seen.width, seenHeight: seen.height };
+    return { key, ...size, windows, ...maps, seconds: (performance.now() - started) / 1000 };
   }
 
   /**
