@@ -9,9 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.core.subject import find_class, find_subject
-from analysis.questions.answer import Answer, finish, provenance
+from analysis.questions.answer import Answer, provenance
 from uniformer.classes import class_set
 
 CLASSES = class_set("everyday22")

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.receptive_field.effective import effective_fields, energy_within
 from analysis.receptive_field.networks import Level, Network, peer_network, uniformer_network
 from analysis.receptive_field.networks.comparison import FieldComparison, compare_fields
@@ -50,7 +50,7 @@ def pictures(count, size=SIZE):
 
 
 def compare(*arguments, **options) -> FieldComparison:
-    *_, comparison = compare_fields(*arguments, **options)
+    comparison = finish(compare_fields(*arguments, **options))
     return comparison
 
 
