@@ -16,7 +16,7 @@ from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import forward
-from analysis.core.progress import Work, part_of
+from analysis.core.progress import Work, counted
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from uniformer.blocks import GlobalBlock
 from uniformer.classifier import make_model
@@ -51,13 +51,15 @@ def profile_with_nulls(
     ``picture`` is the one that was traced, else :class:`AnalysisError` where its size tells.
     """
     profiles: list[DepthProfile] = []
+    blocks = sum(map(len, trace.windows))
     makers = (
         lambda: trace,
         lambda: random_weights_trace(trace, picture, seed=seed),
         lambda: shuffled_trace(trace, picture, seed=seed),
     )
     for number, make in enumerate(makers):
-        profiles.append((yield from part_of(depth_profile(make()), number, len(makers))))
+        work = depth_profile(make())
+        profiles.append((yield from counted(work, number * blocks, len(makers) * blocks)))
     return ProfileWithNulls(*profiles)
 
 

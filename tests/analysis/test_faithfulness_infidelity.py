@@ -4,6 +4,7 @@ import captum.metrics
 import numpy as np
 import pytest
 import torch
+from steps import told
 
 from analysis import AnalysisError
 from analysis.core.progress import Progress, finish
@@ -133,9 +134,9 @@ def test_squares_replace_the_share_asked_for_in_whole_squares(x):
 def test_infidelity_counts_its_passes_stops_and_leaves_the_model_alone(tiny, picture):
     score = RegionScore(tiny(), np.ones((64, 96), bool), 1)
     inputs = preprocess(picture(), 64).double()
-    items = list(infidelities(score, inputs, {"a": np.eye(4, 6)}, Squares(), samples=5))
-    assert items[:-1] == [Progress(4, 5), Progress(5, 5)]
-    assert isinstance(items[-1]["a"], Infidelity)
+    steps, found = told(infidelities(score, inputs, {"a": np.eye(4, 6)}, Squares(), samples=5))
+    assert steps == [Progress(4, 5), Progress(5, 5)]
+    assert isinstance(found["a"], Infidelity)
     calls = []
     run = infidelities(
         lambda x: calls.append(len(x)) or x.mean(dim=(1, 2, 3)), inputs, {"a": np.eye(4, 6)},

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from steps import told
 
 from analysis import AnalysisError
 from analysis.core.progress import Progress, finish
@@ -187,9 +188,9 @@ def test_every_explanation_is_counted_and_closing_stops(tiny, x):
         calls.append(model)
         return np.random.default_rng(0).random((4, 6))
 
-    items = list(parameter_randomisation(tiny(), x, region_of((64, 96)), explain))
-    assert items[:-1] == [Progress(done, 6) for done in range(1, 7)]
-    assert isinstance(items[-1], ParameterRandomisation)
+    steps, found = told(parameter_randomisation(tiny(), x, region_of((64, 96)), explain))
+    assert steps == [Progress(done, 6) for done in range(1, 7)]
+    assert isinstance(found, ParameterRandomisation)
     assert len(calls) == 6
     run = parameter_randomisation(tiny(), x, region_of((64, 96)), explain)
     next(run)
