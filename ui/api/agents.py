@@ -48,6 +48,12 @@ class AgentServer(mcp.GradioMCPServer):
         (result,) = await super()._execute_tool_without_progress(job)
         return list(result) if isinstance(result, tuple) else [result]
 
+    async def _execute_tool_with_progress(self, job: Any, progress_token: Any) -> list[Any]:
+        try:
+            return await super()._execute_tool_with_progress(job, progress_token)
+        except UnboundLocalError:  # the job ended before Gradio had looked at its last update
+            return await self._execute_tool_without_progress(job)
+
     def postprocess_output_data(self, data: Any, root_url: str) -> list[Any]:
         """Return the parts as content: JSON as text, pictures as pictures, files as addresses."""
         parts = [_with_address(part, root_url.rstrip("/")) for part in data]
