@@ -174,7 +174,7 @@ def test_every_kind_of_what_if_asks_for_the_passes_that_it_runs(kind, monkeypatc
     passes = gpu_seconds._what_if_passes(model, kind)
     assert len(runs) <= passes
     if kind in ("head-sweep", "radius-curve", "reach-cost"):
-        assert passes <= 3 * len(runs)  # large maps have room for all random changes
+        assert passes <= 4 * len(runs)  # large maps have room for all random changes
 
 
 def test_a_sweep_over_all_heads_asks_for_more_time_than_one_change():

@@ -19,9 +19,6 @@ from analysis.interventions.attention import Neighbourhood
 from analysis.interventions.effect import EffectReport, check_target, effect_report
 from analysis.interventions.head_sweep import GLOBAL_STAGES
 
-CURVE_DRAWS = 4
-"""Random changes that each radius is compared with."""
-
 
 @dataclass(frozen=True)
 class RadiusCurve:
@@ -58,8 +55,7 @@ def radius_curve(
     reports = []
     for done, radius in enumerate(radii, start=1):
         cuts = [Neighbourhood(stage, None, radius) for stage in stages]
-        settings = {"target": target, "seed": seed, "draws": CURVE_DRAWS}
-        reports.append(effect_report(trace, cuts, **settings))
+        reports.append(effect_report(trace, cuts, target=target, seed=seed))
         yield Progress(done, len(radii))
     yield RadiusCurve(tuple(stages), np.array(radii), tuple(reports))
 

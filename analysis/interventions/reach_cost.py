@@ -15,7 +15,6 @@ from analysis.core.progress import Progress
 from analysis.core.targets import RegionScore
 from analysis.interventions.attention import SetWindow
 from analysis.interventions.effect import EffectReport, check_target, effect_report
-from analysis.interventions.radius_curve import CURVE_DRAWS
 from uniformer.config import HYBRID_PERIOD
 
 
@@ -53,7 +52,7 @@ def reach_cost(
 
     Global first; for every size the hybrid and the window reach as published, and masked windows,
     which tell the loss of sight from the harm of padding; then every token on its own. Beside
-    masked windows stand ``CURVE_DRAWS`` draws of those of other tokens, all blocks by one step. The
+    masked windows stand those of other tokens, all blocks by one step. The
     weights stay: a model trained in a reach may do better in it. The caller may stop between runs.
     Raises :class:`AnalysisError` for no window or one that cannot be, and for a target that is no
     margin or of another picture.
@@ -75,7 +74,7 @@ def reach_cost(
     runs = []
     for done, (name, settings) in enumerate(reaches, start=1):
         keys = sum(_keys_per_query(trace, setting) for setting in settings) / len(settings)
-        report = effect_report(trace, settings, target=target, seed=seed, draws=CURVE_DRAWS)
+        report = effect_report(trace, settings, target=target, seed=seed)
         runs.append(ReachRun(name, settings[0].size, keys, report))
         yield Progress(done, len(reaches))
     yield ReachCost(tuple(runs))

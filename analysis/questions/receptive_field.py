@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Reaches = Annotated[bool, "also measure the other reaches, with the same weights"]
-Untrained = Annotated[bool, "also measure random weights"]
+Untrained = Annotated[
+    bool, "also measure random weights, one draw of them: the error is that of the probes alone"
+]
 Probes = Annotated[
     int,
     "most random probes per unit: they end once the sides are known to within 10 % or 2 pixels of "

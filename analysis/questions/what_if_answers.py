@@ -16,8 +16,9 @@ from analysis.core.uncertainty import NOTHING_NATS, Spread
 from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report_steps
 from analysis.interventions.head_sweep import head_sweep
-from analysis.interventions.radius_curve import CURVE_DRAWS, radius_curve
+from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
+from analysis.interventions.run import DRAWS
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked, Steps
 
@@ -127,7 +128,7 @@ def radius_curve_steps(
             f"With every token on its own {100 * own['flipped_share']:.2f} % of the pixels change "
             f"label (KL {own['kl_nats']:.3g} nats). Where the curve meets zero, edges beyond that "
             "radius were not needed. Controls keep as many keys elsewhere, apart from the "
-            f"neighbourhood, in {CURVE_DRAWS} draws; of a large one there is no place apart. "
+            f"neighbourhood, in {DRAWS} draws; of a large one there is no place apart. "
             "They are compared where they change the blocks' outputs as much."
         ),
         grade="causal",

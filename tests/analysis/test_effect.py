@@ -28,8 +28,9 @@ from analysis.interventions import (
 )
 from analysis.interventions.effect import effect_of, effect_report, kl_nats
 from analysis.interventions.head_sweep import head_sweep
-from analysis.interventions.radius_curve import CURVE_DRAWS, radius_curve
+from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
+from analysis.interventions.run import DRAWS
 from uniformer import segment
 
 REGION = np.zeros((64, 96), dtype=bool)
@@ -147,7 +148,7 @@ def test_the_curve_ends_where_no_edge_is_cut_and_every_control_sees_as_many_keys
     assert all("around each" in effect.interventions[0] for effect in effects)
     assert effects[1].kl_nats == effect_of(traced, [Neighbourhood(3, None, 1)]).kl_nats
     # A map of 4 x 6 has room for 3 x 3 apart from 3 x 3, not for 5 x 5.
-    assert [len(report.apart) for report in curve.reports] == [4, 4, 0, 0, 0]
+    assert [len(report.apart) for report in curve.reports] == [6, 6, 0, 0, 0]
     assert curve.reports[2].overlap > 0
     for report in curve.reports[:2]:
         assert report.overlap == 0
@@ -177,10 +178,10 @@ def test_reach_costs_what_the_model_loses_in_that_reach(tiny, picture):
     assert padded.controls == ()
     for kind, size in (("masked window", 2), ("self only", 1)):
         report = runs[kind, size].report
-        assert len(report.apart) == CURVE_DRAWS
+        assert len(report.apart) == DRAWS
         assert all("windows of other tokens" not in each for each in report.effect.interventions)
         assert all("of other tokens" in each.interventions[0] for each in report.controls)
-        drawn = effect_report(traced, [SetWindow(3, None, size)], draws=CURVE_DRAWS)
+        drawn = effect_report(traced, [SetWindow(3, None, size)])
         assert [each.kl_nats for each in drawn.controls] == [
             each.kl_nats for each in report.controls
         ]

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from analysis.interventions.radius_curve import CURVE_DRAWS
 from analysis.interventions.run import DRAWS
 from analysis.report.page import Caption
 from uniformer.pictures import Picture, PictureSource
@@ -69,9 +68,9 @@ def _what_if_passes(model: Segmenter, kind: str | None) -> int:
         stages = list(zip(backbone.depths, backbone.dims, strict=True))[2:]
         return 2 + sum(depth * (width // backbone.head_dim) for depth, width in stages)
     if kind == "radius-curve":
-        return 2 + (RADII + 2) * (1 + CURVE_DRAWS)
+        return 2 + (RADII + 2) * (1 + DRAWS)
     if kind == "reach-cost":  # global, padded, hybrid and masked windows, each token alone
-        return 3 + 2 * WINDOWS + (WINDOWS + 1) * (1 + CURVE_DRAWS)
+        return 3 + 2 * WINDOWS + (WINDOWS + 1) * (1 + DRAWS)
     return 2 * (2 + DRAWS)
 
 
