@@ -90,7 +90,7 @@ def page(picture):
     shown = actions.open_photo(actions.first.selection, str(picture), picture.name).selection
     found = {}
     for name, (question, given) in ASKED.items():
-        *_, stored = run(actions, Job(question, shown, given))
+        stored = finish(run(actions, Job(question, shown, given)))
         assert isinstance(stored, StoredAnswer)
         found[name] = stored.content
     return found

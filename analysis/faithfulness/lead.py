@@ -7,17 +7,15 @@ over another varies, and from that follows how far it is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 from torch import Tensor
 
-from analysis.core.progress import Progress
+from analysis.core.progress import Work, counted
 from analysis.core.uncertainty import CONFIDENCE
 from analysis.faithfulness.deletion_insertion import (
-    Curve,
     Score,
     deletion_order,
     exchange_curve,
@@ -60,10 +58,10 @@ class Lead:
 
 def lead_over(
     score: Score, x: Tensor, best: np.ndarray, second: np.ndarray, deletion: DeletionSettings
-) -> Iterator[Progress | Lead]:
+) -> Work[Lead]:
     """Score two maps (rows, columns) as :func:`rank_maps` does, in ``CUTS`` cuts of the picture.
 
-    Yields progress in forward passes, then the lead of ``best``.
+    Yields progress in forward passes, and returns the lead of ``best``.
     """
     size = tuple(x.shape[-2:])
     importance = [map_on_input(values, size, "map") for values in (best, second)]
@@ -80,13 +78,11 @@ def lead_over(
             )  # fmt: skip
             areas = []
             for ends in ((x, replaced), (replaced, x)):
-                settings = {"steps": deletion.steps, "batch_size": deletion.batch_size}
-                for item in exchange_curve(score, *ends, order, **settings):
-                    if isinstance(item, Curve):
-                        areas.append(item.auc)
-                    else:
-                        done += item
-                        yield Progress(done, total)
+                work = exchange_curve(
+                    score, *ends, order, steps=deletion.steps, batch_size=deletion.batch_size
+                )
+                areas.append((yield from counted(work, done, total)).auc)
+                done += deletion.steps + 1
             separations.append(areas[1] - areas[0])
         leads.append(separations[0] - separations[1])
-    yield Lead(np.array(leads))
+    return Lead(np.array(leads))

@@ -7,7 +7,7 @@ same architecture with random weights, and the same weights on the picture's pix
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,7 +19,7 @@ from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import forward
-from analysis.core.progress import Progress
+from analysis.core.progress import Work, counted
 from analysis.core.uncertainty import FEWEST
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from uniformer.blocks import GlobalBlock
@@ -52,8 +52,8 @@ class ProfileWithNulls:
 
 def profile_with_nulls(
     trace: Trace, picture: PictureSource, *, seed: int = 0
-) -> Iterator[Progress | ProfileWithNulls]:
-    """Yield progress block by block, and last the profile of ``trace`` beside its two nulls.
+) -> Work[ProfileWithNulls]:
+    """Yield progress block by block, and return the profile of ``trace`` beside its two nulls.
 
     ``NULL_DRAWS`` of each, with seeds that follow from ``seed``. ``picture`` is the one that was
     traced, else :class:`AnalysisError` where its size tells.
@@ -63,14 +63,12 @@ def profile_with_nulls(
     makers: list[Callable[[], Trace]] = [lambda: trace]
     for null in (random_weights_trace, shuffled_trace):
         makers += [partial(null, trace, picture, seed=drawn) for drawn in seeds]
+    blocks = sum(map(len, trace.windows))
     for number, make in enumerate(makers):
-        for step in depth_profile(make()):
-            if isinstance(step, Progress):
-                yield Progress(number * step.total + step.done, len(makers) * step.total)
-            else:
-                profiles.append(step)
+        work = depth_profile(make())
+        profiles.append((yield from counted(work, number * blocks, len(makers) * blocks)))
     traced, *drawn = profiles
-    yield ProfileWithNulls(traced, tuple(drawn[:NULL_DRAWS]), tuple(drawn[NULL_DRAWS:]))
+    return ProfileWithNulls(traced, tuple(drawn[:NULL_DRAWS]), tuple(drawn[NULL_DRAWS:]))
 
 
 def null_seeds(seed: int) -> list[int]:

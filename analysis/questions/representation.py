@@ -70,7 +70,7 @@ def representation(
         label, cka = _peer(asked, found, name)
         beside[label] = cka
         yield Progress(number, parts)
-    yield asked.answer(
+    return asked.answer(
         title="What the blocks hold, from first to last",
         sentence=_sentence([found.cka, *beside.values()]),
         grade=most_doubtful(one.grade for one in (found.cka, *beside.values())),

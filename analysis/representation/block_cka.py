@@ -6,7 +6,7 @@ alike? Pictures: do two blocks find the same pictures alike?
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -20,7 +20,7 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace, trace
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.core.uncertainty import FEWEST
 from analysis.representation.cka import MIN_SAMPLES, CkaSums, cka_sums
 from analysis.representation.streams import streams
@@ -129,8 +129,8 @@ def picture_cka(
     other: Segmenter | None = None,
     *,
     short_side: int | None = None,
-) -> Iterator[Progress | BlockCka]:
-    """Yield progress picture by picture, and last the CKA of all blocks over the pictures.
+) -> Work[BlockCka]:
+    """Yield progress picture by picture, and return the CKA of all blocks over the pictures.
 
     Each block's output is averaged over its map; ``other`` (None: the same model) sees the same
     pictures. HSIC is summed over batches of 16 to 31 pictures, so that memory does not grow with
@@ -155,7 +155,7 @@ def picture_cka(
         sums.append(cka_sums(*map(_features, sides)))
     without = range(len(sums) if len(sums) > 1 else 0)
     left = [reduce(add, sums[:number] + sums[number + 1 :]).cka for number in without]
-    yield _of_sums(sides[0], sides[-1], reduce(add, sums), left, "pictures")
+    return _of_sums(sides[0], sides[-1], reduce(add, sums), left, "pictures")
 
 
 def common_grid(*traces: Trace) -> tuple[int, int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from steps import told
 
+from analysis.core.progress import finish
 from analysis.faithfulness import lead as module
 from analysis.faithfulness.lead import CUTS, lead_over
 from analysis.faithfulness.ranking import DeletionSettings
@@ -28,7 +30,7 @@ def x():
 
 def test_a_map_of_what_the_score_rests_on_is_ahead_in_every_cut(x):
     columns = np.tile(np.arange(32.0), (16, 1))
-    *steps, lead = lead_over(score, x, -columns, columns, SETTINGS)
+    steps, lead = told(lead_over(score, x, -columns, columns, SETTINGS))
     assert (lead.leads > 0).all()
     assert lead.known
     assert steps[-1].done == steps[-1].total == CUTS * 4 * 5
@@ -38,12 +40,12 @@ def test_the_interval_of_few_cuts_holds_the_mean_of_all(x, monkeypatch):
     held = 0
     for seed in range(10):
         noise = np.random.default_rng(seed).random((2, 16, 32))
-        *_, few = lead_over(score, x, *noise, SETTINGS)
+        few = finish(lead_over(score, x, *noise, SETTINGS))
         assert len(set(few.leads)) == CUTS
         assert few.error == pytest.approx(few.leads.std(ddof=1) / np.sqrt(CUTS))
         with monkeypatch.context() as patch:
             patch.setattr(module, "CUTS", 9)  # all there are of squares of 3 pixels
-            *_, every = lead_over(score, x, *noise, SETTINGS)
+            every = finish(lead_over(score, x, *noise, SETTINGS))
         assert (every.leads[:CUTS] == few.leads).all()
         held += few.interval[0] <= every.mean <= few.interval[1]
     assert held >= 8
@@ -51,6 +53,6 @@ def test_the_interval_of_few_cuts_holds_the_mean_of_all(x, monkeypatch):
 
 def test_a_map_beside_itself_has_no_lead(x):
     noise = np.random.default_rng(0).random((16, 32))
-    *_, lead = lead_over(score, x, noise, noise, SETTINGS)
+    lead = finish(lead_over(score, x, noise, noise, SETTINGS))
     assert (lead.leads == 0).all()
     assert not lead.known
