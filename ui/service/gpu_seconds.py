@@ -29,8 +29,11 @@ PASS_SECONDS = 0.2
 MOST_SECONDS = 60
 
 PASSES = {"probe": 3, "affinity": 3, "similarity": 3, "compare": 6}
-OTHER_PASSES, STEP_PASSES, PROBE_PASSES = 30, 4, 12
-"""Forward passes that a question takes as long as, and those of each of its steps or probes."""
+OTHER_PASSES, PROBE_PASSES = 30, 12
+STEP_PASSES, CURVE_PASSES = 4, 10
+"""Forward passes that a question takes as long as, and those of each of its probes, of its steps, and
+of each point of the curves of faithfulness, which are drawn in both directions, twice and in
+several cuts."""
 
 RADII, WINDOWS = 6, 5
 """Of a radius-curve and of a reach-cost: they double up to the side of a map of 64 tokens."""
@@ -49,7 +52,8 @@ def answer_seconds(
     passes = PASSES.get(question, OTHER_PASSES) * methods
     if question == "what-if":
         passes = _what_if_passes(model, values.get("kind"))
-    passes += STEP_PASSES * values.get("steps", 0) * methods
+    per_step = CURVE_PASSES if question == "faithfulness" else STEP_PASSES
+    passes += per_step * values.get("steps", 0) * methods
     passes += PROBE_PASSES * values.get("probes", 0)
     return _seconds(model, picture, values.get("short_side"), passes)
 
