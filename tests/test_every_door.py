@@ -39,7 +39,7 @@ ASKED = {
     "attribute": ("attribute", AT | {"method": "layer-cam"}),
     "attributions": ("attributions", AT | {"methods": "layer-cam,eigen-cam"}),
     "faithfulness": (
-        "faithfulness", AT | {"methods": "layer-cam,eigen-cam", "steps": 1, "show": "weights"},
+        "faithfulness", AT | {"methods": "layer-cam,eigen-cam", "steps": 1},
     ),
     "compare": ("compare", {"short_side": 64, "other_reach": "window"}),
     "head": ("what-if", WHAT_IF | BLOCK | {"kind": "silence-head", "head": 1}),

@@ -31,9 +31,10 @@ MOST_SECONDS = 60
 PASSES = {"probe": 3, "affinity": 3, "similarity": 3, "compare": 6}
 OTHER_PASSES, PROBE_PASSES = 30, 12
 STEP_PASSES, CURVE_PASSES = 4, 10
-"""Forward passes that a question takes as long as, and those of each of its probes, of its steps, and
-of each point of the curves of faithfulness, which are drawn in both directions, twice and in
-several cuts."""
+"""Forward passes that a question takes as long as, and those of each of its probes and steps.
+
+Steps of faithfulness are points of curves, which are drawn both ways, twice, and in several cuts.
+"""
 
 RADII, WINDOWS = 6, 5
 """Of a radius-curve and of a reach-cost: they double up to the side of a map of 64 tokens."""
