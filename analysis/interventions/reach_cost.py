@@ -52,10 +52,10 @@ def reach_cost(
 
     Global first; for every size the hybrid and the window reach as published, and masked windows,
     which tell the loss of sight from the harm of padding; then every token on its own. Beside
-    masked windows stand those of other tokens, all blocks by one step. The
-    weights stay: a model trained in a reach may do better in it. The caller may stop between runs.
-    Raises :class:`AnalysisError` for no window or one that cannot be, and for a target that is no
-    margin or of another picture.
+    masked windows stand those of other tokens, all blocks by one step. The weights stay: a model
+    trained in a reach may do better in it. The caller may stop between two runs. Raises
+    :class:`AnalysisError` for no window or one that cannot be, and for a target that is no margin
+    or of another picture.
     """
     check_target(trace, target)
     if not window_sizes:
