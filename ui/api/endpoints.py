@@ -31,7 +31,7 @@ def add(services: list[Service]) -> None:
             lane = {**(LONG if service.long else HEAVY), "api_visibility": "public"}
         returns = [(HINTS[each.kind], _words(each)) for each in service.outputs]
         endpoint = make_endpoint(
-            service.name, service.summary, service.parameters, returns, _answering(service)
+            service.name, service.summary, service.parameters, returns, answering(service)
         )
         added = gr.api(endpoint, api_name=service.name, **lane)
         page = gr.context.Context.root_block
@@ -39,7 +39,12 @@ def add(services: list[Service]) -> None:
             page.blocks[shown].label = each.name
 
 
-def _answering(service: Service) -> Callable[..., Any]:
+def answering(service: Service) -> Callable[..., Any]:
+    """Return what Gradio calls: it takes values by name as they were sent, and returns the outputs.
+
+    Every failure is one sentence, ``gr.Error``.
+    """
+
     def answer(picture: Any = None, **given: Any) -> Any:
         try:
             with refusing(service.name):
