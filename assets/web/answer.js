@@ -422,8 +422,9 @@ function head(bench, title, grade) {
  * @param {NumberInfo[]} numbers
  */
 export function numbersTable(bench, numbers) {
-  const marked = numbers.filter((each) => each.first);
-  const first = marked.length ? marked : numbers.slice(0, 4);
+  const known = numbers.filter(({ value }) => value !== null && !Number.isNaN(value));
+  const marked = known.filter((each) => each.first);
+  const first = marked.length ? marked : known.slice(0, 4);
   const rest = numbers.filter((each) => !first.includes(each));
   const list = (/** @type {NumberInfo[]} */ some) =>
     h(

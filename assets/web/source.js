@@ -49,7 +49,7 @@
  * @property {number} [low]
  * @property {number} [high]
  *
- * @typedef {"certainty" | "stages" | "field" | "why" | "whatif" | "research"} Group
+ * @typedef {"stages" | "certainty" | "field" | "why" | "whatif" | "research"} Group
  *
  * @typedef {"pixel" | "segment" | "class" | "mask" | "picture"} Region
  *

@@ -103,8 +103,7 @@ export function takeAwayMenu(button, bench, view) {
               said.textContent = say("take.link.done");
             },
           },
-          icon("link"),
-          h("b", {}, say("take.link")),
+          h("b", {}, icon("link"), say("take.link")),
           h("span", {}, say(link ? "take.link.help" : "take.link.none")),
         ),
       ];

@@ -262,8 +262,9 @@ export class View {
   #regionPath() {
     const { picture, place, region, mask, layer } = this.bench.state;
     if (!picture) return "";
-    const asked = kindOf(this.bench, layer) !== null;
-    const wanted = region === "mask" ? mask : place && (asked || region !== "segment");
+    const kind = kindOf(this.bench, layer);
+    const asked = kind?.regions.includes(region) ?? region !== "segment";
+    const wanted = asked && (region === "mask" ? mask : place);
     const key = [picture, place, region, mask, Boolean(wanted)];
     if (key.every((each, at) => each === this.region.key[at])) return this.region.path;
     let path = "";
