@@ -176,10 +176,10 @@ def test_too_large_a_picture_is_refused(client, picture, monkeypatch):
 
 
 def test_work_that_takes_too_long_is_stopped_between_two_steps():
-    stop = module._limit(-1)
+    stop = module.limit(-1)
     with pytest.raises(ValueError, match="after 3 of 9 steps"):
         stop(3, 9)
-    module._limit(60)(3, 9)
+    module.limit(60)(3, 9)
 
 
 def test_a_report_that_takes_too_long_is_stopped(client, picture, monkeypatch):

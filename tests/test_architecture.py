@@ -31,9 +31,10 @@ ROOMS = {
         "figures",
         "report",
         "questions",
+        "layers",
         "cli",
     ),
-    "ui": ("messages", "host", "service", "web", "page", "api", "page/tabs"),
+    "ui": ("messages", "host", "service", "page", "api", "web", "page/tabs"),
 }
 """The folders of a package: each may import those before it, never those after it."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -14,10 +14,15 @@ PART_STEPS = 1000
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` equal steps; both count from 1 upwards and end at ``total``."""
+    """``done`` of ``total`` equal steps; both count from 1 upwards and end at ``total``.
+
+    ``found`` is what is known so far, where that can be shown: a map (rows, columns) with NaN where
+    nothing is known yet, or an answer that says less than the last one will.
+    """
 
     done: int
     total: int
+    found: Any = field(default=None, compare=False, repr=False)
 
 
 def part_of(
@@ -31,5 +36,5 @@ def part_of(
         if not isinstance(step, Progress):
             return step
         done = part * PART_STEPS + PART_STEPS * step.done // step.total
-        yield Progress(done, parts * PART_STEPS)
+        yield replace(step, done=done, total=parts * PART_STEPS)
     raise RuntimeError("The work ended without a result.")

@@ -1,5 +1,7 @@
 """Occlusion and ablation of segments against sums of a linear score and against captum."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -39,7 +41,7 @@ def test_hiding_one_pixel_of_a_linear_score_takes_its_input_times_gradient(linea
 
 
 @pytest.mark.parametrize(("window", "stride"), [(5, 2), (4, 4), (7, 3), (12, 12)])
-def test_rows_of_windows_give_what_captum_gives_at_once(linear, window, stride):
+def test_windows_one_by_one_give_what_captum_gives_at_once(linear, window, stride):
     _, x, baseline, _ = linear
     score = lambda z: (z.tanh().sum((1, 2, 3)) ** 2).log1p()  # noqa: E731
     found = last(occlusion(score, x, baseline, window, stride))
@@ -141,7 +143,25 @@ def test_a_closed_occlusion_runs_no_further_pass(linear):
 
     steps = occlusion(score, x, baseline, 4, 4)
     first = next(steps)
-    assert (first.done, first.total) == (5, 15)
+    assert (first.done, first.total) == (4, 15)
     ran = len(passes)
     steps.close()
     assert len(passes) == ran <= first.done + 1
+
+
+@pytest.mark.parametrize("way", ["windows", "segments"])
+def test_what_is_told_of_a_map_on_the_way_is_what_it_ends_with(linear, way):
+    """Where no window that is to come reaches; nothing is told where none has been."""
+    score, x, baseline, _ = linear
+    if way == "windows":
+        steps = list(occlusion(score, x, baseline, 4, 4))  # no two overlap but the last ones
+    else:
+        segments = np.arange(12)[:, None] + 12 * (np.arange(17) // 9)
+        steps = list(segment_ablation(score, x, baseline, segments))
+    maps = [step.found for step in steps[:-1]]
+    known = [np.isfinite(found) for found in maps]
+    assert not known[0].all()
+    assert known[-1].all()
+    assert all((later | ~earlier).all() for earlier, later in itertools.pairwise(known))
+    for found, there in zip(maps, known, strict=True):
+        np.testing.assert_allclose(found[there], steps[-1].map[there], atol=1e-9)

@@ -185,23 +185,23 @@ class _Api:
 
     def _ask(self, question: str, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
         place, values = self._sorted(given, parameters_of(QUESTIONS[question]))
-        _bound(values)
+        bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         with (
             self._model_cache.acquire_original(*place) as model,
             closing(self._turns.stepwise(work.answer(model, question, pixels, values))) as steps,
         ):
-            answer = finish(steps, _limit(QUESTION_SECONDS))
+            answer = finish(steps, limit(QUESTION_SECONDS))
         stem = f"{_stem(picture)}.{question}"
         figure, arrays, *tables = answer.save(_new_folder(), stem, ("png", "npz", "csv"))
         return answer.to_json(), _file(figure), _file(arrays), [_file(table) for table in tables]
 
     def _report(self, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
         place, values = self._sorted(given, [SHORT_SIDE])
-        _bound(values)
+        bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         stem = _stem(picture)
-        in_time = _limit(QUESTION_SECONDS)
+        in_time = limit(QUESTION_SECONDS)
         with self._model_cache.acquire_original(*place) as model:
             steps = work.report(model, pixels, Caption(stem), values["short_side"])
             steps = self._turns.stepwise(steps)
@@ -235,7 +235,7 @@ class _Api:
         return place, values
 
 
-def _bound(values: dict[str, Any]) -> None:
+def bound(values: dict[str, Any]) -> None:
     """Refuse values that would take too long; :func:`check` has seen their types."""
     if (values.get("short_side") or 0) > QUESTION_SHORT_SIDE:
         raise ValueError(f"short_side may be at most {QUESTION_SHORT_SIDE}.")
@@ -283,7 +283,7 @@ def _answered(name: str, do: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
     raise gr.Error(sentence, print_exception=False)
 
 
-def _limit(seconds: float) -> Callable[[int, int], None]:
+def limit(seconds: float) -> Callable[[int, int], None]:
     """Return a progress function that stops work nobody waits for, and work of over ``seconds``.
 
     Work that would take far longer is stopped as soon as that shows.

@@ -15,6 +15,9 @@ NO_WEIGHTS = (
     "The weights of {model} cannot be had here: choose another model, or upload its checkpoint."
 )
 
+NO_SUCH_LAYER = "There is no layer {name!r}: choose one of the layer bar."
+NO_SUCH_PARAMETER = "This layer cannot be asked with {name!r}: load the page again."
+WRONG_MASK = "The painted region is not of this picture: paint it again."
 UNTRAINED = "{title}, random weights"
 ON_HUB = "Its weights are downloaded from the Hugging Face Hub when it is first chosen."
 ON_DRIVE = "Its authors keep the weights on Google Drive: download them and upload the file here."

@@ -13,13 +13,15 @@ from typing import Any
 
 from analysis import trace
 from analysis.core.progress import Progress
+from analysis.layers import Layer, LayerAsk, layer_steps
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
+from analysis.questions.common import TracedPicture
 from analysis.report.page import Caption, report_html
-from ui.service.gpu_seconds import answer_seconds, label_seconds, report_seconds
+from ui.service.gpu_seconds import answer_seconds, label_seconds, layer_seconds, report_seconds
 from ui.service.zerogpu import is_lent, on_gpu
 from uniformer import segment
-from uniformer.pictures import PictureSource
+from uniformer.pictures import Picture, PictureSource
 from uniformer.runtime import find_device
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
@@ -58,6 +60,31 @@ def answer(
                 return
             yield step
     raise RuntimeError(f"The question {question} ended without an answer.")
+
+
+@on_gpu(layer_seconds)
+def layer(
+    model: Segmenter,
+    picture: Picture,
+    short_side: int,
+    traced: TracedPicture | None,
+    ask: LayerAsk,
+) -> Generator[Progress | Layer, None, None]:
+    """Yield the progress of a layer and last the layer; close it to stop the work.
+
+    ``traced`` is the picture with its trace, None where a GPU is lent: it is traced there.
+    """
+    if traced is None:
+        model = _placed(model)
+        traced = TracedPicture(picture, trace(model, picture, short_side=short_side))
+    with closing(layer_steps(model, traced, ask)) as steps:
+        for step in steps:
+            if is_lent() and isinstance(step, Layer):
+                drawn = _Drawn(step.answer.figure())
+                step = replace(step, answer=replace(step.answer, figure=drawn))
+            elif is_lent():
+                step = replace(step, found=None)  # what draws it cannot leave this process
+            yield step
 
 
 @on_gpu(report_seconds)

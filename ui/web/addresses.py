@@ -34,6 +34,7 @@ from ui.service.one_thread import steps_on_one_thread
 from ui.web.asked import named, read_setting
 from ui.web.frames import frame
 from ui.web.lanes import Full, Lane
+from ui.web.layers import read_ask
 from ui.web.workbench import Steps, Workbench
 
 LOG = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Addresses:
             _route(f"{api}/relabel", self._relabel, "POST"),
             _route(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
             _route(f"{api}/{{key}}/probabilities", self._probabilities),
+            _route(f"{api}/{{key}}/layer", self._layer, "POST"),
             Route("/web/{file:path}", _module, methods=["GET"], include_in_schema=False),
         ]
 
@@ -112,6 +114,13 @@ class Addresses:
         key, (x, y) = request.path_params["key"], (_number(request, name) for name in "xy")
         steps = _measured("web pixel", lambda: self._workbench.probabilities(key, x, y))
         return self._answer(request, steps, self._quick)
+
+    async def _layer(self, request: Request) -> Response:
+        key, given = request.path_params["key"], _json(await _body(request))
+        ask = read_ask(given, self._workbench.picture_size(key))
+        steps = _measured("web layer", lambda: self._workbench.layer(key, ask))
+        lane = self._quick if ask.kind.live else self._long
+        return self._answer(request, steps, lane, compress=True)
 
     def _answer(
         self, request: Request, start: Callable[[], Steps], lane: Lane, compress: bool = False

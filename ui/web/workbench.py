@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from analysis.core.progress import Progress
+from analysis.layers import LAYERS, Layer, LayerAsk
 from analysis.report.workbench_data import block_content, picture_content, probabilities
+from ui.api.endpoints import QUESTION_SECONDS, limit
 from ui.host.settings import Settings
 from ui.messages import web as text
 from ui.service.actions import Actions, Labelled
@@ -19,6 +22,7 @@ from ui.service.model_cache import OWN, RANDOM
 from ui.service.selection import Selection
 from ui.service.weights_download import fetch
 from ui.web.asked import setting_of
+from ui.web.layers import kind_facts, layer_content, partial_content
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES, ModelConfig
 from uniformer.factory import find_config
@@ -29,6 +33,10 @@ Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 Steps = Iterator[Progress | Content]
 """What an answer yields: its progress, and last its facts and arrays."""
+
+
+BETWEEN_SECONDS = 0.2
+"""Least time between two maps on the way."""
 
 
 class Workbench:
@@ -50,7 +58,7 @@ class Workbench:
                 {"name": name, "title": title, "help": words}
                 for name, (title, words) in text.REACHES.items()
             ],
-            "layers": [],
+            "layers": [kind_facts(kind) for kind in LAYERS.values()],
             "examples": _examples(),
             "first": {**setting_of(first.selection), "example": first.example},
             "gradients": True,
@@ -83,6 +91,28 @@ class Workbench:
         """Yield the probability of every class at a pixel."""
         traced = self.actions.trace(self.actions.selection(key))
         yield {}, {"probabilities": probabilities(traced, x, y)}
+
+    def layer(self, key: str, ask: LayerAsk) -> Steps:
+        """Yield how far a layer is, what is known of it on the way, and the layer."""
+        start, told = time.perf_counter(), float("-inf")
+        in_time = limit(QUESTION_SECONDS)
+        with self.actions.layer_steps(key, ask) as steps:
+            for step in steps:
+                now = time.perf_counter()
+                if isinstance(step, Layer):
+                    yield layer_content(step, now - start)
+                    return
+                if not ask.kind.live:
+                    in_time(step.done, step.total)
+                if now - told < BETWEEN_SECONDS:
+                    step = replace(step, found=None)
+                elif step.found is not None:
+                    told = now
+                yield partial_content(step, now - start)
+
+    def picture_size(self, key: str) -> tuple[int, int]:
+        """Return height and width of a picture."""
+        return self.actions.stored(self.actions.selection(key)).result.labels.shape
 
     def _model_facts(self, config: ModelConfig) -> dict[str, Any]:
         """Return a ``ModelInfo`` of ``assets/web/source.js``."""

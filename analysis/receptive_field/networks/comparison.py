@@ -161,8 +161,9 @@ def compare_fields(
             if isinstance(measured, dict):
                 fields += _described(network, units, measured)
             else:
-                done = number * steps_per_network + math.ceil(measured / batch_size)
-                yield Progress(max(done, 1), len(networks) * steps_per_network)
+                done = number * steps_per_network + math.ceil(measured.pictures / batch_size)
+                total = len(networks) * steps_per_network
+                yield Progress(max(done, 1), total, measured.energy)
     yield FieldComparison(tuple(fields), size_px, pixel, len(pictures), seed)
 
 
@@ -220,6 +221,8 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
         "center_row_input_px": field.center_px[0],
         "center_column_input_px": field.center_px[1],
         "theoretical_input_px": field.theoretical_px,
+        "theoretical_top_input_px": field.theoretical.top_px,
+        "theoretical_left_input_px": field.theoretical.left_px,
         "theoretical_height_input_px": field.theoretical.height_px,
         "theoretical_width_input_px": field.theoretical.width_px,
     }
