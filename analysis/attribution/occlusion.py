@@ -7,7 +7,7 @@ it is made and the work be stopped between any two; the map is captum's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from analysis.attribution.finding import Finding
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 
 Score = Callable[[Tensor], Tensor]
 """Maps network inputs (B, 3, h, w) to one number each (B,)."""
@@ -36,7 +36,7 @@ TOLD = 4
 
 def occlusion(
     score: Score, x: Tensor, baseline: Tensor, window_px: int, stride_px: int
-) -> Iterator[Progress | Finding]:
+) -> Work[Finding]:
     """Find how far the score falls when a window around a pixel shows ``baseline``, (h, w).
 
     A pixel's value is the mean over the windows that cover it, so detail is as fine as the stride.
@@ -60,12 +60,12 @@ def occlusion(
         if number % TOLD == 0 or number == rows * columns:
             found = np.divide(fall, covered, out=np.full_like(fall, np.nan), where=covered > 0)
             yield Progress(number, rows * columns, found)
-    yield Finding(fall / covered, baseline_score=_value(score, baseline))
+    return Finding(fall / covered, baseline_score=_value(score, baseline))
 
 
 def segment_ablation(
     score: Score, x: Tensor, baseline: Tensor, segments: np.ndarray
-) -> Iterator[Progress | Finding]:
+) -> Work[Finding]:
     """Find how far the score falls when each of ``segments`` alone shows ``baseline``, (h, w).
 
     ``segments`` (h, w) numbers the input's pixels from 0, as :func:`connected_segments` does. All
@@ -86,7 +86,7 @@ def segment_ablation(
     note = None
     if count == 1:
         note = "The whole picture is one predicted segment: hiding it compares nothing."
-    yield Finding(fall, baseline_score=_value(score, baseline), note=note)
+    return Finding(fall, baseline_score=_value(score, baseline), note=note)
 
 
 def connected_segments(labels: np.ndarray) -> np.ndarray:

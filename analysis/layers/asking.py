@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_pixel
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Work, relay
 from analysis.core.regions import class_region
 from analysis.layers.kinds import LAYERS, LayerKind, Region
 from analysis.layers.layer import Layer, Placed
@@ -111,24 +110,18 @@ def _hidden(kind: LayerKind, region: Region, ask: LayerAsk, trace: Trace) -> dic
     return found
 
 
-def layer_steps(
-    model: Segmenter, traced: TracedPicture, ask: LayerAsk
-) -> Iterator[Progress | Layer]:
-    """Yield progress, whose ``found`` is a :class:`Layer` or :class:`Placed`, and last the layer.
+def layer_work(model: Segmenter, traced: TracedPicture, ask: LayerAsk) -> Work[Layer]:
+    """Yield progress, whose ``found`` is a :class:`Layer` or :class:`Placed`; return the layer.
 
     The numbers are those of the question, asked with what :func:`question_of` returns. Closing it
     stops the work. Raises what the question raises.
     """
     name, given = question_of(ask, traced.trace)
-    mask = given.pop("mask", None)
-    ask_question = QUESTIONS[name]
-    masks = {} if mask is None else {"mask": mask}
-    with closing(ask_question(model, traced, **masks, **given)) as steps:
-        for step in steps:
-            if isinstance(step, Answer):
-                yield _layer(ask, step, traced.trace)
-            else:
-                yield replace(step, found=_so_far(ask, step.found, traced.trace))
+    work = QUESTIONS[name](model, traced, **given)
+    answer = yield from relay(
+        work, lambda step: replace(step, found=_so_far(ask, step.found, traced.trace))
+    )
+    return _layer(ask, answer, traced.trace)
 
 
 def _layer(ask: LayerAsk, answer: Answer, trace: Trace) -> Layer:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from analysis.core.forward import Place
-from analysis.core.progress import Progress, part_of
+from analysis.core.progress import Progress, relay
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
 from analysis.core.uncertainty import NOTHING_NATS, Spread
@@ -33,18 +33,20 @@ def effect_steps(
     subject: Subject | None,
     seed: int,
 ) -> Steps:
-    """Yield the answer about one intervention: numbers before and after, and of its controls."""
+    """Return the answer about one intervention: numbers before and after, and of its controls.
+
+    After the first step the answer is found as far as it goes without the controls.
+    """
     work = effect_report_steps(
         asked.trace, [taken], target=target, picture=asked.picture, seed=seed
     )
-    for step in work:
-        if not isinstance(step, Progress):
-            yield _effect_answer(asked, taken, subject, step)
-        elif step.found is None:
-            yield step
-        else:
-            alone = _effect_answer(asked, taken, subject, step.found, compared=False)
-            yield replace(step, found=alone)
+
+    def told(step: Progress) -> Progress:
+        if step.found is None:
+            return step
+        return replace(step, found=_effect_answer(asked, taken, subject, step.found, False))
+
+    return _effect_answer(asked, taken, subject, (yield from relay(work, told)))
 
 
 def _effect_answer(
@@ -83,8 +85,8 @@ def _effect_answer(
 
 
 def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Steps:
-    """Yield the answer about silencing every head in turn."""
-    sweep = yield from part_of(head_sweep(asked.trace, target))
+    """Return the answer about silencing every head in turn."""
+    sweep = yield from head_sweep(asked.trace, target)
     rows = [
         {
             "name": Place(stage, at[0]).name,
@@ -109,7 +111,7 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
         if fall < 0
         else f"No head alone speaks for {name} here: silencing one never lowers the margin."
     )
-    yield asked.answer(
+    return asked.answer(
         title=f"What each head does for {subject.words}",
         sentence=f"{found} Heads can stand in for each other, so the effects do not add up.",
         grade="causal",
@@ -131,8 +133,8 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
 def radius_curve_steps(
     asked: Asked, stages: Sequence[int], target: RegionScore | None, seed: int
 ) -> Steps:
-    """Yield the answer about how far attention must reach."""
-    curve = yield from part_of(radius_curve(asked.trace, stages, target=target, seed=seed))
+    """Return the answer about how far attention must reach."""
+    curve = yield from radius_curve(asked.trace, stages, target=target, seed=seed)
     rows = [
         {
             "radius_tokens": int(radius),
@@ -147,7 +149,7 @@ def radius_curve_steps(
     ]
     own = rows[0]
     words = " and ".join(map(str, curve.stages))
-    yield asked.answer(
+    return asked.answer(
         title=f"How far attention must reach in stage {words}",
         sentence=(
             f"With every token on its own {100 * own['flipped_share']:.2f} % of the pixels change "
@@ -168,8 +170,8 @@ def radius_curve_steps(
 
 
 def reach_cost_steps(asked: Asked, sizes: Sequence[int], target: RegionScore | None) -> Steps:
-    """Yield the answer about what windows in stage 3 cost."""
-    cost = yield from part_of(reach_cost(asked.trace, sizes, target=target))
+    """Return the answer about what windows in stage 3 cost."""
+    cost = yield from reach_cost(asked.trace, sizes, target=target)
     rows: list[Row] = [
         {
             "reach": run.name,
@@ -180,7 +182,7 @@ def reach_cost_steps(asked: Asked, sizes: Sequence[int], target: RegionScore | N
         for run in cost.runs
     ]
     worst = max(rows, key=lambda row: row["kl_nats"])
-    yield asked.answer(
+    return asked.answer(
         title="What reach costs in stage 3",
         sentence=(
             f"The largest change is that of {_reach_words(worst)}: "

@@ -10,13 +10,13 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from analysis import Trace, trace
-from analysis.core.progress import Progress
+from analysis.core.progress import Work, finish
 from analysis.layers import Layer, LayerAsk
 from analysis.questions.answer import digest
 from analysis.questions.common import TracedPicture
@@ -178,34 +178,25 @@ class Actions:
         self._store.keep_trace(selection.key, traced, selection.model)
         return traced
 
-    @contextmanager
-    def layer_steps(self, key: str, ask: LayerAsk) -> Iterator[Iterator[Progress | Layer]]:
-        """Lend the steps to a layer of the result under ``key``; they stop when this is left.
+    def layer(self, key: str, ask: LayerAsk) -> Work[Layer]:
+        """Yield the progress of a layer of the result under ``key``, and return the layer.
 
-        The first step of one that is live is quick work, all else takes its turn. A layer that was
-        asked for before is the only step.
+        The first step of one that is live is quick work, all else takes its turn. One that was
+        asked for before is there at once.
         """
         selection, asked = self.selection(key), layer_key(ask)
         stored = self.stored(selection)
         if (known := stored.layers.get(asked)) is not None:
-            yield iter([known])
-            return
+            return known
         with self.original(selection) as model:
             picture, short_side = stored.result.as_read, stored.result.settings["short_side"]
             lent = lends_gpus() and layer_seconds(model, picture, short_side, None, ask) > 0
             traced = None if lent else TracedPicture(picture, self.trace(selection))
-            work_steps = work.layer(model, picture, short_side, traced, ask)
-            turn = self.turns.begun_quick if ask.kind.live else self.turns.stepwise
-            with closing(turn(work_steps)) as steps:
-                yield self._keeping(key, asked, steps)
-
-    def _keeping(
-        self, key: str, asked: str, steps: Iterator[Progress | Layer]
-    ) -> Iterator[Progress | Layer]:
-        for step in steps:
-            if isinstance(step, Layer):
-                self._store.keep_layer(key, asked, step)
-            yield step
+            steps = work.layer(model, picture, short_side, traced, ask)
+            take_turns = self.turns.begun_quick if ask.kind.live else self.turns.stepwise
+            layer = yield from take_turns(steps)
+        self._store.keep_layer(key, asked, layer)
+        return layer
 
     def forget_old(self) -> None:
         """Remove the results that nobody has looked at for as long as they are kept."""
@@ -237,7 +228,7 @@ class Actions:
         place = selection.model, selection.reach, selection.window_size
         with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            (result,) = on_one_thread(lambda: work.label(model, picture, selection.short_side))
+            result = finish(on_one_thread(lambda: work.label(model, picture, selection.short_side)))
             seconds = time.perf_counter() - start
         key = self._store.put(subject, result, seconds, pinned=pinned, model=selection.model)
         return Labelled(replace(selection, key=key), subject.example)

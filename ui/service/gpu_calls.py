@@ -1,19 +1,18 @@
 """All that needs a model for long: the only calls that take a GPU where one is lent by the call.
 
-Each is given a model that the caller has acquired, and yields what it finds; nothing is kept here.
+Each is given a model that the caller has acquired, yields its progress and returns what it finds;
+nothing is kept here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis import trace
-from analysis.core.progress import Progress
-from analysis.layers import Layer, LayerAsk, layer_steps
+from analysis.core.progress import Progress, Work, relay
+from analysis.layers import Layer, LayerAsk, layer_work
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
 from analysis.questions.common import TracedPicture
@@ -40,26 +39,23 @@ class _Drawn:
 @on_gpu(label_seconds)
 def label(
     model: Segmenter, picture: PictureSource, short_side: int | None = None
-) -> Generator[Segmentation, None, None]:
-    """Yield the labels of ``picture``; ``ValueError`` where they cannot be had."""
-    yield segment(picture, _placed(model), short_side=short_side)
+) -> Work[Segmentation]:
+    """Return the labels of ``picture``; ``ValueError`` where they cannot be had."""
+    result = segment(picture, _placed(model), short_side=short_side)
+    yield Progress(1, 1)
+    return result
 
 
 @on_gpu(answer_seconds)
 def answer(
     model: Segmenter, question: str, picture: PictureSource, values: dict[str, Any]
-) -> Generator[Progress | Answer, None, None]:
-    """Yield the progress of one of ``QUESTIONS`` and last its answer; close it to stop the work.
+) -> Work[Answer]:
+    """Return the answer to one of ``QUESTIONS``; close it to stop the work.
 
     When it ends, however it ends, the model is as it was.
     """
-    with closing(QUESTIONS[question](_placed(model), picture, **values)) as steps:
-        for step in steps:
-            if isinstance(step, Answer):
-                yield replace(step, figure=_Drawn(step.figure())) if is_lent() else step
-                return
-            yield step
-    raise RuntimeError(f"The question {question} ended without an answer.")
+    found = yield from QUESTIONS[question](_placed(model), picture, **values)
+    return replace(found, figure=_Drawn(found.figure())) if is_lent() else found
 
 
 @on_gpu(layer_seconds)
@@ -69,36 +65,35 @@ def layer(
     short_side: int,
     traced: TracedPicture | None,
     ask: LayerAsk,
-) -> Generator[Progress | Layer, None, None]:
-    """Yield the progress of a layer and last the layer; close it to stop the work.
+) -> Work[Layer]:
+    """Yield the progress of a layer and return the layer; close it to stop the work.
 
     ``traced`` is the picture with its trace, None where a GPU is lent: it is traced there.
     """
     if traced is None:
         model = _placed(model)
         traced = TracedPicture(picture, trace(model, picture, short_side=short_side))
-    with closing(layer_steps(model, traced, ask)) as steps:
-        for step in steps:
-            if is_lent() and isinstance(step, Layer):
-                drawn = _Drawn(step.answer.figure())
-                step = replace(step, answer=replace(step.answer, figure=drawn))
-            elif is_lent():
-                step = replace(step, found=None)  # what draws it cannot leave this process
-            yield step
+    work = layer_work(model, traced, ask)
+    if not is_lent():
+        return (yield from work)
+    # What draws an answer cannot leave this process: it is drawn here, and only the last one.
+    found = yield from relay(work, lambda step: replace(step, found=None))
+    drawn = _Drawn(found.answer.figure())
+    return replace(found, answer=replace(found.answer, figure=drawn))
 
 
 @on_gpu(report_seconds)
 def report(
     model: Segmenter, picture: PictureSource, caption: Caption, short_side: int | None = None
-) -> Generator[Progress | tuple[str, str], None, None]:
-    """Yield progress, and last the facts of the labels as JSON and the report as one HTML page."""
+) -> Work[tuple[str, str]]:
+    """Return the facts of the labels as JSON, and the report as one HTML page."""
     model = _placed(model)
     result = segment(picture, model, short_side=short_side)
     yield Progress(1, 3)
     traced = trace(model, picture, short_side=short_side)
     yield Progress(2, 3)
     page = report_html(result, traced, caption)
-    yield json.dumps(result.describe(), indent=2, ensure_ascii=False), page
+    return json.dumps(result.describe(), indent=2, ensure_ascii=False), page
 
 
 def _placed(model: Segmenter) -> Segmenter:

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 PATIENCE_SECONDS = 2.0
 """A step of long work that has waited so long goes before quick work that comes later."""
@@ -58,27 +59,32 @@ class Turns:
         finally:
             self._give_back(long=False)
 
-    def stepwise(self, steps: Iterator[T]) -> Generator[T, None, None]:
-        """Yield what ``steps`` yields, and close it at the end; each step waits for a place."""
+    def stepwise(self, steps: Generator[T, None, R]) -> Generator[T, None, R]:
+        """Yield what ``steps`` yields and return what it returns; each step waits for a place.
+
+        It is closed at the end.
+        """
         with closing(steps):
             while True:
                 self._take_long()
                 try:
                     step = next(steps)
-                except StopIteration:
-                    return
+                except StopIteration as end:
+                    return end.value
                 finally:
                     self._give_back(long=True)
                 yield step
 
-    def begun_quick(self, steps: Iterator[T]) -> Generator[T, None, None]:
-        """Yield what ``steps`` yields: the first step is quick work, all others are long."""
+    def begun_quick(self, steps: Generator[T, None, R]) -> Generator[T, None, R]:
+        """Do the same as :meth:`stepwise`, but the first step is quick work."""
         with closing(steps):
-            with self.quick():
-                first = next(steps, None)
-            if first is not None:
-                yield first
-                yield from self.stepwise(steps)
+            try:
+                with self.quick():
+                    first = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield first
+            return (yield from self.stepwise(steps))
 
     def _take_long(self) -> None:
         waits_until, me = time.monotonic() + PATIENCE_SECONDS, object()

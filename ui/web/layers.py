@@ -108,7 +108,7 @@ def _mask(given: Any, size_px: tuple[int, int]) -> np.ndarray:
     return np.unpackbits(bits, count=count).reshape(size_px).astype(bool)
 
 
-def layer_content(layer: Layer, seconds: float) -> Content:
+def layer_content(layer: Layer, seconds: float | None = None) -> Content:
     """Return a ``Layer`` of ``assets/web/source.js``."""
     answer, plain = layer.answer, json.loads(layer.answer.to_json())
     placed, arrays = _placed_content(layer.placed)
@@ -132,11 +132,11 @@ def layer_content(layer: Layer, seconds: float) -> Content:
     }, arrays  # fmt: skip
 
 
-def partial_content(step: Progress, seconds: float) -> Content:
+def partial_content(step: Progress) -> Content:
     """Return a ``Partial``: how far a layer is, and what is known of it, if ``step`` says so."""
     facts, arrays = {}, {}
     if isinstance(step.found, Layer):
-        known, arrays = layer_content(step.found, seconds)
+        known, arrays = layer_content(step.found)
         facts["layer"] = known
     elif isinstance(step.found, Placed):
         facts, arrays = _placed_content(step.found)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from analysis.core.progress import Progress
-from analysis.layers import LAYERS, Layer, LayerAsk
+from analysis.core.progress import Progress, Work, relay
+from analysis.layers import LAYERS, LayerAsk
 from analysis.report.workbench_data import block_content, picture_content, probabilities
-from ui.api.endpoints import QUESTION_SECONDS, limit
+from ui.api.endpoints import QUESTION_SECONDS
 from ui.host.settings import Settings
 from ui.messages import web as text
 from ui.service.actions import Actions, Labelled
 from ui.service.examples import EXAMPLES
+from ui.service.limits import within
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.selection import Selection
 from ui.service.weights_download import fetch
 from ui.web.asked import setting_of
-from ui.web.layers import kind_facts, layer_content, partial_content
+from ui.web.layers import kind_facts, layer_content
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES, ModelConfig
 from uniformer.factory import find_config
@@ -31,9 +31,8 @@ from uniformer.weights import WeightsError
 
 Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 
-Steps = Iterator[Progress | Content]
-"""What an answer yields: its progress, and last its facts and arrays."""
-
+Steps = Work[Content]
+"""What an answer is: it yields its progress and returns its facts and arrays."""
 
 BETWEEN_SECONDS = 0.2
 """Least time between two maps on the way."""
@@ -67,48 +66,49 @@ class Workbench:
         }
 
     def open(self, setting: Selection, photo: PictureSource | None, name: str) -> Steps:
-        """Yield the labels of a ``photo``, or without one of the example called ``name``."""
+        """Return the labels of a ``photo``, or without one of the example called ``name``."""
         first = self.actions.first
         if photo is None and name == first.example and _same(setting, first.selection):
-            yield self._picture(first.selection)
-            return
+            return self._picture(first.selection)
         yield from self._fetched(setting)
         if photo is None:
-            yield self._labelled(setting, lambda: self.actions.open_example(setting, name))
-        else:
-            yield self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
+            return self._labelled(setting, lambda: self.actions.open_example(setting, name))
+        return self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
 
     def relabel(self, setting: Selection) -> Steps:
-        """Yield the labels of the picture of ``setting.key`` in that setting."""
+        """Return the labels of the picture of ``setting.key`` in that setting."""
         yield from self._fetched(setting)
-        yield self._labelled(setting, lambda: self.actions.relabel(setting))
+        return self._labelled(setting, lambda: self.actions.relabel(setting))
 
     def block(self, key: str, stage: int, block: int) -> Steps:
-        """Yield what the rows of a block are made of."""
-        yield block_content(self.actions.trace(self.actions.selection(key)), stage, block)
+        """Return what the rows of a block are made of."""
+        found = block_content(self.actions.trace(self.actions.selection(key)), stage, block)
+        yield Progress(1, 1)
+        return found
 
     def probabilities(self, key: str, x: int, y: int) -> Steps:
-        """Yield the probability of every class at a pixel."""
+        """Return the probability of every class at a pixel."""
         traced = self.actions.trace(self.actions.selection(key))
-        yield {}, {"probabilities": probabilities(traced, x, y)}
+        found = probabilities(traced, x, y)
+        yield Progress(1, 1)
+        return {}, {"probabilities": found}
 
     def layer(self, key: str, ask: LayerAsk) -> Steps:
-        """Yield how far a layer is, what is known of it on the way, and the layer."""
+        """Yield how far a layer is, with what is known of it on the way, and return the layer."""
         start, told = time.perf_counter(), float("-inf")
-        in_time = limit(QUESTION_SECONDS)
-        with self.actions.layer_steps(key, ask) as steps:
-            for step in steps:
-                now = time.perf_counter()
-                if isinstance(step, Layer):
-                    yield layer_content(step, now - start)
-                    return
-                if not ask.kind.live:
-                    in_time(step.done, step.total)
-                if now - told < BETWEEN_SECONDS:
-                    step = replace(step, found=None)
-                elif step.found is not None:
-                    told = now
-                yield partial_content(step, now - start)
+        in_time = within(QUESTION_SECONDS)
+
+        def tell(step: Progress) -> Progress:
+            nonlocal told
+            in_time(step.done, step.total)
+            now = time.perf_counter()
+            if step.found is None or now - told < BETWEEN_SECONDS:
+                return replace(step, found=None)
+            told = now
+            return step
+
+        layer = yield from relay(self.actions.layer(key, ask), tell)
+        return layer_content(layer, time.perf_counter() - start)
 
     def picture_size(self, key: str) -> tuple[int, int]:
         """Return height and width of a picture."""
@@ -133,8 +133,8 @@ class Workbench:
             "trained": trained,
         }
 
-    def _fetched(self, setting: Selection) -> Iterator[Progress]:
-        """Yield the progress of a download, if the model is not here."""
+    def _fetched(self, setting: Selection) -> Work[None]:
+        """Fetch the weights, if the model is not here."""
         name = setting.model
         if name.startswith((OWN, RANDOM)):
             return
