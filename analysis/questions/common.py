@@ -16,7 +16,7 @@ from analysis.core.activation_cache import Trace, trace
 from analysis.core.checks import change_reach, check_blocks
 from analysis.core.evidence import Grade
 from analysis.core.forward import windows_of
-from analysis.core.progress import Work
+from analysis.core.progress import Progress, Work, relay
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
@@ -206,8 +206,13 @@ def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
 
 
 def _named(steps: Steps, name: str, settings: dict[str, Any]) -> Steps:
-    answer = yield from steps
-    return replace(answer, question=name, settings=answer.settings | settings)
+    def named(answer: Answer) -> Answer:
+        return replace(answer, question=name, settings=answer.settings | settings)
+
+    def told(step: Progress) -> Progress:
+        return replace(step, found=named(step.found)) if isinstance(step.found, Answer) else step
+
+    return named((yield from relay(steps, told)))
 
 
 def _noted(figure: Figure, note: str | None) -> Figure:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import Occlusion
+from steps import told
 from torch import nn
 
 from analysis import AnalysisError
@@ -151,14 +152,15 @@ def test_what_is_told_of_a_map_on_the_way_is_what_it_ends_with(linear, way):
     """Where no window that is to come reaches; nothing is told where none has been."""
     score, x, baseline, _ = linear
     if way == "windows":
-        steps = list(occlusion(score, x, baseline, 4, 4))  # no two overlap but the last ones
+        work = occlusion(score, x, baseline, 4, 4)  # where none overlap but the last ones
     else:
         segments = np.arange(12)[:, None] + 12 * (np.arange(17) // 9)
-        steps = list(segment_ablation(score, x, baseline, segments))
-    maps = [step.found for step in steps[:-1]]
-    known = [np.isfinite(found) for found in maps]
+        work = segment_ablation(score, x, baseline, segments)
+    steps, found = told(work)
+    maps, whole = [step.found for step in steps], found.map
+    known = [np.isfinite(so_far) for so_far in maps]
     assert not known[0].all()
     assert known[-1].all()
     assert all((later | ~earlier).all() for earlier, later in itertools.pairwise(known))
-    for found, there in zip(maps, known, strict=True):
-        np.testing.assert_allclose(found[there], steps[-1].map[there], atol=1e-9)
+    for so_far, there in zip(maps, known, strict=True):
+        np.testing.assert_allclose(so_far[there], whole[there], atol=1e-9)
