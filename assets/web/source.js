@@ -165,9 +165,9 @@
  * @property {string} words  What much and little mean, in one line.
  *
  * @typedef {object} NumberInfo
- * @property {string} key  Its name in files and answers of programs.
+ * @property {string} [key]  Its name in files and answers of programs.
  * @property {string} name
- * @property {number | string | boolean | null} value
+ * @property {number | string | null} value
  * @property {number | null} error  Standard error or half the interval, in the same unit.
  * @property {string} unit
  * @property {string} help
@@ -202,7 +202,7 @@
  * @property {number} columns
  * @property {number} tokenWidth  Pixels of the picture per value.
  * @property {number} tokenHeight
- * @property {Scale | null} scale  None of plots.
+ * @property {Scale} scale
  * @property {Box[]} [boxes]
  * @property {Plot[]} [plots]
  * @property {string} title
@@ -210,7 +210,7 @@
  * @property {string} grade  "exact", "statistic", "causal" or "heuristic".
  * @property {string} misleads  How it can mislead, in one line.
  * @property {NumberInfo[]} numbers
- * @property {{title: string, head: string[], rows: (string | number | boolean | null)[][]}[]} [tables]
+ * @property {{title: string, head: string[], rows: (string | number)[][]}[]} [tables]
  * @property {Record<string, unknown>} settings
  * @property {number} seconds
  * @property {string} command  Command line that answers the same.

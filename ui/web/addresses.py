@@ -269,4 +269,4 @@ def _number(request: Request, name: str) -> int:
     try:
         return int(request.query_params[name])
     except (KeyError, ValueError):
-        raise ValueError(text.WRONG.format(name=name, words="a whole number")) from None
+        raise ValueError(text.wrong(name=name, words="a whole number")) from None

@@ -12,6 +12,7 @@ import numpy as np
 from analysis.core.progress import Progress
 from analysis.layers import LAYERS, Layer, LayerAsk, LayerKind
 from analysis.layers.layer import Placed, Scale
+from analysis.questions.answer import plain
 from analysis.questions.parameters import REQUIRED, Parameter
 from ui.api.endpoints import QUESTION_COUNTS, bound
 from ui.api.signatures import check
@@ -24,6 +25,9 @@ Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 MOST_ROWS = 1000
 """Rows of a table that are sent; the files have them all."""
+
+NO_SCALE = Scale("sequential", 0.0, 1.0, "", "")
+"""Of layers without values over the picture."""
 
 BOUNDS = {"stage": (1, len(STRIDES)), **{name: (1, most) for name, most in QUESTION_COUNTS.items()}}
 """Least and most of whole numbers, as far as the kind alone tells."""
@@ -119,10 +123,10 @@ def layer_content(layer: Layer, seconds: float | None = None) -> Content:
         "sentence": layer.sentence,
         "grade": answer.grade,
         "misleads": layer.misleads,
-        "numbers": [vars(number) for number in layer.numbers],
+        "numbers": [{**vars(one), "value": _told(one.value)} for one in layer.numbers],
         "tables": [
             {"title": name.replace("_", " "), "head": list(rows[0]),
-             "rows": [list(row.values()) for row in rows[:MOST_ROWS]]}
+             "rows": [[_cell(value) for value in row.values()] for row in rows[:MOST_ROWS]]}
             for name, rows in answer.tables.items()
         ],
         "settings": plain["settings"],
@@ -147,7 +151,7 @@ def partial_content(step: Progress) -> Content:
 def _placed_content(placed: Placed) -> Content:
     facts: dict[str, Any] = {
         "kind": placed.form,
-        "scale": None if placed.scale is None else _scale_facts(placed.scale),
+        "scale": vars(placed.scale or NO_SCALE),
         "boxes": [vars(box) for box in placed.boxes],
         "plots": [
             {
@@ -171,5 +175,12 @@ def _placed_content(placed: Placed) -> Content:
     return facts, {"map": placed.map.astype(kind)}
 
 
-def _scale_facts(scale: Scale) -> dict[str, Any]:
-    return vars(scale)
+def _told(value: Any) -> Any:
+    """Return a value of an answer as the page has it."""
+    return {True: text.YES, False: text.NO}[value] if isinstance(value, bool) else value
+
+
+def _cell(value: Any) -> Any:
+    """Return what stands in a table: nothing where there is no number."""
+    value = plain(value)
+    return "" if value is None else _told(value)
