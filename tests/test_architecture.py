@@ -34,7 +34,7 @@ ROOMS = {
         "layers",
         "cli",
     ),
-    "ui": ("messages", "host", "service", "page", "api", "web", "page/tabs"),
+    "ui": ("messages", "host", "service", "web", "page", "api", "page/tabs"),
 }
 """The folders of a package: each may import those before it, never those after it."""
 

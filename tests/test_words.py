@@ -11,8 +11,8 @@ from analysis.attribution.methods import METHODS
 from analysis.core import evidence
 from analysis.report import messages as report_words
 from ui.layout import TABS
+from ui.messages import cite
 from ui.messages import page as text
-from ui.messages import tour
 from ui.page.language import LANGUAGES, translations
 from ui.page.tabs.what_if import CHOICES
 from uniformer.classes import class_set
@@ -54,7 +54,7 @@ def page_sentences():
     for method in METHODS.values():
         said |= {method.title, method.description, method.misleads, method.cost}
     credits = {credit for *_, credit in text.EXAMPLES.values()}
-    return said - NAMES - credits - {tour.CITE}
+    return said - NAMES - credits - {cite.PAPERS}
 
 
 def names_of_classes():

@@ -19,7 +19,7 @@ from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import Parameter, parameters_of
 from analysis.report.page import Caption
-from ui.api.signatures import check, make_endpoint
+from ui.api.signatures import make_endpoint
 from ui.host import metrics
 from ui.host.middleware import NO_ROOM
 from ui.host.places import is_wanted
@@ -40,13 +40,6 @@ from uniformer.pictures import Picture
 from uniformer.pictures import read_picture as open_picture
 from uniformer.predict import SHORT_SIDES
 from uniformer.weights import WeightsError
-
-QUESTION_PIXELS = 4 * 10**6
-QUESTION_SHORT_SIDE = 1024
-QUESTION_SECONDS = 300
-QUESTION_COUNTS = {"steps": 128, "probes": 32}
-"""Most that one question may ask for: pixels of the picture, pixels of the network's short side,
-time to work, and repetitions of what may not be stopped in between."""
 
 SEGMENT = """Label every pixel of a picture: which classes, how much of the picture each, how sure.
 
@@ -217,15 +210,6 @@ class _Api:
             config.window_size if window_size is None else window_size,
         )
         return place, values
-
-
-def bound(values: dict[str, Any]) -> None:
-    """Refuse values that would take too long; :func:`check` has seen their types."""
-    if (values.get("short_side") or 0) > QUESTION_SHORT_SIDE:
-        raise ValueError(f"short_side may be at most {QUESTION_SHORT_SIDE}.")
-    for name, most in QUESTION_COUNTS.items():
-        if values.get(name, 0) > most:
-            raise ValueError(f"{name} may be at most {most}.")
 
 
 def read_picture(given: Any, max_pixels: int) -> Picture:

@@ -14,9 +14,8 @@ from analysis.layers import LAYERS, Layer, LayerAsk, LayerKind
 from analysis.layers.layer import Placed, Scale
 from analysis.questions.answer import plain
 from analysis.questions.parameters import REQUIRED, Parameter
-from ui.api.endpoints import QUESTION_COUNTS, bound
-from ui.api.signatures import check
 from ui.messages import web as text
+from ui.service.limits import QUESTION_COUNTS, bound, check
 from ui.service.snippets import command_snippet, python_snippet
 from ui.web.asked import named, whole
 from uniformer.config import STRIDES

@@ -12,12 +12,11 @@ import numpy as np
 from analysis.core.progress import Progress, Work, relay
 from analysis.layers import LAYERS, LayerAsk
 from analysis.report.workbench_data import block_content, picture_content, probabilities
-from ui.api.endpoints import QUESTION_SECONDS
 from ui.host.settings import Settings
 from ui.messages import web as text
 from ui.service.actions import Actions, Labelled
 from ui.service.examples import EXAMPLES
-from ui.service.limits import within
+from ui.service.limits import QUESTION_SECONDS, within
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.selection import Selection
 from ui.service.weights_download import fetch
