@@ -27,7 +27,14 @@ from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
-from ui.service.limits import NOBODY_WAITS, within
+from ui.service.limits import (
+    NOBODY_WAITS,
+    QUESTION_PIXELS,
+    QUESTION_SECONDS,
+    bound,
+    check,
+    within,
+)
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.queues import HEAVY, LONG
