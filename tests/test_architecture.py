@@ -32,6 +32,7 @@ ROOMS = {
         "report",
         "questions",
         "layers",
+        "live",
         "cli",
     ),
     "ui": ("messages", "host", "service", "web", "page", "api", "page/tabs"),

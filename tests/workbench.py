@@ -25,7 +25,7 @@ def served(host: Settings) -> Iterator[Any]:
     actions = Actions(host)
     with gr.Blocks(analytics_enabled=False) as page:
         gr.Markdown("Nothing")
-    page.workbench = Addresses(actions, host)
+    page.beside = [Addresses(actions, host)]
     _, url, _ = launch(page, prevent_thread_lock=True, quiet=True, **launch_options(page, host))
     with httpx.Client(base_url=f"{url}web/", timeout=120) as visitor:
         visitor.actions = actions
