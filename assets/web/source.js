@@ -58,7 +58,7 @@
  * @property {Group} group
  * @property {string} title
  * @property {string} help  One line that explains it to someone who has never heard of it.
- * @property {string} misleads  How it can mislead.
+ * @property {string} [misleads]  How it can mislead.
  * @property {Parameter[]} parameters
  * @property {Region[]} regions  What it can be about; the first is meant unless told otherwise.
  * @property {boolean} live  Answers by itself, without a button.
@@ -205,7 +205,7 @@
  * @property {Scale} scale
  * @property {Box[]} [boxes]
  * @property {Plot[]} [plots]
- * @property {string} title
+ * @property {string} [title]
  * @property {string} sentence  The answer.
  * @property {string} grade  "exact", "statistic", "causal" or "heuristic".
  * @property {string} misleads  How it can mislead, in one line.
