@@ -31,8 +31,8 @@ def test_no_numbers_of_what_was_shown_before_stay_while_a_block_is_fetched(visit
     seen.root.locator(".options [data-value='1']").last.click()
     expect(seen.result).to_contain_text("head 1")
     before = seen.state("picture.key")
-    held = []
-    page.route("**/block/**", lambda route: held.append(route))
+    held, free = [], []
+    page.route("**/block/**", lambda route: route.continue_() if free else held.append(route))
     if change == "picture":
         seen.example(list(EXAMPLES)[3])
     else:
@@ -42,7 +42,7 @@ def test_no_numbers_of_what_was_shown_before_stay_while_a_block_is_fetched(visit
     assert all("…" in said for said in numbers_of(seen))
     expect(seen.result).not_to_contain_text("px")
     expect(seen.root.locator(".pane canvas").first).to_be_hidden()  # nor its map
-    page.unroute("**/block/**")
+    free.append(True)
     for route in held:
         route.continue_()
     expect(seen.tile(3).locator(".far b")).to_contain_text("px")
@@ -163,3 +163,50 @@ def test_the_link_of_a_view_restores_all_of_it(visit, address):
     page.goto(page.url)
     page.wait_for_function("() => document.querySelector('.lens-workbench')?.bench")
     assert [seen.state(name) for name in names] == before
+
+
+def test_a_long_answer_blocks_nobody_and_stops_when_told(visit):
+    asking, other = Workbench(visit()), None
+    asking.mark(225, 205)
+    asking.layer("why")
+    asking.root.locator(".options select").first.select_option(label="Occlusion")
+    asking.result.locator("[data-part=start]").click()
+    expect(asking.result.locator("[data-part=stop]")).to_be_visible()
+    other = Workbench(visit())
+    other.example(list(EXAMPLES)[1])  # labelled while the other answer is made
+    other.layer("why")
+    expect(other.result.locator(".says")).to_be_visible()
+    if asking.root.evaluate("host => host.bench.slot().status") == "running":
+        asking.result.locator("[data-part=stop]").click()
+        expect(asking.result.locator("[data-part=start]")).to_be_visible()
+
+
+def test_a_rival_is_asked_about_and_a_method_without_classes_says_nothing_of_it(visit):
+    seen = Workbench(visit())
+    seen.mark(225, 205)
+    rival = seen.answer.locator(".bar").nth(1)
+    expect(rival).to_be_visible()
+    rival.click()
+    against = int(rival.get_attribute("data-class"))
+    assert seen.root.evaluate("host => host.bench.slot().ask.against") == against
+    expect(seen.result.locator(".says")).to_be_visible()
+    plain = seen.result.locator(".says").inner_text()
+    seen.root.locator(".options select").first.select_option(label="EigenCAM")
+    assert seen.root.evaluate("host => host.bench.slot().ask.against ?? null") is None
+    expect(seen.result.locator("h3")).to_have_text("EigenCAM")
+    expect(seen.result.locator(".says")).to_be_visible()
+    assert plain
+    expect(seen.result.locator(".says")).not_to_contain_text("rather than")
+
+
+def test_a_layer_of_the_place_before_is_never_shown_as_that_of_the_new_one(visit):
+    seen = Workbench(visit())
+    seen.mark(225, 205)
+    seen.layer("why")
+    expect(seen.result.locator(".says")).to_be_visible()
+    first = seen.root.evaluate("host => host.bench.slot().key")
+    seen.mark(60, 400)
+    assert seen.root.evaluate("host => host.bench.slot().key") != first
+    assert seen.root.evaluate("host => host.bench.slot().layer") is None
+    expect(seen.result.locator(".says")).to_be_visible()
+    assert seen.root.evaluate("host => host.bench.slot().ask.x") == 60
