@@ -16,7 +16,18 @@ from ui.page import controls
 from ui.page.banner import Banner
 from ui.page.language import spoken
 from ui.page.session import Session
-from ui.page.tabs import compare, depth, fields, lens, models, segment, share, what_if, why
+from ui.page.tabs import (
+    compare,
+    depth,
+    fields,
+    lens,
+    models,
+    researcher,
+    segment,
+    share,
+    what_if,
+    why,
+)
 from ui.page.theme import theme
 from ui.page.tour import Tour
 from ui.service.actions import Actions
@@ -34,6 +45,7 @@ TABS = {
     "why": why,
     "what-if": what_if,
     "compare": compare,
+    "researcher": researcher,
     "models": models,
     "share": share,
 }

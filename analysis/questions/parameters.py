@@ -42,6 +42,11 @@ def parameters_of(ask: Callable[..., Any]) -> list[Parameter]:
     return [_parameter(keyword.name, hints[keyword.name], keyword.default) for keyword in keywords]
 
 
+def takes_mask(ask: Callable[..., Any]) -> bool:
+    """Return whether a question can be asked about a painted region, ``mask``."""
+    return "mask" in inspect.signature(ask).parameters
+
+
 def summary_of(ask: Callable[..., Any]) -> str:
     """Return what a question says of itself, as plain text: its docstring without markup."""
     return inspect.cleandoc(ask.__doc__ or "").replace("``", "")

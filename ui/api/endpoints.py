@@ -19,7 +19,7 @@ from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import Parameter, parameters_of
 from analysis.report.page import Caption
-from ui.api.signatures import check, make_endpoint
+from ui.api.signatures import make_endpoint
 from ui.host import metrics
 from ui.host.middleware import NO_ROOM
 from ui.host.places import is_wanted
@@ -27,7 +27,7 @@ from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
-from ui.service.limits import NOBODY_WAITS, within
+from ui.service.limits import NOBODY_WAITS, bound, check, within
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.queues import HEAVY, LONG
@@ -42,11 +42,8 @@ from uniformer.predict import SHORT_SIDES
 from uniformer.weights import WeightsError
 
 QUESTION_PIXELS = 4 * 10**6
-QUESTION_SHORT_SIDE = 1024
 QUESTION_SECONDS = 300
-QUESTION_COUNTS = {"steps": 128, "probes": 32}
-"""Most that one question may ask for: pixels of the picture, pixels of the network's short side,
-time to work, and repetitions of what may not be stopped in between."""
+"""Most that one question may ask for: pixels of the picture, and time to work."""
 
 SEGMENT = """Label every pixel of a picture: which classes, how much of the picture each, how sure.
 
@@ -178,7 +175,7 @@ class _Api:
 
     def _ask(self, question: str, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
         place, values = self._sorted(given, parameters_of(QUESTIONS[question]))
-        _bound(values)
+        bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         with self._model_cache.acquire_original(*place) as model:
             asked = work.answer(model, question, pixels, values)
@@ -189,7 +186,7 @@ class _Api:
 
     def _report(self, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
         place, values = self._sorted(given, [SHORT_SIDE])
-        _bound(values)
+        bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         stem = _stem(picture)
         with self._model_cache.acquire_original(*place) as model:
@@ -217,15 +214,6 @@ class _Api:
             config.window_size if window_size is None else window_size,
         )
         return place, values
-
-
-def _bound(values: dict[str, Any]) -> None:
-    """Refuse values that would take too long; :func:`check` has seen their types."""
-    if (values.get("short_side") or 0) > QUESTION_SHORT_SIDE:
-        raise ValueError(f"short_side may be at most {QUESTION_SHORT_SIDE}.")
-    for name, most in QUESTION_COUNTS.items():
-        if values.get(name, 0) > most:
-            raise ValueError(f"{name} may be at most {most}.")
 
 
 def read_picture(given: Any, max_pixels: int) -> Picture:
