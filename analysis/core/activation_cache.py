@@ -127,10 +127,11 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     reach, weights, windows = model.reach, model.weights, windows_of(model)
     picture = open_picture(image)
     x = preprocess(picture, short_side, model.config.size_divisor)
+    inputs: tuple[tuple[Tensor, ...], ...] = ()
     with torch.no_grad():
         x = x.to(model.device, model.dtype)
         if isinstance(model, AnySegmenter):
-            inputs, outputs = (), stage_maps(model, x)
+            outputs = stage_maps(model, x)
         else:
             inputs, outputs = forward(model, model.backbone.patch_embed1(x), windows)
         logits = model.decode(outputs)

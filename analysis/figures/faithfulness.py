@@ -117,8 +117,10 @@ def parameter_randomisation_figure(check: ParameterRandomisation) -> Figure:
     envelope = [one.envelope for one in pictures]
     positions = range(1, len(envelope) + 1)
     axes.plot(positions, envelope, ":", color=INK, label="null: shared envelope alone")
-    null = {"color": QUIET, "linestyle": "--", "linewidth": 1}
-    axes.axhline(check.distance_spearman, label="null: nearness to the region", **null)
+    axes.axhline(
+        check.distance_spearman, label="null: nearness to the region",
+        color=QUIET, linestyle="--", linewidth=1,
+    )  # fmt: skip
     axes.axhline(0, color=QUIET, linewidth=0.6)
     axes.set_xticks(range(len(pictures) + 1), ["nothing", *(one.name for one in check.levels)])
     axes.set_ylim(min(-0.2, *axes.get_ylim()), 1.05)

@@ -92,8 +92,8 @@ def _masses(axes: Axes, profile: DepthProfile, nulls: Mapping[str, DepthProfile]
             means = [getattr(block.heads, name).mean() for block in null.blocks]
             axes.plot(means, mark, ms=5, color=color)
     axes.plot([], [], ":", color=INK, label="uniform weights")
-    for null, mark in zip(nulls, NULL_MARKS, strict=False):
-        axes.plot([], [], mark, ms=5, color=INK, label=null)
+    for label, mark in zip(nulls, NULL_MARKS, strict=False):
+        axes.plot([], [], mark, ms=5, color=INK, label=label)
     axes.set_ylim(0, 1.05)
 
 

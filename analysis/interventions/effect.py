@@ -104,7 +104,8 @@ class EffectReport:
         """What they do to the margin of the region; None without one."""
         if self.effect.margin_change_nats is None:
             return None
-        return spread([each.margin_change_nats for each in self.controls])
+        changes = [each.margin_change_nats for each in self.controls]
+        return spread([change for change in changes if change is not None])
 
     @property
     def withheld(self) -> str | None:
@@ -138,10 +139,10 @@ class EffectReport:
     @property
     def margin_standing(self) -> Standing | None:
         """The same for the effect on the margin of the region; None without one."""
-        drawn = self.margin_change_nats
-        if drawn is None or self.withheld:
+        drawn, change = self.margin_change_nats, self.effect.margin_change_nats
+        if drawn is None or change is None or self.withheld:
             return None
-        return drawn.standing(self.effect.margin_change_nats)
+        return drawn.standing(change)
 
 
 def effect_report(
@@ -191,9 +192,15 @@ def effect_report_steps(
         labels_before=trace.labels,
         effect=effect,
         controls=tuple(found),
-        overlap=max((here.overlap(there, trace) for here, there in pairs), default=0.0),
+        overlap=max((_overlap(here, there, trace) for here, there in pairs), default=0.0),
         counted=not any(each.scaled for each in interventions),
     )
+
+
+def _overlap(here: Intervention, there: Intervention, trace: Trace) -> float:
+    """Return which share of the place of one change its control has too."""
+    # A control is of the kind of what it stands beside, which no type can say of a pair.
+    return here.overlap(there, trace)  # type: ignore[arg-type]
 
 
 def effect_of(

@@ -57,8 +57,7 @@ def radius_curve(
     reports = []
     for done, radius in enumerate(radii, start=1):
         cuts = [Neighbourhood(stage, None, radius) for stage in stages]
-        settings = {"target": target, "seed": seed, "draws": CURVE_DRAWS}
-        report = effect_report(trace, cuts, **settings)
+        report = effect_report(trace, cuts, target=target, seed=seed, draws=CURVE_DRAWS)
         reports.append(replace(report, controls=()) if report.overlap else report)
         yield Progress(done, len(radii))
     return RadiusCurve(tuple(stages), np.array(radii), tuple(reports))

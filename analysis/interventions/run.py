@@ -116,7 +116,7 @@ def intervene_sized(
     }
     hidden = _hidden(interventions)
     logits = _run(trace, patches, hidden, picture)
-    if hidden:
+    if hidden and picture is not None:
         hiding = HideRegion(np.any([each.region for each in hidden], axis=0), hidden[0].fill)
         sizes[None] = hiding.size(open_picture(picture))
     return logits, sizes
@@ -150,7 +150,8 @@ def wanted_sizes(
     return {
         place: sizes[at]
         for here, there in zip(interventions, control, strict=True)
-        if isinstance(here, BlockIntervention) and here.scaled
+        if isinstance(here, BlockIntervention) and isinstance(there, BlockIntervention)
+        if here.scaled
         for at, place in zip(here.places(trace), there.places(trace), strict=True)
     }
 

@@ -31,7 +31,8 @@ def parameters_of(ask: Callable[..., Any]) -> list[Parameter]:
     """Return the keyword-only parameters of a question, in order.
 
     Their annotations are ``Annotated[type, "help"]`` of int, float, str, bool or a Literal, or of
-    one of these and None. Raises ``TypeError`` for any other.
+    one of these and None; a tuple after the help has the choices, where a table names them. Raises
+    ``TypeError`` for any other.
     """
     hints = get_type_hints(ask, include_extras=True)
     keywords = (
@@ -55,7 +56,7 @@ def summary_of(ask: Callable[..., Any]) -> str:
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     if get_origin(hint) is not Annotated:
         raise TypeError(f"The parameter {name} needs Annotated[type, help].")
-    hint, help_ = get_args(hint)[:2]
+    hint, help_, *named = get_args(hint)
     optional = False
     if get_origin(hint) in (Union, UnionType):
         parts = [part for part in get_args(hint) if part is not type(None)]
@@ -63,7 +64,7 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
         if len(parts) != 1:
             raise TypeError(f"The parameter {name} may have one type, and None.")
         hint = parts[0]
-    choices = None
+    choices = named[0] if named else None
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         hint = type(choices[0])

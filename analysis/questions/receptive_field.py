@@ -120,7 +120,7 @@ def _block_rows(model: Segmenter, found: FieldComparison) -> list[Row]:
 
     Between windows nothing but the position encoding carries anything.
     """
-    rows = []
+    rows: list[Row] = []
     if isinstance(model, AnySegmenter):
         return rows
     for stage, stride in enumerate(STRIDES, start=1):

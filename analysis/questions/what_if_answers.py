@@ -11,7 +11,7 @@ import numpy as np
 from analysis.core.forward import Place
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
-from analysis.core.uncertainty import NOTHING_NATS, Spread
+from analysis.core.uncertainty import NOTHING_NATS, Spread, Standing
 from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report_steps
 from analysis.interventions.head_sweep import head_sweep
@@ -195,9 +195,9 @@ def effect_sentence(report: EffectReport) -> str:
     return " ".join([*found, _sizes(report)])
 
 
-def _stands(standing: str, drawn: Spread, count: int, digits: str) -> str:
+def _stands(standing: Standing | None, drawn: Spread, count: int, digits: str) -> str:
     """Return where a number stands beside those of random changes, from the verb on."""
-    words = {
+    words: dict[Standing | None, str] = {
         "more": "is above what random changes do",
         "less": "is below what random changes do",
         "cannot be told apart": "cannot be told apart from what random changes do",

@@ -64,12 +64,12 @@ def relevance(trace: Trace, target: RegionScore) -> Relevance:
     score, gradients = _decoder_gradients(trace, target)
     seeds = _seeds(trace, target, gradients)
     flow, gradient, lost = torch.zeros_like(seeds[-1]), torch.zeros_like(gradients[-1]), 0.0
-    stages = []
+    stages: list[tuple[np.ndarray, ...]] = []
     for stage in range(4, 0, -1):
         embed, blocks, norm = trace.model.backbone.stage(stage)
         flow = flow + seeds[stage - 1]
         gradient = gradient + _through(norm, unnormed_output(trace, stage), gradients[stage - 1])
-        maps = []
+        maps: list[np.ndarray] = []
         for block in reversed(range(len(blocks))):
             branches, gradient = block_gradients(trace, stage, block, gradient)
             step = through_block(trace, stage, block, flow, gradients=branches)

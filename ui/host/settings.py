@@ -32,8 +32,7 @@ Weights = Annotated[str | None, BeforeValidator(lambda given: None if given == "
 
 def _setting(default: Any, meaning: str, accepted: str, **bounds: Any) -> Any:
     """Describe a setting: what it means, and in words what it may be."""
-    words = {"accepted": accepted}
-    return Field(default, description=meaning, json_schema_extra=words, **bounds)
+    return Field(default, description=meaning, json_schema_extra={"accepted": accepted}, **bounds)
 
 
 def _whole(default: int | None, meaning: str, low: int, high: int) -> Any:

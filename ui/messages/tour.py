@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from ui.messages.questions import STEP
+from uniformer.config import Reach
 
 TITLE = "Guided tour"
 BACK = "Back"
@@ -12,7 +13,7 @@ NEXT = "Next"
 START = "Start the tour"
 
 # title, text, tab, reach of stage 3, pixel of the first example
-STEPS = (
+STEPS: tuple[tuple[str, str, str, Reach, tuple[int, int] | None], ...] = (
     (
         "Every pixel gets a class",
         "The network names what is at each pixel of the picture of the pagoda. Point at it: the "
