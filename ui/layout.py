@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import api
+from ui.host.inside_gradio import PATIENT
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.messages import tour as tour_words
@@ -110,7 +111,7 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
         ssr_mode=False,
         run_history=False,  # nothing of a visit is kept in the browser
         enable_monitoring=False,
-        _frontend=False,  # do not give up where the first answer takes over three seconds
+        **PATIENT,
         **spoken(),
         **{"max_file_size": MAX_FILE_BYTES} | where,
     )

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
-from gradio_client.utils import is_file_obj_with_meta
 
 from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
@@ -21,6 +19,7 @@ from analysis.questions.parameters import Parameter, parameters_of
 from analysis.report.page import Caption
 from ui.api.signatures import make_endpoint
 from ui.host import metrics
+from ui.host.inside_gradio import is_sent_file, upload_folder
 from ui.host.middleware import NO_ROOM
 from ui.host.places import is_wanted
 from ui.host.settings import Settings
@@ -221,13 +220,13 @@ def read_picture(given: Any, max_pixels: int) -> Picture:
 
     Raises ``ValueError`` for anything else, and for more than ``max_pixels``.
     """
-    if not is_file_obj_with_meta(given):
+    if not is_sent_file(given):
         raise ValueError("picture must be a file or an address, as handle_file of gradio_client.")
     try:
         path = Path(given["path"]).resolve()
     except (OSError, ValueError, RuntimeError):  # a null byte, a loop, too long a name
         path = None
-    if path is None or not path.is_relative_to(Path(get_upload_folder()).resolve()):
+    if path is None or not path.is_relative_to(upload_folder().resolve()):
         raise ValueError("picture must be a file that was sent to this server.")
     picture = open_picture(path)
     pixels = picture.pixels.size // 3
@@ -257,7 +256,7 @@ def _answered(name: str, do: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
 
 def _new_folder() -> Path:
     """Return a new folder whose name nobody can guess, where Gradio removes files after a time."""
-    return Path(get_upload_folder()) / secrets.token_urlsafe(16)
+    return upload_folder() / secrets.token_urlsafe(16)
 
 
 def _stem(picture: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from analysis.core.progress import Progress, relay
 from ui.host import metrics
+from ui.host.inside_gradio import has_entered
 from ui.host.middleware import NO_ROOM
 from ui.host.places import sender_of
 from ui.host.settings import Settings
@@ -206,7 +207,7 @@ def _route(
     """Return a route for those who may come in; what is wrong with a request is one sentence."""
 
     async def guarded(request: Request) -> Response:
-        if not _may_enter(request):
+        if not has_entered(request):
             return JSONResponse({"detail": text.LOGIN}, 401)
         try:
             return await answer(request)
@@ -214,15 +215,6 @@ def _route(
             return JSONResponse({"detail": " ".join(str(error).split())}, 400)
 
     return Route(path, guarded, methods=[method], include_in_schema=False)
-
-
-def _may_enter(request: Request) -> bool:
-    """Whether the page asks for no password, or this visitor has given it."""
-    app = request.app
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(request.cookies.get(name) in app.tokens for name in names)
 
 
 async def _module(request: Request) -> Response:
