@@ -154,11 +154,22 @@ def effect_report(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> EffectReport:
-    """Return what ``interventions``, made together, change in the prediction of ``trace``.
+    """Return what interventions change in the prediction, beside random changes as large.
 
-    ``target`` is the margin of a region, fixed beforehand; ``picture`` is needed only where a
-    region is hidden. Up to ``draws`` random changes stand beside. Raises :class:`AnalysisError` as
-    :func:`intervene` does, and for a target that is no margin or of another picture.
+    Args:
+        trace: of the picture.
+        interventions: made together, in their order.
+        target: the margin of a region, fixed beforehand, in nats; None: only labels are watched.
+        picture: the one that was traced, needed where a region is hidden.
+        seed: of the random changes.
+        draws: most random changes that stand beside.
+
+    Returns:
+        Labels before and after, flipped share (0 to 1), KL in nats, and the same of the controls.
+
+    Raises:
+        AnalysisError: as :func:`intervene` does, and for a target that is no margin or of another
+            picture.
     """
     return finish(
         effect_report_steps(

@@ -86,14 +86,21 @@ class Sized(Composite):
 def intervene(
     trace: Trace, interventions: Sequence[Intervention], picture: PictureSource | None = None
 ) -> Tensor:
-    """Return the logits (1, classes, H/4, W/4) of the traced pass with ``interventions`` made.
+    """Run the traced pass again with interventions made; nothing is set on the model.
 
-    They are made together, in their order, and nothing is set on the model. The pass starts at the
-    earliest block that changes, from what it received; only :class:`HideRegion` starts from the
-    ``picture``, which must be the one that was traced.
+    The pass starts at the earliest block that changes, from what it received.
 
-    Raises :class:`AnalysisError` for no intervention, for one that does not fit the model or the
-    trace, and for a missing or another picture.
+    Args:
+        trace: of the picture.
+        interventions: made together, in their order.
+        picture: the one that was traced; only :class:`HideRegion` starts from it.
+
+    Returns:
+        Logits (1, classes, H/4, W/4) of the network's input of H x W pixels.
+
+    Raises:
+        AnalysisError: for no intervention, for one that does not fit the model or the trace, and
+            for a missing or another picture.
     """
     return _run(trace, _by_place(trace, interventions), _hidden(interventions), picture)
 

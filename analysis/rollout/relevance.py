@@ -56,8 +56,18 @@ def relevance(trace: Trace, target: RegionScore) -> Relevance:
     down (a constant moved from the values to the bias of the output changes the map), and whatever
     speaks against the class is dropped. Compare it with
     :func:`analysis.rollout.agreement.agreement`.
-    Raises :class:`AnalysisError` if the score belongs to another model or picture, and if nothing
-    speaks for the class.
+
+    Args:
+        trace: of the picture.
+        target: the score of a region and class, of the same model.
+
+    Returns:
+        Maps (rows, columns) over the tokens that every block receives, and over the pixels of the
+        network's input, in units of the score.
+
+    Raises:
+        AnalysisError: if the score belongs to another model or picture, and if nothing speaks for
+            the class.
     """
     if target.model is not trace.model or target.region.shape != trace.picture_size_px:
         raise AnalysisError("The score belongs to another model or picture than the trace.")
