@@ -13,8 +13,8 @@ from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
 from analysis.report import messages as report_words
 from ui.layout import TABS
+from ui.messages import cite
 from ui.messages import page as text
-from ui.messages import tour
 from ui.page.form import info_of
 from ui.page.language import LANGUAGES, translations
 from ui.page.tabs import researcher
@@ -60,7 +60,7 @@ def page_sentences():
     for name, ask in QUESTIONS.items():
         said |= {researcher.first_line(name), *map(info_of, parameters_of(ask))}
     credits = {credit for *_, credit in text.EXAMPLES.values()}
-    return said - NAMES - credits - {tour.CITE}
+    return said - NAMES - credits - {cite.PAPERS}
 
 
 def names_of_classes():

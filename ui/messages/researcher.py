@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TAB = "Researcher"
+TAB = "All questions"
 TITLE = "Every question, with everything it takes"
 SAYS = (
     "The same questions, names and defaults as on the command line and over REST and MCP. What is "
