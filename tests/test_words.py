@@ -1,8 +1,11 @@
 """The words of the page: every sentence has its Chinese, and none is left over."""
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import re
+from collections import Counter
 
 import pytest
 
@@ -61,6 +64,19 @@ def page_sentences():
         said |= {researcher.first_line(name), *map(info_of, parameters_of(ask))}
     credits = {credit for *_, credit in text.EXAMPLES.values()}
     return said - NAMES - credits - {cite.PAPERS}
+
+
+def test_no_sentence_is_written_twice():
+    """Two that must be equal would come to differ: one file has it, and others import it."""
+    written = Counter()
+    for module in pkgutil.iter_modules(ui.messages.__path__):
+        source = inspect.getsource(importlib.import_module(f"ui.messages.{module.name}"))
+        written.update(
+            node.value
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+    assert [words for words, times in written.items() if times > 1 and len(words) > 25] == []
 
 
 def names_of_classes():
