@@ -287,7 +287,7 @@ def _best(verdict: Verdict) -> str:
         f"With {first}, {_title(best.method)} separates insertion from deletion best, by "
         f"{best.separation:.3f}"
     )
-    if not others:
+    if not others or verdict.lead is None:
         return f"{text}; with {other} by {second.separations[best.method]:.3f}."
     low, high = verdict.lead.interval
     text += (

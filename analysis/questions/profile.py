@@ -43,7 +43,7 @@ def profile(
     """
     asked = start(in_reach(model, reach), image, short_side)
     trace = asked.trace
-    others: dict[str, DepthProfile] = {}
+    others: dict[str, tuple[DepthProfile, ...]] = {}
     if nulls:
         both = yield from profile_with_nulls(trace, asked.picture, seed=seed)
         found, others = both.traced, both.nulls
