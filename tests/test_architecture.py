@@ -31,6 +31,7 @@ ROOMS = {
         "figures",
         "report",
         "questions",
+        "live",
         "cli",
     ),
     "ui": ("messages", "host", "service", "web", "page", "api", "page/tabs"),

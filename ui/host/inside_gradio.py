@@ -16,6 +16,7 @@ from gradio import mcp, processing_utils, queueing, route_utils, routes
 from gradio.block_function import BlockFunction
 from gradio.context import LocalContext
 from gradio.queueing import Event, Queue
+from gradio.route_utils import get_root_url
 from gradio.utils import get_upload_folder, run_coro_in_background
 from gradio_client.utils import is_file_obj_with_meta as is_sent_file
 from starlette.datastructures import Headers
@@ -30,10 +31,12 @@ __all__ = [
     "bound_paintings",
     "download_by",
     "functions_of",
+    "get_root_url",
     "has_entered",
     "is_sent_file",
     "keep_mcp_files_in",
     "let_read",
+    "mcp",
     "queue_of",
     "run_coro_in_background",
     "serve_by",
