@@ -22,7 +22,7 @@ from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem, write_labels_for
-from ui.service.limits import bound, check
+from ui.service.limits import QUESTION_PIXELS, bound, check
 from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 from uniformer.annotations import FORMATS
@@ -32,10 +32,6 @@ from uniformer.factory import find_config
 from uniformer.files import replace_file
 from uniformer.pictures import Picture, PictureSource, read_picture
 from uniformer.predict import SHORT_SIDES
-
-QUESTION_PIXELS = 4 * 10**6
-QUESTION_SECONDS = 300
-"""Most that one question may ask for: pixels of the picture, and time to work."""
 
 MOST_CLASSES = 100
 """Most classes that can be asked for of a classifier."""
