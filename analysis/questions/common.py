@@ -61,7 +61,9 @@ class TracedPicture:
         """Whether tracing ``model`` anew would leave the same trace."""
         mine = self.trace.model
         own, given = (next(each.parameters(), None) for each in (mine, model))
-        same = own is given or (own is not None and own.data_ptr() == given.data_ptr())
+        same = own is given
+        if own is not None and given is not None:
+            same = own.data_ptr() == given.data_ptr()
         windows = windows_of(model)
         short_side = model.config.short_side if short_side is None else short_side
         return same and windows == self.trace.windows and short_side == self.trace.short_side
