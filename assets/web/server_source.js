@@ -12,6 +12,7 @@ import { SourceError } from "./source.js";
  * @typedef {import("./source.js").Stop} Stop
  * @typedef {import("./source.js").Partial} Partial
  * @typedef {import("./source.js").Ask} Ask
+ * @typedef {import("./source.js").Source} Source
  * @typedef {import("./source.js").Layer} Layer
  * @typedef {import("./frames.js").Frame} Frame
  * @typedef {SourceError["place"]} Place
@@ -20,7 +21,7 @@ import { SourceError } from "./source.js";
 const UNREACHABLE = "The server cannot be reached: check the connection and try again.";
 const BROKEN = "The answer of the server broke off: please try again.";
 
-/** @implements {import("./source.js").Source} */
+/** @implements {Source} */
 export class ServerSource {
   #api;
   // Behind a proxy many visitors have one address: their questions take turns by page.
