@@ -14,10 +14,14 @@ from analysis.attribution.methods import METHODS
 from analysis.core import evidence
 from analysis.layers import LAYERS
 from analysis.layers.placing import table_place
+from analysis.questions import QUESTIONS
+from analysis.questions.parameters import parameters_of
 from analysis.report import messages as report_words
 from ui.layout import TABS
 from ui.messages import LANGUAGES, cite, translations
 from ui.messages import page as text
+from ui.page.form import info_of
+from ui.page.tabs import researcher
 from ui.page.tabs.what_if import CHOICES
 from uniformer.classes import class_set
 from uniformer.config import REACHES
@@ -60,6 +64,8 @@ def page_sentences():
     for kind in LAYERS.values():
         if kind.question != kind.id or kind.place is not table_place:  # which docstrings describe
             said |= {kind.title, kind.help, kind.misleads}
+    for name, ask in QUESTIONS.items():
+        said |= {researcher.first_line(name), *map(info_of, parameters_of(ask))}
     credits = {credit for *_, credit in text.EXAMPLES.values()}
     return said - NAMES - credits - {cite.PAPERS}
 
