@@ -40,12 +40,19 @@ def _sentence(english: str, language: str) -> str:
     return english
 
 
+WORDS = {"title", "help", "misleads", "knows", "missing", "alt"}
+"""Names of what is for people to read; all else, such as ids, stays as it is."""
+
+
 def said(content: Any, language: str) -> Any:
-    """Return JSON ``content`` with every sentence that is in the table said in the language."""
-    if isinstance(content, str):
-        return _sentence(content, language)
+    """Return JSON ``content`` with its ``WORDS`` in the language, as far as they are known."""
     if isinstance(content, dict):
-        return {name: said(value, language) for name, value in content.items()}
+        return {
+            name: _sentence(value, language)
+            if name in WORDS and isinstance(value, str)
+            else said(value, language)
+            for name, value in content.items()
+        }
     if isinstance(content, list):
         return [said(value, language) for value in content]
     return content
