@@ -31,6 +31,7 @@ ROOMS = {
         "figures",
         "report",
         "questions",
+        "layers",
         "live",
         "cli",
     ),
