@@ -43,7 +43,7 @@ bench: $(VENV)/development
 	$(BIN)/python -m benchmarks.engines
 
 # Visitors at once, against a server of its own on the loopback; see docs/reliability.md.
-MINUTES ?= 10
+MINUTES ?= 3
 soak: $(VENV)/development
 	$(BIN)/python scripts/soak.py --minutes $(MINUTES)
 

@@ -30,6 +30,7 @@ from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
+from ui.service.figures import drawn_elsewhere
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.queues import HEAVY, LONG
@@ -193,7 +194,9 @@ class _Api:
         ):
             answer = finish(steps, _limit(QUESTION_SECONDS))
         stem = f"{_stem(picture)}.{question}"
-        figure, arrays, *tables = answer.save(_new_folder(), stem, ("png", "npz", "csv"))
+        figure, arrays, *tables = drawn_elsewhere(answer).save(
+            _new_folder(), stem, ("png", "npz", "csv")
+        )
         return answer.to_json(), _file(figure), _file(arrays), [_file(table) for table in tables]
 
     def _report(self, picture: Any, given: dict[str, Any]) -> tuple[Any, ...]:
