@@ -5,6 +5,7 @@ Downloads that break off and caches that rot are in test_hub.py, temporary files
 
 import contextlib
 import errno
+import io
 import json
 import os
 import resource
@@ -29,11 +30,13 @@ from serving import ROOT, free_port, serving
 from toy import Toy
 
 import app
+from analysis.cli.main import main as analysis_main
 from ui.host import logs
 from ui.host import temp_files as scratch
 from ui.messages import page as text
 from ui.service.model_cache import ModelCache
 from uniformer import files, segment
+from uniformer.cli import main as uniformer_main
 from uniformer.files import replace_file
 from uniformer.weights import DATA, WeightsError
 
@@ -128,6 +131,73 @@ def test_full_disk_is_one_sentence_on_the_command_line(tmp_path):
     assert said.startswith(f"uniformer: error: {PHOTO}: {tmp_path / 'o'}/chelsea")
     assert "cannot be written" in said
     assert "Traceback" not in done.stderr
+
+
+class FullDisk:
+    """Opens files to be written on a disk that takes ``room`` bytes more in all."""
+
+    def __init__(self, room):
+        self.room, self._open = room, Path.open
+
+    def open(self, path, mode="r", *arguments, **options):
+        file = self._open(path, mode, *arguments, **options)
+        return io.BufferedWriter(_OnDisk(file, self)) if mode == "wb" else file
+
+
+class _OnDisk(io.RawIOBase):
+    def __init__(self, file, disk):
+        self._file, self._disk = file, disk
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self._disk.room -= len(data)
+        if self._disk.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._file.write(data)
+
+    def close(self):
+        self._file.close()
+        super().close()
+
+
+SMALL = ["--weights", "none", "--short-side", "64"]
+PROGRAMS = {
+    "segment": (uniformer_main, SMALL),
+    "probe": (analysis_main, [*SMALL, "--pixel", "9,9", "--formats", "npz,json"]),
+    "publish": (analysis_main, ["--weights", "none"]),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_disk_that_fills_up_ends_a_folder_in_one_sentence_and_the_same_command_goes_on(
+    program, tmp_path, monkeypatch, capsys
+):
+    main, options = PROGRAMS[program]
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    for number in range(3):
+        photo(folder, number, size=(48, 64))
+    first = str(folder / "photo0.png")
+    assert main([program, first, "-o", str(tmp_path / "one"), *options]) == 0
+    needed = sum(file.stat().st_size for file in (tmp_path / "one").iterdir())
+    capsys.readouterr()
+
+    disk, command = FullDisk(int(1.5 * needed)), [program, str(folder), "-o", str(out), *options]
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", lambda *given, **named: disk.open(*given, **named))
+        assert main(command) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert len(errors) == 1
+    assert os.strerror(errno.ENOSPC) in errors[0]
+    assert "run the same command again" in errors[0]
+    assert not list(out.glob(".*"))
+    assert any(file.name.startswith("photo0") for file in out.iterdir())
+
+    assert main(command) == 0
+    names = {file.name.partition(".")[0] for file in out.iterdir()}
+    assert {f"photo{number}" for number in range(3)} <= names
 
 
 # A server under way
