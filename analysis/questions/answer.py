@@ -64,7 +64,7 @@ class Answer:
             "tables": self.tables,
             "settings": self.settings,
         }
-        return json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+        return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
 
     def csv(self, table: str) -> str:
         """Return one of the ``tables`` as CSV."""
@@ -163,12 +163,12 @@ def _drawing(figure: Figure, kind: str) -> Callable[[BinaryIO], Any]:
     return lambda file: figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=undated)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return ``value`` with NumPy's scalars and arrays as Python's, and what is not finite None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

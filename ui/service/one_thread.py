@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import closing, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -60,23 +61,8 @@ def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
     work does not wait to be asked. Closing this stops it at its next step, and does not wait for
     that either. The caller's context variables hold in it, and its errors are raised here.
     """
-    stopped = threading.Event()
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def work() -> None:
-        error = None
-        try:
-            with closing(start()) as steps:
-                for step in steps:
-                    if stopped.is_set():
-                        break
-                    told.put(step)
-        except BaseException as caught:  # whoever waits for the next step must be told
-            error = caught
-        told.put(_End(error))
-
-    context = copy_context()
-    _THREADS.run(lambda: context.run(work))
+    stopped = _begin(start, told.put)
     try:
         while not isinstance(step := told.get(), _End):
             yield step
@@ -84,3 +70,45 @@ def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
             raise step.error
     finally:
         stopped.set()
+
+
+async def steps_on_one_thread(start: Callable[[], Generator[T, None, None]]) -> AsyncGenerator[T]:
+    """Yield the same as :func:`on_one_thread`, to a coroutine: no thread waits for a step."""
+    loop, told = asyncio.get_running_loop(), asyncio.Queue[Any]()
+
+    def tell(step: Any) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and nobody listens
+            loop.call_soon_threadsafe(told.put_nowait, step)
+
+    stopped = _begin(start, tell)
+    try:
+        while not isinstance(step := await told.get(), _End):
+            yield step
+        if step.error is not None:
+            raise step.error
+    finally:
+        stopped.set()
+
+
+def _begin(
+    start: Callable[[], Generator[T, None, None]], tell: Callable[[T | _End], None]
+) -> threading.Event:
+    """Begin the work on a thread of its own; set what is returned to stop it at its next step."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        error = None
+        try:
+            if not stopped.is_set():
+                with closing(start()) as steps:
+                    for step in steps:
+                        if stopped.is_set():
+                            break
+                        tell(step)
+        except BaseException as caught:  # whoever waits for the next step must be told
+            error = caught
+        tell(_End(error))
+
+    context = copy_context()
+    _THREADS.run(lambda: context.run(work))
+    return stopped
