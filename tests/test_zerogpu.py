@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from endpoints import SHORT_SIDE, photo
+from endpoints import given, photo
 from gradio.utils import get_upload_folder
 
 from analysis.interventions.run import DRAWS
 from analysis.questions import QUESTIONS
-from analysis.questions.parameters import REQUIRED, parameters_of
+from analysis.questions.parameters import parameters_of
 from ui.api import endpoints
 from ui.host.settings import Settings
 from ui.service import gpu_calls as work
@@ -185,15 +185,6 @@ def test_where_a_visitors_time_is_used_up_the_page_says_so(spaces):
 def test_a_refusal_keeps_its_sentence_though_errors_lose_theirs(spaces):
     with pytest.raises(ValueError, match="at least one value"):
         list(on_gpu(lambda values: 45)(doubled)(np.arange(0)))
-
-
-def given(api, own):
-    """The endpoint's parameters about one place in the picture, with little work to do."""
-    values = {parameter.name: parameter.default for parameter in api.common(*own)}
-    required = {p.name: p.choices[0] if p.choices else 12 for p in own if p.default is REQUIRED}
-    quick = {"short_side": SHORT_SIDE, "samples": 2, "steps": 2, "probes": 1}
-    quick |= {"x": 12, "y": 12, "other_reach": "global"}
-    return values | required | {name: v for name, v in quick.items() if name in values}
 
 
 @pytest.fixture

@@ -118,6 +118,11 @@ class Settings:
     store_bytes: int = _setting(
         2**30, _whole(2**20, 2**40), "memory for the results of all visitors together"
     )
+    store: str = _setting(
+        "",
+        _text("a folder", r"[^\0]*"),
+        "folder in which servers share results, at most files_bytes; by default none",
+    )
     store_seconds: float = _setting(
         3600.0, _number(1, WEEK_SECONDS), "how long results and uploads are kept without use"
     )

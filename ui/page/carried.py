@@ -1,0 +1,37 @@
+"""The selection as a component of the page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+from gradio import component_meta
+
+from ui.service.selection import Selection, from_browser
+
+component_meta.create_or_modify_pyi = lambda *given: None  # it writes a file beside this one
+
+
+class CarriedSelection(gr.JSON):
+    """The selection, kept by the page in the browser and sent along with whatever is asked.
+
+    So every server that finds its result can answer, whichever answered before.
+    """
+
+    is_template = True  # to the browser it is what it is made of
+
+    def __init__(self, value: Any = None, **options: Any) -> None:
+        content = asdict(value) if isinstance(value, Selection) else value
+        super().__init__(value=content, **options)
+
+    def preprocess(self, payload: Any) -> Selection:
+        """Return what the page says, checked: it may come from anybody."""
+        try:
+            return from_browser(payload)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def postprocess(self, value: Any) -> Any:
+        """Return what the page is to keep."""
+        return super().postprocess(asdict(value) if isinstance(value, Selection) else value)
