@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from processes import wait_for
 
+from analysis.core.progress import finish
 from analysis.figures.canvas import new_figure
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import Answer, finish
+from analysis.questions.answer import Answer
 from ui.service import figure_process, figures
 from ui.service.figures import drawn_elsewhere
 from uniformer import create_model

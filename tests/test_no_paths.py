@@ -12,6 +12,7 @@ import pytest
 from endpoints import given, photo
 from gradio.utils import get_upload_folder
 
+from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
 from ui.api import endpoints
@@ -107,11 +108,11 @@ def test_nothing_of_the_page_or_the_workbench(host):
     assert_nothing_told(actions.lens(now))
     assert_nothing_told([actions.export(now, kind, 0.5) for kind in text.DOWNLOADS])
     assert_nothing_told(write_report(actions.stored(now), actions.trace(now)))
-    *_, answer = run(actions, Job("probe", now, {"x": 3, "y": 4, "short_side": 64}))
+    answer = finish(run(actions, Job("probe", now, {"x": 3, "y": 4, "short_side": 64})))
     assert_nothing_told([answer.content, *(answer.folder / name for name in answer.files)])
     workbench = Workbench(actions, settings)
     assert_nothing_told(workbench.catalog())
-    *_, (facts, _) = workbench.relabel(now)
+    facts, _ = finish(workbench.relabel(now))
     assert "mine.safetensors" in json.dumps(actions.stored(now).result.describe())
     assert_nothing_told(facts)
 

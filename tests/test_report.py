@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+from steps import told
 
 from analysis import AnalysisError, global_affinity, row_statistics, trace
 from analysis.cli import main as cli
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.report.messages import REPORT
 from analysis.report.page import Caption, report_html
 from analysis.report.publish import publish
@@ -42,13 +43,13 @@ def site(model, tmp_path_factory):
     awkward.parent.mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     Image.fromarray(noise).save(awkward)
-    return list(publish(model, [PHOTO, awkward], folder / "out", short_side=SIDE))
+    return told(publish(model, [PHOTO, awkward], folder / "out", short_side=SIDE))
 
 
 def test_a_photo_that_cannot_be_used_is_named_and_the_others_have_pages(model, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not a picture")
-    *_, site = publish(model, [broken, PHOTO], tmp_path / "out", short_side=SIDE)
+    site = finish(publish(model, [broken, PHOTO], tmp_path / "out", short_side=SIDE))
     assert [page.stem for page in site.pages] == [PHOTO.stem]
     (sentence,) = site.left_out
     assert sentence.startswith(f"{broken}: ")
@@ -61,7 +62,7 @@ def test_where_no_photo_can_be_used_no_site_is_written(model, tmp_path):
     for file in broken:
         file.write_bytes(b"not a picture")
     with pytest.raises(ValueError, match=r"None of the 2 pictures could be used; .*0\.png"):
-        list(publish(model, broken, tmp_path / "out", short_side=SIDE))
+        finish(publish(model, broken, tmp_path / "out", short_side=SIDE))
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -158,8 +159,9 @@ def test_index_leads_to_every_page_and_back(opened, site):
 
 
 def test_publishing_reports_progress_and_refuses_nothing_it_wrote(site):
-    assert site[:-1] == [Progress(done, 2) for done in range(3)]
-    names = {path.name for path in site[-1].index.parent.iterdir()}
+    steps, made = site
+    assert steps == [Progress(done, 2) for done in range(3)]
+    names = {path.name for path in made.index.parent.iterdir()}
     assert len(names) == 5
     assert not any("part" in name for name in names)
 

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -16,7 +16,6 @@ import torch
 
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
-from analysis.core.progress import Progress
 from uniformer.authorship import MARK
 from uniformer.files import replace_file
 from uniformer.pictures import PictureSource, read_picture
@@ -108,18 +107,6 @@ class Answer:
 
     def _write_arrays(self, file: BinaryIO) -> None:
         np.savez_compressed(file, **self.arrays)  # type: ignore[arg-type]  # no flag of NumPy's
-
-
-def finish(
-    steps: Iterator[Progress | Answer], progress: Callable[[int, int], None] | None = None
-) -> Answer:
-    """Return the answer at the end of ``steps``; ``progress`` is told the steps done and in all."""
-    for step in steps:
-        if isinstance(step, Answer):
-            return step
-        if progress is not None:
-            progress(step.done, step.total)
-    raise AnalysisError("The work ended without an answer.")
 
 
 def provenance(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import Trace, trace
+from analysis.core.progress import finish
 from analysis.report import lens_data
 from ui.host import metrics
 from ui.host.settings import Settings
@@ -210,7 +211,7 @@ class Actions:
         place = selection.model, selection.reach, selection.window_size
         with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            (result,) = on_one_thread(lambda: work.label(model, picture, selection.short_side))
+            result = finish(on_one_thread(lambda: work.label(model, picture, selection.short_side)))
             seconds = time.perf_counter() - start
         key = self._store.put(subject, result, seconds, pinned=pinned, model=selection.model)
         return Labelled(replace(selection, key=key), subject.example)

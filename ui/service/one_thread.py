@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import closing, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Work = Callable[[], None]
 
@@ -49,11 +50,12 @@ _THREADS = _Threads()
 class _End:
     """Nothing more comes: the work is over and all it had taken is given back."""
 
-    error: BaseException | None
+    result: Any = None
+    error: BaseException | None = None
 
 
-def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
-    """Yield what the generator that ``start`` returns yields; it lives on one thread.
+def on_one_thread(start: Callable[[], Generator[T, None, R]]) -> Generator[T, None, R]:
+    """Yield and return what the generator that ``start`` makes does; it lives on one thread.
 
     Gradio asks a generator for each step on whatever thread is free. A lock held between two steps
     would be held for as long as a visitor takes to ask, and what torch keeps by thread, such as
@@ -68,6 +70,7 @@ def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
             yield step
         if step.error is not None:
             raise step.error
+        return step.result
     finally:
         stopped.set()
 
@@ -91,23 +94,23 @@ async def steps_on_one_thread(start: Callable[[], Generator[T, None, None]]) -> 
 
 
 def _begin(
-    start: Callable[[], Generator[T, None, None]], tell: Callable[[T | _End], None]
+    start: Callable[[], Generator[T, None, Any]], tell: Callable[[T | _End], None]
 ) -> threading.Event:
     """Begin the work on a thread of its own; set what is returned to stop it at its next step."""
     stopped = threading.Event()
 
     def work() -> None:
-        error = None
+        end = _End()
         try:
             if not stopped.is_set():
                 with closing(start()) as steps:
-                    for step in steps:
-                        if stopped.is_set():
-                            break
-                        tell(step)
+                    while not stopped.is_set():
+                        tell(next(steps))
+        except StopIteration as over:
+            end = _End(result=over.value)
         except BaseException as caught:  # whoever waits for the next step must be told
-            error = caught
-        tell(_End(error))
+            end = _End(error=caught)
+        tell(end)
 
     context = copy_context()
     _THREADS.run(lambda: context.run(work))

@@ -10,7 +10,7 @@ import json
 import logging
 import mimetypes
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, relay
 from ui.host import metrics
 from ui.host.middleware import NO_ROOM
 from ui.host.places import sender_of
@@ -180,13 +180,14 @@ async def _frames(start: Callable[[], Steps], lane: Lane, sender: str) -> AsyncG
         yield frame({"error": page.NO_ROOM if full else page.SERVER_FAILED})
 
 
-def _packed(steps: Steps) -> Any:
-    """Yield steps as frames; they are made on the thread that works."""
-    for step in steps:
-        if isinstance(step, Progress):
-            yield frame({"partial": True, "done": step.done, "total": step.total, "ahead": 0})
-        else:
-            yield frame(*step)
+def _packed(steps: Steps) -> Generator[bytes, None, None]:
+    """Yield steps, and last the answer, as frames; they are made on the thread that works."""
+    answer = yield from relay(steps, _partial)
+    yield frame(*answer)
+
+
+def _partial(step: Progress) -> bytes:
+    return frame({"partial": True, "done": step.done, "total": step.total, "ahead": 0})
 
 
 def _measured(name: str, start: Callable[[], Steps]) -> Callable[[], Steps]:
@@ -194,7 +195,7 @@ def _measured(name: str, start: Callable[[], Steps]) -> Callable[[], Steps]:
 
     def steps() -> Steps:
         with metrics.measured(name):
-            yield from start()
+            return (yield from start())
 
     return steps
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.report.workbench_data import block_content, picture_content, probabilities
 from ui.host.settings import Settings
 from ui.messages import web as text
@@ -27,8 +26,8 @@ from uniformer.weights import WeightsError
 
 Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 
-Steps = Iterator[Progress | Content]
-"""What an answer yields: its progress, and last its facts and arrays."""
+Steps = Work[Content]
+"""What an answer is: it yields its progress and returns its facts and arrays."""
 
 
 class Workbench:
@@ -59,30 +58,32 @@ class Workbench:
         }
 
     def open(self, setting: Selection, photo: PictureSource | None, name: str) -> Steps:
-        """Yield the labels of a ``photo``, or without one of the example called ``name``."""
+        """Return the labels of a ``photo``, or without one of the example called ``name``."""
         first = self.actions.first
         if photo is None and name == first.example and _same(setting, first.selection):
-            yield self._picture(first.selection)
-            return
+            return self._picture(first.selection)
         yield from self._fetched(setting)
         if photo is None:
-            yield self._labelled(setting, lambda: self.actions.open_example(setting, name))
-        else:
-            yield self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
+            return self._labelled(setting, lambda: self.actions.open_example(setting, name))
+        return self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
 
     def relabel(self, setting: Selection) -> Steps:
-        """Yield the labels of the picture of ``setting.key`` in that setting."""
+        """Return the labels of the picture of ``setting.key`` in that setting."""
         yield from self._fetched(setting)
-        yield self._labelled(setting, lambda: self.actions.relabel(setting))
+        return self._labelled(setting, lambda: self.actions.relabel(setting))
 
     def block(self, key: str, stage: int, block: int) -> Steps:
-        """Yield what the rows of a block are made of."""
-        yield block_content(self.actions.trace(self.actions.selection(key)), stage, block)
+        """Return what the rows of a block are made of."""
+        found = block_content(self.actions.trace(self.actions.selection(key)), stage, block)
+        yield Progress(1, 1)
+        return found
 
     def probabilities(self, key: str, x: int, y: int) -> Steps:
-        """Yield the probability of every class at a pixel."""
+        """Return the probability of every class at a pixel."""
         traced = self.actions.trace(self.actions.selection(key))
-        yield {}, {"probabilities": probabilities(traced, x, y)}
+        found = probabilities(traced, x, y)
+        yield Progress(1, 1)
+        return {}, {"probabilities": found}
 
     def _model_facts(self, config: ModelConfig) -> dict[str, Any]:
         """Return a ``ModelInfo`` of ``assets/web/source.js``."""
@@ -103,8 +104,8 @@ class Workbench:
             "trained": trained,
         }
 
-    def _fetched(self, setting: Selection) -> Iterator[Progress]:
-        """Yield the progress of a download, if the model is not here."""
+    def _fetched(self, setting: Selection) -> Work[None]:
+        """Fetch the weights, if the model is not here."""
         name = setting.model
         if name.startswith((OWN, RANDOM)):
             return
