@@ -33,6 +33,7 @@ coverage: $(VENV)/development
 lint: $(VENV)/development $(NODE_MODULES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/mypy
 	npm run --silent lint
 
