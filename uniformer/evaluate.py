@@ -127,7 +127,8 @@ def _count_pairs(
             notes.append(journal.note)
     try:
         for picture_file, annotation_file in pairs[state.done :]:
-            counts, assumed, left_out = Counts.zero(len(model.classes)), (), state.left_out
+            counts, left_out = Counts.zero(len(model.classes)), state.left_out
+            assumed: tuple[str, ...] = ()
             try:
                 counts, assumed = _count_pair(
                     model, picture_file, annotation_file, zero_is_other, options
