@@ -214,7 +214,8 @@ def join(server, session):
     events = [entry for entry in config["dependencies"] if [photo, "input"] in entry["targets"]]
     (event,) = (entry for entry in events if entry["backend_fn"])
     given = {"path": upload.json()[0], "orig_name": "cat.jpg", "meta": {"_type": "gradio.FileData"}}
-    data = [given if part == photo else None for part in event["inputs"]]
+    values = {part["id"]: part["props"].get("value") for part in config["components"]}
+    data = [given if part == photo else values[part] for part in event["inputs"]]
     asked = {"data": data, "fn_index": event["id"], "session_hash": session}
     answer = httpx.post(server.url + "/gradio_api/queue/join", json=asked, timeout=60)
     assert answer.is_success, answer.text

@@ -26,6 +26,7 @@ from ui.host.places import is_wanted
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
+from ui.service.cost import refuse_too_long
 from ui.service.export import file_stem
 from ui.service.figures import drawn_elsewhere
 from ui.service.limits import NOBODY_WAITS, within
@@ -182,6 +183,7 @@ class _Api:
         _bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         with self._model_cache.acquire_original(*place) as model:
+            refuse_too_long(model, question, pixels, values, QUESTION_SECONDS)
             asked = work.answer(model, question, pixels, values)
             answer = finish(self._turns.stepwise(asked), within(QUESTION_SECONDS))
         stem = f"{_stem(picture)}.{question}"

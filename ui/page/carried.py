@@ -13,6 +13,17 @@ from ui.service.selection import Selection, from_browser
 component_meta.create_or_modify_pyi = lambda *given: None  # it writes a file beside this one
 
 
+def read(said: Any) -> Selection:
+    """Return the selection that a page says it shows; it may come from anybody.
+
+    For events that get their inputs as they were sent. Raises ``gr.Error`` with one sentence.
+    """
+    try:
+        return from_browser(said)
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
 class CarriedSelection(gr.JSON):
     """The selection, kept by the page in the browser and sent along with whatever is asked.
 
@@ -26,11 +37,8 @@ class CarriedSelection(gr.JSON):
         super().__init__(value=content, **options)
 
     def preprocess(self, payload: Any) -> Selection:
-        """Return what the page says, checked: it may come from anybody."""
-        try:
-            return from_browser(payload)
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+        """Return what the page says, checked."""
+        return read(payload)
 
     def postprocess(self, value: Any) -> Any:
         """Return what the page is to keep."""

@@ -10,6 +10,7 @@ import gradio as gr
 
 from ui.messages import page as text
 from ui.messages.models import OWN_NAME
+from ui.page.carried import read
 from ui.page.session import Session, attempt
 from ui.service.actions import Actions, Labelled
 from ui.service.examples import ASSETS, EXAMPLES
@@ -52,9 +53,10 @@ def wire(controls: Controls, actions: Actions, session: Session) -> None:
         **HEAVY,
     }
 
-    def open_photo(now: Selection, given: dict[str, Any] | None) -> list[Any]:
+    def open_photo(said: Any, given: dict[str, Any] | None) -> list[Any]:
         if given is None:
             return nothing
+        now = read(said)
         return _answer(now, lambda: actions.open_photo(now, given["path"], given["orig_name"]))
 
     def pick(now: Selection, event: gr.EventData) -> list[Any]:
