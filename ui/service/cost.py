@@ -68,7 +68,7 @@ def passes(question: str, values: Mapping[str, Any], size: tuple[int, int]) -> f
         total += len(methods) * (4 * steps + 4 * GRADIENT * values.get("noisy", 0))
     if question == "receptive-field":
         settings = 1 + 2 * bool(values.get("reaches")) + bool(values.get("untrained"))
-        total += settings * 4 * GRADIENT * values.get("probes", 0)
+        total += settings * 4 * values.get("probes", 0)  # one backward pass for each stage
     if question == "rollout" and values.get("compare"):
         total += 200
     if question == "profile" and values.get("nulls"):
