@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from pathlib import Path
 
 import httpx
@@ -203,23 +202,12 @@ def test_a_disk_that_fills_up_ends_a_folder_in_one_sentence_and_the_same_command
 # A server under way
 
 
-def join(server, session):
-    """Upload a photo and ask for its labels, as the page does, without waiting for them."""
-    with PHOTO.open("rb") as file:
-        upload = httpx.post(server.url + "/gradio_api/upload", files={"files": file}, timeout=60)
-    config = server.get("/config").json()
-    photo = next(
-        part["id"] for part in config["components"] if part["props"].get("elem_id") == "photo"
-    )
-    events = [entry for entry in config["dependencies"] if [photo, "input"] in entry["targets"]]
-    (event,) = (entry for entry in events if entry["backend_fn"])
-    given = {"path": upload.json()[0], "orig_name": "cat.jpg", "meta": {"_type": "gradio.FileData"}}
-    values = {part["id"]: part["props"].get("value") for part in config["components"]}
-    data = [given if part == photo else values[part] for part in event["inputs"]]
-    asked = {"data": data, "fn_index": event["id"], "session_hash": session}
-    answer = httpx.post(server.url + "/gradio_api/queue/join", json=asked, timeout=60)
-    assert answer.is_success, answer.text
-    return upload.json()[0]
+def labelling(server):
+    """Send a photo to be labelled, and return the answer as soon as it begins."""
+    client = httpx.Client(timeout=60)
+    files = {"file": ("cat.jpg", PHOTO.read_bytes())}
+    request = client.build_request("POST", f"{server.url}/web/api/open", files=files)
+    return client.send(request, stream=True)
 
 
 def upload_half(server):
@@ -254,11 +242,8 @@ def test_visitors_who_leave_in_the_middle_are_forgotten(server):
     before, logged = actions(server), len(server.output.read_text())
     for _ in range(3):
         upload_half(server).close()
-        session = uuid.uuid4().hex
-        join(server, session)
-        address = f"{server.url}/gradio_api/queue/data?session_hash={session}"
-        with httpx.stream("GET", address, timeout=60) as events:
-            next(line for line in events.iter_lines() if "process_starts" in line)
+        labelling(server).close()
+    labelling(server).read()
     wait_for(lambda: actions(server) > before)
     assert server.get("/healthz").is_success
     assert not [path for path in server.temporary.rglob("*") if "half" in path.name]
@@ -309,12 +294,13 @@ def files_go_after_their_time(server, tmp_path):
 def sigterm_during_work_ends_it_with_every_file_gone(server):
     sent = {"picture": handle_file(str(PHOTO)), "x": 9, "y": 9, "steps": 128, "short_side": 1024}
     Client(server.url, verbose=False).submit(**sent, api_name="/attribute")
-    join(server, "a")
+    asked = labelling(server)
     half = upload_half(server)
     wait_for(lambda: "actions_running 0.0" not in server.get("/metrics").text)
     assert list(server.temporary.iterdir())
     assert server.stop(signal.SIGTERM) == 0
     half.close()
+    asked.close()
     assert not [path for path in server.temporary.rglob("*") if path.is_file()]
     assert "terminate" not in server.output.read_text()
 
