@@ -11,7 +11,6 @@ import argparse
 import csv
 import io
 import itertools
-import json
 import os
 import random
 import re
@@ -116,9 +115,9 @@ def ask(client: Client, request: Request) -> tuple[Any, list[bytes]]:
     """Return the JSON of an answer, without the seconds it took, and the content of its files."""
     name, picture, given = request
     sent = handle_file(str(ROOT / "assets" / "examples" / picture))
-    content, *files = client.predict(picture=sent, api_name=name, **dict(given))
+    found, *files = client.predict(picture=sent, api_name=name, **dict(given))
     paths = [path for given in files for path in (given if isinstance(given, list) else [given])]
-    return _untimed(json.loads(content)), [_bytes(Path(path)) for path in paths]
+    return _untimed(found), [_bytes(Path(path)) for path in paths]
 
 
 @dataclass

@@ -14,7 +14,6 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
-from analysis.questions.parameters import REQUIRED
 from ui import api
 from ui.host.settings import Settings
 from ui.service.model_cache import ModelCache
@@ -27,10 +26,20 @@ SHORT_SIDE = 64
 def endpoints(weights: str | None = "default") -> Iterator[str]:
     """Serve them and give their address."""
     with gr.Blocks(analytics_enabled=False) as page:
-        api.add(ModelCache({"nano": weights}, 1), Settings(), Turns(2))
+        services = api.Services(
+            ModelCache({"nano": weights, "xxs-cls": None}, 2), Settings(), Turns(2)
+        ).all()
+        api.add(services)
+    api.serve_agents(page, services)
     page.queue(default_concurrency_limit=2)
+    routes = api.Rest(services, Settings()).routes()
     _, url, _ = page.launch(
-        prevent_thread_lock=True, quiet=True, mcp_server=True, show_error=True, ssr_mode=False
+        prevent_thread_lock=True,
+        quiet=True,
+        mcp_server=True,
+        show_error=True,
+        ssr_mode=False,
+        app_kwargs={"routes": routes},
     )
     try:
         yield url
@@ -46,15 +55,6 @@ def photo(folder: Path, seed: int = 0, size: tuple[int, int] = (72, 96)) -> Path
     file = folder / f"photo{seed}.png"
     Image.fromarray(np.clip(waves + noise, 0, 255).astype(np.uint8)).save(file)
     return file
-
-
-def given(api, own):
-    """The endpoint's parameters about one place in the picture, with little work to do."""
-    values = {parameter.name: parameter.default for parameter in api.common(*own)}
-    required = {p.name: p.choices[0] if p.choices else 12 for p in own if p.default is REQUIRED}
-    quick = {"short_side": SHORT_SIDE, "samples": 2, "steps": 2, "probes": 1}
-    quick |= {"x": 12, "y": 12, "other_reach": "global"}
-    return values | required | {name: v for name, v in quick.items() if name in values}
 
 
 def data_url(file: Path) -> str:

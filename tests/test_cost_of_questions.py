@@ -2,16 +2,14 @@
 
 import time
 
-import gradio as gr
 import numpy as np
 import pytest
-from endpoints import given, photo
-from gradio.utils import get_upload_folder
+from endpoints import photo
 
 from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
-from ui.api import endpoints
+from ui.api import services
 from ui.host.settings import Settings
 from ui.service import cost
 from ui.service.cost import FACTOR, expected_seconds, passes, refuse_too_long
@@ -116,12 +114,12 @@ def test_what_would_surely_take_too_long_is_refused_in_one_sentence(model, pictu
 
 
 def test_the_endpoint_refuses_before_any_work(monkeypatch, tmp_path):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(cost, "seconds_per_mac", lambda: 1.0)  # a very slow machine
-    monkeypatch.setattr(endpoints.work, "answer", None)
-    folder = endpoints.Path(get_upload_folder())
-    folder.mkdir(parents=True)
-    sent = {"path": str(photo(folder)), "meta": {"_type": "gradio.FileData"}}
-    api = endpoints._Api(ModelCache({"nano": None}, 1), Settings(), Turns(1))
-    with pytest.raises(gr.Error, match="minutes here, and 5 are given"):
-        api.ask("probe", sent, **given(api, parameters_of(QUESTIONS["probe"])))
+    monkeypatch.setattr(services.work, "answer", None)
+    api = services.Services(ModelCache({"nano": None}, 1), Settings(), Turns(1))
+    (probe,) = (service for service in api.all() if service.name == "probe")
+    work = probe.start(
+        services.Sent(photo(tmp_path), "x.png"), probe.checked({"x": 3, "y": 4}), tmp_path / "out"
+    )
+    with pytest.raises(ValueError, match="minutes here, and 5 are given"):
+        finish(work)

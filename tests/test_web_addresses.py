@@ -58,7 +58,7 @@ def page():
     actions = Actions(host)
     with gr.Blocks(analytics_enabled=False) as page:
         gr.Markdown("Nothing")
-    page.workbench = Addresses(actions, host)
+    page.beside = [Addresses(actions, host)]
     _, url, _ = launch(page, prevent_thread_lock=True, quiet=True, **launch_options(page, host))
     with httpx.Client(base_url=f"{url}web/", timeout=60) as visitor:
         visitor.actions = actions
@@ -246,11 +246,12 @@ def test_behind_a_password_only_those_who_gave_it_are_answered():
     host = Settings(auth="ann:secret")
     with gr.Blocks(analytics_enabled=False) as page:
         gr.Markdown("Nothing")
-    page.workbench = Addresses(None, host)
-    page.workbench._workbench.catalog = lambda: {"models": []}
+    addresses = Addresses(None, host)
+    addresses._workbench.catalog = lambda: {"models": []}
+    page.beside = [addresses]
     _, url, _ = launch(page, prevent_thread_lock=True, quiet=True, **launch_options(page, host))
     with httpx.Client(base_url=url) as visitor:
-        asked = {route.path: route.methods for route in page.workbench.routes()}
+        asked = {route.path: route.methods for route in addresses.routes()}
         for path, methods in asked.items():
             address = path.replace(":int", "").replace("{stage}", "3").replace("{block}", "0")
             if "/api/" in path:

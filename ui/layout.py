@@ -49,9 +49,8 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
         fill_width=True,
         delete_cache=(ceil(settings.store_seconds / 4), ceil(settings.store_seconds)),
     ) as page:
-        api.add(
-            actions.model_cache, settings, actions.turns
-        )  # first: an event of the page would take a name
+        services = api.Services(actions.model_cache, settings, actions.turns).all()
+        api.add(services)  # first: an event of the page would take a name
         _bench(actions)
         gr.Markdown(gr.i18n.I18nData(text.ABOUT), elem_id="about")
         with gr.Accordion(cite.TITLE, open=False, elem_id="cite"):
@@ -59,7 +58,8 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
             gr.Markdown(cite.PAPERS)
         with gr.Accordion(text.CREDITS_TITLE, open=False, elem_id="credits"):
             gr.Markdown((FOLDER / "CREDITS.md").read_text(encoding="utf-8"))
-    page.workbench = Addresses(actions, settings)
+    api.serve_agents(page, services)
+    page.beside = [api.Rest(services, settings), Addresses(actions, settings)]
     return page.queue(
         max_size=settings.queue_size,
         default_concurrency_limit=settings.concurrency,
@@ -70,7 +70,10 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
 def launch(page: gr.Blocks, **where: Any) -> Any:
     """Serve ``page``; ``where`` are further arguments of ``gr.Blocks.launch`` such as the port."""
     served = where.pop("app_kwargs", {})
-    routes = [*served.get("routes", ()), *page.workbench.routes()]
+    routes = [
+        *served.get("routes", ()),
+        *(route for part in page.beside for route in part.routes()),
+    ]
     return page.launch(
         app_kwargs=served | {"routes": routes},
         theme=theme(),

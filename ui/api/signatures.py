@@ -12,6 +12,7 @@ import gradio as gr
 from analysis.questions.parameters import REQUIRED, Parameter
 
 PICTURE = "the picture: a file, or the http(s) address of one"
+PICTURE_FILE = "the picture: a file"
 
 
 def make_endpoint(
@@ -104,8 +105,13 @@ def _entry(parameter: Parameter) -> inspect.Parameter:
     )
 
 
+def plain_text(words: str) -> str:
+    """Return a docstring without its markup."""
+    return re.sub(r":\w+:`~?([^`]+)`", r"\1", words).replace("``", "")
+
+
 def _docstring(summary: str, parameters: Sequence[Parameter] | None, returns: Sequence[str]) -> str:
-    lines = [re.sub(r":\w+:`~?([^`]+)`", r"\1", summary).replace("``", "")]
+    lines = [plain_text(summary)]
     if parameters is not None:
         lines += ["", "Args:", f"    picture: {PICTURE}"]
         lines += [f"    {parameter.name}: {parameter.help}" for parameter in parameters]

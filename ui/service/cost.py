@@ -137,6 +137,7 @@ def seconds_per_mac() -> float:
 @lru_cache(256)
 def _macs(name: str, classes: int, reach: Reach, window_size: int, height: int, width: int) -> int:
     with torch.device("meta"):
-        model = create_model(name, weights=None, num_classes=classes)
-    model.set_reach(reach, window_size)
+        model = create_model(
+            name, weights=None, num_classes=classes, reach=reach, window_size=window_size
+        )
     return count_macs(model, height, width)

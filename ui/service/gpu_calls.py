@@ -17,7 +17,7 @@ from analysis.questions.answer import Answer
 from analysis.report.page import Caption, report_html
 from ui.service.gpu_seconds import answer_seconds, label_seconds, report_seconds
 from ui.service.zerogpu import is_lent, on_gpu
-from uniformer import segment
+from uniformer import Classification, classify, segment
 from uniformer.pictures import PictureSource
 from uniformer.runtime import find_device
 from uniformer.segmentation import Segmentation
@@ -40,6 +40,14 @@ def label(
 ) -> Work[Segmentation]:
     """Return the labels of ``picture``; ``ValueError`` where they cannot be had."""
     result = segment(picture, _placed(model), short_side=short_side)
+    yield Progress(1, 1)
+    return result
+
+
+@on_gpu(label_seconds)
+def name(model: Segmenter, picture: PictureSource) -> Work[Classification]:
+    """Return what a classifier says that ``picture`` shows."""
+    result = classify(picture, _placed(model))
     yield Progress(1, 1)
     return result
 

@@ -10,7 +10,7 @@ import json
 import logging
 import mimetypes
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from analysis.core.progress import Progress, relay
 from ui.host import metrics
+from ui.host.entrance import guarded
 from ui.host.middleware import NO_ROOM
 from ui.host.places import sender_of
 from ui.host.settings import Settings
@@ -67,11 +68,11 @@ class Addresses:
         """Return the routes, those that ask before the one that serves files."""
         api = "/web/api"
         return [
-            _route(f"{api}/catalog", self._catalog),
-            _route(f"{api}/open", self._open, "POST"),
-            _route(f"{api}/relabel", self._relabel, "POST"),
-            _route(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
-            _route(f"{api}/{{key}}/probabilities", self._probabilities),
+            guarded(f"{api}/catalog", self._catalog),
+            guarded(f"{api}/open", self._open, "POST"),
+            guarded(f"{api}/relabel", self._relabel, "POST"),
+            guarded(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
+            guarded(f"{api}/{{key}}/probabilities", self._probabilities),
             Route("/web/{file:path}", _module, methods=["GET"], include_in_schema=False),
         ]
 
@@ -198,31 +199,6 @@ def _measured(name: str, start: Callable[[], Steps]) -> Callable[[], Steps]:
             return (yield from start())
 
     return steps
-
-
-def _route(
-    path: str, answer: Callable[[Request], Awaitable[Response]], method: str = "GET"
-) -> Route:
-    """Return a route for those who may come in; what is wrong with a request is one sentence."""
-
-    async def guarded(request: Request) -> Response:
-        if not _may_enter(request):
-            return JSONResponse({"detail": text.LOGIN}, 401)
-        try:
-            return await answer(request)
-        except ValueError as error:
-            return JSONResponse({"detail": " ".join(str(error).split())}, 400)
-
-    return Route(path, guarded, methods=[method], include_in_schema=False)
-
-
-def _may_enter(request: Request) -> bool:
-    """Whether the page asks for no password, or this visitor has given it."""
-    app = request.app
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(request.cookies.get(name) in app.tokens for name in names)
 
 
 async def _module(request: Request) -> Response:
