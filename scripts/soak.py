@@ -11,6 +11,7 @@ import argparse
 import csv
 import io
 import itertools
+import json
 import os
 import random
 import re

@@ -49,7 +49,7 @@ def picture():
 @pytest.fixture
 def processor_time(monkeypatch):
     """Time as the processor counts it, on which other work of the machine has no part."""
-    monkeypatch.setattr(cost.time, "perf_counter", time.process_time)
+    monkeypatch.setattr("uniformer.cost.time.perf_counter", time.process_time)
     cost.seconds_per_mac.cache_clear()
     yield time.process_time
     cost.seconds_per_mac.cache_clear()

@@ -7,17 +7,11 @@ small one, measured here once.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from functools import cache, lru_cache
 from typing import Any
 
-import torch
-
 from ui.messages import page as text
-from uniformer.config import Reach
-from uniformer.cost import count_macs
-from uniformer.factory import create_model
+from uniformer.cost import macs_of, seconds_per_mac
 from uniformer.pictures import Picture
 from uniformer.preprocess import network_size
 from uniformer.segmenter import Segmenter
@@ -27,8 +21,6 @@ FACTOR = 4
 
 LEAST_SECONDS = 0.02
 """Of a pass, however small the picture."""
-
-MEASURED_SIDE = 256
 
 PASSES = {
     "probe": 3,
@@ -105,7 +97,7 @@ def expected_seconds(
     short_side = values.get("short_side") or model.config.short_side
     size = network_size(*picture.pixels.shape[:2], short_side, model.config.size_divisor)
     form = model.config.name, len(model.classes), model.reach, model.window_size
-    one = max(LEAST_SECONDS, _macs(*form, *size) * seconds_per_mac())
+    one = max(LEAST_SECONDS, macs_of(*form, *size) * seconds_per_mac())
     return passes(question, values, size) * one
 
 
@@ -117,27 +109,3 @@ def refuse_too_long(
     if expected > FACTOR * seconds:
         fewer = [name for name in ("steps", "probes", "methods") if name in values]
         raise ValueError(text.would_take(expected / 60, seconds / 60, fewer))
-
-
-@cache
-def seconds_per_mac() -> float:
-    """Return what a multiply-accumulate takes: of a small pass, the quickest of three."""
-    with torch.random.fork_rng(devices=[]):  # what others draw is not changed by this
-        model = create_model("nano", weights=None)
-    picture = torch.zeros(1, 3, MEASURED_SIDE, MEASURED_SIDE)
-    times = []
-    with torch.inference_mode():
-        for _ in range(3):
-            start = time.perf_counter()
-            model(picture)
-            times.append(time.perf_counter() - start)
-    return min(times) / count_macs(model, MEASURED_SIDE, MEASURED_SIDE)
-
-
-@lru_cache(256)
-def _macs(name: str, classes: int, reach: Reach, window_size: int, height: int, width: int) -> int:
-    with torch.device("meta"):
-        model = create_model(
-            name, weights=None, num_classes=classes, reach=reach, window_size=window_size
-        )
-    return count_macs(model, height, width)
