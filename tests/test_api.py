@@ -19,9 +19,10 @@ from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
 from ui.api import endpoints as module
 from ui.api import refusals, services
-from ui.api.signatures import check, make_endpoint
+from ui.api.signatures import make_endpoint
 from ui.messages import page as text
 from ui.service import limits
+from ui.service.limits import check
 
 
 @pytest.fixture(scope="module")

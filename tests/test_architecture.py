@@ -31,6 +31,8 @@ ROOMS = {
         "figures",
         "report",
         "questions",
+        "layers",
+        "live",
         "cli",
     ),
     "ui": ("messages", "host", "service", "web", "page", "api", "page/tabs"),

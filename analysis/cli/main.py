@@ -59,6 +59,7 @@ EXAMPLES = f"""examples:
   {COMMAND} what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
   {COMMAND} profile photos/ --nulls -o out
   {COMMAND} publish photos/ -o site
+  {COMMAND} live -o live
 
 Of a folder, what is answered already is not asked again: after an interruption, run the command
 once more. QUESTION.manifest.jsonl has the numbers of all photos, NAME.QUESTION.error.txt says why
@@ -116,6 +117,13 @@ def _add_reports(commands: argparse._SubParsersAction) -> None:
     add_inputs(site, default="site")
     add_model(site, asks_reach=False)
     site.set_defaults(run=_publish)
+    live = add("live", "write a folder in which model and page work without a server")
+    live.add_argument(
+        "-o", "--output", type=Path, default=Path("live"), metavar="DIR",
+        help="a new or empty folder, or one written before (default: live)",
+    )  # fmt: skip
+    add_model(live, asks_reach=False)
+    live.set_defaults(run=_live)
     errors = add("errors", "where labels are wrong, and for what, in a folder")
     add_errors_options(errors)
     add_model(errors, asks_reach=False)
@@ -228,6 +236,16 @@ def _publish(args: argparse.Namespace) -> int:
     for sentence in site.left_out:
         print(f"analysis: error: {sentence}", file=sys.stderr)
     return 1 if site.left_out else 0
+
+
+def _live(args: argparse.Namespace) -> int:
+    """Write the live edition of the model."""
+    from analysis.live import write_folder  # torch's exporter takes a while to import
+
+    made = _finish(write_folder(open_model(args), args.output), "live")
+    print(f"{made.bytes / 1e6:.0f} MB -> {made.path}")
+    print(f"Serve it with any static server: python -m http.server --directory {made.path}")
+    return 0
 
 
 def _finish(work: Work[Result], name: str) -> Result:

@@ -181,25 +181,30 @@ def effect_report_steps(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Work[EffectReport]:
-    """Yield progress pass by pass, and return what :func:`effect_report` returns."""
+    """Yield progress pass by pass, and return what :func:`effect_report` returns.
+
+    What is found after the first pass is the effect, as a report without controls.
+    """
     check_target(trace, target)
     effect = effect_of(trace, interventions, target, picture)
+    alone = EffectReport(
+        classes=trace.model.classes,
+        labels_before=trace.labels,
+        effect=effect,
+        controls=(),
+        overlap=0.0,
+    )
+    yield Progress(1, 1 + draws, alone)
     matched = controls(trace, interventions, seed, picture, draws) if draws else []
     total, found = 1 + len(matched), []
-    yield Progress(1, total)
     for control in matched:
         wanted = wanted_sizes(trace, interventions, control, effect.sizes)
         found.append(effect_of(trace, control, target, picture, wanted))
         yield Progress(1 + len(found), total)
     pairs = [pair for each in matched for pair in zip(interventions, each, strict=True)]
-    return EffectReport(
-        classes=trace.model.classes,
-        labels_before=trace.labels,
-        effect=effect,
-        controls=tuple(found),
-        overlap=max((here.overlap(there, trace) for here, there in pairs), default=0.0),
-        without="" if matched else _without(trace, interventions, draws),
-    )
+    overlap = max((here.overlap(there, trace) for here, there in pairs), default=0.0)
+    without = "" if matched else _without(trace, interventions, draws)
+    return replace(alone, controls=tuple(found), overlap=overlap, without=without)
 
 
 def _without(trace: Trace, interventions: Sequence[Intervention], draws: int) -> str:

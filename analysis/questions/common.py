@@ -15,7 +15,8 @@ from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
 from analysis.core.checks import change_reach, check_blocks
 from analysis.core.evidence import Grade
-from analysis.core.progress import Work
+from analysis.core.forward import windows_of
+from analysis.core.progress import Progress, Work, relay
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
@@ -48,6 +49,23 @@ Seed = Annotated[int, "seed of what is drawn at random"]
 Reach = Annotated[
     Literal["global", "hybrid", "window"] | None, "reach of stage 3; by default the model's own"
 ]
+
+
+@dataclass(frozen=True)
+class TracedPicture:
+    """A picture and the trace it left: a question about it need not run the model again."""
+
+    picture: Picture
+    trace: Trace
+
+    def fits(self, model: Segmenter, short_side: int | None) -> bool:
+        """Whether tracing ``model`` anew would leave the same trace."""
+        mine = self.trace.model
+        own, given = (next(each.parameters(), None) for each in (mine, model))
+        same = own is given or (own is not None and own.data_ptr() == given.data_ptr())
+        windows = windows_of(model)
+        short_side = model.config.short_side if short_side is None else short_side
+        return same and windows == self.trace.windows and short_side == self.trace.short_side
 
 
 @dataclass(frozen=True)
@@ -152,20 +170,26 @@ def question(ask: Callable[..., Steps]) -> Callable[..., Steps]:
 
 def start(
     model: Segmenter,
-    image: PictureSource,
+    image: PictureSource | TracedPicture,
     short_side: int | None = None,
     *,
     any_network: bool = False,
 ) -> Asked:
     """Return ``image`` and what it leaves in ``model``: what all questions start from.
 
+    A :class:`TracedPicture` spares the pass where its trace is of the same model and settings.
     Unless the question can be asked of ``any_network``, one that is no UniFormer is refused with
     :class:`AnalysisError`. Raises what :func:`analysis.core.activation_cache.trace` raises.
     """
     if not any_network:
         check_blocks(model)
-    picture = read_picture(image)
-    traced = trace(model, picture, short_side=short_side)
+    if isinstance(image, TracedPicture):
+        picture, traced = image.picture, image.trace
+        if not image.fits(model, short_side):
+            traced = trace(model, picture, short_side=short_side)
+    else:
+        picture = read_picture(image)
+        traced = trace(model, picture, short_side=short_side)
     return Asked(picture.pixels, picture.notes, traced, untrained_note(traced))
 
 
@@ -182,8 +206,13 @@ def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
 
 
 def _named(steps: Steps, name: str, settings: dict[str, Any]) -> Steps:
-    answer = yield from steps
-    return replace(answer, question=name, settings=answer.settings | settings)
+    def named(answer: Answer) -> Answer:
+        return replace(answer, question=name, settings=answer.settings | settings)
+
+    def told(step: Progress) -> Progress:
+        return replace(step, found=named(step.found)) if isinstance(step.found, Answer) else step
+
+    return named((yield from relay(steps, told)))
 
 
 def _noted(figure: Figure, note: str | None) -> Figure:

@@ -13,10 +13,10 @@ from gradio_client.utils import is_file_obj_with_meta
 
 from analysis.core.progress import finish
 from ui.api.refusals import Refusal, refusing
-from ui.api.services import QUESTION_SECONDS, Output, Sent, Service
+from ui.api.services import Output, Sent, Service
 from ui.api.signatures import make_endpoint
 from ui.host.places import is_wanted
-from ui.service.limits import NOBODY_WAITS, within
+from ui.service.limits import NOBODY_WAITS, QUESTION_SECONDS, within
 from ui.service.one_thread import on_one_thread
 from ui.service.queues import HEAVY, LONG
 

@@ -23,12 +23,12 @@ from analysis.questions.parameters import Parameter
 from ui.api.descriptions import llms_text, openapi
 from ui.api.endpoints import new_folder
 from ui.api.refusals import Refusal, refusing
-from ui.api.services import QUESTION_SECONDS, Answer, Sent, Service
+from ui.api.services import Answer, Sent, Service
 from ui.host.entrance import guarded
 from ui.host.places import sender_of
 from ui.host.settings import Settings
 from ui.messages import web as text
-from ui.service.limits import within
+from ui.service.limits import QUESTION_SECONDS, within
 from ui.service.one_thread import steps_on_one_thread
 from ui.web.lanes import Full, Lane
 

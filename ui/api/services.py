@@ -18,13 +18,13 @@ from analysis.core.progress import Work
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import Parameter, parameters_of
 from analysis.report.page import Caption
-from ui.api.signatures import check
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.cost import refuse_too_long
 from ui.service.export import file_stem, write_labels_for
 from ui.service.figures import drawn_elsewhere
+from ui.service.limits import QUESTION_PIXELS, QUESTION_SECONDS, bound, check
 from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 from uniformer.annotations import FORMATS
@@ -34,13 +34,6 @@ from uniformer.factory import find_config
 from uniformer.files import replace_file
 from uniformer.pictures import Picture, PictureSource, read_picture
 from uniformer.predict import SHORT_SIDES
-
-QUESTION_PIXELS = 4 * 10**6
-QUESTION_SHORT_SIDE = 1024
-QUESTION_SECONDS = 300
-QUESTION_COUNTS = {"steps": 128, "probes": 32}
-"""Most that one question may ask for: pixels of the picture, pixels of the network's short side,
-time to work, and repetitions of what may not be stopped in between."""
 
 MOST_CLASSES = 100
 """Most classes that can be asked for of a classifier."""
@@ -231,7 +224,7 @@ class Services:
 
     def _ask(self, question: str, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
         own = {each.name: values.pop(each.name) for each in parameters_of(QUESTIONS[question])}
-        _bound(own)
+        bound(own)
         place = _place(values)
         picture = opened(sent, min(self._max_pixels, QUESTION_PIXELS))
         with self._model_cache.acquire_original(*place) as model:
@@ -246,7 +239,7 @@ class Services:
 
     def _report(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
         short_side = values.pop("short_side")
-        _bound({"short_side": short_side})
+        bound({"short_side": short_side})
         place = _place(values)
         picture = opened(sent, min(self._max_pixels, QUESTION_PIXELS))
         with self._model_cache.acquire_original(*place) as model:
@@ -277,15 +270,6 @@ def _place(values: dict[str, Any]) -> tuple[Any, ...]:
         config.reach if reach is None else reach,
         config.window_size if window_size is None else window_size,
     )
-
-
-def _bound(values: dict[str, Any]) -> None:
-    """Refuse values that would take too long; :func:`check` has seen their types."""
-    if (values.get("short_side") or 0) > QUESTION_SHORT_SIDE:
-        raise ValueError(f"short_side may be at most {QUESTION_SHORT_SIDE}.")
-    for name, most in QUESTION_COUNTS.items():
-        if values.get(name, 0) > most:
-            raise ValueError(f"{name} may be at most {most}.")
 
 
 def _described(config: ModelConfig) -> dict[str, Any]:

@@ -40,6 +40,7 @@ OPEN = {
     "/web/api/relabel": "POST",
     "/web/api/{key}/block/{stage:int}/{block:int}": "GET",
     "/web/api/{key}/probabilities": "GET",
+    "/web/api/{key}/layer": "POST",
     "/web/{file:path}": "GET",
     "/gradio_api/user": "GET",
     "/gradio_api/login_check": "GET",

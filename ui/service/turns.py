@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar
@@ -20,14 +21,16 @@ STOPPING = "This server is being stopped: please ask again in a minute."
 class Turns:
     """Lets ``places`` computations run at a time, and where there are several one more quick one.
 
-    Long work takes all places while nobody asks for anything quick, and gives its place back after
-    every step. So quick work begins at once, or where there is one place after one step.
+    Long work takes all places while nobody asks for anything quick, gives its place back after
+    every step, and takes turns with other long work, step by step. So quick work begins at once, or
+    where there is one place after one step.
     """
 
     def __init__(self, places: int) -> None:
         self._places = places
         self._most = places + (places > 1)
         self._quick = self._long = self._quick_waiting = 0
+        self._long_waiting: deque[object] = deque()
         self._closed = False
         self._changed = threading.Condition()
 
@@ -82,16 +85,33 @@ class Turns:
                         self._changed.notify_all()
                 yield step
 
+    def begun_quick(self, steps: Generator[T, None, R]) -> Generator[T, None, R]:
+        """Do the same as :meth:`stepwise`, but the first step is quick work."""
+        with closing(steps):
+            try:
+                with self.quick():
+                    first = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield first
+            return (yield from self.stepwise(steps))
+
     def _take_long(self) -> None:
-        waits_until = time.monotonic() + PATIENCE_SECONDS
+        waits_until, me = time.monotonic() + PATIENCE_SECONDS, object()
 
         def mine() -> bool:
             first = not self._quick_waiting or time.monotonic() > waits_until
-            return self._closed or (self.at_work < self._places and first)
+            free = self.at_work < self._places and self._long_waiting[0] is me
+            return self._closed or (free and first)
 
         with self._changed:
-            while not self._changed.wait_for(mine, PATIENCE_SECONDS):
-                pass
+            self._long_waiting.append(me)
+            try:
+                while not self._changed.wait_for(mine, PATIENCE_SECONDS):
+                    pass
+            finally:
+                self._long_waiting.remove(me)
+                self._changed.notify_all()
             self._raise_if_closed()
             self._long += 1
 

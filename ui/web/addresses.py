@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from analysis.core.progress import Progress, relay
+from analysis.core.progress import relay
 from ui.host import metrics
 from ui.host.entrance import guarded
 from ui.host.middleware import NO_ROOM
@@ -35,6 +35,7 @@ from ui.service.one_thread import steps_on_one_thread
 from ui.web.asked import named, read_setting
 from ui.web.frames import frame
 from ui.web.lanes import Full, Lane
+from ui.web.layers import partial_content, read_ask
 from ui.web.workbench import Steps, Workbench
 
 LOG = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Addresses:
             guarded(f"{api}/relabel", self._relabel, "POST"),
             guarded(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
             guarded(f"{api}/{{key}}/probabilities", self._probabilities),
+            guarded(f"{api}/{{key}}/layer", self._layer, "POST"),
             Route("/web/{file:path}", _module, methods=["GET"], include_in_schema=False),
         ]
 
@@ -113,6 +115,13 @@ class Addresses:
         key, (x, y) = request.path_params["key"], (_number(request, name) for name in "xy")
         steps = _measured("web pixel", lambda: self._workbench.probabilities(key, x, y))
         return self._answer(request, steps, self._quick)
+
+    async def _layer(self, request: Request) -> Response:
+        key, given = request.path_params["key"], _json(await _body(request))
+        ask = read_ask(given, self._workbench.picture_size(key))
+        steps = _measured("web layer", lambda: self._workbench.layer(key, ask))
+        lane = self._quick if ask.kind.live else self._long
+        return self._answer(request, steps, lane, compress=True)
 
     def _answer(
         self, request: Request, start: Callable[[], Steps], lane: Lane, compress: bool = False
@@ -183,12 +192,8 @@ async def _frames(start: Callable[[], Steps], lane: Lane, sender: str) -> AsyncG
 
 def _packed(steps: Steps) -> Generator[bytes, None, None]:
     """Yield steps, and last the answer, as frames; they are made on the thread that works."""
-    answer = yield from relay(steps, _partial)
+    answer = yield from relay(steps, lambda step: frame(*partial_content(step)))
     yield frame(*answer)
-
-
-def _partial(step: Progress) -> bytes:
-    return frame({"partial": True, "done": step.done, "total": step.total, "ahead": 0})
 
 
 def _measured(name: str, start: Callable[[], Steps]) -> Callable[[], Steps]:
@@ -240,4 +245,4 @@ def _number(request: Request, name: str) -> int:
     try:
         return int(request.query_params[name])
     except (KeyError, ValueError):
-        raise ValueError(text.WRONG.format(name=name, words="a whole number")) from None
+        raise ValueError(text.wrong(name=name, words="a whole number")) from None
