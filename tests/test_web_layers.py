@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from analysis import QUESTIONS
 from analysis.core.progress import finish
 from analysis.layers import LAYERS
 from ui.host.settings import Settings
+from ui.service.take_away import TYPES
 from ui.web.asked import LONGEST_NAME
 
 X, Y = 200, 120
@@ -195,3 +198,44 @@ def test_what_cannot_be_asked_is_refused_in_one_sentence(page, key, given):
     assert sentence.endswith((".", "?"))
     assert "went wrong" not in sentence
     assert "\n" not in sentence
+
+
+BEGINS = {
+    "png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF", "npz": b"PK", "json": b"{",
+    "python": b"from", "command": b"python -m", "html": b"<!doctype", "masks": b"PK",
+}  # fmt: skip
+
+
+def take(page, key, kind, ask=None):
+    return last(page.post(f"api/{key}/take-away", json={"kind": kind, "ask": ask}))
+
+
+def test_a_layer_is_taken_away_as_the_answer_it_is(page, key):
+    asked = {"layer": "layer-cam", "x": X, "y": Y, "region": "segment"}
+    layer = last(page.post(f"api/{key}/layer", json=asked))
+    for kind in ("png", "svg", "pdf", "npz", "json", "python", "command"):
+        facts, parts = take(page, key, kind, asked)
+        assert parts["file"].tobytes().lower().startswith(BEGINS[kind].lower()), kind
+        assert facts["type"] == TYPES[kind]
+    arrays = np.load(io.BytesIO(take(page, key, "npz", asked)[1]["file"].tobytes()))
+    np.testing.assert_allclose(arrays["map"], layer[1]["map"], rtol=1e-6)
+    said = json.loads(take(page, key, "json", asked)[1]["file"].tobytes())
+    assert said["question"] == "attribute"
+    assert take(page, key, "command", asked)[1]["file"].tobytes().decode() == (
+        f"{layer[0]['command']}\n"
+    )
+    assert "no tables" in take(page, key, "csv", asked)[0]["error"]
+    tables = take(page, key, "csv", {"layer": "depth", "x": X, "y": Y})
+    names = zipfile.ZipFile(io.BytesIO(tables[1]["file"].tobytes())).namelist()
+    assert any(name.endswith(".heads.csv") for name in names)
+
+
+def test_the_labels_are_taken_away(page, key):
+    for kind in ("png", "npz", "json", "python", "command", "html", "masks"):
+        facts, parts = take(page, key, kind)
+        assert parts["file"].tobytes().lower().startswith(BEGINS[kind].lower()), kind
+        assert facts["type"] == TYPES[kind]
+    table = take(page, key, "csv")[1]["file"].tobytes().decode().splitlines()
+    assert table[0] == "index,name,color,pixels,share,mean_confidence"
+    for kind in ("svg", "film", "../x"):
+        assert take(page, key, kind)[0]["error"].startswith("There is no file of this kind")

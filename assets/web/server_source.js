@@ -12,6 +12,7 @@ import { SourceError } from "./source.js";
  * @typedef {import("./source.js").Stop} Stop
  * @typedef {import("./source.js").Partial} Partial
  * @typedef {import("./source.js").Ask} Ask
+ * @typedef {import("./source.js").Source} Source
  * @typedef {import("./source.js").Layer} Layer
  * @typedef {import("./frames.js").Frame} Frame
  * @typedef {SourceError["place"]} Place
@@ -20,7 +21,7 @@ import { SourceError } from "./source.js";
 const UNREACHABLE = "The server cannot be reached: check the connection and try again.";
 const BROKEN = "The answer of the server broke off: please try again.";
 
-/** @implements {Pick<import("./source.js").Source, "catalog" | "open" | "relabel" | "block" | "probabilities">} */
+/** @implements {Source} */
 export class ServerSource {
   #api;
   // Behind a proxy many visitors have one address: their questions take turns by page.
@@ -106,6 +107,20 @@ export class ServerSource {
     const asked = { method: "POST", body: JSON.stringify(written(ask)), ...stop };
     const { facts, arrays } = await this.#ask(`${picture.key}/layer`, asked, "layer");
     return /** @type {Layer} */ ({ ...facts, ...arrays });
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {Ask | null} ask
+   * @param {import("./source.js").TakeAwayKind} kind
+   * @param {Stop} [stop]
+   * @returns {Promise<Blob>}
+   */
+  async takeAway(picture, ask, kind, stop = {}) {
+    const body = JSON.stringify({ kind, ask: ask && written(ask) });
+    const asked = { method: "POST", body, ...stop };
+    const { facts, arrays } = await this.#ask(`${picture.key}/take-away`, asked, "take-away");
+    return new Blob([arrays.file], { type: facts.type });
   }
 
   /**

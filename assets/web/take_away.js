@@ -25,6 +25,9 @@ const ENDINGS = /** @type {Record<TakeAwayKind, string>} */ ({
   masks: "zip",
 });
 
+/** Several files, such as the tables of an answer, come as an archive. */
+const ZIP = "application/zip";
+
 /**
  * @param {HTMLButtonElement} button
  * @param {Bench} bench
@@ -75,7 +78,7 @@ export function takeAwayMenu(button, bench, view) {
                   said.textContent = say("take.making");
                   try {
                     const blob = await bench.source.takeAway(picture, asked, kind);
-                    save(blob, `${name}.${ENDINGS[kind]}`);
+                    save(blob, `${name}.${blob.type === ZIP ? "zip" : ENDINGS[kind]}`);
                     said.textContent = "";
                   } catch (error) {
                     said.textContent = sentenceOf(error);

@@ -41,6 +41,7 @@ OPEN = {
     "/web/api/{key}/block/{stage:int}/{block:int}": "GET",
     "/web/api/{key}/probabilities": "GET",
     "/web/api/{key}/layer": "POST",
+    "/web/api/{key}/take-away": "POST",
     "/web/{file:path}": "GET",
     "/gradio_api/user": "GET",
     "/gradio_api/login_check": "GET",

@@ -17,6 +17,9 @@ NO_WEIGHTS = (
 NO_SUCH_LAYER = "There is no layer {name}: choose one of the layer bar."
 NO_SUCH_PARAMETER = "This layer cannot be asked with {name}: load the page again."
 WRONG_MASK = "The painted region is not of this picture: paint it again."
+NO_SUCH_FILE = "There is no file of this kind here: choose another one."
+NO_COMMAND = "No command line says this: take Python, or JSON with all settings."
+NO_TABLES = "This answer has no tables: take JSON or the arrays."
 YES, NO = "yes", "no"
 
 UNTRAINED = "{title}, random weights"

@@ -75,6 +75,7 @@ class Addresses:
             guarded(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
             guarded(f"{api}/{{key}}/probabilities", self._probabilities),
             guarded(f"{api}/{{key}}/layer", self._layer, "POST"),
+            guarded(f"{api}/{{key}}/take-away", self._take_away, "POST"),
             Route("/web/{file:path}", _module, methods=["GET"], include_in_schema=False),
         ]
 
@@ -122,6 +123,15 @@ class Addresses:
         steps = _measured("web layer", lambda: self._workbench.layer(key, ask))
         lane = self._quick if ask.kind.live else self._long
         return self._answer(request, steps, lane, compress=True)
+
+    async def _take_away(self, request: Request) -> Response:
+        key, given = request.path_params["key"], _json(await _body(request))
+        size, ask, kind = self._workbench.picture_size(key), None, named("kind", given.get("kind"))
+        if given.get("ask") is not None:
+            ask = read_ask(_json(json.dumps(given["ask"])), size)
+        steps = _measured("web file", lambda: self._workbench.take_away(key, ask, kind))
+        quick = ask is None or ask.kind.live
+        return self._answer(request, steps, self._quick if quick else self._long)
 
     def _answer(
         self, request: Request, start: Callable[[], Steps], lane: Lane, compress: bool = False

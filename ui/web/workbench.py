@@ -19,6 +19,7 @@ from ui.service.examples import EXAMPLES
 from ui.service.limits import QUESTION_SECONDS, within
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.selection import Selection
+from ui.service.take_away import TYPES, labels_file, layer_file
 from ui.service.weights_download import fetch
 from ui.web.asked import setting_of
 from ui.web.layers import kind_facts, layer_content
@@ -60,7 +61,7 @@ class Workbench:
             "examples": _examples(),
             "first": {**setting_of(first.selection), "example": first.example},
             "gradients": True,
-            "takeAway": [],
+            "takeAway": list(TYPES),
             "fileBytes": self._settings.upload_bytes,
         }
 
@@ -108,6 +109,21 @@ class Workbench:
 
         layer = yield from relay(self.actions.layer(key, ask), tell)
         return layer_content(layer, time.perf_counter() - start)
+
+    def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> Steps:
+        """Yield how far it is, and return a layer, or without one the labels, as a file."""
+        stored = self.actions.stored(self.actions.selection(key))
+        if ask is None:
+            content, media_type = labels_file(
+                stored, self.actions.trace(self.actions.selection(key)), kind
+            )
+            yield Progress(1, 1)
+        else:
+            layer = yield from relay(
+                self.actions.layer(key, ask), lambda step: replace(step, found=None)
+            )
+            content, media_type = layer_file(stored, layer, kind)
+        return {"type": media_type}, {"file": np.frombuffer(content, np.uint8)}
 
     def picture_size(self, key: str) -> tuple[int, int]:
         """Return height and width of a picture."""
