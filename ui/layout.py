@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ui import api
+from ui.host.inside_gradio import PATIENT
 from ui.host.settings import Settings
 from ui.messages import cite
 from ui.messages import page as text
@@ -15,7 +16,7 @@ from ui.page import workbench
 from ui.page.banner import Banner
 from ui.page.language import spoken
 from ui.page.session import Session
-from ui.page.tabs import compare, depth, fields, models, share, what_if, why
+from ui.page.tabs import compare, depth, fields, models, researcher, share, what_if, why
 from ui.page.theme import theme
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS, FOLDER
@@ -30,6 +31,7 @@ TABS = {
     "why": why,
     "what-if": what_if,
     "compare": compare,
+    "researcher": researcher,
     "models": models,
     "share": share,
 }
@@ -84,7 +86,7 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
         ssr_mode=False,
         run_history=False,  # nothing of a visit is kept in the browser
         enable_monitoring=False,
-        _frontend=False,  # do not give up where the first answer takes over three seconds
+        **PATIENT,
         **spoken(),
         **{"max_file_size": MAX_FILE_BYTES} | where,
     )

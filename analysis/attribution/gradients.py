@@ -86,7 +86,7 @@ def integrated_gradients(score: Score, x: Tensor, baseline: Tensor, steps: int) 
             yield Progress(done, steps, _shares(total))
         before = after
     shares = _shares(total)
-    gap = abs(float(shares.sum()) - change) / max(abs(change), np.finfo(np.float32).tiny)
+    gap = abs(float(shares.sum()) - change) / max(abs(change), float(np.finfo(np.float32).tiny))
     note = None
     if gap > MAX_GAP:
         note = (

@@ -76,7 +76,7 @@ def question_of(ask: LayerAsk, trace: Trace) -> tuple[str, dict[str, Any]]:
     given: dict[str, Any] = {name: values[name] for name in values if name not in extra}
     given |= kind.fixed
     accepted = {each.name for each in parameters_of(QUESTIONS[kind.question])}
-    place = {"x": ask.x, "y": ask.y}
+    place: dict[str, Any] = {"x": ask.x, "y": ask.y}
     if kind.question == "what-if":
         place |= _hidden(kind, region, ask, trace)
     elif "region" in accepted:
@@ -104,7 +104,7 @@ def _hidden(kind: LayerKind, region: Region, ask: LayerAsk, trace: Trace) -> dic
     if area is None and kind.id == "hide-tokens" and region == "pixel":
         area = np.zeros(trace.picture_size_px, dtype=bool)
         area[ask.y, ask.x] = True
-    found = {} if area is None else {"mask": area}
+    found: dict[str, Any] = {} if area is None else {"mask": area}
     if kind.id == "hide":
         found["kind"] = HIDDEN_BY.get(region, "hide-segment")
     return found

@@ -139,8 +139,10 @@ def pixels_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Plac
     most = float(np.abs(values).max())
     signed = (values < 0).any()
     words = FOR_AND_AGAINST if signed else "the brighter, the more of it flows from here"
-    kind = "diverging" if signed else "sequential"
-    scale = Scale(kind, -most if signed else 0.0, most, "share per pixel of the input", words)
+    scale = Scale(
+        "diverging" if signed else "sequential", -most if signed else 0.0, most,
+        "share per pixel of the input", words,
+    )  # fmt: skip
     return Placed("map", values, covering(values, trace), scale)
 
 
@@ -188,9 +190,10 @@ def depth_plots(rows: Iterable[Row], by: Callable[[Row], str] = lambda row: "") 
 
 def _through(rows: list[Row], names: list[str], key: str, title: str) -> Series:
     means = [
-        np.mean([row[key] for row in rows if row["name"] == name], dtype=float) for name in names
+        float(np.mean([row[key] for row in rows if row["name"] == name], dtype=float))
+        for name in names
     ]
-    return Series(title, list(range(len(names))), [float(mean) for mean in means])
+    return Series(title, list(range(len(names))), means)
 
 
 def radius_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:

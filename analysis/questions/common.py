@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from torch import Tensor
@@ -20,6 +20,7 @@ from analysis.core.progress import Progress, Work, relay
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
+from uniformer.config import Reach as ReachName
 from uniformer.pictures import Picture, PictureSource, read_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
@@ -46,9 +47,7 @@ ShortSide = Annotated[
     "short side of the network's input in pixels, 64 to 2048; by default the model's own",
 ]
 Seed = Annotated[int, "seed of what is drawn at random"]
-Reach = Annotated[
-    Literal["global", "hybrid", "window"] | None, "reach of stage 3; by default the model's own"
-]
+Reach = Annotated[ReachName | None, "reach of stage 3; by default the model's own"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,9 @@ class TracedPicture:
         """Whether tracing ``model`` anew would leave the same trace."""
         mine = self.trace.model
         own, given = (next(each.parameters(), None) for each in (mine, model))
-        same = own is given or (own is not None and own.data_ptr() == given.data_ptr())
+        same = own is given
+        if own is not None and given is not None:
+            same = own.data_ptr() == given.data_ptr()
         windows = windows_of(model)
         short_side = model.config.short_side if short_side is None else short_side
         return same and windows == self.trace.windows and short_side == self.trace.short_side
@@ -193,12 +194,12 @@ def start(
     return Asked(picture.pixels, picture.notes, traced, untrained_note(traced))
 
 
-def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
+def in_reach(model: Segmenter, reach: ReachName | None) -> Segmenter:
     """Return ``model``, or a copy in ``reach`` that shares its weights; ``model`` stays as is.
 
     Raises :class:`AnalysisError` for a reach that the model cannot have.
     """
-    if reach in (None, model.reach):
+    if reach is None or reach == model.reach:
         return model
     model_copy = shared_weight_copy(model)
     change_reach(model_copy, reach)

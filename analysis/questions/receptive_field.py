@@ -128,7 +128,7 @@ def _block_rows(model: Segmenter, found: FieldComparison, level: str) -> list[Ro
 
     Between windows nothing but the position encoding carries anything.
     """
-    rows = []
+    rows: list[Row] = []
     if isinstance(model, AnySegmenter):
         return rows
     for stage, stride in enumerate(STRIDES, start=1):

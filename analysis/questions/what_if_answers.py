@@ -13,7 +13,7 @@ from analysis.core.forward import Place
 from analysis.core.progress import Progress, relay
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
-from analysis.core.uncertainty import NOTHING_NATS, Spread
+from analysis.core.uncertainty import NOTHING_NATS, Spread, Standing
 from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report_steps
 from analysis.interventions.head_sweep import head_sweep
@@ -239,9 +239,9 @@ def _most_changed(report: EffectReport) -> str:
     return f"; {row['class']} {verb} {areas} of the picture"
 
 
-def _stands(standing: str, drawn: Spread, count: int, digits: str) -> str:
+def _stands(standing: Standing | None, drawn: Spread, count: int, digits: str) -> str:
     """Return where a number stands beside those of random changes, from the verb on."""
-    words = {
+    words: dict[Standing | None, str] = {
         "more": "is above what random changes do",
         "less": "is below what random changes do",
         "cannot be told apart": "cannot be told apart from what random changes do",

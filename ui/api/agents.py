@@ -12,11 +12,10 @@ from contextvars import ContextVar
 from typing import Any
 
 import gradio as gr
-from gradio import mcp
-from gradio_client.utils import is_file_obj_with_meta
 from mcp import types
 
 from ui.api.services import Service
+from ui.host.inside_gradio import is_sent_file, mcp
 
 _PARTS: ContextVar[list[Any] | None] = ContextVar("parts", default=None)
 """What the tool call of this task has returned."""
@@ -60,7 +59,7 @@ class AgentServer(mcp.GradioMCPServer):
         _PARTS.set(parts)
         shown = [
             json.dumps(each, ensure_ascii=False)
-            if isinstance(each, dict) and not is_file_obj_with_meta(each)
+            if isinstance(each, dict) and not is_sent_file(each)
             else each
             for part in parts
             for each in (part if isinstance(part, list) else [part])
@@ -78,7 +77,7 @@ def _with_address(part: Any, root: str) -> Any:
     """Return a part whose files have addresses: Gradio gives none to those in a list."""
     if isinstance(part, list):
         return [_with_address(each, root) for each in part]
-    if is_file_obj_with_meta(part) and not part.get("url"):
+    if is_sent_file(part) and not part.get("url"):
         return part | {"url": f"{root}/gradio_api/file={part['path']}"}
     return part
 
@@ -91,6 +90,6 @@ def _named(service: Service, parts: Sequence[Any]) -> dict[str, Any]:
 def _plain(part: Any) -> Any:
     if isinstance(part, list):
         return [_plain(each) for each in part]
-    if is_file_obj_with_meta(part):
+    if is_sent_file(part):
         return {"name": part.get("orig_name"), "url": part.get("url")}
     return part

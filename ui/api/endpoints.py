@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
-from gradio_client.utils import is_file_obj_with_meta
 
 from analysis.core.progress import finish
 from ui.api.refusals import Refusal, refusing
 from ui.api.services import Output, Sent, Service
 from ui.api.signatures import make_endpoint
+from ui.host.inside_gradio import is_sent_file, upload_folder
 from ui.host.places import is_wanted
 from ui.service.limits import NOBODY_WAITS, QUESTION_SECONDS, within
 from ui.service.one_thread import on_one_thread
@@ -67,13 +66,13 @@ def sent_file(given: Any) -> Sent:
 
     Raises ``ValueError`` for anything else.
     """
-    if not is_file_obj_with_meta(given):
+    if not is_sent_file(given):
         raise ValueError("picture must be a file or an address, as handle_file of gradio_client.")
     try:
         path = Path(given["path"]).resolve()
     except (OSError, ValueError, RuntimeError):  # a null byte, a loop, too long a name
         path = None
-    if path is None or not path.is_relative_to(Path(get_upload_folder()).resolve()):
+    if path is None or not path.is_relative_to(upload_folder().resolve()):
         raise ValueError("picture must be a file that was sent to this server.")
     name = given.get("orig_name")
     return Sent(path, name if isinstance(name, str) else "")
@@ -81,7 +80,7 @@ def sent_file(given: Any) -> Sent:
 
 def new_folder() -> Path:
     """Return a new folder whose name nobody can guess, where Gradio removes files after a time."""
-    return Path(get_upload_folder()) / secrets.token_urlsafe(16)
+    return upload_folder() / secrets.token_urlsafe(16)
 
 
 def _words(output: Output) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from gradio.route_utils import get_root_url
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -25,6 +24,7 @@ from ui.api.endpoints import new_folder
 from ui.api.refusals import Refusal, refusing
 from ui.api.services import Answer, Sent, Service
 from ui.host.entrance import guarded
+from ui.host.inside_gradio import get_root_url
 from ui.host.places import sender_of
 from ui.host.settings import Settings
 from ui.messages import web as text

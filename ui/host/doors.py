@@ -11,11 +11,12 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from gradio.block_function import BlockFunction
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ui.host.inside_gradio import BlockFunction
 
 OPEN = {
     "/": "GET HEAD",

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ui.host.inside_gradio import has_entered
 from ui.messages import web as text
 
 
@@ -17,7 +18,7 @@ def guarded(
     """Return a route for those who may come in; what is wrong with a request is one sentence."""
 
     async def enter(request: Request) -> Response:
-        if not _may_enter(request):
+        if not has_entered(request):
             return JSONResponse({"detail": text.LOGIN}, 401)
         try:
             return await answer(request)
@@ -25,12 +26,3 @@ def guarded(
             return JSONResponse({"detail": " ".join(str(error).split())}, 400)
 
     return Route(path, enter, methods=[method], include_in_schema=False)
-
-
-def _may_enter(request: Request) -> bool:
-    """Whether the page asks for no password, or this visitor has given it."""
-    app = request.app
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(request.cookies.get(name) in app.tokens for name in names)

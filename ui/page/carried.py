@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
-from gradio import component_meta
 
+from ui.host.inside_gradio import write_no_interfaces
 from ui.service.selection import Selection, from_browser
 
-component_meta.create_or_modify_pyi = lambda *given: None  # it writes a file beside this one
+write_no_interfaces()
 
 
 def read(said: Any) -> Selection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -79,7 +79,7 @@ def read_ask(given: dict[str, Any], size_px: tuple[int, int]) -> LayerAsk:
         layer=layer,
         x=whole("x", 0, width - 1)(given.get("x")),
         y=whole("y", 0, height - 1)(given.get("y")),
-        region=None if region is None else named("region", region),
+        region=cast(Any, None if region is None else named("region", region)),
         mask=None if given.get("mask") is None else _mask(given["mask"], size_px),
         label=_class("label", given.get("label")),
         against=_class("against", given.get("against")),
@@ -137,7 +137,8 @@ def layer_content(layer: Layer, seconds: float | None = None) -> Content:
 
 def partial_content(step: Progress) -> Content:
     """Return a ``Partial``: how far a layer is, and what is known of it, if ``step`` says so."""
-    facts, arrays = {}, {}
+    facts: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     if isinstance(step.found, Layer):
         known, arrays = layer_content(step.found)
         facts["layer"] = known
