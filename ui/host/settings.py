@@ -98,8 +98,8 @@ class Settings(BaseModel):
     store: str = _setting(
         "",
         "folder in which servers share results, at most files_bytes; by default none",
-        "a folder",
-        pattern=r"^[^\x00]*$",
+        "a folder in one line",
+        pattern=r"^[^\x00-\x1f]*$",
     )
     store_seconds: float = _setting(
         3600.0,

@@ -95,7 +95,8 @@ def expected_seconds(
 ) -> float:
     """Return about how long the question would take here, at most ``FACTOR`` times off."""
     short_side = values.get("short_side") or model.config.short_side
-    size = network_size(*picture.pixels.shape[:2], short_side, model.config.size_divisor)
+    height, width = picture.pixels.shape[:2]
+    size = network_size(height, width, short_side, model.config.size_divisor)
     form = model.config.name, len(model.classes), model.reach, model.window_size
     one = max(LEAST_SECONDS, macs_of(*form, *size) * seconds_per_mac())
     return passes(question, values, size) * one

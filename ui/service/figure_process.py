@@ -12,7 +12,7 @@ import os
 import pickle
 import signal
 import sys
-from typing import BinaryIO
+from typing import IO
 
 from matplotlib import rcParams
 
@@ -20,14 +20,14 @@ PREFIX_BYTES = 8
 """Before every message: its length, the first byte highest."""
 
 
-def send(pipe: BinaryIO, message: bytes) -> None:
+def send(pipe: IO[bytes], message: bytes) -> None:
     """Write a message."""
     pipe.write(len(message).to_bytes(PREFIX_BYTES, "big"))
     pipe.write(message)
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> bytes:
+def receive(pipe: IO[bytes]) -> bytes:
     """Return the next message; ``EOFError`` if there is none or it breaks off."""
     length = int.from_bytes(pipe.read(PREFIX_BYTES), "big")
     message = pipe.read(length)
@@ -50,10 +50,10 @@ def main() -> None:
         rcParams.update(settings)
         try:
             figure.savefig(file, **options)
-            answer = (file.getvalue(), None)
+            answer = pickle.dumps((file.getvalue(), None))
         except Exception as error:
-            answer = (b"", f"{type(error).__name__}: {error}")
-        send(answers, pickle.dumps(answer))
+            answer = pickle.dumps((b"", f"{type(error).__name__}: {error}"))
+        send(answers, answer)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class SharedResults:
                 facts = json.loads(content["facts"].tobytes())
             result = Segmentation(
                 **arrays,
-                classes=ClassSet(**{k: _frozen(v) for k, v in facts["classes"].items()}),
+                classes=_classes(**facts["classes"]),
                 model=facts["model"],
                 weights=WeightsRecord(**facts["weights"]),
                 settings=facts["settings"],
@@ -134,5 +134,5 @@ class SharedResults:
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}{SUFFIX}"
 
 
-def _frozen(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _classes(name: str, title: str, names: list[str], colors: list[str]) -> ClassSet:
+    return ClassSet(name, title, tuple(names), tuple(colors))
