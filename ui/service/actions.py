@@ -174,13 +174,14 @@ class Actions:
     def trace(self, selection: Selection) -> Trace:
         """Return what the picture left in the model; the first call runs it, later ones do not."""
         stored = self.stored(selection)
-        if stored.trace is not None:
-            return stored.trace
-        with self.original(selection) as model, self.turns.quick():
-            short_side = stored.result.settings["short_side"]
-            traced = trace(model, stored.result.picture, short_side=short_side)
-        self._store.keep_trace(selection.key, traced, selection.model)
-        return traced
+        with stored.tracing:
+            if stored.trace is not None:
+                return stored.trace
+            with self.original(selection) as model, self.turns.quick():
+                short_side = stored.result.settings["short_side"]
+                traced = trace(model, stored.result.picture, short_side=short_side)
+            self._store.keep_trace(selection.key, traced, selection.model)
+            return traced
 
     def layer(self, key: str, ask: LayerAsk) -> Work[Layer]:
         """Yield the progress of a layer of the result under ``key``, and return the layer.

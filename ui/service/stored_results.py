@@ -46,7 +46,8 @@ class StoredResult:
 
     ``model`` is what the model cache calls the one that labelled it. ``trace`` is what the picture
     left in that model, once somebody has asked for it, and ``traced_model`` its name, then.
-    ``layers`` are the last that were asked for, by what was asked.
+    ``layers`` are the last that were asked for, by what was asked. ``tracing`` is held by whoever
+    makes the trace, so that it is made once.
     """
 
     subject: PictureInfo
@@ -58,6 +59,7 @@ class StoredResult:
     trace: Trace | None = None
     traced_model: str = ""
     layers: OrderedDict[str, Layer] = field(default_factory=OrderedDict)
+    tracing: threading.Lock = field(default_factory=threading.Lock)
     last_used: float = field(default_factory=time.monotonic)
 
     @property
