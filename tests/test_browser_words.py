@@ -11,7 +11,7 @@ from visiting import Workbench, open_tab
 
 from analysis.questions import QUESTIONS
 from ui.layout import TABS
-from ui.messages import cite, translations
+from ui.messages import cite, translations, web
 from ui.messages import page as text
 from ui.service.examples import ASSETS, EXAMPLES
 from uniformer.config import MODELS
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 # Every text and every spoken attribute that can be seen, without programs and input fields.
 READ = """() => {
-  const kept = "pre, code, script, style, textarea, .cm-editor, body [lang=en]";
+  const kept = "pre, code, script, style, textarea, .cm-editor, #selection, body [lang=en]";
   const seen = new Set();
   for (const root of [document.body, document.querySelector(".lens-workbench").shadowRoot]) {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
@@ -53,12 +53,16 @@ def chinese():
 
 
 def names_of_tabs(page):
-    return [tab.inner_text() for tab in page.locator("#tabs [role=tab]").all()]
+    if not page.locator("#tabs").is_visible():
+        page.locator("#researcher > button").click()
+    page.locator("#tabs [role=tab]").last.wait_for()
+    return [tab.text_content().strip() for tab in page.locator("#tabs [role=tab]").all()]
 
 
 def english_sentences(page):
     """Return what a visitor reads that is neither Chinese nor a name."""
     names = {text.TITLE, "Semantic FPN", "arXiv 2201.09450", *MODELS}
+    names |= {web.title(config) for config in MODELS.values()}
     names |= {example.credit for example in EXAMPLES.values()}
     read = [line for line in page.evaluate(READ) if line not in names]
     return [line for line in read if SENTENCE.search(line) and not CHINESE.search(line)]

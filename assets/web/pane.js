@@ -40,7 +40,8 @@ export class Pane {
   /** @param {Picture} picture */
   show(picture) {
     if (this.image.getAttribute("src") !== picture.image) this.image.src = picture.image;
-    this.image.alt = picture.alt;
+    const { examples } = this.bench.catalog;
+    this.image.alt = examples.find(({ name }) => name === picture.example)?.alt ?? picture.alt;
     this.world.style.width = `${picture.width}px`;
     this.world.style.height = `${picture.height}px`;
   }

@@ -134,10 +134,15 @@ export function top(bench, pictures, guide, speak) {
     const info = catalog.models.find((each) => each.name === setting.model);
     const example = catalog.examples.find((each) => each.name === now.example);
     thumb.src = example?.thumbnail ?? now.image;
-    write(title, now.title || say("picture.yours"));
+    write(title, example?.title ?? (now.title || say("picture.yours")));
     write(about, `${now.width} × ${now.height} px`);
-    write(modelTitle, `${now.model.title}${setting.untrained ? ` · ${say("untrained")}` : ""}`);
-    write(knows, now.model.knows);
+    // What the catalog says is in the page's language.
+    const trained = info && now.model.trained;
+    write(
+      modelTitle,
+      `${info?.title ?? now.model.title}${setting.untrained ? ` · ${say("untrained")}` : ""}`,
+    );
+    write(knows, trained ? info.knows : now.model.knows);
     refill(
       reach,
       ...catalog.reaches

@@ -114,6 +114,8 @@ export function tour(bench, pictures) {
     if (!step) return end();
     at = to;
     element.hidden = false;
+    back.disabled = at === 0;
+    next.textContent = say(at === steps.length - 1 ? "tour.done" : "tour.next");
     const { picture } = bench.state;
     const name = named(step.example);
     if (picture?.example !== name && name) await pictures.open({ example: name });
@@ -159,8 +161,6 @@ export function tour(bench, pictures) {
     }
     const title = `${at + 1} / ${steps.length} · ${say(`tour.${step.key}`)}`;
     fill(words, h("b", {}, title), " ", say(`tour.${step.key}.says`, values));
-    back.disabled = at === 0;
-    next.textContent = say(at === steps.length - 1 ? "tour.done" : "tour.next");
   }
   bench.arrive(() => at >= 0 && told());
   return { button, element };
