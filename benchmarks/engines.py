@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from typing import get_args
 
 import numpy as np
 import torch
@@ -24,8 +25,8 @@ from torch import Tensor
 from benchmarks.memory import build, example_input
 from benchmarks.timing import gemm_rate, paired_seconds
 from uniformer.engines import optimize_for_inference
-from uniformer.engines.model import OnnxRuntime, OpenVINO, precisions
-from uniformer.export import onnx_bytes
+from uniformer.engines.model import FORMS, OnnxRuntime, OpenVINO, precisions
+from uniformer.export import Form, onnx_bytes
 
 HEADER = "| model | input | form | seconds | times faster | 10 % to 90 % | equal labels |"
 BUSY = "while True: sum(range(10_000))"
@@ -82,11 +83,11 @@ def make_forms(name: str, side: int) -> dict[str, Callable[[Tensor], Tensor]]:
         "torch, float32": optimize_for_inference(model),
         "torch, bfloat16": optimize_for_inference(model, precision="bfloat16"),
     }
+    graphs = {form: onnx_bytes(model, form=form, size=(side, side)) for form in get_args(Form)}
     for form in ("plain", "rewritten"):
-        graph = onnx_bytes(model, form=form, size=(side, side))
         for engine, runner in (("onnxruntime", OnnxRuntime), ("openvino", OpenVINO)):
             for precision in precisions(engine):
-                run = runner(graph, precision)
+                run = runner(graphs[form if form == "plain" else FORMS[precision]], precision)
                 forms[f"{engine}, {form}, {precision}"] = lambda x, run=run: torch.from_numpy(
                     run(x.numpy())
                 )

@@ -95,12 +95,13 @@ def test_the_reach_of_an_engine_is_its_own(model):
 
 
 def test_a_graph_is_made_once_and_for_these_weights_only(model, monkeypatch):
-    first = graphs.stored_graph(model)
+    first = graphs.stored_graph(model, "rewritten")
     monkeypatch.setattr(graphs, "onnx_bytes", lambda model, form: b"made anew")
-    assert graphs.stored_graph(model) == first
-    assert graphs.stored_graph(make(TINY, seed=1)) == b"made anew"
+    assert graphs.stored_graph(model, "rewritten") == first
+    assert graphs.stored_graph(model, "winograd") == b"made anew"
+    assert graphs.stored_graph(make(TINY, seed=1), "rewritten") == b"made anew"
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
-    assert graphs.stored_graph(model) == b"made anew"
+    assert graphs.stored_graph(model, "rewritten") == b"made anew"
 
 
 def test_auto_takes_the_fastest_that_is_right(model, monkeypatch):
