@@ -3,19 +3,24 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+NODE_MODULES := node_modules/.package-lock.json
 TESTS ?=
 # Whole files side by side, each process with one thread and, because a file's tests share what they
 # set up, every file in one process. They go in the order of their names: the last are short.
 WORKERS ?= 2
 ALL_TESTS = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --nbmake notebooks tests
 
-.PHONY: demo test test-slow coverage lint format docs bench soak screenshots train evaluate-bundled claims space lock clean
+.PHONY: demo test test-web test-slow coverage lint format docs bench soak screenshots train evaluate-bundled claims space lock clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
 
-test: $(VENV)/development
+test: $(VENV)/development $(if $(TESTS),,test-web)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(TESTS),$(ALL_TESTS))
+
+# The arithmetic of the page's scripts, without a browser.
+test-web: $(NODE_MODULES)
+	npm test --silent
 
 test-slow: $(VENV)/development
 	$(BIN)/python -m pytest -m "slow or not slow" $(TESTS)
@@ -25,14 +30,16 @@ coverage: $(VENV)/development
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(TESTS),$(ALL_TESTS)) \
 		--cov=uniformer --cov=analysis --cov=ui --cov=training --cov-report=term:skip-covered
 
-lint: $(VENV)/development
+lint: $(VENV)/development $(NODE_MODULES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	npm run --silent lint
 
-format: $(VENV)/development
+format: $(VENV)/development $(NODE_MODULES)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	npm run --silent format
 
 # The documents and the public functions as a site, in site/.
 docs: $(VENV)/development
@@ -121,7 +128,7 @@ lock: $(VENV)/runtime
 		requirements.txt -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .coverage site
+	rm -rf $(VENV) node_modules .pytest_cache .ruff_cache .mypy_cache .coverage site
 
 # One stamp per set, so that a change of pins reinstalls and nothing else does.
 $(VENV)/runtime: requirements.lock
@@ -131,4 +138,9 @@ $(VENV)/runtime: requirements.lock
 
 $(VENV)/development: $(VENV)/runtime requirements-dev.txt
 	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+# What checks the page's scripts; the page itself needs none of it.
+$(NODE_MODULES): package-lock.json
+	npm ci --no-audit --no-fund --silent
 	touch $@

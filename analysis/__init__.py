@@ -22,11 +22,11 @@ from analysis.core.activation_cache import Trace, trace
 from analysis.core.any_segmenter import as_segmenter
 from analysis.core.errors import AnalysisError
 from analysis.core.grid import Box, Grid, KeyWindow, Token
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.core.token_classes import TokenClasses, token_classes
 
 _LATER = {
-    ".questions.answer": ("Answer", "finish"),
+    ".questions.answer": ("Answer",),
     ".attribution": ("Attribution", "attribute"),
     ".faithfulness": ("infidelities", "max_sensitivity", "rank_maps", "parameter_randomisation"),
     ".interventions": (
@@ -77,6 +77,7 @@ __all__ = [
     "KeyWindow",
     "as_segmenter",
     "attended_classes",
+    "finish",
     "global_affinity",
     "in_degree",
     "local_affinity",

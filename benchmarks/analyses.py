@@ -23,6 +23,7 @@ from torch import Tensor
 from analysis import depth_profile, global_affinity, local_affinity, trace
 from analysis.attribution.attribute import attribute
 from analysis.core.activation_cache import Trace
+from analysis.core.progress import finish
 from analysis.core.regions import segment_region
 from analysis.receptive_field.effective import effective_fields
 from analysis.receptive_field.units import stage_units
@@ -85,8 +86,7 @@ def terms(case: Case) -> float:
 
 def statistics_of_all(case: Case) -> float:
     """Distance, entropy and mass of all heads of all blocks, over all queries."""
-    for _ in depth_profile(case.trace):
-        pass
+    finish(depth_profile(case.trace))
     return 1
 
 

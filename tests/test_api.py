@@ -21,6 +21,7 @@ from analysis.questions.parameters import parameters_of
 from ui.api import endpoints as module
 from ui.api.signatures import check, make_endpoint
 from ui.messages import page as text
+from ui.service import limits
 
 
 @pytest.fixture(scope="module")
@@ -176,10 +177,10 @@ def test_too_large_a_picture_is_refused(client, picture, monkeypatch):
 
 
 def test_work_that_takes_too_long_is_stopped_between_two_steps():
-    stop = module._limit(-1)
+    stop = limits.within(-1)
     with pytest.raises(ValueError, match="after 3 of 9 steps"):
         stop(3, 9)
-    module._limit(60)(3, 9)
+    limits.within(60)(3, 9)
 
 
 def test_a_report_that_takes_too_long_is_stopped(client, picture, monkeypatch):

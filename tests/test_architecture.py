@@ -33,7 +33,7 @@ ROOMS = {
         "questions",
         "cli",
     ),
-    "ui": ("messages", "host", "service", "page", "api", "page/tabs"),
+    "ui": ("messages", "host", "service", "web", "page", "api", "page/tabs"),
 }
 """The folders of a package: each may import those before it, never those after it."""
 

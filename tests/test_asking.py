@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
+from steps import told
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import FORMATS, Answer, finish
+from analysis.questions.answer import FORMATS, Answer
 from ui.host.settings import Settings
 from ui.messages import models as model_words
 from ui.messages import questions as messages
@@ -56,7 +57,7 @@ class Toy:
         try:
             for done in range(1, STEPS + 1):
                 yield Progress(done, STEPS)
-            yield toy_answer()
+            return toy_answer()
         finally:
             self.closed += 1
 
@@ -91,7 +92,7 @@ def toy(monkeypatch):
 
 
 def test_a_run_yields_its_progress_and_then_every_file(actions, shown, toy):
-    *progress, found = run(actions, Job("toy", shown, {"seed": 1}))
+    progress, found = told(run(actions, Job("toy", shown, {"seed": 1})))
     assert progress == [Progress(done, STEPS) for done in range(1, STEPS + 1)]
     assert {name.rsplit(".", 1)[1] for name in found.files} == set(FORMATS)
     assert found.folder.parents[1] == actions.stored(shown).folder
@@ -99,17 +100,16 @@ def test_a_run_yields_its_progress_and_then_every_file(actions, shown, toy):
 
 
 def test_the_same_question_is_answered_from_its_files(actions, shown, toy):
-    *_, first = run(actions, Job("toy", shown, {"seed": 2}))
-    again = list(run(actions, Job("toy", shown, {"seed": 2})))
-    assert again == [first]
-    *_, other = run(actions, Job("toy", shown, {"seed": 3}))
+    first = finish(run(actions, Job("toy", shown, {"seed": 2})))
+    assert told(run(actions, Job("toy", shown, {"seed": 2}))) == ([], first)
+    other = finish(run(actions, Job("toy", shown, {"seed": 3})))
     assert other.folder != first.folder
     assert toy.started == 2
 
 
 def test_answers_of_one_result_are_bounded(actions, shown, toy, monkeypatch):
     monkeypatch.setattr(asking, "ANSWERS_PER_RESULT", 2)
-    folders = [list(run(actions, Job("toy", shown, {"seed": n})))[-1].folder for n in (5, 6, 7)]
+    folders = [finish(run(actions, Job("toy", shown, {"seed": n}))).folder for n in (5, 6, 7)]
     assert [folder.exists() for folder in folders] == [False, True, True]
     with pytest.raises(ValueError, match=messages.ANSWER_GONE):
         asking.read(folders[0])
@@ -140,13 +140,13 @@ def test_what_goes_wrong_is_one_sentence_and_no_answer(actions, shown, monkeypat
 
 def test_several_questions_are_answered_in_order(actions, shown, toy):
     asked = [Job("toy", shown, {"seed": seed}) for seed in (20, 21)]
-    told = list(steps(actions, lambda: asked))
-    assert any("2 of 2 · Step 1 of 4" in status for status, _ in told)
-    assert len(told[-1][1]) == 2
+    lines = list(steps(actions, lambda: asked))
+    assert any("2 of 2 · Step 1 of 4" in status for status, _ in lines)
+    assert len(lines[-1][1]) == 2
 
 
 def test_card_shows_all_and_escapes_it(actions, shown, toy):
-    *_, found = run(actions, Job("toy", shown, {"seed": 30}))
+    found = finish(run(actions, Job("toy", shown, {"seed": 30})))
     card = answer_cards([found])
     assert "A &lt;b&gt;toy&lt;/b&gt;" in card
     assert "<b>" not in card
@@ -158,7 +158,7 @@ def test_card_shows_all_and_escapes_it(actions, shown, toy):
 
 
 def test_only_files_of_the_answer_can_be_taken(actions, shown, toy):
-    *_, found = run(actions, Job("toy", shown, {"seed": 31}))
+    found = finish(run(actions, Job("toy", shown, {"seed": 31})))
     assert file_of([found], 0, found.figure).is_file()
     for at, name in ((0, "../../secret"), (1, found.figure), (-1, found.figure)):
         with pytest.raises(ValueError, match="no such file"):
@@ -212,7 +212,7 @@ def test_another_setting_is_compared_and_the_same_one_is_refused(actions, shown)
         "other_model": None, "other_weights": "same",
         "other_reach": "window", "other_window_size": 4,
     }  # fmt: skip
-    *_, found = run(actions, asked)
+    found = finish(run(actions, asked))
     assert found.content["tables"]["classes"]
     assert compare.question(shown, "", True, "", 0).parameters["other_weights"] == "none"
     assert (
@@ -247,11 +247,11 @@ def test_another_model_is_compared_only_once_its_weights_are_here(shown):
 
 
 def test_depth_is_answered_with_the_numbers_of_the_analysis(actions, shown):
-    *_, found = run(actions, Job("profile", shown))
+    found = finish(run(actions, Job("profile", shown)))
     held = actions.stored(shown).result
     with actions.original(shown) as model:
-        *_, direct = QUESTIONS["profile"](
-            model, held.picture, short_side=held.settings["short_side"]
+        direct = finish(
+            QUESTIONS["profile"](model, held.picture, short_side=held.settings["short_side"])
         )
     assert isinstance(found, StoredAnswer)
     assert found.content == json.loads(direct.to_json())

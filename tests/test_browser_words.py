@@ -9,7 +9,6 @@ from playwright.sync_api import expect
 from visiting import open_tab
 
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import Answer
 from ui.layout import TABS
 from ui.messages import page as text
 from ui.messages import questions
@@ -119,8 +118,7 @@ def test_an_answer_keeps_the_words_of_its_files(visit, chinese, monkeypatch):
 
     @wraps(answers)
     def retitled(*given, **rest):
-        for step in answers(*given, **rest):
-            yield replace(step, title=title) if isinstance(step, Answer) else step
+        return replace((yield from answers(*given, **rest)), title=title)
 
     monkeypatch.setitem(QUESTIONS, "compare", retitled)
     page = visit(locale="zh-CN")

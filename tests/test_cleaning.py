@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from toy import Toy
 
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
 from ui.host import retention as cleaning
@@ -99,8 +99,7 @@ def test_a_request_under_way_is_answered_though_its_result_goes_and_leaves_nothi
         shutil.rmtree(folder)
         with store._lock:
             del store._stored[key]
-        drawn = Answer("toy", "Toy", "Says.", "exact", {}, {}, {}, {}, lambda: Figure((1, 1)))
-        yield drawn
+        return Answer("toy", "Toy", "Says.", "exact", {}, {}, {}, {}, lambda: Figure((1, 1)))
 
     monkeypatch.setitem(QUESTIONS, "toy", ask)
     held = store.get(key)
@@ -108,7 +107,7 @@ def test_a_request_under_way_is_answered_though_its_result_goes_and_leaves_nothi
         stored=lambda now: held, original=lambda now: nullcontext(), turns=Turns(1)
     )
     selection = Selection(key, "nano", "window", 8, stage=3, block=0)
-    *_, found = asking.run(actions, asking.Job("toy", selection))
+    found = finish(asking.run(actions, asking.Job("toy", selection)))
     assert found.content["question"] == "toy"
     assert folder.exists()
     later(KEPT + 1)

@@ -10,6 +10,7 @@ from PIL import Image
 
 import uniformer.batch
 import uniformer.commands
+import uniformer.model_table
 from uniformer import create_model, list_classifiers, list_models
 from uniformer.cli import build_parser, main
 from uniformer.files import file_names
@@ -209,9 +210,9 @@ def test_models_run_as_a_program():
 
 
 def test_models_count_multiply_accumulates_when_asked(monkeypatch, capsys):
-    models = {name: uniformer.commands.MODELS[name] for name in ("nano", "small-fpn")}
-    monkeypatch.setattr(uniformer.commands, "MODELS", models)
-    monkeypatch.setattr(uniformer.commands, "CLASSIFIERS", {})
+    models = {name: uniformer.model_table.MODELS[name] for name in ("nano", "small-fpn")}
+    monkeypatch.setattr(uniformer.model_table, "MODELS", models)
+    monkeypatch.setattr(uniformer.model_table, "CLASSIFIERS", {})
     assert main(["models", "--count"]) == 0
     row = capsys.readouterr().out.splitlines()[2].split()
     assert row[:4] == ["small-fpn", "25.3", "M", "44.92"]

@@ -7,6 +7,7 @@ import pytest
 from ui.host.doors import CLOSED, OPEN, served_by
 from ui.host.settings import Settings
 from ui.server import launch_options
+from ui.web.addresses import Addresses
 
 
 def shout(word: str) -> str:
@@ -43,6 +44,7 @@ def served():
         button.click(lambda: "queued", api_name="kept", **private)
         button.click(lambda: "at once", api_name="light", queue=False, **private)
     options = launch_options(page, Settings())
+    options["app_kwargs"]["routes"] += Addresses(None, Settings()).routes()
     app, url, _ = page.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **options)
     with httpx.Client(base_url=url, timeout=60) as visitor:
         yield app, visitor

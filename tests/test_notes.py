@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from analysis.cli.main import main as ask
+from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
 from analysis.report.viewer_data import segmentation_view
 from uniformer import create_model, segment
@@ -29,7 +30,7 @@ def test_json_page_and_questions_tell(photo):
     result = segment(photo, model, short_side=64)
     assert WORD in result.describe()["picture"]["notes"][0]
     assert WORD in segmentation_view(result)["notice"]
-    *_, answer = QUESTIONS["probe"](model, result.as_read, x=5, y=5, short_side=64)
+    answer = finish(QUESTIONS["probe"](model, result.as_read, x=5, y=5, short_side=64))
     assert WORD in answer.settings["picture"]["notes"][0]
     plain = segment(Image.fromarray(result.picture), model, short_side=64)
     assert "notes" not in plain.describe()["picture"]

@@ -6,6 +6,7 @@ import json
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from ui.service.examples import EXAMPLES, FOLDER
 from ui.service.export import file_stem
 from ui.service.model_cache import ModelCache
 from ui.service.stored_results import PictureInfo, ResultGone, ResultStore
+from uniformer.annotations import FORMATS
+from uniformer.authorship import MARK
 from uniformer.classes import class_set
 from uniformer.config import MODELS
 from uniformer.pictures import PictureError
@@ -218,6 +221,20 @@ def test_files_taken_away_are_exact(actions, photo):
     kept = result.confidence.astype(np.float16)
     np.testing.assert_array_equal(np.load(files["npz"])["confidence"], kept)
     assert json.loads(files["json"].read_text())["table"][0]["name"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_labels_are_taken_away_for_other_tools_as_one_file(actions, kind):
+    selection = actions.first.selection
+    file = actions.export(selection, kind, 0.5)
+    example = EXAMPLES[actions.stored(selection).subject.example].path
+    assert file.name.startswith(f"{example.stem}.{kind}.")
+    if kind in ("coco", "labelme", "cvat"):
+        assert f'"{example.name}"' in file.read_text("utf-8")
+    if file.suffix == ".zip":
+        assert ZipFile(file).testzip() is None
+    else:
+        assert MARK in file.read_text("utf-8")[:200]
 
 
 def test_unknown_file_is_refused(actions):

@@ -8,8 +8,8 @@ from dataclasses import asdict
 import pytest
 
 from analysis.cli import main as cli
+from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import finish
 from ui.service.examples import FOLDER
 from ui.service.snippets import (
     command_snippet,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from steps import told
 
 from analysis.core.progress import Progress
 from analysis.questions.explaining import METHOD_NAMES
@@ -31,7 +32,7 @@ def now(actions, tmp_path_factory):
 
 
 def answer(actions, question):
-    *steps, found = run(actions, question)
+    steps, found = told(run(actions, question))
     assert isinstance(found, StoredAnswer)
     assert all(isinstance(step, Progress) for step in steps)
     return found.content

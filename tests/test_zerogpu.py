@@ -14,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from endpoints import SHORT_SIDE, photo
 from gradio.utils import get_upload_folder
+from steps import told
 
+from analysis.core.progress import finish
 from analysis.interventions.run import DRAWS
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import REQUIRED, parameters_of
@@ -114,7 +116,7 @@ def doubled(values):
     if not len(values):
         raise ValueError("Give at least one value.")
     yield len(values)
-    yield 2 * values
+    return 2 * values
 
 
 @pytest.mark.parametrize("value", [None, "", "0", "false"])
@@ -127,9 +129,9 @@ def test_elsewhere_a_function_stays_itself_and_nothing_is_imported(monkeypatch, 
 
 
 def test_on_zerogpu_a_call_asks_for_its_seconds_and_passes_its_steps_on(spaces):
-    steps = list(on_gpu(lambda values: 45)(doubled)(np.arange(3)))
-    assert steps[0] == 3
-    np.testing.assert_array_equal(steps[1], [0, 2, 4])
+    steps, found = told(on_gpu(lambda values: 45)(doubled)(np.arange(3)))
+    assert steps == [3]
+    np.testing.assert_array_equal(found, [0, 2, 4])
     assert spaces.asked["doubled"] == 45
 
 
@@ -236,7 +238,7 @@ def test_the_page_keeps_what_a_lent_call_found_and_a_model_never_leaves_its_plac
         device = next(model.parameters()).device
     spaces.called.clear()
     shown = actions.open_photo(first, picture["path"], "x.png").selection
-    *_, found = run(actions, Job("probe", shown, {"x": 3, "y": 4}))
+    found = finish(run(actions, Job("probe", shown, {"x": 3, "y": 4})))
     assert isinstance(found, StoredAnswer)
     assert spaces.called == ["label", "answer"]
     assert actions.stored(shown).result.labels.shape == (24, 32)

@@ -21,6 +21,7 @@ from ui.page.theme import theme
 from ui.page.tour import Tour
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS, FOLDER
+from ui.web.addresses import Addresses
 from uniformer.pictures import MAX_FILE_BYTES
 
 # In the order of the page, which opens with the first. Each has a NAME and
@@ -75,6 +76,7 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
             gr.Markdown(tour_words.CITE)
         with gr.Accordion(text.CREDITS_TITLE, open=False, elem_id="credits"):
             gr.Markdown((FOLDER / "CREDITS.md").read_text(encoding="utf-8"))
+    page.workbench = Addresses(actions, settings)
     return page.queue(
         max_size=settings.queue_size,
         default_concurrency_limit=settings.concurrency,
@@ -84,7 +86,10 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
 
 def launch(page: gr.Blocks, **where: Any) -> Any:
     """Serve ``page``; ``where`` are further arguments of ``gr.Blocks.launch`` such as the port."""
+    served = where.pop("app_kwargs", {})
+    routes = [*served.get("routes", ()), *page.workbench.routes()]
     return page.launch(
+        app_kwargs=served | {"routes": routes},
         theme=theme(),
         css_paths=[ASSETS / name for name in STYLES],
         favicon_path=ASSETS / "favicon.svg",

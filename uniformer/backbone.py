@@ -65,13 +65,14 @@ class UniFormer(nn.Module):
             stays_global = reach == "hybrid" and (index + 1) % HYBRID_PERIOD == 0
             block.window_size = None if reach == "global" or stays_global else window_size
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, stages: int = len(STRIDES)) -> tuple[Tensor, ...]:
+        """Return the maps of the first ``stages`` stages, all four unless told otherwise."""
         if x.ndim != 4 or x.shape[1] != 3 or any(side < MIN_SIDE for side in x.shape[-2:]):
             raise ValueError(
                 f"The backbone takes (B, 3, H, W) with H, W >= {MIN_SIDE}, not {tuple(x.shape)}."
             )
         maps, focus = [], None
-        for number in range(1, 5):
+        for number in range(1, stages + 1):
             x, focus = self.run_stage(number, x, focus)
             maps.append(self.stage(number)[2](x))
         return tuple(maps)

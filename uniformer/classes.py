@@ -64,6 +64,19 @@ def named_classes(names: Sequence[str]) -> ClassSet:
     return ClassSet(f"named{count}", f"{count} classes", tuple(names), _stepped_colors(count))
 
 
+def new_classes(count: int | None, names: Sequence[str] | None, most: int = 255) -> ClassSet:
+    """Return ``count`` classes without names, or those called ``names``.
+
+    Raises ``ValueError`` where the two differ, and for fewer than 2 or more than ``most``.
+    """
+    if names is not None and count not in (None, len(names)):
+        raise ValueError(f"There are {len(names)} names for {count} classes.")
+    number = count if names is None else len(names)
+    if number is None or not 2 <= number <= most:
+        raise ValueError(f"A model can have 2 to {most} classes, not {number}.")
+    return numbered_classes(number) if names is None else named_classes(names)
+
+
 def _stepped_colors(count: int) -> tuple[str, ...]:
     import colorsys
 

@@ -35,7 +35,8 @@ it tells what is done. Photos of one name get -2, -3, ... appended. A photo that
 named at the end and does not stop the others; the exit code is then 1. Several photos get a table,
 manifest.parquet and manifest.csv. What a folder has beside photos is left out and told, results of
 this program among it; other files are not replaced. What is done already is not done again: after
-an interruption, run the same command once more. torchrun shares the photos among its processes."""
+an interruption, run the same command once more. torchrun shares the photos among its processes.
+--format writes the labels for annotation tools as well, each format into a folder of its name."""
 
 FILES = {
     "labels": "labels.png",
@@ -45,6 +46,9 @@ FILES = {
     "json": "json",
 }
 """The files of one photo, by what they are called here."""
+
+FORMATS = ("coco", "coco-panoptic", "labelme", "label-studio", "cvat", "geojson")
+"""What :mod:`uniformer.annotations` writes; naming them here spares help the import."""
 
 VIDEO = """Label a film frame by frame. Writes it with the class colours over it, as WebM without
 sound, and beside it a CSV with the share of each class in every frame. Each frame is labelled on
@@ -127,6 +131,13 @@ def build_parser() -> Parser:
         default=_files("labels,overlay,json"),
         metavar="A,B,...",
         help=f"what to write: {', '.join(FILES)} (default: labels,overlay,json)",
+    )
+    segment.add_argument(
+        "--format",
+        type=_formats,
+        default=(),
+        metavar="A,B,...",
+        help=f"write the labels for other tools, too: {', '.join(FORMATS)}",
     )
     segment.add_argument(
         "--processes",
@@ -355,6 +366,14 @@ def _files(text: str) -> tuple[str, ...]:
         if name not in FILES:
             raise argparse.ArgumentTypeError(f"there is no file {name!r} ({', '.join(FILES)})")
     return tuple(FILES[name] for name in names)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names = text.split(",")
+    for name in names:
+        if name not in FORMATS:
+            raise argparse.ArgumentTypeError(f"there is no format {name!r} ({', '.join(FORMATS)})")
+    return tuple(names)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -17,13 +17,12 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from uniformer.annotations import check_folder, labelled_pictures, write_annotations
 from uniformer.authorship import of_others, written_here
 from uniformer.batch import PhotoBatch
 from uniformer.checkpoint import WeightsError, convert_checkpoint, inspect_checkpoint
 from uniformer.classify import classify
 from uniformer.cli import for_command_line
-from uniformer.config import CLASSIFIERS, MODELS, ModelConfig
-from uniformer.cost import count_macs, count_parameters
 from uniformer.dataset import list_photos
 from uniformer.engines import fastest_engine, optimize_for_inference
 from uniformer.engines.model import Predictor
@@ -31,6 +30,7 @@ from uniformer.export import export_onnx
 from uniformer.factory import create_model
 from uniformer.files import file_names, replace_file
 from uniformer.manifest import write_manifest
+from uniformer.model_table import model_table
 from uniformer.pictures import PictureError
 from uniformer.runtime import find_device
 from uniformer.segmentation import FILES
@@ -40,8 +40,6 @@ from uniformer.sharding import run_sharded
 NAMED_CLASSES = 3
 """Classes, largest first, on the line that tells of one photo."""
 
-COUNTED_SIZE = 512
-
 
 def run_segment(args: argparse.Namespace) -> int:
     """Label photos one by one, in one process or several; 1 when some could not be read."""
@@ -49,14 +47,28 @@ def run_segment(args: argparse.Namespace) -> int:
         args.engine = fastest_engine(_create(args, args.device), args.precision)
     photos = list_photos(_expanded(args.photos), args.recursive, telling_once("uniformer"))
     _check_tables(args.output)
+    for name in args.format:
+        check_folder(args.output / name)
     names = file_names(photos, lambda name: bool(of_others(args.output, name, FILES)))
     work = list(zip(photos, names, strict=True))
     failed = run_sharded(partial(_label_share, args, work), args.processes)
     if failed is None:  # the first process of torchrun tells of all
         return 0
-    if len(work) > 1:
-        write_manifest(_open_batch(args), work)
+    if len(work) > 1 or args.format:
+        _write_tables(args, work)
     return 1 if failed else 0
+
+
+def _write_tables(args: argparse.Namespace, work: Sequence[tuple[Path, str]]) -> None:
+    """Write what is about all photos: the manifest, and the files for other tools."""
+    batch = _open_batch(args)
+    if len(work) > 1:
+        write_manifest(batch, work)
+    pictures = labelled_pictures(batch, work) if args.format else []
+    for name in args.format if pictures else ():
+        folder = args.output / name
+        files = write_annotations(name, pictures, batch.model.classes, folder)
+        print(f"{name}: {len(pictures)} labelled -> {files[0] if len(files) == 1 else folder}")
 
 
 def run_video(args: argparse.Namespace) -> int:
@@ -104,11 +116,7 @@ def run_classify(args: argparse.Namespace) -> int:
 
 def run_models(args: argparse.Namespace) -> int:
     """Print a line per model."""
-    header = ["name", "parameters", "classes", "reach", "window", "score*", "weights"]
-    if args.count:
-        header.insert(2, f"GMAC at {COUNTED_SIZE}x{COUNTED_SIZE}")
-    configs = [*MODELS.values(), *CLASSIFIERS.values()]
-    rows = [header, *(_model_row(config, args.count) for config in configs)]
+    rows = model_table(args.count)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(map(str.ljust, row, widths)).rstrip())
@@ -305,7 +313,8 @@ def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmente
 
 
 def _open_batch(args: argparse.Namespace, rank: int = 0) -> PhotoBatch:
-    return PhotoBatch(_open_model(args, rank), args.output, _prediction(args), args.files)
+    files = [*args.files, *(["labels.png"] if args.format else [])]
+    return PhotoBatch(_open_model(args, rank), args.output, _prediction(args), files)
 
 
 def _open_model(args: argparse.Namespace, rank: int = 0) -> Predictor:
@@ -357,36 +366,6 @@ def _summary(record: dict[str, Any]) -> str:
     """Return the largest classes and their share of the picture."""
     rows = record["table"][:NAMED_CLASSES]
     return ", ".join(f"{row['name']} {row['share']:.0%}" for row in rows)
-
-
-def _model_row(config: ModelConfig, count: bool) -> list[str]:
-    with torch.device("meta"):
-        model = create_model(config.name, weights=None)
-    score = config.published_miou or config.published_top1
-    row = [
-        config.name,
-        f"{count_parameters(model) / 1e6:.1f} M",
-        str(len(model.classes)),
-        config.reach,
-        "-" if config.reach == "global" else str(config.window_size),
-        "-" if score is None else f"{score:.1f}",
-        _origin(config),
-    ]
-    if count:
-        side = COUNTED_SIZE if config.name in MODELS else config.short_side
-        row.insert(2, f"{count_macs(model, side, side) / 1e9:.2f}")
-    return row
-
-
-def _origin(config: ModelConfig) -> str:
-    """Return where the weights of a model can be had."""
-    if config.bundled is not None:
-        return "bundled"
-    if config.hub:
-        return f"Hugging Face Hub, {config.hub[0].repo_id}/{config.hub[0].filename}"
-    if config.drive_id is not None:
-        return f"https://drive.google.com/file/d/{config.drive_id}"
-    return "none released"
 
 
 def _plain(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 
@@ -15,11 +15,11 @@ from uniformer.classes import (
     card_classes,
     checked_classes,
     class_set,
-    named_classes,
-    numbered_classes,
+    new_classes,
 )
-from uniformer.classifier import make_model
+from uniformer.classifier import kind_of, make_model
 from uniformer.config import CLASSIFIERS, MODELS, ModelConfig, Reach
+from uniformer.features import FeatureBackbone, checked_stages
 from uniformer.segmenter import UNTRAINED, Segmenter
 from uniformer.weights import load_weights
 
@@ -42,6 +42,31 @@ def find_config(name: str) -> ModelConfig:
     return known[name]
 
 
+@overload
+def create_model(
+    name: str,
+    *,
+    weights: str | None = ...,
+    reach: Reach | None = ...,
+    window_size: int | None = ...,
+    num_classes: int | None = ...,
+    class_names: Sequence[str] | None = ...,
+    device: str | torch.device | None = ...,
+    features_only: Literal[False] = ...,
+) -> Segmenter: ...
+@overload
+def create_model(
+    name: str,
+    *,
+    features_only: Literal[True],
+    out_indices: int | Sequence[int] = ...,
+    weights: str | None = ...,
+    reach: Reach | None = ...,
+    window_size: int | None = ...,
+    num_classes: int | None = ...,
+    class_names: Sequence[str] | None = ...,
+    device: str | torch.device | None = ...,
+) -> FeatureBackbone: ...
 def create_model(
     name: str,
     *,
@@ -51,7 +76,9 @@ def create_model(
     num_classes: int | None = None,
     class_names: Sequence[str] | None = None,
     device: str | torch.device | None = None,
-) -> Segmenter:
+    features_only: bool = False,
+    out_indices: int | Sequence[int] = (0, 1, 2, 3),
+) -> Segmenter | FeatureBackbone:
     """Return the model called ``name`` in eval mode.
 
     ``weights`` is ``"default"`` (the bundled file or the hub copy of that model), a path to a
@@ -60,11 +87,14 @@ def create_model(
     was trained with. A file that the training program exported brings the classes of its card, the
     ``.json`` beside it. For fine-tuning and for other files that were trained on other classes,
     ``class_names`` gives the model these classes, ``num_classes`` that many without names.
+    With ``features_only`` it is the backbone alone that is returned, as a list of maps for a
+    decoder of one's own, at ``out_indices``.
 
     Raises ``ValueError`` for an unknown name, reach or size or a damaged card, and
     :class:`uniformer.weights.WeightsError` when weights cannot be had or do not fit.
     """
     config = find_config(name)
+    checked_stages(out_indices)
     if reach is not None or window_size is not None:
         config = replace(
             config,
@@ -74,7 +104,9 @@ def create_model(
     model = make_model(config, _choose_classes(config, weights, num_classes, class_names)).eval()
     if weights is not None:
         load_weights(model, weights)
-    return model if device is None else model.to(device)
+    if device is not None:
+        model = model.to(device)
+    return FeatureBackbone(model.backbone, out_indices).eval() if features_only else model
 
 
 def model_of_config(config: dict[str, Any], weights: Path) -> Segmenter:
@@ -108,23 +140,13 @@ def _choose_classes(
     config: ModelConfig, weights: str | None, count: int | None, names: Sequence[str] | None
 ) -> ClassSet:
     """Return the classes called ``names``, of the file ``weights``, ``count``, or the model's."""
+    most = kind_of(config).most_classes
     if names is not None:
-        if count not in (None, len(names)):
-            raise ValueError(f"There are {len(names)} names for {count} classes.")
-        _check_count(len(names))
-        return named_classes(names)
+        return new_classes(count, names, most)
     known = class_set(config.class_set)
     card = Path(f"{split_entry(str(weights))[0]}.json")
     if weights not in (None, "default") and card.is_file():
         found = card_classes(card)
         if count in (None, len(found)):
             return known if found.names == known.names else found
-    if count in (None, len(known)):
-        return known
-    _check_count(count)
-    return numbered_classes(count)
-
-
-def _check_count(count: int) -> None:
-    if not 2 <= count <= 255:
-        raise ValueError(f"A model can have 2 to 255 classes, not {count}.")
+    return known if count in (None, len(known)) else new_classes(count, None, most)

@@ -15,9 +15,8 @@ import numpy as np
 import PIL
 import torch
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from uniformer.authorship import MARK
+from uniformer.authorship import save_png
 from uniformer.classes import ClassSet
 from uniformer.files import replace_file
 from uniformer.pictures import Picture
@@ -164,10 +163,8 @@ class Segmentation:
 
 
 def _drawing(draw: Callable[[], Image.Image], level: int = 6) -> Callable[[BinaryIO], None]:
-    """Return what writes an image as PNG with the mark of this program; zlib's ``level``."""
-    mark = PngInfo()
-    mark.add_text("Software", MARK)
-    return lambda file: draw().save(file, "PNG", pnginfo=mark, compress_level=level)
+    """Return what writes an image as PNG; ``level`` is that of zlib."""
+    return lambda file: save_png(draw(), file, level)
 
 
 def describe_picture(picture: np.ndarray, notes: Sequence[str] = ()) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from uniformer.classes import ClassSet
+from uniformer.classes import ClassSet, new_classes
 from uniformer.config import ModelConfig, Reach
+from uniformer.features import FeatureInfo, feature_info
 from uniformer.heads import build_heads
 from uniformer.light import make_backbone
 from uniformer.pretrained import Pretrained
@@ -38,6 +40,12 @@ UNTRAINED = WeightsRecord(
 )
 
 
+LAST_LAYERS = ("conv_seg", "head", "head_cls")
+"""What the layers that give logits are called in the official models."""
+
+NEW_CLASSES = "The layer for the new classes is random: the labels mean nothing before training."
+
+
 class Segmenter(Pretrained):
     """Maps normalised RGB (B, 3, H, W), sides at least 32, to logits (B, classes, H/4, W/4).
 
@@ -47,6 +55,7 @@ class Segmenter(Pretrained):
     """
 
     engine = "torch"
+    most_classes = 255  # labels are bytes, and 255 is "not annotated"
     reach: Reach
     window_size: int
 
@@ -72,6 +81,52 @@ class Segmenter(Pretrained):
         self.reach = reach
         self.window_size = window_size
 
+    @property
+    def num_classes(self) -> int:
+        """How many classes it tells apart."""
+        return len(self.classes)
+
+    @property
+    def num_features(self) -> int:
+        """Channels of stage 4."""
+        return self.config.backbone.dims[-1]
+
+    @property
+    def feature_info(self) -> FeatureInfo:
+        """What the four maps of the backbone are, as timm's models tell it."""
+        return feature_info(self.backbone, prefix="backbone.")
+
+    def forward_features(self, x: Tensor) -> Any:
+        """Return what :meth:`forward_head` takes: the four maps of the backbone."""
+        return self.backbone(x)
+
+    def forward_head(self, features: Any) -> Tensor:
+        """Return the logits, as :meth:`forward` does."""
+        return self.decode(features)
+
+    def get_classifier(self) -> nn.Module:
+        """Return the layer that gives the logits."""
+        return self.decode_head.conv_seg
+
+    def reset_classifier(
+        self, num_classes: int | None = None, class_names: Sequence[str] | None = None
+    ) -> None:
+        """Give the model new classes, ``num_classes`` or those named, and random layers for them.
+
+        All other weights stay; the record then says that the labels mean nothing until it is
+        trained. Raises ``ValueError`` for numbers of classes it cannot have, and for an optimized
+        model.
+        """
+        if self.optimized:
+            raise ValueError("Give new classes to the model before it is optimized.")
+        self.classes = new_classes(num_classes, class_names, self.most_classes)
+        count = len(self.classes)
+        for name, module in list(self.named_modules()):
+            if name.rpartition(".")[2] in LAST_LAYERS:
+                parent = self.get_submodule(name.rpartition(".")[0])
+                setattr(parent, name.rpartition(".")[2], _like(module, count))
+        self.weights = replace(self.weights, trained=False, note=NEW_CLASSES)
+
     def decode(self, maps: Sequence[Tensor]) -> Tensor:
         """Return logits at stride 4 from the four maps of the backbone."""
         neck = getattr(self, "neck", None)
@@ -93,3 +148,11 @@ class Segmenter(Pretrained):
     def device(self) -> torch.device:
         """Where the weights live."""
         return next(self.parameters()).device
+
+
+def _like(layer: nn.Module, classes: int) -> nn.Module:
+    """Return a new 1x1 convolution or linear layer to ``classes`` outputs, where ``layer`` is."""
+    place = {"device": layer.weight.device, "dtype": layer.weight.dtype}
+    if isinstance(layer, nn.Conv2d):
+        return nn.Conv2d(layer.in_channels, classes, kernel_size=1, **place)
+    return nn.Linear(layer.in_features, classes, **place)

@@ -114,12 +114,24 @@ def load_weights(model: Segmenter, source: str, progress: Progress | None = None
 
 def known_scores(model: Segmenter) -> dict[str, dict[str, Any]]:
     """Return the scores by domain on the card of the bundled weights, if those are the model's."""
-    if model.config.bundled is None:
+    card = _bundled_card(model.config)
+    return _scores(card) if card.get("sha256") == model.weights.sha256 else {}
+
+
+def bundled_scores(config: ModelConfig) -> dict[str, dict[str, Any]]:
+    """Return the scores by domain on the card of a model's bundled weights; none without."""
+    return _scores(_bundled_card(config))
+
+
+def _bundled_card(config: ModelConfig) -> dict[str, Any]:
+    if config.bundled is None:
         return {}
-    card = json.loads((DATA / f"{model.config.bundled}.json").read_text(encoding="utf-8"))
-    if card["sha256"] != model.weights.sha256:
-        return {}
-    return {name: found for scores in card["scores"] for name, found in scores["domains"].items()}
+    return json.loads((DATA / f"{config.bundled}.json").read_text(encoding="utf-8"))
+
+
+def _scores(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    every = card.get("scores", [])
+    return {name: found for scores in every for name, found in scores["domains"].items()}
 
 
 def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the state") -> Kind:

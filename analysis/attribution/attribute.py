@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -18,7 +17,7 @@ from analysis.core.checks import check_evaluating, check_region, check_stage
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.forward import stage_maps
-from analysis.core.progress import Progress
+from analysis.core.progress import Work
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.targets import RegionScore, Score
 from uniformer.classifier import Classifier
@@ -77,10 +76,10 @@ def attribute(
     settings: AttributionSettings | None = None,
     short_side: int | None = None,
     traced: Trace | None = None,
-) -> Iterator[Progress | Attribution]:
+) -> Work[Attribution]:
     """Ask one of :data:`METHODS` why ``region`` (H, W) of ``image`` is class ``label``.
 
-    Yields :class:`Progress` and, last, the :class:`Attribution`; close it to stop between two
+    Yields :class:`Progress` and returns the :class:`Attribution`; close it to stop between two
     steps. The region is fixed. What is explained is :class:`RegionScore`, with ``against`` "A
     rather than B". ``stage`` is the one whose map is looked at, by methods that look at one.
     ``traced`` is a trace of the same model, picture and short side: it spares a pass, methods on a
@@ -150,16 +149,16 @@ def _traced_input(
     return x, traced
 
 
-def _answer(question: AttributionInputs, name: str) -> Iterator[Progress | Attribution]:
-    steps, seconds = METHODS[name].run(question), 0.0
+def _answer(question: AttributionInputs, name: str) -> Work[Attribution]:
+    work, seconds = METHODS[name].run(question), 0.0
     while True:
         started = perf_counter()
-        with torch.inference_mode(False), torch.enable_grad():
-            step = next(steps)
+        try:
+            with torch.inference_mode(False), torch.enable_grad():
+                step = next(work)
+        except StopIteration as end:
+            return _attribution(question, name, end.value, seconds + perf_counter() - started)
         seconds += perf_counter() - started
-        if isinstance(step, Finding):
-            yield _attribution(question, name, step, seconds)
-            return
         yield step
 
 

@@ -6,14 +6,14 @@ al., "SmoothGrad", arXiv 1706.03825. Gradients and quadrature are captum's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from analysis.attribution.finding import Finding
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 
 Score = Callable[[Tensor], Tensor]
 """Maps network inputs (B, 3, h, w) to one number each (B,)."""
@@ -37,9 +37,7 @@ NOISE = 0.15
 """Standard deviation of SmoothGrad's noise, as a share of the range of the input's values."""
 
 
-def integrated_gradients(
-    score: Score, x: Tensor, baseline: Tensor, steps: int
-) -> Iterator[Progress | Finding]:
+def integrated_gradients(score: Score, x: Tensor, baseline: Tensor, steps: int) -> Work[Finding]:
     """Find each pixel's share of score(x) - score(baseline), summed over its colours, (h, w).
 
     The shares add up to that change but for the error of the quadrature, which is measured:
@@ -95,7 +93,7 @@ def integrated_gradients(
             f"The shares miss the change of the score by {100 * gap:.2g} % of it, even with "
             f"{points} points, so they are no exact account of it."
         )
-    yield Finding(
+    return Finding(
         shares,
         baseline_score=left,
         completeness_gap=gap,
@@ -105,7 +103,7 @@ def integrated_gradients(
     )
 
 
-def smooth_grad(score: Score, x: Tensor, samples: int, seed: int) -> Iterator[Progress | Finding]:
+def smooth_grad(score: Score, x: Tensor, samples: int, seed: int) -> Work[Finding]:
     """Find how strongly the score reacts to each pixel, on average under noise, (h, w).
 
     The Euclidean norm over the colours of the mean gradient: an unbiased estimate of the gradient
@@ -129,7 +127,7 @@ def smooth_grad(score: Score, x: Tensor, samples: int, seed: int) -> Iterator[Pr
     error, note = _relative_error(squares, mean.square().sum().item(), samples), None
     if np.isfinite(error):
         note = f"From {samples} noisy pictures: standard error {100 * error:.2g} % of the map."
-    yield Finding(
+    return Finding(
         mean.norm(dim=1)[0].cpu().numpy(),
         note=note,
         grade=None if error <= MAX_ERROR else "heuristic",

@@ -9,7 +9,7 @@ nothing but a LayerNorm follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from analysis.attribution.finding import Finding
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.region_grid import region_on_grid
 
@@ -50,7 +50,7 @@ class Tail(nn.Module):
 
 def class_activation(
     score: RegionScore, maps: Sequence[Tensor], stage: int, kind: Cam
-) -> Iterator[Progress | Finding]:
+) -> Work[Finding]:
     """Find what at a stage speaks for the score, by a method of grad-cam, at the stage's tokens.
 
     ``score.model`` must be a private copy: the package hooks it and leaves gradients. ``maps`` are
@@ -61,16 +61,15 @@ def class_activation(
     raw = raw_activation(score, maps, stage, kind)
     yield Progress(1, 1)
     if kind != "EigenCAM":
-        yield Finding(np.maximum(raw, 0), note=None if (raw > 0).any() else _nothing(raw))
-        return
+        return Finding(np.maximum(raw, 0), note=None if (raw > 0).any() else _nothing(raw))
     inside = region_on_grid(score.region, raw.shape)
     flipped = not inside.all() and raw[inside].mean() < raw[~inside].mean()
-    yield Finding(-raw if flipped else raw)
+    return Finding(-raw if flipped else raw)
 
 
 def signed_activation(
     score: RegionScore, maps: Sequence[Tensor], stage: int, kind: Product
-) -> Iterator[Progress | Finding]:
+) -> Work[Finding]:
     """Find what at a stage speaks for the score and what against, by captum, at the tokens.
 
     ``LayerGradCam`` weighs channels by the mean gradient over the map, ``LayerGradientXActivation``
@@ -82,7 +81,7 @@ def signed_activation(
     method = getattr(attr, kind)(lambda x: score.of_logits(tail(x)), tail.tap)
     found = method.attribute(maps[stage - 1].clone().requires_grad_())
     yield Progress(1, 1)
-    yield Finding(found.sum(dim=1)[0].detach().double().cpu().numpy())
+    return Finding(found.sum(dim=1)[0].detach().double().cpu().numpy())
 
 
 def raw_activation(score: RegionScore, maps: Sequence[Tensor], stage: int, kind: Cam) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_args
 
@@ -14,7 +14,7 @@ from analysis.attribution.layers import class_activation, signed_activation
 from analysis.attribution.occlusion import connected_segments, occlusion, segment_ablation
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
-from analysis.core.progress import Progress
+from analysis.core.progress import Work
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import Replacement, replacement_of
 from uniformer.heads import resize_bilinear
@@ -88,20 +88,20 @@ class Method:
     signed: bool
     unit: str
     cost: str
-    run: Callable[[AttributionInputs], Iterator[Progress | Finding]]
+    run: Callable[[AttributionInputs], Work[Finding]]
     uses_stage: bool = False
     about_class: bool = True
 
 
-def _cam(kind: str) -> Callable[[AttributionInputs], Iterator[Progress | Finding]]:
+def _cam(kind: str) -> Callable[[AttributionInputs], Work[Finding]]:
     return lambda ask: class_activation(ask.score, ask.maps, ask.stage, kind)
 
 
-def _product(kind: str) -> Callable[[AttributionInputs], Iterator[Progress | Finding]]:
+def _product(kind: str) -> Callable[[AttributionInputs], Work[Finding]]:
     return lambda ask: signed_activation(ask.score, ask.maps, ask.stage, kind)
 
 
-def _segments(ask: AttributionInputs) -> Iterator[Progress | Finding]:
+def _segments(ask: AttributionInputs) -> Work[Finding]:
     labels = resize_bilinear(ask.logits, ask.x.shape[-2:])[0].argmax(dim=0)
     segments = connected_segments(labels.cpu().numpy())
     return segment_ablation(ask.score, ask.x, ask.baseline, segments)

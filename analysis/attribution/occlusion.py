@@ -6,7 +6,7 @@ perturbations are captum's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from analysis.attribution.finding import Finding
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 
 Score = Callable[[Tensor], Tensor]
 """Maps network inputs (B, 3, h, w) to one number each (B,)."""
@@ -32,7 +32,7 @@ CHUNK = 8
 
 def occlusion(
     score: Score, x: Tensor, baseline: Tensor, window_px: int, stride_px: int
-) -> Iterator[Progress | Finding]:
+) -> Work[Finding]:
     """Find how far the score falls when a window around a pixel shows ``baseline``, (h, w).
 
     A pixel's value is the mean over the windows that cover it, so detail is as fine as the stride.
@@ -50,12 +50,12 @@ def occlusion(
         fall[band] += _hide_along(score, x, baseline, band, window_px, stride_px)
         covered[band] += 1
         yield Progress((row + 1) * columns, rows * columns)
-    yield Finding(fall / covered, baseline_score=_value(score, baseline))
+    return Finding(fall / covered, baseline_score=_value(score, baseline))
 
 
 def segment_ablation(
     score: Score, x: Tensor, baseline: Tensor, segments: np.ndarray
-) -> Iterator[Progress | Finding]:
+) -> Work[Finding]:
     """Find how far the score falls when each of ``segments`` alone shows ``baseline``, (h, w).
 
     ``segments`` (h, w) numbers the input's pixels from 0, as :func:`connected_segments` does. All
@@ -76,7 +76,7 @@ def segment_ablation(
     note = None
     if count == 1:
         note = "The whole picture is one predicted segment: hiding it compares nothing."
-    yield Finding(fall, baseline_score=_value(score, baseline), note=note)
+    return Finding(fall, baseline_score=_value(score, baseline), note=note)
 
 
 def connected_segments(labels: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -34,14 +34,14 @@ from analysis.core.any_segmenter import MARK, load_segmenter
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import GRADES
-from analysis.core.progress import Progress
+from analysis.core.progress import Result, Work, finish
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import provenance
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of, summary_of
 from uniformer.authorship import of_others
 from uniformer.cli import for_command_line
-from uniformer.commands import model_of, reason_of, telling_once
+from uniformer.commands import model_of, reason_of, telling, telling_once
 from uniformer.dataset import list_photos
 from uniformer.files import file_names
 from uniformer.label_maps import read_mask
@@ -180,7 +180,7 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
     stored = stored_answer(args.output, stem, args.formats, settings)
     if stored is None:
         painted = {} if mask is None else {"mask": mask}
-        answer = _result(ask(model, picture, **painted, **chosen), photo.name)
+        answer = _finish(ask(model, picture, **painted, **chosen), photo.name)
         answer.save(args.output, stem, args.formats)
         stored = json.loads(answer.to_json())
     if args.print_json:
@@ -220,20 +220,15 @@ def _publish(args: argparse.Namespace) -> int:
 
     model = open_model(args)
     photos = list_photos(args.photos, args.recursive, telling_once("analysis"))
-    site = _result(publish(model, photos, args.output), "publish")
+    site = _finish(publish(model, photos, args.output), "publish")
     print(f"{len(site.pages)} pages -> {site.index}")
     return 0
 
 
-def _result(steps: Iterator[Any], name: str) -> Any:
-    """Return what comes last of ``steps``; show progress where somebody is watching."""
+def _finish(work: Work[Result], name: str) -> Result:
+    """Return the result of ``work``; show progress where somebody is watching."""
     with tqdm(desc=name, leave=False, disable=None) as bar:
-        for step in steps:
-            if not isinstance(step, Progress):
-                return step
-            bar.total = step.total
-            bar.update(step.done - bar.n)
-    raise RuntimeError("The work ended without a result.")
+        return finish(work, telling(bar))
 
 
 def open_model(args: argparse.Namespace) -> Segmenter:

@@ -1,12 +1,19 @@
-"""How far a long computation has come: what its generator yields before the result."""
+"""Long work as a generator: it yields how far it has come, and returns what it found.
+
+Within other work, ``found = yield from work`` passes the progress on. Whoever wants the result runs
+the work with :func:`finish`, so that no loop elsewhere tells steps from results.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+Step = TypeVar("Step")
+Told = TypeVar("Told")
 
 PART_STEPS = 1000
 """Steps that each part of a computation counts as, however many it has."""
@@ -20,16 +27,59 @@ class Progress:
     total: int
 
 
-def part_of(
-    steps: Iterator[Progress | Result], part: int = 0, parts: int = 1
-) -> Generator[Progress, None, Result]:
-    """Pass on the progress of ``steps`` as that of part number ``part``, from 0, of ``parts``.
+Work = Generator[Progress, None, Result]
+"""Work that yields its progress and returns a result; closing it stops it between two steps."""
 
-    Returns the result, for ``yield from``. All parts count as equally long.
+
+def finish(
+    work: Generator[Any, None, Result], progress: Callable[[int, int], None] | None = None
+) -> Result:
+    """Run ``work`` to its end and return its result.
+
+    Args:
+        work: what to run. It is closed however this ends.
+        progress: told the steps done and in all after each; what it raises stops the work.
+
+    Returns:
+        What the work returns, such as the ``Answer`` of a question.
     """
-    for step in steps:
-        if not isinstance(step, Progress):
-            return step
-        done = part * PART_STEPS + PART_STEPS * step.done // step.total
-        yield Progress(done, parts * PART_STEPS)
-    raise RuntimeError("The work ended without a result.")
+    with closing(work):
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as end:
+                return end.value
+            if progress is not None:
+                progress(step.done, step.total)
+
+
+def relay(
+    work: Generator[Step, None, Result], change: Callable[[Step], Told | None]
+) -> Generator[Told, None, Result]:
+    """Yield what ``change`` makes of each step of ``work``, unless None, and return its result."""
+    with closing(work):
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as end:
+                return end.value
+            if (told := change(step)) is not None:
+                yield told
+
+
+def part_of(work: Work[Result], part: int, parts: int) -> Work[Result]:
+    """Pass on the progress of ``work`` as that of part number ``part``, from 0, of ``parts``.
+
+    All parts count as equally long.
+    """
+    return relay(
+        work,
+        lambda step: Progress(
+            part * PART_STEPS + PART_STEPS * step.done // step.total, parts * PART_STEPS
+        ),
+    )
+
+
+def counted(work: Work[Result], before: int, total: int) -> Work[Result]:
+    """Pass on the steps of ``work`` as those that follow the first ``before`` of ``total``."""
+    return relay(work, lambda step: Progress(before + step.done, total))

@@ -6,7 +6,7 @@ by its mean colour, since black squares are unlike anything a network was traine
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,6 +16,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress, Work
 
 Replacement = Literal["blur", "mean"]
 Score = Callable[[Tensor], Tensor]
@@ -87,12 +88,12 @@ def deletion_order(
 
 def exchange_curve(
     score: Score, start: Tensor, end: Tensor, order: np.ndarray, *, steps: int, batch_size: int
-) -> Iterator[Curve | int]:
+) -> Work[Curve]:
     """Exchange pixels of ``start`` for those of ``end``, both (1, 3, h, w), along ``order``.
 
     From the picture to its replacement this is a deletion curve, the other way an insertion curve.
-    Yields the number of forward passes after each batch of them, ``steps`` + 1 in all, then the
-    curve. The pixels that are not in ``order`` stay those of ``start``.
+    Progress counts the forward passes, ``steps`` + 1 in all. The pixels that are not in ``order``
+    stay those of ``start``.
     """
     counts = np.linspace(0, len(order), steps + 1).round().astype(int)
     scores = []
@@ -103,5 +104,5 @@ def exchange_curve(
             row[order[:count]] = True
         mask = torch.from_numpy(exchanged).to(start.device).view(-1, 1, *start.shape[-2:])
         scores.append(evaluate(score, torch.where(mask, end, start)))
-        yield len(batch)
-    yield Curve(np.linspace(0, 1, steps + 1), np.concatenate(scores))
+        yield Progress(first + len(batch), steps + 1)
+    return Curve(np.linspace(0, 1, steps + 1), np.concatenate(scores))

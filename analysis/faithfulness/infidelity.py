@@ -7,7 +7,7 @@ forward passes, which can be stopped between batches and draw from a random stat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.faithfulness.deletion_insertion import Replacement, Score, evaluate, replacement_of
 from analysis.faithfulness.region_grid import map_on_input
 
@@ -98,7 +98,7 @@ def infidelities(
     samples: int = 64,
     batch_size: int = 4,
     seed: int = 0,
-) -> Iterator[Progress | dict[str, Infidelity]]:
+) -> Work[dict[str, Infidelity]]:
     """Test how well each map (rows, columns) forecasts the change of ``score`` on input ``x``.
 
     ``changes`` must be the kind made for the maps, else the numbers mean nothing. A forecast may be
@@ -106,8 +106,8 @@ def infidelities(
     normalisation a map of reversed sign would be as good. The margin is the best score here, as a
     probability saturates.
 
-    Yields progress in forward passes, then a result per map. Raises :class:`AnalysisError` for a
-    map or a score that is not finite and for counts below 1.
+    Yields progress in forward passes, and returns a result per map. Raises
+    :class:`AnalysisError` for a map or a score that is not finite and for counts below 1.
     """
     if min(samples, batch_size) < 1:
         raise AnalysisError("Infidelity needs at least one sample and one picture per batch.")
@@ -124,7 +124,7 @@ def infidelities(
             forecasts[name].append((amounts * values).sum(axis=(1, 2)))
         yield Progress(first + len(amounts), samples)
     difference = np.concatenate(differences)
-    yield {
+    return {
         name: _infidelity(np.concatenate(parts), difference, changes, seed)
         for name, parts in forecasts.items()
     }

@@ -9,7 +9,6 @@ is no proof of faithfulness (Binder et al., arXiv 2211.12486), for which see
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating, check_region
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.faithfulness.rank_correlation import NO_CORRELATION, RankCorrelation, rank_correlation
 from analysis.faithfulness.region_grid import region_on_grid, signed_distance
 from analysis.faithfulness.sensitivity import Explain
@@ -63,13 +62,13 @@ class ParameterRandomisation:
 
 def parameter_randomisation(
     model: Segmenter, x: Tensor, region: np.ndarray, explain: Explain, *, seed: int = 0
-) -> Iterator[Progress | ParameterRandomisation]:
+) -> Work[ParameterRandomisation]:
     """Compare the map of ``model`` with those of copies with scrambled weights, level by level.
 
     ``x`` is the network's input (1, 3, h, w), ``region`` (H, W) that of the picture, kept fixed, as
     ``explain`` must keep the class. Scrambling shuffles the values within each weight tensor: what
     was learned goes while their distribution stays, so that no map changes for scale alone.
-    ``model`` itself is not touched. Yields progress in explanations, then the result.
+    ``model`` itself is not touched. Yields progress in explanations, and returns the result.
 
     Raises :class:`AnalysisError` for a bad region, a model in training mode, and an original map
     that is blank or not finite. A copy that leaves no map has NaN.
@@ -97,7 +96,7 @@ def parameter_randomisation(
         levels.append(ScrambledLevel(name, picture, within))
         yield Progress(len(levels) + 1, len(parts) + 1)
     null = rank_correlation(original, -distance, distance) if not inside.all() else NO_CORRELATION
-    yield ParameterRandomisation(tuple(levels), null.spearman, int(inside.sum()), seed)
+    return ParameterRandomisation(tuple(levels), null.spearman, int(inside.sum()), seed)
 
 
 def _parts(model: Segmenter) -> dict[str, tuple[nn.Module, ...]]:

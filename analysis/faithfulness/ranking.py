@@ -11,7 +11,7 @@ and the context curve leaves the region alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ import numpy as np
 from torch import Tensor
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Work, counted
 from analysis.core.targets import RegionScore
 from analysis.core.uncertainty import Spread, spread
 from analysis.faithfulness.deletion_insertion import (
@@ -135,12 +135,13 @@ def rank_maps(
     *,
     deletion: DeletionSettings | None = None,
     infidelities: Mapping[str, float] | None = None,
-) -> Iterator[Progress | Ranking]:
+) -> Work[Ranking]:
     """Compare named ``maps`` (rows, columns) of importance, higher = more in favour of the class.
 
     ``score`` is a region's probability, ``x`` the network's input (1, 3, h, w). Yields progress in
-    forward passes, then the ranking; ``infidelities`` of :mod:`analysis.faithfulness.infidelity`
-    only fill their column. Source: RISE, arXiv 1806.07421; baselines are ours.
+    forward passes, and returns the ranking; ``infidelities``, those of
+    :mod:`analysis.faithfulness.infidelity`, only fill their column. Source: RISE, arXiv
+    1806.07421; baselines are ours.
 
     Raises :class:`AnalysisError` without maps, for a score that is no probability, and for a map
     that is not finite or the same everywhere, which puts no pixel before another.
@@ -157,20 +158,18 @@ def rank_maps(
     )
     orders += [None] * deletion.repeats
     curves_each = 2 if inside.all() else 3
-    total = (len(orders) * curves_each - deletion.repeats) * (deletion.steps + 1)
+    passes = deletion.steps + 1
+    total = (len(orders) * curves_each - deletion.repeats) * passes
     done, results = 0, []
     for seed, order in zip(seeds, orders, strict=True):
-        for item in _curves(score, x, inside, order, deletion, seed):
-            if isinstance(item, Curves):
-                results.append(item)
-            else:
-                done += item
-                yield Progress(done, total)
+        work = _curves(score, x, inside, order, deletion, seed)
+        results.append((yield from counted(work, done, total)))
+        done += (curves_each if order is not None else curves_each - 1) * passes
     curves = dict(zip(maps, results, strict=False))
     distance, random = results[len(maps)], tuple(results[len(maps) + 1 :])
     rows = [_row(name, curves[name], random, distance, given.get(name)) for name in maps]
     rows.sort(key=lambda row: row.separation, reverse=True)
-    yield Ranking(tuple(rows), curves, random, distance, float(inside.mean()), deletion)
+    return Ranking(tuple(rows), curves, random, distance, float(inside.mean()), deletion)
 
 
 def _check(score: RegionScore, maps: Mapping[str, np.ndarray]) -> None:
@@ -187,8 +186,8 @@ def _curves(
     importance: np.ndarray | None,
     deletion: DeletionSettings,
     seed: int,
-) -> Iterator[Curves | int]:
-    """Yield forward passes done, then the curves of one order; None is a random one."""
+) -> Work[Curves]:
+    """Return the curves of one order; None is a random one. Progress counts forward passes."""
     settings = {"steps": deletion.steps, "batch_size": deletion.batch_size}
     pixels = {"cell_px": deletion.cell_px, "seed": seed}
     values = np.zeros(inside.shape) if importance is None else importance
@@ -200,17 +199,15 @@ def _curves(
     if not inside.all():
         runs["context"] = x, replaced, deletion_order(values, ~inside, **pixels)
     found: dict[str, Curve | None] = {"context": None}
-    for name, run in runs.items():
-        for item in exchange_curve(score, *run, **settings):
-            if isinstance(item, Curve):
-                found[name] = item
-            else:
-                yield item
+    passes = deletion.steps + 1
+    for number, (name, run) in enumerate(runs.items()):
+        work = exchange_curve(score, *run, **settings)
+        found[name] = yield from counted(work, number * passes, len(runs) * passes)
     if importance is None:
         # A random order reversed is as random, and inserting in it is this deletion backwards.
-        deletion = found["deletion"]
-        found["insertion"] = Curve(deletion.share, deletion.score[::-1])
-    yield Curves(**found)
+        deleted = found["deletion"]
+        found["insertion"] = Curve(deleted.share, deleted.score[::-1])
+    return Curves(**found)
 
 
 def _row(

@@ -11,7 +11,7 @@ Transformer Explanations", arXiv 2404.01415 (SaCo): it does not depend on an ord
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import get_args
@@ -20,9 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work, counted
 from analysis.faithfulness.deletion_insertion import (
-    Curve,
     Replacement,
     Score,
     deletion_order,
@@ -62,32 +61,31 @@ class SecondOpinion:
 
 def second_opinion(
     score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
-) -> Iterator[Progress | SecondOpinion]:
+) -> Work[SecondOpinion]:
     """Score ``maps`` as :func:`rank_maps` does, with the replacement that ``deletion`` has not.
 
     Yields progress in forward passes. Maps and score are as there.
     """
     (other,) = (kind for kind in get_args(Replacement) if kind != deletion.replacement)
     replaced, everywhere = replacement_of(x, other), np.ones(tuple(x.shape[-2:]), dtype=bool)
-    done, total, separations = 0, 2 * len(maps) * (deletion.steps + 1), {}
+    passes = deletion.steps + 1
+    done, total, separations = 0, 2 * len(maps) * passes, {}
     for name, values in maps.items():
         order = _order(values, everywhere, name, deletion)
         areas = []
         for start, end in ((x, replaced), (replaced, x)):
-            settings = {"steps": deletion.steps, "batch_size": deletion.batch_size}
-            for item in exchange_curve(score, start, end, order, **settings):
-                if isinstance(item, Curve):
-                    areas.append(item.auc)
-                else:
-                    done += item
-                    yield Progress(done, total)
+            work = exchange_curve(
+                score, start, end, order, steps=deletion.steps, batch_size=deletion.batch_size
+            )
+            areas.append((yield from counted(work, done, total)).auc)
+            done += passes
         separations[name] = areas[1] - areas[0]
-    yield SecondOpinion(other, separations)
+    return SecondOpinion(other, separations)
 
 
 def salience_coefficients(
     score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
-) -> Iterator[Progress | dict[str, float]]:
+) -> Work[dict[str, float]]:
     """Return for each map how far its salience orders what parts of the picture are worth, -1 to 1.
 
     The pixels are cut into ``GROUPS`` equal parts by falling salience, each is replaced alone, and
@@ -110,7 +108,7 @@ def salience_coefficients(
             salience.append(float(importance[part].sum()))
             yield Progress(number * GROUPS + len(falls), total)
         found[name] = coefficient(np.array(salience), np.array(falls))
-    yield found
+    return found
 
 
 def coefficient(salience: np.ndarray, falls: np.ndarray) -> float:

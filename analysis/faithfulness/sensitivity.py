@@ -7,7 +7,7 @@ a time, so that it can be stopped, and with a random state of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from uniformer.segmenter import Segmenter
 
 Explain = Callable[[Segmenter, Tensor], np.ndarray]
@@ -48,11 +48,11 @@ def max_sensitivity(
     radius: float = 0.02,
     samples: int = 10,
     seed: int = 0,
-) -> Iterator[Progress | Sensitivity]:
+) -> Work[Sensitivity]:
     """Explain ``samples`` inputs around ``x`` (1, 3, h, w); 0.02 is one of 255 grey levels.
 
-    Yields progress in explanations, ``samples`` + 1 in all, then the result. A map that ignores its
-    input is perfectly stable, so a low value alone says nothing. Raises :class:`AnalysisError` for
+    Yields progress in explanations, ``samples`` + 1 in all. A map that ignores its input is
+    perfectly stable, so a low value alone says nothing. Raises :class:`AnalysisError` for
     fewer than one sample, a radius not above 0, and a map that is zero everywhere or not finite.
     """
     if samples < 1 or not radius > 0:
@@ -68,4 +68,4 @@ def max_sensitivity(
         noise = torch.from_numpy(rng.uniform(-radius, radius, tuple(x.shape))).to(x)
         changes.append(np.linalg.norm(explain(model, x + noise) - clean) / norm)
         yield Progress(sample + 2, samples + 1)
-    yield Sensitivity(np.array(changes), radius, seed)
+    return Sensitivity(np.array(changes), radius, seed)

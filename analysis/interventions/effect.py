@@ -7,7 +7,7 @@ as far as it stands outside of the spread of several random changes as large (cf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -18,7 +18,7 @@ from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import Place
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work, finish
 from analysis.core.targets import RegionScore
 from analysis.core.uncertainty import (
     FEWEST,
@@ -159,10 +159,11 @@ def effect_report(
     region is hidden. Up to ``draws`` random changes stand beside. Raises :class:`AnalysisError` as
     :func:`intervene` does, and for a target that is no margin or of another picture.
     """
-    *_, report = effect_report_steps(
-        trace, interventions, target=target, picture=picture, seed=seed, draws=draws
+    return finish(
+        effect_report_steps(
+            trace, interventions, target=target, picture=picture, seed=seed, draws=draws
+        )
     )
-    return report
 
 
 def effect_report_steps(
@@ -173,8 +174,8 @@ def effect_report_steps(
     picture: PictureSource | None = None,
     seed: int = 0,
     draws: int = DRAWS,
-) -> Iterator[Progress | EffectReport]:
-    """Yield progress pass by pass, and last what :func:`effect_report` returns."""
+) -> Work[EffectReport]:
+    """Yield progress pass by pass, and return what :func:`effect_report` returns."""
     check_target(trace, target)
     effect = effect_of(trace, interventions, target, picture)
     matched = controls(trace, interventions, seed, picture, draws) if draws else []
@@ -185,7 +186,7 @@ def effect_report_steps(
         found.append(effect_of(trace, control, target, picture, wanted))
         yield Progress(1 + len(found), total)
     pairs = [pair for each in matched for pair in zip(interventions, each, strict=True)]
-    yield EffectReport(
+    return EffectReport(
         classes=trace.model.classes,
         labels_before=trace.labels,
         effect=effect,

@@ -5,7 +5,6 @@ After Michel, Levy and Neubig, "Are Sixteen Heads Really Better than One?", arXi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
@@ -13,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.core.activation_cache import Trace
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.core.targets import RegionScore
 from analysis.interventions.attention import HeadGate
 from analysis.interventions.effect import check_target, kl_nats, margin_change_nats
@@ -42,8 +41,8 @@ class HeadSweep:
 
 def head_sweep(
     trace: Trace, target: RegionScore, *, fill: Literal["zero", "mean"] = "zero"
-) -> Iterator[Progress | HeadSweep]:
-    """Silence each head of stages 3 and 4 alone; yields progress and, last, :class:`HeadSweep`.
+) -> Work[HeadSweep]:
+    """Silence each head of stages 3 and 4 alone; yields progress and returns :class:`HeadSweep`.
 
     Each run starts at the head's block. The caller may stop between two runs. Raises
     :class:`AnalysisError` for a target that is no margin or of another picture.
@@ -62,4 +61,4 @@ def head_sweep(
         margin[stage][at] = margin_change_nats(target, trace.logits, logits)
         kl[stage][at] = kl_nats(trace.logits, logits)
         yield Progress(done, len(places))
-    yield HeadSweep(margin, kl, size, fill, perf_counter() - started)
+    return HeadSweep(margin, kl, size, fill, perf_counter() - started)

@@ -6,14 +6,14 @@ if cutting all edges beyond a radius changes little, they were not needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.core.targets import RegionScore
 from analysis.interventions.attention import Neighbourhood
 from analysis.interventions.effect import EffectReport, check_target, effect_report
@@ -43,8 +43,8 @@ def radius_curve(
     *,
     target: RegionScore | None = None,
     seed: int = 0,
-) -> Iterator[Progress | RadiusCurve]:
-    """Let ``stages`` attend to growing neighbourhoods; yields progress and, last, the curve.
+) -> Work[RadiusCurve]:
+    """Let ``stages`` attend to growing neighbourhoods; yields progress and returns the curve.
 
     Radii double from one token on. The caller may stop between two runs. Raises
     :class:`AnalysisError` for a target that is no margin or of another picture, and for stages
@@ -61,7 +61,7 @@ def radius_curve(
         report = effect_report(trace, cuts, **settings)
         reports.append(replace(report, controls=()) if report.overlap else report)
         yield Progress(done, len(radii))
-    yield RadiusCurve(tuple(stages), np.array(radii), tuple(reports))
+    return RadiusCurve(tuple(stages), np.array(radii), tuple(reports))
 
 
 def _radii(largest: int) -> list[int]:

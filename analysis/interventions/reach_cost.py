@@ -6,12 +6,12 @@ UniFormer's weights do not depend on the reach, and the authors test one checkpo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.core.targets import RegionScore
 from analysis.interventions.attention import SetWindow
 from analysis.interventions.effect import Effect, check_target, effect_of
@@ -41,8 +41,8 @@ class ReachCost:
 
 def reach_cost(
     trace: Trace, window_sizes: Sequence[int], *, target: RegionScore | None = None
-) -> Iterator[Progress | ReachCost]:
-    """Give stage 3 each reach in turn; yields progress and, last, :class:`ReachCost`.
+) -> Work[ReachCost]:
+    """Give stage 3 each reach in turn; yields progress and returns :class:`ReachCost`.
 
     Global first; for every size the hybrid and the window reach as published, and masked windows,
     which tell the loss of sight from the harm of padding; then every token on its own. The weights
@@ -70,7 +70,7 @@ def reach_cost(
         effect = effect_of(trace, settings, target)
         runs.append(ReachRun(name, settings[0].size, keys, effect))
         yield Progress(done, len(reaches))
-    yield ReachCost(tuple(runs))
+    return ReachCost(tuple(runs))
 
 
 def _keys_per_query(trace: Trace, setting: SetWindow) -> float:

@@ -28,7 +28,7 @@ from analysis.affinity.statistics import (
 from analysis.core.activation_cache import Trace
 from analysis.core.forward import Place
 from analysis.core.grid import Grid
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from uniformer.blocks import LocalBlock
 
 
@@ -117,8 +117,8 @@ def block_profile(trace: Trace, stage: int, block: int) -> BlockProfile:
     )
 
 
-def depth_profile(trace: Trace) -> Iterator[Progress | DepthProfile]:
-    """Yield progress block by block, and last the profile of all blocks of all four stages.
+def depth_profile(trace: Trace) -> Work[DepthProfile]:
+    """Yield progress block by block, and return the profile of all blocks of all four stages.
 
     Time grows with the square of the picture's area: the statistics visit every weight.
     """
@@ -129,7 +129,7 @@ def depth_profile(trace: Trace) -> Iterator[Progress | DepthProfile]:
     for place in places:
         profiles.append(block_profile(trace, *place))
         yield Progress(len(profiles), len(places))
-    yield DepthProfile(tuple(profiles))
+    return DepthProfile(tuple(profiles))
 
 
 def _measured(rows: Rows, grid: Grid) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,6 @@ same architecture with random weights, and the same weights on the picture's pix
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,7 +16,7 @@ from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import forward
-from analysis.core.progress import Progress
+from analysis.core.progress import Work, counted
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from uniformer.blocks import GlobalBlock
 from uniformer.classifier import make_model
@@ -46,24 +45,22 @@ class ProfileWithNulls:
 
 def profile_with_nulls(
     trace: Trace, picture: PictureSource, *, seed: int = 0
-) -> Iterator[Progress | ProfileWithNulls]:
-    """Yield progress block by block, and last the profile of ``trace`` beside its two nulls.
+) -> Work[ProfileWithNulls]:
+    """Yield progress block by block, and return the profile of ``trace`` beside its two nulls.
 
     ``picture`` is the one that was traced, else :class:`AnalysisError` where its size tells.
     """
     profiles: list[DepthProfile] = []
+    blocks = sum(map(len, trace.windows))
     makers = (
         lambda: trace,
         lambda: random_weights_trace(trace, picture, seed=seed),
         lambda: shuffled_trace(trace, picture, seed=seed),
     )
     for number, make in enumerate(makers):
-        for step in depth_profile(make()):
-            if isinstance(step, Progress):
-                yield Progress(number * step.total + step.done, len(makers) * step.total)
-            else:
-                profiles.append(step)
-    yield ProfileWithNulls(*profiles)
+        work = depth_profile(make())
+        profiles.append((yield from counted(work, number * blocks, len(makers) * blocks)))
+    return ProfileWithNulls(*profiles)
 
 
 def random_weights_trace(trace: Trace, picture: PictureSource, *, seed: int = 0) -> Trace:

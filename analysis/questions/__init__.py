@@ -1,9 +1,9 @@
 """The questions one can ask about a model and a picture, by name.
 
-Each is a function ``(model, image, *, ...) -> Iterator[Progress | Answer]``: it yields progress,
-and last its :class:`~analysis.questions.answer.Answer`. Command line, REST, MCP and page are made
-from this table: a question added here can be asked everywhere, with the same names and the same
-numbers.
+Each is a function ``(model, image, *, ...) -> Work[Answer]``: it yields progress
+and returns its :class:`~analysis.questions.answer.Answer`. Command line, REST, MCP and page are
+made from this table: a question added here can be asked everywhere, with the same names and the
+same numbers.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from analysis.affinity.in_degree import InDegree, in_degree
 from analysis.affinity.local_affinity import LocalAffinity, position_affinity
 from analysis.affinity.row_summary import Affinity, affinity_row, row_numbers
 from analysis.core.checks import check_pixel, check_stage
+from analysis.core.progress import Progress
 from analysis.core.token_classes import TokenClasses, token_classes
 from analysis.questions.answer import Row
 from analysis.questions.common import (
@@ -72,7 +73,8 @@ def affinity(
     if degrees is not None:
         received = {"in_degree": degrees.degree, "input_norm": degrees.input_norm}
     parts = term_rows(row) if degrees is None else _head_rows(asked, row, tokens, degrees)
-    yield asked.answer(
+    yield Progress(1, 1)
+    return asked.answer(
         title=f"What pixel ({x}, {y}) used in stage {stage}, block {number}",
         sentence=" ".join(filter(None, [_words(found), _sink_words(degrees)])),
         grade="exact",

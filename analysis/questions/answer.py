@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -16,7 +16,6 @@ import torch
 
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
-from analysis.core.progress import Progress
 from uniformer.authorship import MARK
 from uniformer.files import replace_file
 from uniformer.pictures import PictureSource, read_picture
@@ -64,7 +63,7 @@ class Answer:
             "tables": self.tables,
             "settings": self.settings,
         }
-        return json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+        return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
 
     def csv(self, table: str) -> str:
         """Return one of the ``tables`` as CSV."""
@@ -110,18 +109,6 @@ class Answer:
         np.savez_compressed(file, **self.arrays)  # type: ignore[arg-type]  # no flag of NumPy's
 
 
-def finish(
-    steps: Iterator[Progress | Answer], progress: Callable[[int, int], None] | None = None
-) -> Answer:
-    """Return the answer at the end of ``steps``; ``progress`` is told the steps done and in all."""
-    for step in steps:
-        if isinstance(step, Answer):
-            return step
-        if progress is not None:
-            progress(step.done, step.total)
-    raise AnalysisError("The work ended without an answer.")
-
-
 def provenance(
     model: Segmenter, image: PictureSource, mask: np.ndarray | None = None, /, **parameters: Any
 ) -> dict[str, Any]:
@@ -163,12 +150,12 @@ def _drawing(figure: Figure, kind: str) -> Callable[[BinaryIO], Any]:
     return lambda file: figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=undated)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return ``value`` with NumPy's scalars and arrays as Python's, and what is not finite None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

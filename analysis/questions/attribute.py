@@ -9,7 +9,6 @@ import numpy as np
 from analysis.attribution.attribute import SCORE_UNITS, Attribution
 from analysis.attribution.messages import scored, summed
 from analysis.attribution.methods import METHODS, AttributionSettings
-from analysis.core.progress import part_of
 from analysis.core.subject import Subject
 from analysis.faithfulness.region_grid import region_on_grid
 from analysis.questions.common import (
@@ -78,9 +77,9 @@ def attribute(
     subject = asked.subject(x, y, region, label, mask, against)
     settings = AttributionSettings(baseline, steps, steps, seed, window_px)
     work = explain(asked, subject, METHOD_NAMES.get(method, method), stage, score, settings)
-    found = yield from part_of(work)
+    found = yield from work
     chosen = METHODS[found.method]
-    yield asked.answer(
+    return asked.answer(
         title=f"{chosen.title}: why {_class_words(asked, subject)} at {subject.words}?",
         sentence=_sentence(found),
         grade=found.grade,

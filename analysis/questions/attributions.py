@@ -79,7 +79,7 @@ def attributions(
     for part, name in enumerate(names):
         work = explain(asked, subject, METHOD_NAMES[name], stage, score, settings)
         found.append((yield from part_of(work, part, len(names))))
-    yield asked.answer(
+    return asked.answer(
         title=f"Why {asked.names[subject.label]} at {subject.words}? Asked {len(found)} ways",
         sentence=SENTENCE,
         grade=most_doubtful(one.grade for one in found),

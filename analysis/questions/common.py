@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
 from analysis.core.checks import change_reach, check_blocks
 from analysis.core.evidence import Grade
-from analysis.core.progress import Progress
+from analysis.core.progress import Work
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
@@ -26,8 +26,8 @@ from uniformer.segmenter import Segmenter
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Steps = Iterator[Progress | Answer]
-"""What a question returns: its progress, and last the answer."""
+Steps = Work[Answer]
+"""What a question is: it yields its progress and returns the answer."""
 
 X = Annotated[int, "column of the pixel, from 0 at the left"]
 Y = Annotated[int, "row of the pixel, from 0 at the top"]
@@ -182,10 +182,8 @@ def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
 
 
 def _named(steps: Steps, name: str, settings: dict[str, Any]) -> Steps:
-    for step in steps:
-        if isinstance(step, Answer):
-            step = replace(step, question=name, settings=step.settings | settings)
-        yield step
+    answer = yield from steps
+    return replace(answer, question=name, settings=answer.settings | settings)
 
 
 def _noted(figure: Figure, note: str | None) -> Figure:

@@ -60,7 +60,7 @@ def compare(
     )
     yield Progress(3, 3)
     names = _words(model, other), _words(other, model)
-    yield asked.answer(
+    return asked.answer(
         title=f"{names[0]} | {names[1]}",
         sentence=_sentence(found),
         grade="exact",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from analysis.attribution.attribute import Attribution
 from analysis.attribution.attribute import attribute as attribution_steps
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Work
 from analysis.core.subject import Subject
 from analysis.core.targets import Score
 from analysis.faithfulness.deletion_insertion import Replacement
@@ -31,8 +30,8 @@ def explain(
     stage: int,
     score: Score,
     settings: AttributionSettings,
-) -> Iterator[Progress | Attribution]:
-    """Ask ``method``, a name in :data:`METHODS`, about ``subject``: progress, and last its map."""
+) -> Work[Attribution]:
+    """Ask ``method``, a name in :data:`METHODS`, about ``subject``, and return its map."""
     return attribution_steps(
         asked.trace.model, asked.picture, subject.region, subject.label,
         method=method, stage=stage, score=score, against=subject.against, settings=settings,

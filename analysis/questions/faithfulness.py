@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,7 +14,7 @@ from analysis.attribution.attribute import Attribution, attribute
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
-from analysis.core.progress import Progress, part_of
+from analysis.core.progress import Work, finish, part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import Replacement
@@ -76,7 +76,7 @@ class Trial:
     asked: Asked
     subject: Subject
     inputs: Tensor
-    explainers: dict[str, Callable[[Segmenter, Tensor], Attribution]]
+    explainers: dict[str, Callable[[Segmenter, Tensor], Work[Attribution]]]
     deletion: DeletionSettings
     noisy: int
     check: bool
@@ -88,7 +88,7 @@ class Trial:
 
     def explain(self, name: str) -> Explain:
         """Return what makes the map of a method."""
-        return lambda model, inputs: self.explainers[name](model, inputs).map
+        return lambda model, inputs: finish(self.explainers[name](model, inputs)).map
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def faithfulness(
         DeletionSettings(replacement, cell_px, steps, seed=seed), noisy, show == "weights",
     )  # fmt: skip
     verdict = yield from _tried(trial)
-    yield _answer(trial, verdict, show)
+    return _answer(trial, verdict, show)
 
 
 def _found(
@@ -167,22 +167,19 @@ def _found(
     settings: AttributionSettings,
     model: Segmenter,
     inputs: Tensor,
-) -> Attribution:
-    *_, found = attribute(
+) -> Work[Attribution]:
+    return attribute(
         model, inputs, subject.region, subject.label,
         method=method, stage=stage, settings=settings,
     )  # fmt: skip
-    return found
 
 
-def _tried(trial: Trial) -> Generator[Progress, None, Verdict]:
-    """Yield progress, and return the verdict."""
+def _tried(trial: Trial) -> Work[Verdict]:
     model, inputs, parts = trial.asked.trace.model, trial.inputs, trial.parts
     seed, maps, grades = trial.deletion.seed, {}, {}
     for part, (name, explain) in enumerate(trial.explainers.items()):
-        found = explain(model, inputs)
+        found = yield from part_of(explain(model, inputs), part, parts)
         maps[name], grades[name] = found.map, found.grade
-        yield from part_of(iter([Progress(1, 1), None]), part, parts)
     kept = {name: values for name, values in maps.items() if np.ptp(values) > 0}
     if not kept:
         raise AnalysisError("Every map is blank: choose other methods, another stage or region.")
@@ -211,9 +208,7 @@ def _tried(trial: Trial) -> Generator[Progress, None, Verdict]:
     return Verdict(maps, grades, ranking, salience, second, errors, moved, check)
 
 
-def _moved(
-    trial: Trial, names: list[str], first: int
-) -> Generator[Progress, None, dict[str, float]]:
+def _moved(trial: Trial, names: list[str], first: int) -> Work[dict[str, float]]:
     """Yield progress from part ``first`` on, and return the max-sensitivity of maps by method."""
     found: dict[str, float] = {}
     for part, name in enumerate(names if trial.noisy else (), start=first):

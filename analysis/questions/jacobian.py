@@ -59,7 +59,7 @@ def jacobian(
         found.append(token_jacobian(trace, stage, number, token, part))
         yield Progress(len(found), len(PARTS))
     rows = [_row(one) for one in found]
-    yield asked.answer(
+    return asked.answer(
         title=f"What moves pixel ({x}, {y}) in stage {stage}, block {number}",
         sentence=_sentence(rows),
         grade="exact",

@@ -62,7 +62,7 @@ def probe(
         yield Progress(stage, len(trace.windows))
     rows, stages = (list(each) for each in zip(*last, strict=True))
     name = asked.names[asked.labels[y, x]]
-    yield asked.answer(
+    return asked.answer(
         title=f"What pixel ({x}, {y}), labelled {name}, used",
         sentence=" ".join(_words(one) for one in stages),
         grade="exact",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from analysis.affinity.statistics import DISTANCES
-from analysis.core.progress import part_of
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import ProfileWithNulls, profile_with_nulls
 from analysis.questions.answer import Row
@@ -42,10 +41,10 @@ def profile(
     asked = start(in_reach(model, reach), image, short_side)
     trace = asked.trace
     steps = profile_with_nulls(trace, asked.picture, seed=seed) if nulls else depth_profile(trace)
-    found, others = (yield from part_of(steps)), {}
+    found, others = (yield from steps), {}
     if isinstance(found, ProfileWithNulls):
         found, others = found.traced, found.nulls
-    yield asked.answer(
+    return asked.answer(
         title="How far and how evenly every block looks",
         sentence=_sentence(found),
         grade="statistic",

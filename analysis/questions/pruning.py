@@ -9,6 +9,7 @@ import numpy as np
 from analysis.affinity.pruning import PRUNING_STAGES, BlockPruning
 from analysis.affinity.pruning import pruning as pruned_blocks
 from analysis.core.forward import Place
+from analysis.core.progress import Progress
 from analysis.core.token_classes import token_classes
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked, ShortSide, Steps, question, start
@@ -35,7 +36,8 @@ def pruning(model: Segmenter, image: PictureSource, *, short_side: ShortSide = N
     asked = start(model, image, short_side)
     found = pruned_blocks(asked.trace)
     classes = [row for one in found if one.prunes for row in _class_rows(asked, one)]
-    yield asked.answer(
+    yield Progress(1, 1)
+    return asked.answer(
         title="Which tokens passed through the blocks of stages 3 and 4",
         sentence=_sentence(asked, found, classes),
         grade="exact",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +12,7 @@ from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_pixel
 from analysis.core.forward import Place
 from analysis.core.grid import Grid
-from analysis.core.progress import Progress, part_of
+from analysis.core.progress import Work
 from analysis.core.uncertainty import with_error
 from analysis.profile.nulls import random_model
 from analysis.questions.answer import Row
@@ -95,7 +95,7 @@ def receptive_field(
     forms = _forms(asked.trace.model, reaches, seed if untrained else None)
     found = yield from _measured(forms, names, pixels, at, subject.label, probes, seed)
     found = replace(found, in_picture=InPicture(asked.trace.picture_size_px, (y, x)))
-    yield asked.answer(
+    return asked.answer(
         title=f"What the units at pixel ({x}, {y}) see",
         sentence=_sentence(found, known=not isinstance(model, AnySegmenter)),
         grade=found.grade,
@@ -181,7 +181,7 @@ def _measured(
     label: int,
     probes: int,
     seed: int,
-) -> Generator[Progress, None, FieldComparison]:
+) -> Work[FieldComparison]:
     """Yield progress and return the fields of all levels of all networks."""
     size_px = tuple(pixels.shape[-2:])
     networks = [_network(form, size_px) for form in forms]
@@ -189,7 +189,7 @@ def _measured(
     found = FieldComparison((), size_px, at, 1, seed)
     if measured := [network for network in [*networks, *others] if network.levels]:
         work = compare_fields(measured, [pixels], at, probes=probes, seed=seed, until_known=True)
-        found = yield from part_of(work)
+        found = yield from work
     fields = list(found.fields)
     for form, network in zip(forms, networks, strict=True):
         # Below the same network's stages; those of peers, which have no decoder, stay last.

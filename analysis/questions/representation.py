@@ -65,7 +65,7 @@ def representation(
         label, cka = _peer(asked, found, name)
         beside[label] = cka
         yield Progress(number, parts)
-    yield asked.answer(
+    return asked.answer(
         title="What the blocks hold, from first to last",
         sentence=SENTENCE,
         grade="statistic",

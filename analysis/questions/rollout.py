@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 
 from analysis.core.forward import Place
-from analysis.core.progress import part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
 from analysis.core.token_classes import token_classes
@@ -71,9 +70,9 @@ def rollout(
     found = relevance(trace, target) if by_class else flow_back(trace, subject.region, stage)
     compared = None
     if compare:
-        compared = yield from part_of(agreement(trace, asked.picture, target, {rule: found.pixels}))
+        compared = yield from agreement(trace, asked.picture, target, {rule: found.pixels})
     classes, name = _class_rows(asked, found), asked.names[subject.label]
-    yield asked.answer(
+    return asked.answer(
         title=_title(found, subject, name),
         sentence=_sentence(classes, compared, rule),
         grade="heuristic",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.core.checks import check_pixel
+from analysis.core.progress import Progress
 from analysis.core.token_classes import token_classes
 from analysis.questions.answer import Row
 from analysis.questions.common import (
@@ -51,7 +52,8 @@ def similarity(
     check_pixel(trace.picture_size_px, x, y)
     found = [token_similarity(trace, stage, trace.grid(stage).token_at(x, y)) for stage in STAGES]
     classes = _class_rows(asked, found)
-    yield asked.answer(
+    yield Progress(1, 1)
+    return asked.answer(
         title=f"Which tokens hold the same as the one at pixel ({x}, {y})",
         sentence=_sentence(classes),
         grade="statistic",

@@ -126,7 +126,7 @@ def what_if(
     at = _hidden_at(hide_x, hide_y, subject)
     painted = None if region == "mask" else mask
     taken = Taken(kind, at, painted, stage, block, head, size, padded, fill)
-    yield from _answered(asked, taken, subject, seed)
+    return (yield from _answered(asked, taken, subject, seed))
 
 
 def _answered(asked: Asked, taken: Taken, subject: Subject | None, seed: int) -> Steps:
@@ -136,15 +136,14 @@ def _answered(asked: Asked, taken: Taken, subject: Subject | None, seed: int) ->
     if taken.kind == "head-sweep":
         if target is None:
             raise AnalysisError("Choose a pixel: the heads are judged by what they do for it.")
-        yield from head_sweep_steps(asked, target, subject)
-    elif taken.kind == "radius-curve":
+        return (yield from head_sweep_steps(asked, target, subject))
+    if taken.kind == "radius-curve":
         stages = (3, 4) if taken.stage is None else (taken.stage,)
-        yield from radius_curve_steps(asked, stages, target, seed)
-    elif taken.kind == "reach-cost":
+        return (yield from radius_curve_steps(asked, stages, target, seed))
+    if taken.kind == "reach-cost":
         sizes = _window_sizes(asked.trace) if taken.size is None else [taken.size]
-        yield from reach_cost_steps(asked, sizes, target)
-    else:
-        yield from effect_steps(asked, _intervention(asked, taken), target, subject, seed)
+        return (yield from reach_cost_steps(asked, sizes, target))
+    return (yield from effect_steps(asked, _intervention(asked, taken), target, subject, seed))
 
 
 def _subject(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from analysis.core.forward import Place
-from analysis.core.progress import part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
 from analysis.core.uncertainty import NOTHING_NATS, Spread
@@ -29,9 +28,9 @@ def effect_steps(
     subject: Subject | None,
     seed: int,
 ) -> Steps:
-    """Yield the answer about one intervention: numbers before and after, and of its controls."""
-    report = yield from part_of(
-        effect_report_steps(asked.trace, [taken], target=target, picture=asked.picture, seed=seed)
+    """Return the answer about one intervention: numbers before and after, and of its controls."""
+    report = yield from effect_report_steps(
+        asked.trace, [taken], target=target, picture=asked.picture, seed=seed
     )
     effect, names = report.effect, report.classes.names
     numbers: dict[str, Any] = {"intervention": taken.describe(), **_measured(effect)}
@@ -41,7 +40,7 @@ def effect_steps(
         numbers["watched_region"] = subject.words
         numbers["watched_class"] = names[subject.label]
     numbers |= _compared(report)
-    yield asked.answer(
+    return asked.answer(
         title=f"What if: {taken.describe()}",
         sentence=effect_sentence(report),
         grade="causal",
@@ -61,8 +60,8 @@ def effect_steps(
 
 
 def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Steps:
-    """Yield the answer about silencing every head in turn."""
-    sweep = yield from part_of(head_sweep(asked.trace, target))
+    """Return the answer about silencing every head in turn."""
+    sweep = yield from head_sweep(asked.trace, target)
     rows = [
         {
             "name": Place(stage, at[0]).name,
@@ -87,7 +86,7 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
         if fall < 0
         else f"No head alone speaks for {name} here: silencing one never lowers the margin."
     )
-    yield asked.answer(
+    return asked.answer(
         title=f"What each head does for {subject.words}",
         sentence=f"{found} Heads can stand in for each other, so the effects do not add up.",
         grade="causal",
@@ -109,8 +108,8 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
 def radius_curve_steps(
     asked: Asked, stages: Sequence[int], target: RegionScore | None, seed: int
 ) -> Steps:
-    """Yield the answer about how far attention must reach."""
-    curve = yield from part_of(radius_curve(asked.trace, stages, target=target, seed=seed))
+    """Return the answer about how far attention must reach."""
+    curve = yield from radius_curve(asked.trace, stages, target=target, seed=seed)
     rows = [
         {
             "radius_tokens": int(radius),
@@ -125,7 +124,7 @@ def radius_curve_steps(
     ]
     own = rows[0]
     words = " and ".join(map(str, curve.stages))
-    yield asked.answer(
+    return asked.answer(
         title=f"How far attention must reach in stage {words}",
         sentence=(
             f"With every token on its own {100 * own['flipped_share']:.2f} % of the pixels change "
@@ -146,8 +145,8 @@ def radius_curve_steps(
 
 
 def reach_cost_steps(asked: Asked, sizes: Sequence[int], target: RegionScore | None) -> Steps:
-    """Yield the answer about what windows in stage 3 cost."""
-    cost = yield from part_of(reach_cost(asked.trace, sizes, target=target))
+    """Return the answer about what windows in stage 3 cost."""
+    cost = yield from reach_cost(asked.trace, sizes, target=target)
     rows: list[Row] = [
         {
             "reach": run.name,
@@ -158,7 +157,7 @@ def reach_cost_steps(asked: Asked, sizes: Sequence[int], target: RegionScore | N
         for run in cost.runs
     ]
     worst = max(rows, key=lambda row: row["kl_nats"])
-    yield asked.answer(
+    return asked.answer(
         title="What reach costs in stage 3",
         sentence=(
             f"The largest change is that of {_reach_words(worst)}: "

@@ -10,7 +10,7 @@ to their scale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from analysis.core.errors import AnalysisError
+from analysis.core.progress import finish
 
 Key = TypeVar("Key", bound=Hashable)
 Readout = Callable[[Tensor], Mapping[Key, Tensor]]
@@ -118,11 +119,8 @@ def effective_fields(
     Raises :class:`AnalysisError` without pictures, for pictures of different sizes, counts below 1,
     and gradients that are not finite.
     """
-    *_, fields = effective_field_steps(
-        readout, pictures, probes=probes, batch_size=batch_size, seed=seed
-    )
-    assert isinstance(fields, dict)  # the last step
-    return fields
+    work = effective_field_steps(readout, pictures, probes=probes, batch_size=batch_size, seed=seed)
+    return finish(work)
 
 
 def effective_field_steps(
@@ -134,8 +132,8 @@ def effective_field_steps(
     seed: int = 0,
     centers: Mapping[Key, Center] | None = None,
     until_known: bool = False,
-) -> Iterator[int | dict[Key, EffectiveField]]:
-    """Yield how many pictures are done after every probe and batch, and last what they all give.
+) -> Generator[int, None, dict[Key, EffectiveField]]:
+    """Yield how many pictures are done after every probe and batch, and return what they all give.
 
     With the ``centers`` of the units the fields have samples, from which errors follow. With
     ``until_known`` too, the probes of a single picture end, unit by unit, once the sides of its
@@ -164,7 +162,7 @@ def effective_field_steps(
         raise AnalysisError("There are no pictures to measure a receptive field on.")
     if not all(total.isfinite().all() for total in totals.values()):
         raise AnalysisError("The gradients are not finite: check the weights and pictures for NaN.")
-    yield {
+    return {
         key: EffectiveField(
             (total / count).cpu().numpy(), count, used[key], seed, _samples(sampled[key], count)
         )

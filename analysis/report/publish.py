@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -13,7 +13,7 @@ from urllib.parse import quote
 from PIL import Image, ImageOps
 
 from analysis.core.activation_cache import trace
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.report.messages import REPORT
 from analysis.report.page import Caption, report_html
 from analysis.report.scripts import asset
@@ -38,8 +38,8 @@ class Site:
 
 def publish(
     model: Segmenter, photos: Sequence[Path], folder: Path, *, short_side: int | None = None
-) -> Iterator[Progress | Site]:
-    """Write ``folder``/index.html with a page per photo; yield progress, and last the site.
+) -> Work[Site]:
+    """Write ``folder``/index.html with a page per photo; yield progress, and return the site.
 
     Pages are named after the photos and link to nothing outside the folder. Files of the same name
     are replaced, each only when it is complete, the index last. Raises
@@ -70,7 +70,7 @@ def publish(
         cards="\n".join(cards),
         facts=html.escape(f"{model.config.name} · {model.weights.note}"),
     )
-    yield Site(_write(folder / "index.html", index.encode()), tuple(pages))
+    return Site(_write(folder / "index.html", index.encode()), tuple(pages))
 
 
 def _title(photo: Path) -> str:

@@ -42,14 +42,14 @@ def segmentation_view(result: Segmentation) -> dict[str, Any]:
         },
         "colors": color_steps(101),
         "rows": [
-            asdict(row) | {"safe_color": _safe_color(rank)}
+            asdict(row) | {"safe_color": safe_color(rank)}
             for rank, row in enumerate(result.table())
         ],
         "notice": " ".join([*untrained, *result.notes]),
     }
 
 
-def _safe_color(rank: int) -> str:
+def safe_color(rank: int) -> str:
     """Return the colour of the class with that many larger ones."""
     if rank < len(SAFE_COLORS):
         return SAFE_COLORS[rank]

@@ -6,7 +6,7 @@ alike? Pictures: do two blocks find the same pictures alike?
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from analysis.core.activation_cache import Trace, trace
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.representation.cka import MIN_SAMPLES, CkaSums, cka_sums
 from analysis.representation.streams import streams
 from uniformer.layers import to_tokens
@@ -93,8 +93,8 @@ def picture_cka(
     other: Segmenter | None = None,
     *,
     short_side: int | None = None,
-) -> Iterator[Progress | BlockCka]:
-    """Yield progress picture by picture, and last the CKA of all blocks over the pictures.
+) -> Work[BlockCka]:
+    """Yield progress picture by picture, and return the CKA of all blocks over the pictures.
 
     Each block's output is averaged over its map; ``other`` (None: the same model) sees the same
     pictures. HSIC is summed over batches of 16 to 31 pictures, so that memory does not grow with
@@ -117,7 +117,7 @@ def picture_cka(
             for side in means
         ]
         sums.append(cka_sums(*map(_features, sides)))
-    yield _of_sums(sides[0], sides[-1], reduce(add, sums), "pictures")
+    return _of_sums(sides[0], sides[-1], reduce(add, sums), "pictures")
 
 
 def common_grid(*traces: Trace) -> tuple[int, int]:

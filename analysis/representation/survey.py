@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.core.activation_cache import Trace
 from analysis.core.forward import Place
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.representation.block_cka import (
     BlockCka,
     Features,
@@ -81,8 +80,8 @@ class Survey:
         return [_row(block) for block in self.blocks]
 
 
-def survey(trace: Trace) -> Iterator[Progress | Survey]:
-    """Yield progress block by block, and last the survey of all blocks.
+def survey(trace: Trace) -> Work[Survey]:
+    """Yield progress block by block, and return the survey of all blocks.
 
     Memory grows with the tokens, not with their square; time does, for the queries of global
     blocks. Raises :class:`AnalysisError` for maps of fewer than 4 tokens.
@@ -93,7 +92,7 @@ def survey(trace: Trace) -> Iterator[Progress | Survey]:
         blocks.append(_surveyed(trace, stream))
         features[stream.name] = pooled(stream.produced, shape)
         yield Progress(len(blocks), total)
-    yield Survey(tuple(blocks), features_cka(features), features)
+    return Survey(tuple(blocks), features_cka(features), features)
 
 
 def _surveyed(trace: Trace, stream: Streams) -> BlockSurvey:

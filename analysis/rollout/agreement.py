@@ -7,7 +7,7 @@ rank, since their units differ, beside two nulls: nearness to the region, and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from analysis.attribution.occlusion import occlusion
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
-from analysis.core.progress import Progress
+from analysis.core.progress import Work
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import replacement_of
 from analysis.faithfulness.rank_correlation import RankCorrelation, rank_correlation
@@ -72,8 +72,8 @@ def agreement(
     maps: Mapping[str, np.ndarray],
     *,
     cells: int = 8,
-) -> Iterator[Progress | Agreement]:
-    """Compare ``maps``, by name, with what moves ``target``; the result comes last.
+) -> Work[Agreement]:
+    """Compare ``maps``, by name, with what moves ``target``.
 
     Maps (rows, columns) are those of a stage's tokens or of the network's input. ``picture`` is the
     one traced. It is cut into squares, ``cells`` of them along its short side; each is hidden in a
@@ -93,10 +93,8 @@ def agreement(
     }
     score = _score(trace, target)
     value, energy = _gradient_energy(score, x)
-    for step in occlusion(score, x, replacement_of(x, "mean"), cell_px, cell_px):
-        if isinstance(step, Progress):
-            yield step
-    fall, energy = _pooled(step.map, cell_px), _pooled(energy, cell_px)
+    hidden = yield from occlusion(score, x, replacement_of(x, "mean"), cell_px, cell_px)
+    fall, energy = _pooled(hidden.map, cell_px), _pooled(energy, cell_px)
     distance = signed_distance(region_on_grid(target.region, fall.shape))
     references = {"gradient": energy, "change": np.abs(fall), "fall": fall}
     comparisons = tuple(
@@ -104,7 +102,7 @@ def agreement(
         for name, one in {**pooled, NEARNESS: -distance}.items()
         for other, two in references.items()
     )
-    yield Agreement(value, cell_px, energy, fall, comparisons)
+    return Agreement(value, cell_px, energy, fall, comparisons)
 
 
 def _check(trace: Trace, target: RegionScore, cells: int) -> None:

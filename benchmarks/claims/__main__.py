@@ -12,6 +12,8 @@ from tqdm import tqdm
 
 from analysis.cli.main import open_model, told
 from analysis.cli.options import Parser, add_model
+from analysis.core.progress import finish
+from uniformer.commands import telling
 from uniformer.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -49,9 +51,9 @@ def run_claims(model: Segmenter, args: argparse.Namespace) -> int:
     # matplotlib takes a while to import.
     from benchmarks.claims.findings import findings
     from benchmarks.claims.report import write_report
-    from benchmarks.claims.study import Study, study
+    from benchmarks.claims.study import study
 
-    steps = study(
+    work = study(
         model,
         args.data,
         args.output,
@@ -61,12 +63,8 @@ def run_claims(model: Segmenter, args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     with tqdm(unit="picture", disable=None) as bar:
-        for step in steps:
-            if isinstance(step, Study):
-                found = findings(step)
-            else:
-                bar.total = step.total
-                bar.update(step.done - bar.n)
+        measured = finish(work, telling(bar))
+    found = findings(measured)
     write_report(found, args.output, _command(args))
     print(_lines(found))
     print(f"-> {args.output / 'claims.md'}")

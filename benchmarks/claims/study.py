@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.profile.nulls import random_model
 from benchmarks.claims.measuring import Record, measure
@@ -42,8 +41,8 @@ def study(
     pictures: int = 40,
     short_side: int = 192,
     seed: int = 0,
-) -> Iterator[Progress | Study]:
-    """Measure ``pictures`` of ``folder``, spread evenly over its names; yields progress, then all.
+) -> Work[Study]:
+    """Measure ``pictures`` of ``folder``, spread evenly over its names.
 
     What one picture gave is written to ``output``/pictures at once and read again next time, unless
     model, weights, picture or settings differ. The model is made to attend globally, on a copy.
@@ -73,7 +72,7 @@ def study(
             _write(target, record)
         records[name] = record
         yield Progress(len(records), len(files))
-    yield Study(records, settings)
+    return Study(records, settings)
 
 
 def _settings(model: Segmenter, annotated: bool, short_side: int, seed: int) -> dict[str, Any]:

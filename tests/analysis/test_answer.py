@@ -9,9 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
 from analysis.core.subject import find_class, find_subject
-from analysis.questions.answer import Answer, finish, provenance
+from analysis.questions.answer import Answer, provenance
 from uniformer.classes import class_set
 
 CLASSES = class_set("everyday22")
@@ -64,13 +63,6 @@ def test_files_are_written_by_plain_names_and_known_formats_only(answer, tmp_pat
     with pytest.raises(AnalysisError):
         answer.save(tmp_path / "out", stem, formats)
     assert not list(tmp_path.rglob("*.*"))
-
-
-def test_the_last_step_of_a_long_question_is_its_answer(answer):
-    seen = []
-    steps = iter([Progress(1, 2), Progress(2, 2), answer])
-    assert finish(steps, lambda done, total: seen.append((done, total))) is answer
-    assert seen == [(1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize(

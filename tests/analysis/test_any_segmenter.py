@@ -16,10 +16,10 @@ from analysis import as_segmenter, trace
 from analysis.cli.main import main
 from analysis.core.any_segmenter import load_segmenter
 from analysis.core.errors import AnalysisError
+from analysis.core.progress import finish
 from analysis.core.targets import RegionScore
 from analysis.interventions import HideRegion, intervene
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import finish
 from uniformer.preprocess import preprocess
 
 NAMES = ("sky", "tree", "house", "road", "dog")

@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from steps import told
 
 from analysis import AnalysisError, trace
 from analysis.attribution import occlusion as attribution_occlusion
 from analysis.attribution.attribute import attribute
 from analysis.attribution.methods import METHODS, AttributionSettings
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.core.regions import pixel_region
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.targets import RegionScore
@@ -24,10 +25,6 @@ def few_segments(monkeypatch):
     monkeypatch.setattr(attribution_occlusion, "MAX_SEGMENTS", 4)
 
 
-def last(steps):
-    return list(steps)[-1]
-
-
 def region():
     inside = np.zeros((64, 96), dtype=bool)
     inside[20:40, 10:50] = True
@@ -37,8 +34,7 @@ def region():
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_reports_progress_and_then_a_finite_map(tiny, picture, method):
     model = tiny()
-    steps = list(attribute(model, picture(), region(), 2, method=method, settings=QUICK))
-    *reports, found = steps
+    reports, found = told(attribute(model, picture(), region(), 2, method=method, settings=QUICK))
     assert all(isinstance(report, Progress) for report in reports)
     assert reports[-1].done == reports[-1].total
     assert found.map.shape == ((2, 3) if METHODS[method].uses_stage else (64, 96))
@@ -58,8 +54,8 @@ def test_every_method_reports_progress_and_then_a_finite_map(tiny, picture, meth
 def test_a_trace_changes_no_answer(tiny, picture, method):
     model = tiny(reach="window")
     traced = trace(model, picture())
-    fresh = last(attribute(model, picture(), region(), 2, method=method, settings=QUICK))
-    ask = lambda: last(  # noqa: E731
+    fresh = finish(attribute(model, picture(), region(), 2, method=method, settings=QUICK))
+    ask = lambda: finish(  # noqa: E731
         attribute(model, picture(), region(), 2, method=method, settings=QUICK, traced=traced)
     )
     np.testing.assert_allclose(ask().map, fresh.map, rtol=1e-6, atol=1e-9)
@@ -73,7 +69,7 @@ def test_eight_threads_find_what_one_finds(tiny, picture, method):
     model = tiny()
 
     def ask(_):
-        return last(attribute(model, picture(), region(), 2, method=method, settings=QUICK)).map
+        return finish(attribute(model, picture(), region(), 2, method=method, settings=QUICK)).map
 
     alone = ask(0)
     with ThreadPoolExecutor(8) as pool:
@@ -84,7 +80,7 @@ def test_eight_threads_find_what_one_finds(tiny, picture, method):
 def test_a_rather_than_b_is_the_opposite_of_b_rather_than_a(tiny, picture):
     model = tiny()
     one, other = (
-        last(attribute(model, picture(), region(), a, against=b, settings=QUICK))
+        finish(attribute(model, picture(), region(), a, against=b, settings=QUICK))
         for a, b in ((2, 4), (4, 2))
     )
     np.testing.assert_allclose(one.map, -other.map, atol=1e-12)
@@ -95,16 +91,16 @@ def test_a_rather_than_b_is_the_opposite_of_b_rather_than_a(tiny, picture):
 def test_the_callers_grad_mode_neither_matters_nor_changes(tiny, picture):
     model = tiny()
     ask = lambda: attribute(model, picture(), region(), 2, settings=QUICK)  # noqa: E731
-    expected = last(ask()).map
+    expected = finish(ask()).map
     with torch.inference_mode():
         steps = ask()
         next(steps)
         assert torch.is_inference_mode_enabled()
-        np.testing.assert_array_equal(last(steps).map, expected)
+        np.testing.assert_array_equal(finish(steps).map, expected)
         traced = trace(model, picture())
     with torch.no_grad():
         steps = attribute(model, picture(), region(), 2, method="grad_cam", traced=traced)
-        assert last(steps).map.any()
+        assert finish(steps).map.any()
         assert not torch.is_grad_enabled()
 
 
@@ -113,8 +109,8 @@ def test_the_network_input_can_be_asked_about_directly(tiny, picture):
     x = preprocess(picture(), 64).double()
     for method in ("hires_cam", "integrated_gradients"):
         np.testing.assert_allclose(
-            last(attribute(model, x, region(), 2, method=method)).map,
-            last(attribute(model, picture(), region(), 2, method=method)).map,
+            finish(attribute(model, x, region(), 2, method=method)).map,
+            finish(attribute(model, picture(), region(), 2, method=method)).map,
             atol=1e-12,
         )
 
@@ -122,7 +118,7 @@ def test_the_network_input_can_be_asked_about_directly(tiny, picture):
 def test_a_picture_that_is_its_own_baseline_gets_a_note(tiny):
     plain = np.full((64, 96, 3), 90, dtype=np.uint8)
     settings = AttributionSettings(baseline="mean", steps=2)
-    found = last(attribute(tiny(), plain, region(), 2, settings=settings))
+    found = finish(attribute(tiny(), plain, region(), 2, settings=settings))
     assert np.abs(found.map).max() < 1e-9
     assert found.map.any() or "zero everywhere" in found.note
 
@@ -175,4 +171,4 @@ def test_a_map_that_is_not_finite_is_an_error(tiny, picture):
     x = preprocess(picture(), 64).double()
     x[0, 0, 3, 3] = torch.nan
     with pytest.raises(AnalysisError, match="not finite"):
-        last(attribute(model, x, region(), 2, settings=QUICK))
+        finish(attribute(model, x, region(), 2, settings=QUICK))

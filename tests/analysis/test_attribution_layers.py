@@ -13,16 +13,13 @@ from pytorch_grad_cam.utils.model_targets import SemanticSegmentationTarget
 from analysis import AnalysisError, trace
 from analysis.attribution import layers as module
 from analysis.attribution.layers import class_activation, raw_activation, signed_activation
+from analysis.core.progress import finish
 from analysis.core.regions import pixel_region
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.targets import RegionScore
 from uniformer.preprocess import preprocess
 
 STAGES = (1, 2, 3, 4)
-
-
-def last(steps):
-    return list(steps)[-1]
 
 
 @pytest.fixture
@@ -50,17 +47,17 @@ def whole(tiny, picture):
 @pytest.mark.parametrize("stage", STAGES)
 def test_grad_cam_of_both_packages_is_the_same(ask, stage):
     score, maps = ask()
-    signed = last(signed_activation(score, maps, stage, "LayerGradCam")).map
+    signed = finish(signed_activation(score, maps, stage, "LayerGradCam")).map
     np.testing.assert_allclose(raw_activation(score, maps, stage, "GradCAM"), signed, atol=1e-12)
-    positive = last(class_activation(score, maps, stage, "GradCAM")).map
+    positive = finish(class_activation(score, maps, stage, "GradCAM")).map
     np.testing.assert_allclose(positive, np.maximum(signed, 0), atol=1e-12)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_hires_cam_is_the_positive_part_of_gradient_x_activation(ask, stage):
     score, maps = ask(against=4)
-    signed = last(signed_activation(score, maps, stage, "LayerGradientXActivation")).map
-    positive = last(class_activation(score, maps, stage, "HiResCAM")).map
+    signed = finish(signed_activation(score, maps, stage, "LayerGradientXActivation")).map
+    positive = finish(class_activation(score, maps, stage, "HiResCAM")).map
     np.testing.assert_allclose(positive, np.maximum(signed, 0), atol=1e-12)
 
 
@@ -100,7 +97,7 @@ def test_gradient_x_activation_sums_to_the_change_by_scaling_the_map(ask, stage)
         with torch.no_grad():
             return score.of_logits(score.model.decode(changed)).item()
 
-    found = last(signed_activation(score, maps, stage, "LayerGradientXActivation")).map
+    found = finish(signed_activation(score, maps, stage, "LayerGradientXActivation")).map
     derivative = (scaled(1 + 1e-5) - scaled(1 - 1e-5)) / 2e-5
     assert found.sum() == pytest.approx(derivative, rel=1e-4, abs=1e-8)
 
@@ -122,9 +119,9 @@ def test_before_the_last_norm_gradient_x_activation_is_zero(whole):
 
 def test_eigen_cam_ignores_the_class_and_is_positive_at_the_region(ask):
     score, maps = ask()
-    found = last(class_activation(score, maps, 2, "EigenCAM")).map
+    found = finish(class_activation(score, maps, 2, "EigenCAM")).map
     other = RegionScore(score.model, score.region, 4)
-    np.testing.assert_array_equal(found, last(class_activation(other, maps, 2, "EigenCAM")).map)
+    np.testing.assert_array_equal(found, finish(class_activation(other, maps, 2, "EigenCAM")).map)
     tokens = maps[1][0].flatten(1).T.numpy()
     tokens = tokens - tokens.mean(0)
     first = np.linalg.svd(tokens, full_matrices=False)[2][0]
@@ -138,13 +135,13 @@ def test_eigen_cam_refuses_more_tokens_than_it_has_memory_for(ask, monkeypatch):
     score, maps = ask()
     monkeypatch.setattr(module, "MAX_EIGEN_TOKENS", 100)
     with pytest.raises(AnalysisError, match="up to 100 tokens and stage 1 has 384"):
-        last(class_activation(score, maps, 1, "EigenCAM"))
+        finish(class_activation(score, maps, 1, "EigenCAM"))
 
 
 def test_a_map_without_a_positive_value_says_so(ask, monkeypatch):
     score, maps = ask()
     monkeypatch.setattr(module, "raw_activation", lambda *_: np.full((2, 3), -1.0))
-    found = last(class_activation(score, maps, 4, "GradCAM"))
+    found = finish(class_activation(score, maps, 4, "GradCAM"))
     assert not found.map.any()
     assert "every value is negative" in found.note
 
@@ -154,7 +151,7 @@ def test_a_stage_that_the_decoder_does_not_read_says_so(ask):
         model.neck.lateral_convs[0].conv.weight.zero_()
 
     score, maps = ask(edit=deaf)
-    found = last(class_activation(score, maps, 1, "LayerCAM"))
+    found = finish(class_activation(score, maps, 1, "LayerCAM"))
     assert not found.map.any()
     assert "does not depend on this stage" in found.note
 
@@ -166,5 +163,5 @@ def test_an_error_inside_the_package_reaches_the_caller(ask, monkeypatch):
     monkeypatch.setattr(pytorch_grad_cam.GradCAM, "get_cam_weights", fail)
     score, maps = ask()
     with pytest.raises(IndexError):
-        last(class_activation(score, maps, 4, "GradCAM"))
+        finish(class_activation(score, maps, 4, "GradCAM"))
     assert not module.Tail(score, maps, 4).tap._forward_hooks

@@ -9,14 +9,11 @@ from torch import nn
 from analysis import AnalysisError
 from analysis.attribution import occlusion as module
 from analysis.attribution.occlusion import connected_segments, occlusion, segment_ablation
+from analysis.core.progress import finish
 from analysis.core.regions import pixel_region
 from analysis.core.targets import RegionScore
 from analysis.receptive_field.theoretical import receptive_field
 from uniformer.classes import numbered_classes
-
-
-def last(steps):
-    return list(steps)[-1]
 
 
 def values(*shape, seed=0):
@@ -33,7 +30,7 @@ def linear():
 
 def test_hiding_one_pixel_of_a_linear_score_takes_its_input_times_gradient(linear):
     score, x, baseline, parts = linear
-    found = last(occlusion(score, x, baseline, 1, 1))
+    found = finish(occlusion(score, x, baseline, 1, 1))
     np.testing.assert_allclose(found.map, parts, atol=1e-9)
     assert found.baseline_score == pytest.approx(score(baseline).item())
 
@@ -42,7 +39,7 @@ def test_hiding_one_pixel_of_a_linear_score_takes_its_input_times_gradient(linea
 def test_rows_of_windows_give_what_captum_gives_at_once(linear, window, stride):
     _, x, baseline, _ = linear
     score = lambda z: (z.tanh().sum((1, 2, 3)) ** 2).log1p()  # noqa: E731
-    found = last(occlusion(score, x, baseline, window, stride))
+    found = finish(occlusion(score, x, baseline, window, stride))
     expected = Occlusion(score).attribute(
         x, (3, window, window), strides=(3, stride, stride), baselines=baseline
     )
@@ -73,7 +70,7 @@ def test_hiding_changes_exactly_what_the_receptive_field_holds(tiny):
     model = tiny()
     score = LocalScore(StageOne(model.backbone), pixel_region((64, 64), 36, 25), 3, score="logit")
     x = values(1, 3, 64, 64)
-    found = last(occlusion(score, x, torch.zeros_like(x), 4, 4))
+    found = finish(occlusion(score, x, torch.zeros_like(x), 4, 4))
     seen = np.zeros((64, 64), dtype=bool)
     # The pixel is read bilinearly between four tokens.
     for token in ((5, 8), (5, 9), (6, 8), (6, 9)):
@@ -85,7 +82,7 @@ def test_hiding_changes_exactly_what_the_receptive_field_holds(tiny):
 def test_hiding_a_segment_of_a_linear_score_takes_what_its_pixels_add(linear):
     score, x, baseline, parts = linear
     segments = np.arange(12)[:, None] // 2 + 6 * (np.arange(17) // 9)
-    found = last(segment_ablation(score, x, baseline, segments))
+    found = finish(segment_ablation(score, x, baseline, segments))
     expected = np.bincount(segments.ravel(), parts.ravel())[segments]
     np.testing.assert_allclose(found.map, expected, atol=1e-9)
     assert found.note is None
@@ -93,7 +90,7 @@ def test_hiding_a_segment_of_a_linear_score_takes_what_its_pixels_add(linear):
 
 def test_a_single_segment_is_said_to_compare_nothing(linear):
     score, x, baseline, _ = linear
-    found = last(segment_ablation(score, x, baseline, np.zeros((12, 17), dtype=np.int64)))
+    found = finish(segment_ablation(score, x, baseline, np.zeros((12, 17), dtype=np.int64)))
     assert "one predicted segment" in found.note
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from steps import told
 
 from analysis.core.errors import AnalysisError
 from analysis.interventions import Neighbourhood, attention, elsewhere
@@ -40,7 +41,7 @@ def run(model, folder):
     steps = study(
         model, folder / "photos", folder / "out", annotations=folder / "masks", short_side=64
     )
-    *progress, result = steps
+    progress, result = told(steps)
     assert isinstance(result, Study)
     assert [(step.done, step.total) for step in progress] == [(1, 3), (2, 3), (3, 3)]
     return result

@@ -12,8 +12,8 @@ from test_questions import NEEDED
 from analysis.core.activation_cache import trace
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
+from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import finish
 from uniformer.classes import class_set
 from uniformer.classifier import Classifier, make_model
 from uniformer.config import CLASSIFIERS, BackboneConfig

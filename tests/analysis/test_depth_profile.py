@@ -6,6 +6,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 import torch
+from steps import told
 
 from analysis import (
     AnalysisError,
@@ -153,7 +154,7 @@ def test_heads_that_share_no_key_diverge_by_one(tiny, picture):
 
 def test_profile_of_a_model_has_all_blocks_and_a_table(tiny, picture):
     traced = trace(tiny("hybrid", 3), picture())
-    *steps, found = depth_profile(traced)
+    steps, found = told(depth_profile(traced))
     assert steps == [Progress(done, 7) for done in range(1, 8)]
     assert isinstance(found, DepthProfile)
     assert [block.name for block in found.blocks] == [

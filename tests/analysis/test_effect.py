@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from steps import told
 
 from analysis import AnalysisError, trace
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.core.targets import RegionScore
 from analysis.figures.what_if import (
     effect_figure,
@@ -121,7 +122,7 @@ def test_the_sweep_silences_each_head_alone_and_finds_the_planted_one(tiny, pict
 
     traced = trace(tiny(edit=plant), picture())
     target = RegionScore(traced.model, REGION, 1)
-    *steps, sweep = head_sweep(traced, target)
+    steps, sweep = told(head_sweep(traced, target))
     assert steps == [Progress(done, 20) for done in range(1, 21)]
     margin = sweep.margin_change_nats
     assert (margin[3].shape, margin[4].shape) == ((4, 4), (1, 4))
@@ -136,7 +137,7 @@ def test_the_sweep_silences_each_head_alone_and_finds_the_planted_one(tiny, pict
 
 def test_the_curve_ends_where_no_edge_is_cut_and_every_control_sees_as_many_keys(tiny, picture):
     traced = trace(tiny(), picture())
-    *steps, curve = radius_curve(traced, (3,), target=RegionScore(traced.model, REGION, 1))
+    steps, curve = told(radius_curve(traced, (3,), target=RegionScore(traced.model, REGION, 1)))
     np.testing.assert_array_equal(curve.radius_tokens, [0, 1, 2, 4, 5])
     assert steps[-1] == Progress(5, 5)
     effects = [report.effect for report in curve.reports]
@@ -156,7 +157,7 @@ def test_the_curve_ends_where_no_edge_is_cut_and_every_control_sees_as_many_keys
 def test_reach_costs_what_the_model_loses_in_that_reach(tiny, picture):
     model, image = tiny(), picture()
     traced = trace(model, image)
-    *steps, cost = reach_cost(traced, [2, 4])
+    steps, cost = told(reach_cost(traced, [2, 4]))
     runs = {(run.name, run.window_tokens): run for run in cost.runs}
     assert len(steps) == len(runs) == 8
     assert runs["global", None].effect.kl_nats == 0
@@ -195,9 +196,9 @@ def test_figures_say_what_was_done_with_units_and_their_grade(tiny, picture, liv
         effect_report(traced, [HeadGate(3, None, None), DropBlock(3, 0), DropBlock(4, 0)]),
     ]
     figures = [effect_figure(report) for report in reports]
-    *_, sweep = head_sweep(traced, target)
-    *_, curve = radius_curve(traced)
-    *_, cost = reach_cost(traced, [2])
+    sweep = finish(head_sweep(traced, target))
+    curve = finish(radius_curve(traced))
+    cost = finish(reach_cost(traced, [2]))
     figures += [head_sweep_figure(sweep), radius_curve_figure(curve), reach_cost_figure(cost)]
     for figure in figures:
         assert "causal" in figure.get_supxlabel()

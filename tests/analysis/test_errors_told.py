@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from analysis.core.progress import finish
 from analysis.core.uncertainty import with_error
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import finish
 from analysis.receptive_field.effective import (
     MOST_PROBES,
     effective_field_steps,
@@ -41,10 +41,11 @@ def mixed():
 
 def measured(readout, seed, probes=MOST_PROBES, pictures=1, until_known=True):
     inputs = [torch.zeros(1, 3, *SIZE, dtype=torch.float64)] * pictures
-    *_, fields = effective_field_steps(
+    work = effective_field_steps(
         readout, inputs, probes=probes, seed=seed, centers={"unit": CENTER},
         until_known=until_known,
     )  # fmt: skip
+    fields = finish(work)
     field = fields["unit"]
     return field, summarize(field.energy, CENTER, samples=field.samples)
 

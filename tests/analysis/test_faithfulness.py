@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from steps import told
 
 from analysis import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish, relay
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import (
     Curve,
@@ -63,16 +64,11 @@ def somewhere():
     return region
 
 
-def last(generator):
-    *_, result = generator
-    return result
-
-
 def deletion(parts, importance, *, steps=20, seed=0, cell_px=1, batch_size=4, insert=False):
     model = Additive(parts, somewhere())
     ends = model.x, replacement_of(model.x, "mean")
     order = deletion_order(importance, np.ones(SIZE, dtype=bool), cell_px=cell_px, seed=seed)
-    return last(
+    return finish(
         exchange_curve(
             model, *(ends[::-1] if insert else ends), order, steps=steps, batch_size=batch_size
         )
@@ -116,7 +112,7 @@ def test_insertion_is_deletion_in_the_opposite_order_backwards():
 def test_curve_of_a_model_that_ignores_the_picture_is_flat():
     x = torch.zeros(1, 3, *SIZE)
     order = deletion_order(ramp(), np.ones(SIZE, dtype=bool), cell_px=1, seed=0)
-    curve = last(
+    curve = finish(
         exchange_curve(lambda x: torch.full((len(x),), 0.7), x, x + 1, order, steps=5, batch_size=2)
     )
     np.testing.assert_allclose(curve.score, 0.7)
@@ -162,7 +158,7 @@ def test_mean_replacement_is_one_colour_and_blur_keeps_a_flat_picture():
 def ranked(parts, maps, region=None, **settings):
     score = Additive(parts, somewhere() if region is None else region)
     deletion = DeletionSettings(**{"replacement": "mean", "cell_px": 1, **settings})
-    return last(rank_maps(score, score.x, maps, deletion=deletion))
+    return finish(rank_maps(score, score.x, maps, deletion=deletion))
 
 
 def test_ranking_puts_the_true_contributions_first_and_their_opposite_last():
@@ -204,9 +200,9 @@ def test_the_second_opinion_is_the_separation_with_the_other_replacement():
     parts, score = ramp(), Additive(ramp(), somewhere())
     maps = {"best": parts, "worst": -parts, "noise": np.random.default_rng(1).random(SIZE)}
     deletion = DeletionSettings("blur", cell_px=1, steps=5)
-    found = last(second_opinion(score, score.x, maps, deletion))
+    found = finish(second_opinion(score, score.x, maps, deletion))
     assert found.replacement == "mean"
-    wanted = last(
+    wanted = finish(
         rank_maps(score, score.x, maps, deletion=DeletionSettings("mean", cell_px=1, steps=5))
     )
     for row in wanted.rows:
@@ -229,7 +225,9 @@ def test_salience_that_orders_what_parts_are_worth_has_a_coefficient_of_one():
 def test_coefficients_of_maps_are_those_of_their_equal_parts():
     parts, score = ramp(), Additive(ramp(), somewhere())
     maps = {"best": parts, "worst": -parts, "noise": np.random.default_rng(1).random(SIZE)}
-    *steps, found = salience_coefficients(score, score.x, maps, DeletionSettings("mean", cell_px=1))
+    steps, found = told(
+        salience_coefficients(score, score.x, maps, DeletionSettings("mean", cell_px=1))
+    )
     assert steps[-1] == Progress(30, 30)
     assert found["best"] == pytest.approx(1)
     assert found["worst"] == pytest.approx(-1)
@@ -277,7 +275,9 @@ def test_region_that_is_everything_has_no_context():
 
 def test_infidelity_only_fills_its_column():
     score = Additive(ramp(), somewhere())
-    ranking = last(rank_maps(score, score.x, {"a": ramp(), "b": -ramp()}, infidelities={"a": 0.2}))
+    ranking = finish(
+        rank_maps(score, score.x, {"a": ramp(), "b": -ramp()}, infidelities={"a": 0.2})
+    )
     assert {row.method: row.infidelity for row in ranking.rows} == {"a": 0.2, "b": None}
 
 
@@ -295,13 +295,14 @@ SMALL = DeletionSettings(steps=3, repeats=1, batch_size=2)
 def test_every_forward_pass_is_counted_and_the_caller_keeps_its_gradients(scored):
     score, x = scored
     score = RegionScore(score.model, np.ones((64, 96), bool), 1, score="probability")
-    steps = []
-    for item in rank_maps(score, x, {"a": np.random.default_rng(0).random((4, 6))}, deletion=SMALL):
+    progress = []
+
+    def noted(step):
         assert torch.is_grad_enabled()
-        steps.append(item)
-    *progress, result = steps
-    assert isinstance(result, Ranking)
-    assert all(isinstance(item, Progress) for item in progress)
+        progress.append(step)
+
+    maps = {"a": np.random.default_rng(0).random((4, 6))}
+    assert isinstance(finish(relay(rank_maps(score, x, maps, deletion=SMALL), noted)), Ranking)
     assert progress[-1].done == progress[-1].total == 4 * (2 + 2 + 1)
     assert [item.done for item in progress] == sorted(item.done for item in progress)
 
@@ -310,7 +311,7 @@ def test_batches_change_nothing_and_probabilities_stay_in_their_range(scored):
     score, x = scored
     maps = {"a": np.random.default_rng(0).random((4, 6))}
     one, three = (
-        last(
+        finish(
             rank_maps(
                 score, x, maps, deletion=DeletionSettings(steps=4, repeats=1, batch_size=size)
             )

@@ -4,9 +4,10 @@ import captum.metrics
 import numpy as np
 import pytest
 import torch
+from steps import told
 
 from analysis import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import replacement_of
 from analysis.faithfulness.infidelity import GreyNoise, Infidelity, Squares, infidelities
@@ -15,11 +16,6 @@ from uniformer.preprocess import preprocess
 
 SIZE = (48, 64)
 KINDS = [Squares(cell_px=8), GreyNoise()]
-
-
-def last(generator):
-    *_, result = generator
-    return result
 
 
 @pytest.fixture
@@ -42,20 +38,24 @@ def bent(weights):
 
 
 def test_gradient_of_a_linear_model_has_no_infidelity_to_noise(x, weights):
-    found = last(infidelities(linear(weights), x, {"g": weights.sum(0).numpy()}, GreyNoise()))["g"]
+    found = finish(infidelities(linear(weights), x, {"g": weights.sum(0).numpy()}, GreyNoise()))[
+        "g"
+    ]
     assert found.unexplained_share < 1e-20
 
 
 def test_contributions_of_a_linear_model_have_no_infidelity_to_replacement(x, weights):
     parts = (weights * (x - replacement_of(x, "blur"))[0]).sum(0).numpy()
-    found = last(infidelities(linear(weights), x, {"ig": parts}, Squares(cell_px=8)))["ig"]
+    found = finish(infidelities(linear(weights), x, {"ig": parts}, Squares(cell_px=8)))["ig"]
     assert found.unexplained_share < 1e-20
 
 
 def test_the_error_of_the_unexplained_share_is_how_far_it_varies_with_the_seed(x, weights):
     values = {"noisy": weights.sum(0).numpy() + 10}
     found = [
-        last(infidelities(linear(weights), x, values, GreyNoise(), samples=32, seed=seed))["noisy"]
+        finish(infidelities(linear(weights), x, values, GreyNoise(), samples=32, seed=seed))[
+            "noisy"
+        ]
         for seed in range(20)
     ]
     scatter = np.std([one.unexplained_share for one in found])
@@ -66,7 +66,7 @@ def test_a_gradient_is_no_contribution_and_the_other_way_round(x, weights):
     gradient = weights.sum(0).numpy()
     parts = (weights * (x - replacement_of(x, "blur"))[0]).sum(0).numpy()
     for changes, wrong in zip(KINDS, (gradient, parts), strict=True):
-        found = last(infidelities(linear(weights), x, {"wrong": wrong}, changes))["wrong"]
+        found = finish(infidelities(linear(weights), x, {"wrong": wrong}, changes))["wrong"]
         assert found.unexplained_share > 0.5
 
 
@@ -88,7 +88,7 @@ def test_infidelity_is_that_of_captum_on_the_same_changes(x, weights, changes):
         bent(weights), perturb, x, torch.from_numpy(values / 3).expand(1, 3, *SIZE),
         n_perturb_samples=20, normalize=True,
     )  # fmt: skip
-    found = last(infidelities(bent(weights), x, {"a": values}, changes, samples=20, seed=3))["a"]
+    found = finish(infidelities(bent(weights), x, {"a": values}, changes, samples=20, seed=3))["a"]
     assert found.squared_error == pytest.approx(expected.item())
     assert 0 < found.unexplained_share < 1
 
@@ -97,7 +97,7 @@ def test_infidelity_is_that_of_captum_on_the_same_changes(x, weights, changes):
 def test_scale_of_a_map_does_not_matter_but_its_sign_does(x, weights, changes):
     values = weights.sum(0).numpy()
     maps = {"a": values, "scaled": 7 * values, "reversed": -values, "blank": 0 * values}
-    found = last(infidelities(bent(weights), x, maps, changes))
+    found = finish(infidelities(bent(weights), x, maps, changes))
     assert found["a"].unexplained_share == pytest.approx(found["scaled"].unexplained_share)
     assert found["blank"].unexplained_share == pytest.approx(1)
     assert max(found["a"].unexplained_share, found["reversed"].unexplained_share) == 1
@@ -105,7 +105,7 @@ def test_scale_of_a_map_does_not_matter_but_its_sign_does(x, weights, changes):
 
 
 def test_score_that_never_changes_leaves_nothing_to_explain(x):
-    found = last(infidelities(lambda x: torch.ones(len(x)), x, {"a": np.eye(6, 8)}, Squares()))
+    found = finish(infidelities(lambda x: torch.ones(len(x)), x, {"a": np.eye(6, 8)}, Squares()))
     assert found["a"].squared_error == 0
     assert np.isnan(found["a"].unexplained_share)
 
@@ -114,7 +114,7 @@ def test_score_that_never_changes_leaves_nothing_to_explain(x):
 def test_batches_and_other_maps_change_nothing(x, weights, changes):
     values = weights.sum(0).numpy()
     runs = [
-        last(infidelities(bent(weights), x, maps, changes, samples=9, batch_size=size))["a"]
+        finish(infidelities(bent(weights), x, maps, changes, samples=9, batch_size=size))["a"]
         for maps, size in (({"a": values}, 9), ({"b": -values, "a": values}, 2))
     ]
     assert runs[0].squared_error == pytest.approx(runs[1].squared_error)
@@ -134,9 +134,9 @@ def test_squares_replace_the_share_asked_for_in_whole_squares(x):
 def test_infidelity_counts_its_passes_stops_and_leaves_the_model_alone(tiny, picture):
     score = RegionScore(tiny(), np.ones((64, 96), bool), 1)
     inputs = preprocess(picture(), 64).double()
-    items = list(infidelities(score, inputs, {"a": np.eye(4, 6)}, Squares(), samples=5))
-    assert items[:-1] == [Progress(4, 5), Progress(5, 5)]
-    assert isinstance(items[-1]["a"], Infidelity)
+    steps, found = told(infidelities(score, inputs, {"a": np.eye(4, 6)}, Squares(), samples=5))
+    assert steps == [Progress(4, 5), Progress(5, 5)]
+    assert isinstance(found["a"], Infidelity)
     calls = []
     run = infidelities(
         lambda x: calls.append(len(x)) or x.mean(dim=(1, 2, 3)), inputs, {"a": np.eye(4, 6)},
@@ -154,12 +154,14 @@ def gradient(model, x):
 
 
 def test_a_constant_map_is_insensitive(x):
-    found = last(max_sensitivity(None, x, lambda model, x: np.ones((3, 4)), samples=3))
+    found = finish(max_sensitivity(None, x, lambda model, x: np.ones((3, 4)), samples=3))
     assert found.maximum == 0
 
 
 def test_sensitivity_of_the_input_itself_is_the_size_of_the_noise(x):
-    found = last(max_sensitivity(None, x, lambda model, x: x[0, 0].numpy(), radius=0.1, samples=40))
+    found = finish(
+        max_sensitivity(None, x, lambda model, x: x[0, 0].numpy(), radius=0.1, samples=40)
+    )
     expected = 0.1 / np.sqrt(3) * np.sqrt(x[0, 0].numel()) / np.linalg.norm(x[0, 0])
     np.testing.assert_allclose(found.relative_changes, expected, rtol=0.1)
     assert found.maximum == found.relative_changes.max()
@@ -167,7 +169,7 @@ def test_sensitivity_of_the_input_itself_is_the_size_of_the_noise(x):
 
 def test_sensitivity_is_that_of_captum_with_the_same_noise(tiny, picture):
     model, inputs = tiny(), preprocess(picture(), 64).double()
-    found = last(max_sensitivity(model, inputs, gradient, radius=0.05, samples=3, seed=4))
+    found = finish(max_sensitivity(model, inputs, gradient, radius=0.05, samples=3, seed=4))
     rng = np.random.default_rng(4)
 
     def explain(inputs):

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from analysis import trace
+from analysis.core.progress import finish
 from analysis.evaluation.label_comparison import compare_labels
 from analysis.figures.comparison import comparison_figure
 from analysis.figures.what_if import effect_figure
@@ -39,11 +40,11 @@ def test_the_watched_region_is_outlined_and_the_hidden_one_hatched(tiny, picture
 
 
 def test_the_question_marks_what_it_hides_and_watches(tiny, picture):
-    *_, answer = QUESTIONS["what-if"](tiny(), picture(), kind="hide-region", x=5, y=5, size=10)
+    answer = finish(QUESTIONS["what-if"](tiny(), picture(), kind="hide-region", x=5, y=5, size=10))
     caption = answer.figure().get_supxlabel()
     assert "Outlined" in caption
     assert "Hatched" in caption
-    *_, answer = QUESTIONS["what-if"](tiny(), picture(), kind="drop-position")
+    answer = finish(QUESTIONS["what-if"](tiny(), picture(), kind="drop-position"))
     caption = answer.figure().get_supxlabel()
     assert "Outlined" not in caption
     assert "Hatched" not in caption

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import trace
+from analysis.core.progress import finish
 from analysis.figures.profile import profile_figure
 from analysis.profile.depth_profile import depth_profile
 from analysis.profile.nulls import profile_with_nulls
@@ -12,7 +13,7 @@ from analysis.profile.nulls import profile_with_nulls
 @pytest.fixture
 def found(tiny, picture):
     image = picture()
-    *_, found = profile_with_nulls(trace(tiny("window", 5), image), image)
+    found = finish(profile_with_nulls(trace(tiny("window", 5), image), image))
     return found
 
 
@@ -60,5 +61,5 @@ def test_stages_blocks_padding_and_grade_are_named(found, tiny, picture):
     assert caption.startswith("[S · statistic")
     worst = max(block.padding_mass.mean() for block in found.traced.blocks)
     assert f"{worst:.0%} of all weight" in caption
-    *_, plain = depth_profile(trace(tiny(), picture()))
+    plain = finish(depth_profile(trace(tiny(), picture())))
     assert "No weight is on padding" in profile_figure(plain).get_supxlabel()

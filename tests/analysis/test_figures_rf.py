@@ -10,6 +10,7 @@ import pytest
 import torch
 from matplotlib.colors import to_rgba
 
+from analysis.core.progress import finish
 from analysis.figures.receptive_field import (
     DECADES,
     INNER,
@@ -31,7 +32,7 @@ def comparison(tiny):
     model = tiny(window_size=2)
     networks = [uniformer_network(model, SIZE, reach) for reach in ("global", "local")]
     picture = torch.randn(1, 3, *SIZE, dtype=torch.float64)
-    *_, result = compare_fields(networks, [picture])
+    result = finish(compare_fields(networks, [picture]))
     return result
 
 
@@ -115,7 +116,7 @@ def test_curves_rise_to_one_beside_that_of_an_even_field(comparison):
 
 def test_the_even_curve_is_that_around_the_same_unit(tiny):
     picture = torch.randn(1, 3, *SIZE, dtype=torch.float64)
-    *_, corner = compare_fields([uniformer_network(tiny(), SIZE)], [picture], (60, 90))
+    corner = finish(compare_fields([uniformer_network(tiny(), SIZE)], [picture], (60, 90)))
     for axes, field in zip(energy_curves(corner).axes, corner.fields, strict=True):
         sides, shares = energy_within(np.ones(SIZE), field.center_px)
         np.testing.assert_array_equal(axes.lines[-1].get_xydata(), np.stack([sides, shares], 1))

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import analysis as a
+from analysis.core.progress import finish
 from analysis.core.regions import class_region, pixel_region, segment_region
 from analysis.core.subject import find_subject
 from analysis.faithfulness.infidelity import Squares
@@ -33,7 +34,7 @@ MAP = np.arange(24.0).reshape(4, 6)
 
 
 def explain(model, x):
-    *_, found = a.attribute(model, x, PIXEL, 1, method="hires_cam")
+    found = finish(a.attribute(model, x, PIXEL, 1, method="hires_cam"))
     return found.map
 
 
@@ -161,7 +162,7 @@ def test_a_map_smaller_than_its_window_is_answered_and_its_padding_told(tiny, pi
     row = a.global_affinity(traced, 3, 0, (1, 1))
     assert row.window.padding_tokens == 14 * 14 - 4 * 6
     np.testing.assert_allclose(row.weight.sum((1, 2)) + row.padding_mass, 1)
-    *_, profile = a.depth_profile(traced)
+    profile = finish(a.depth_profile(traced))
     for block in profile.blocks:
         assert np.isfinite(block.heads.distance_picture_px).all()
         assert (block.padding_mass > 0).all() == (block.stage == 3)

@@ -14,16 +14,12 @@ import torch
 from captum.metrics import infidelity
 
 from analysis.core.grid import Grid
+from analysis.core.progress import finish
 from analysis.faithfulness.infidelity import GreyNoise, infidelities
 from analysis.receptive_field.effective import summarize
 from analysis.representation.redundancy import mean_cosine
 from analysis.representation.spectrum import spectrum
 from uniformer.preprocess import network_size
-
-
-def last(steps):
-    *_, result = steps
-    return result
 
 
 def test_a_pixel_is_taken_at_its_centre_and_not_at_its_corner():
@@ -61,7 +57,7 @@ def test_infidelity_knows_a_map_from_its_opposite():
     usual = infidelity(score, perturb, x, -weight, n_perturb_samples=20, normalize=True)
     assert usual.item() < 1e-20
     gradient = weight.sum(1)[0].numpy()
-    ours = last(infidelities(score, x, {"it": gradient, "not": -gradient}, GreyNoise()))
+    ours = finish(infidelities(score, x, {"it": gradient, "not": -gradient}, GreyNoise()))
     assert ours["it"].unexplained_share == pytest.approx(0, abs=1e-20)
     assert ours["not"].unexplained_share == 1
 

@@ -17,6 +17,7 @@ import torch
 import analysis as a
 from analysis.affinity.atlas import global_atlas, local_atlas
 from analysis.attribution import METHODS, AttributionSettings
+from analysis.core.progress import finish
 from analysis.evaluation.label_comparison import compare_labels
 from analysis.faithfulness.infidelity import Squares
 from analysis.faithfulness.ranking import DeletionSettings
@@ -43,7 +44,7 @@ def ask(method):
 
 
 def explain(model, x):
-    *_, found = a.attribute(model, x, REGION, 2, method="hires_cam", stage=3)
+    found = finish(a.attribute(model, x, REGION, 2, method="hires_cam", stage=3))
     return found.map
 
 
@@ -107,7 +108,7 @@ ANALYSES = {
 def numbers(result) -> Iterator[np.ndarray]:
     """All arrays and numbers of a result, but for how long things took."""
     if inspect.isgenerator(result):
-        *_, result = result
+        result = finish(result)
     if dataclasses.is_dataclass(result):
         for field in dataclasses.fields(result):
             if field.name not in ("seconds", "model", "classes"):

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from steps import told
 
 from analysis import AnalysisError, trace
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import (
     profile_with_nulls,
@@ -105,7 +106,7 @@ def test_null_with_random_weights_has_nearly_uniform_attention(tiny, picture):
     null = random_weights_trace(traced, image)
     assert null.windows == traced.windows
     assert null.model is not traced.model
-    *_, profile = depth_profile(null)
+    profile = finish(depth_profile(null))
     for block in profile.blocks[2:]:
         assert block.heads.entropy.min() > 0.95
         np.testing.assert_allclose(block.distance_over_uniform, 1, atol=0.1)
@@ -114,9 +115,9 @@ def test_null_with_random_weights_has_nearly_uniform_attention(tiny, picture):
 def test_profile_comes_with_its_nulls_as_the_same_kind_of_result(tiny, picture):
     image = picture()
     traced = trace(tiny(), image)
-    *steps, found = profile_with_nulls(traced, image)
+    steps, found = told(profile_with_nulls(traced, image))
     assert steps == [Progress(done, 21) for done in range(1, 22)]
-    *_, alone = depth_profile(traced)
+    alone = finish(depth_profile(traced))
     assert found.traced.rows()[-1] == alone.rows()[-1]
     for null in (found.random_weights, found.shuffled_picture):
         assert isinstance(null, DepthProfile)

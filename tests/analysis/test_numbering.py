@@ -69,8 +69,8 @@ def test_tables_of_blocks_can_be_joined(tiny, picture):
     model, image = tiny(), picture()
     traced = trace(model, image, short_side=64)
     place = ("name", "stage", "block")
-    *_, profile = depth_profile(traced)
-    *_, representation = survey(traced)
+    profile = finish(depth_profile(traced))
+    representation = finish(survey(traced))
     probed = finish(QUESTIONS["probe"](model, image, **AT)).tables["blocks"]
     places = [
         [tuple(row[name] for name in place) for row in rows]

@@ -11,9 +11,9 @@ from analysis.affinity.pruning import pruning
 from analysis.core.activation_cache import trace
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
+from analysis.core.progress import finish
 from analysis.core.token_classes import token_classes
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import finish
 from analysis.receptive_field.effective import effective_fields
 from analysis.receptive_field.units import stage_units
 from uniformer.classes import numbered_classes

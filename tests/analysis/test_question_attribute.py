@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from steps import told
 
 from analysis.attribution.attribute import attribute as attribution
 from analysis.attribution.methods import AttributionSettings
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress, part_of
+from analysis.core.progress import Progress, finish, part_of
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.ranking import DeletionSettings, rank_maps
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import finish
 from analysis.questions.parameters import parameters_of
 from uniformer.preprocess import preprocess
 
@@ -27,14 +27,16 @@ def test_an_attribution_answer_has_the_map_and_numbers_of_the_method(tiny, pictu
     answer = finish(
         QUESTIONS["attribute"](model, photo, MASK, method=method, stage=3, steps=3, **PAINTED)
     )
-    *_, found = attribution(
-        model,
-        photo,
-        MASK,
-        1,
-        method=method.replace("-", "_"),
-        stage=3,
-        settings=AttributionSettings(steps=3),
+    found = finish(
+        attribution(
+            model,
+            photo,
+            MASK,
+            1,
+            method=method.replace("-", "_"),
+            stage=3,
+            settings=AttributionSettings(steps=3),
+        )
     )
     np.testing.assert_allclose(answer.arrays["map"], found.map)
     assert answer.numbers["score_value"] == pytest.approx(found.score_value)
@@ -49,11 +51,11 @@ def test_an_attribution_answer_has_the_map_and_numbers_of_the_method(tiny, pictu
 def test_several_attributions_are_those_of_each_method_and_each_comes_once(tiny, picture):
     model, photo = tiny(), picture()
     methods = "layer-cam, gradient-x-activation,layer-cam"
-    *steps, answer = QUESTIONS["attributions"](model, photo, MASK, methods=methods, **PAINTED)
+    steps, answer = told(QUESTIONS["attributions"](model, photo, MASK, methods=methods, **PAINTED))
     assert [step.done / step.total for step in steps] == [0.5, 1]
     assert answer.numbers["methods"] == len(answer.tables["methods"]) == 2
     for method in ("layer_cam", "gradient_x_activation"):
-        *_, found = attribution(model, photo, MASK, 1, method=method)
+        found = finish(attribution(model, photo, MASK, 1, method=method))
         np.testing.assert_array_equal(answer.arrays[method], found.map)
     assert answer.grade == "heuristic"
     with pytest.raises(AnalysisError, match="no method 'magic'"):
@@ -76,7 +78,7 @@ def test_faithfulness_ranks_as_the_functions_do_and_tells_blank_maps(tiny, pictu
     maps = {name: answer.arrays[name] for name in methods.split(",")}
     score = RegionScore(model, MASK, 1, score="probability")
     x = preprocess(photo, 64, 1).double()
-    *_, ranking = rank_maps(score, x, maps, deletion=DeletionSettings(steps=2))
+    ranking = finish(rank_maps(score, x, maps, deletion=DeletionSettings(steps=2)))
     rows = answer.tables["methods"]
     assert [row["method"] for row in rows] == [row.method for row in ranking.rows]
     for row, wanted in zip(rows, ranking.rows, strict=True):
@@ -106,13 +108,15 @@ def test_what_favours_integrated_gradients_is_said_and_their_grade_is_that_of_th
         )
     )
     assert "which favours them" in answer.sentence
-    *_, found = attribution(
-        tiny(),
-        picture(),
-        MASK,
-        1,
-        method="integrated_gradients",
-        settings=AttributionSettings(steps=1),
+    found = finish(
+        attribution(
+            tiny(),
+            picture(),
+            MASK,
+            1,
+            method="integrated_gradients",
+            settings=AttributionSettings(steps=1),
+        )
     )
     assert answer.tables["methods"][0]["grade"] == found.grade
 
@@ -166,7 +170,7 @@ def test_the_progress_of_parts_climbs_to_the_end():
     def work():
         yield Progress(1, 2)
         yield Progress(2, 2)
-        yield "result"
+        return "result"
 
     def both():
         for part in range(2):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError, trace
+from analysis.core.progress import finish
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.targets import RegionScore
 from analysis.interventions import DropBlock, HeadGate, HideRegion, Neighbourhood
@@ -13,7 +14,6 @@ from analysis.interventions.effect import effect_report
 from analysis.interventions.head_sweep import head_sweep
 from analysis.profile.nulls import random_model
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import finish
 from uniformer import create_model, segment
 
 MASK = np.zeros((64, 96), dtype=bool)
@@ -101,7 +101,7 @@ def test_what_takes_nothing_away_says_so_in_words(tiny, picture, lively, paramet
 def test_the_series_have_the_numbers_of_their_functions(tiny, picture, lively):
     model, photo = tiny(edit=lively), picture()
     heads = ask("what-if", model, photo, MASK, kind="head-sweep", **PAINTED)
-    *_, sweep = head_sweep(trace(model, photo), RegionScore(model, MASK, 1))
+    sweep = finish(head_sweep(trace(model, photo), RegionScore(model, MASK, 1)))
     for stage, values in sweep.margin_change_nats.items():
         np.testing.assert_allclose(heads.arrays[f"stage_{stage}"], values)
     assert heads.numbers["strongest_margin_change_nats"] == pytest.approx(

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from conventions import assert_counted_from_0, assert_units_named
+from steps import told
 
 import analysis
 from analysis.affinity.attended_classes import attended_classes
@@ -16,12 +17,13 @@ from analysis.affinity.local_affinity import local_affinity
 from analysis.affinity.row_summary import row_statistics
 from analysis.core.activation_cache import trace
 from analysis.core.errors import AnalysisError
+from analysis.core.progress import Progress, finish
 from analysis.core.regions import segment_region
 from analysis.core.targets import RegionScore
 from analysis.core.token_classes import token_classes
 from analysis.profile import depth_profile, profile_with_nulls
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import Answer, finish
+from analysis.questions.answer import Answer
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of
 from analysis.receptive_field.effective import effective_fields
@@ -163,7 +165,7 @@ def test_terms_of_a_convolution_are_its_exact_shares(tiny, picture):
 def test_profile_has_every_head_and_on_request_its_nulls(tiny, picture):
     model, image = tiny(), picture()
     answer = asked("profile", model, image, short_side=64, nulls=True, seed=1)
-    *_, direct = profile_with_nulls(trace(model, image, short_side=64), image, seed=1)
+    direct = finish(profile_with_nulls(trace(model, image, short_side=64), image, seed=1))
     for name, profile in {"this picture": direct.traced, **direct.nulls}.items():
         table = [row for row in answer.tables["heads"] if row["of"] == name]
         assert [row["distance_picture_px"] for row in table] == [
@@ -182,7 +184,7 @@ def test_profile_names_blocks_and_heads_from_zero_and_sums_each_stage_up(tiny, p
 
     model, image = tiny(edit=even_stage_4), picture()
     answer = asked("profile", model, image, short_side=64)
-    (*_, direct) = depth_profile(trace(model, image, short_side=64))
+    direct = finish(depth_profile(trace(model, image, short_side=64)))
     assert [
         (row["name"], row["stage"], row["block"], row["head"]) for row in answer.tables["heads"]
     ] == [
@@ -288,7 +290,8 @@ def test_all_questions_are_here():
 @pytest.mark.parametrize("question", NEEDED)
 def test_an_answer_says_what_was_asked_and_that_weights_are_untrained(question, tiny, picture):
     model = tiny()
-    answer = asked(question, model, picture(), **NEEDED[question])
+    steps, answer = told(QUESTIONS[question](model, picture(), **NEEDED[question]))
+    assert all(isinstance(step, Progress) for step in steps)
     assert_counted_from_0(answer, model)
     assert_units_named(answer)
     assert json.loads(answer.to_json())["question"] == question

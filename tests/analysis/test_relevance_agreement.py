@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from steps import told
 
 from analysis import AnalysisError, trace
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.core.regions import pixel_region
 from analysis.core.targets import RegionScore
 from analysis.rollout.agreement import NEARNESS, Agreement, agreement
@@ -32,7 +33,7 @@ def fall_without(target, x, *cell):
 
 def compared(model, image, maps, label=1, **settings):
     target = RegionScore(model, brushed(), label)
-    *steps, result = agreement(trace(model, image), image, target, maps, **settings)
+    steps, result = told(agreement(trace(model, image), image, target, maps, **settings))
     assert isinstance(result, Agreement)
     assert all(isinstance(step, Progress) for step in steps)
     return steps, result
@@ -89,7 +90,7 @@ def test_answers_are_for_the_reach_traced(tiny, picture):
     _, wanted = compared(model, image, {}, cells=2)
     traced = trace(model, image)
     model.set_reach("window", 1)
-    *_, result = agreement(traced, image, RegionScore(model, brushed(), 1), {}, cells=2)
+    result = finish(agreement(traced, image, RegionScore(model, brushed(), 1), {}, cells=2))
     model.set_reach("hybrid", 3)
     np.testing.assert_array_equal(result.fall, wanted.fall)
     np.testing.assert_array_equal(result.gradient_energy, wanted.gradient_energy)
@@ -98,7 +99,7 @@ def test_answers_are_for_the_reach_traced(tiny, picture):
 def test_cells_at_the_far_edges_may_be_smaller(tiny, picture):
     model, image = tiny(), picture(70, 99)
     target = RegionScore(model, pixel_region((70, 99), 3, 3), 1)
-    *_, result = agreement(trace(model, image, short_side=70), image, target, {}, cells=4)
+    result = finish(agreement(trace(model, image, short_side=70), image, target, {}, cells=4))
     assert result.cell_px == 17
     assert result.fall.shape == result.gradient_energy.shape == (5, 6)
     x = network_input(image, 70)

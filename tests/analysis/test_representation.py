@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from steps import told
 
 from analysis import AnalysisError, trace
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.figures.representation import (
     correlogram_figure,
     gap_figure,
@@ -31,12 +32,12 @@ def traced(tiny, picture):
 
 @pytest.fixture
 def found(traced):
-    *_, found = survey(traced)
+    found = finish(survey(traced))
     return found
 
 
 def test_every_block_is_surveyed_in_order_and_nothing_changes(traced):
-    *steps, found = survey(traced)
+    steps, found = told(survey(traced))
     assert steps == [Progress(done, 7) for done in range(1, 8)]
     assert [block.name for block in found.blocks] == [
         "1.0",
@@ -72,7 +73,7 @@ def test_a_part_that_does_nothing_changes_no_frequency(tiny, picture):
         model.backbone.blocks1[0].pos_embed.weight.zero_()
         model.backbone.blocks1[0].pos_embed.bias.zero_()
 
-    *_, found = survey(trace(tiny(edit=silence), picture()))
+    found = finish(survey(trace(tiny(edit=silence), picture())))
     assert found.blocks[0].change("encoded") == 0
     assert found.blocks[0].change("gathered") != 0
 
@@ -111,7 +112,7 @@ def test_the_figures_show_the_numbers(found, picture):
 
 def test_the_question_answers_with_a_null_and_can_be_saved(tiny, picture, tmp_path):
     model, image = tiny(), picture()
-    *steps, answer = representation(model, image, seed=1)
+    steps, answer = told(representation(model, image, seed=1))
     assert isinstance(answer, Answer)
     assert steps[-1].done == steps[-1].total
     assert answer.numbers["cka_first_last"] == answer.arrays["cka"][0, -1]
@@ -145,7 +146,7 @@ def test_another_figure_can_be_asked_for(tiny, picture, monkeypatch, show, title
         return SimpleNamespace(name=name, trained=name == "resnet50", maps=lambda x: maps)
 
     monkeypatch.setattr(import_module(representation.__module__), "peer_network", itself)
-    *_, answer = representation(model, image, peers="resnet50,Swin_T", show=show)
+    answer = finish(representation(model, image, peers="resnet50,Swin_T", show=show))
     assert title in answer.figure().get_suptitle()
     assert {row["network"] for row in answer.tables["cka_peers"]} == {
         "resnet50", "swin-t, random weights",
@@ -163,7 +164,7 @@ def test_own_blocks_are_the_rows_and_what_they_are_compared_with_the_columns(
     peer = SimpleNamespace(name="peer", trained=True, maps=lambda x: {"level": level})
     module = import_module(representation.__module__)
     monkeypatch.setattr(module, "peer_network", lambda name, size_px: peer)
-    *_, answer = representation(model, image, peers="resnet50")
+    answer = finish(representation(model, image, peers="resnet50"))
     own, other = (
         block_features(one, (2, 3)) for one in (traced, random_weights_trace(traced, image))
     )

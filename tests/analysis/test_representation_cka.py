@@ -5,8 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from steps import told
 
 from analysis import AnalysisError, trace
+from analysis.core.progress import finish
 from analysis.figures.representation import peers_figure
 from analysis.representation.block_cka import block_features, picture_cka, pooled, token_cka
 from analysis.representation.cka import cka_sums
@@ -134,7 +136,7 @@ def test_pictures_are_compared_by_their_means_in_batches(tiny, picture, monkeypa
     means = [block_features(trace(model, one)) for one in pictures]
     columns = [torch.cat([one[name] for one in means]) for name in means[0]]
     monkeypatch.setattr("analysis.representation.block_cka.BATCH", 4)
-    *steps, found = picture_cka(model, pictures)
+    steps, found = told(picture_cka(model, pictures))
     assert [step.done for step in steps] == list(range(1, 10))
     parts = cka_sums([c[:5] for c in columns]) + cka_sums([c[5:] for c in columns])
     np.testing.assert_allclose(found.cka, parts.cka, rtol=1e-10)
@@ -145,7 +147,7 @@ def test_pictures_are_compared_by_their_means_in_batches(tiny, picture, monkeypa
 
 def test_another_model_sees_the_same_pictures(tiny, picture):
     pictures = [picture(seed=seed) for seed in range(4)]
-    *_, found = picture_cka(tiny(), pictures, tiny("window", 2))
+    found = finish(picture_cka(tiny(), pictures, tiny("window", 2)))
     assert found.cka[0, 0] == pytest.approx(1)
     assert found.cka[2, 2] < 1 - 1e-6
 

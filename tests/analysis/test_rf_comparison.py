@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from steps import told
 
 from analysis.core.errors import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.receptive_field.effective import effective_fields, energy_within
 from analysis.receptive_field.networks import Level, Network, peer_network, uniformer_network
 from analysis.receptive_field.networks.comparison import FieldComparison, compare_fields
@@ -50,7 +51,7 @@ def pictures(count, size=SIZE):
 
 
 def compare(*arguments, **options) -> FieldComparison:
-    *_, comparison = compare_fields(*arguments, **options)
+    comparison = finish(compare_fields(*arguments, **options))
     return comparison
 
 
@@ -147,10 +148,10 @@ def test_the_table_can_be_read_back(reaches):
 
 
 def test_progress_counts_batches_of_all_networks_and_can_be_left(reaches):
-    steps = list(compare_fields(reaches[:2], pictures(3), batch_size=2))
-    assert list(dict.fromkeys(steps[:-1])) == [Progress(done, 4) for done in (1, 2, 3, 4)]
-    assert [step.done for step in steps[:-1]] == sorted(step.done for step in steps[:-1])
-    assert isinstance(steps[-1], FieldComparison)
+    steps, found = told(compare_fields(reaches[:2], pictures(3), batch_size=2))
+    assert list(dict.fromkeys(steps)) == [Progress(done, 4) for done in (1, 2, 3, 4)]
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    assert isinstance(found, FieldComparison)
     stopped = compare_fields(reaches, pictures(3))
     assert isinstance(next(stopped), Progress)
     stopped.close()

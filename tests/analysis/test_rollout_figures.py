@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.text import Text
 
 from analysis import trace
+from analysis.core.progress import finish
 from analysis.core.regions import pixel_region
 from analysis.core.targets import RegionScore
 from analysis.figures.rollout import relevance_figure, rollout_figure
@@ -29,7 +30,7 @@ def test_rollout_shows_map_shares_loss_and_comparison(tiny, picture):
     traced, region = trace(model, image), pixel_region((64, 96), 40, 20)
     found = rollout(traced, region)
     target = RegionScore(model, region, 1)
-    *_, compared = agreement(traced, image, target, {"rollout": found.pixels}, cells=4)
+    compared = finish(agreement(traced, image, target, {"rollout": found.pixels}, cells=4))
     figure = rollout_figure(found, image, region, agreement=compared)
     words = texts(figure)
     assert f"Lost to the padding of windows: {found.total_lost_mass:.1%}" in words

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from steps import told
 
 from analysis import AnalysisError
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.parameter_randomisation import (
     ParameterRandomisation,
@@ -17,11 +18,6 @@ from analysis.faithfulness.region_grid import signed_distance
 from uniformer.preprocess import preprocess
 
 NAMES = ("decoder", "stage 4", "stage 3", "stage 2", "stage 1")
-
-
-def last(generator):
-    *_, result = generator
-    return result
 
 
 def region_of(size):
@@ -107,7 +103,7 @@ def test_likeness_of_too_little_is_not_a_number():
 
 
 def test_an_edge_detector_fails(tiny, x):
-    check = last(parameter_randomisation(tiny(), x, region_of((64, 96)), edges))
+    check = finish(parameter_randomisation(tiny(), x, region_of((64, 96)), edges))
     assert tuple(level.name for level in check.levels) == NAMES
     for level in check.levels:
         assert level.picture.spearman == pytest.approx(1)
@@ -116,7 +112,7 @@ def test_an_edge_detector_fails(tiny, x):
 
 
 def test_a_gradient_changes_with_the_weights(tiny, x):
-    check = last(parameter_randomisation(tiny(), x, region_of((64, 96)), gradient))
+    check = finish(parameter_randomisation(tiny(), x, region_of((64, 96)), gradient))
     assert check.depends_on_weights
     assert check.levels[-1].picture.corrected < 0.5
     assert check.region_cells == 24 * 40
@@ -125,7 +121,9 @@ def test_a_gradient_changes_with_the_weights(tiny, x):
 def test_a_map_of_the_distance_is_unmasked_by_the_null(tiny, x):
     """Nothing but nearness keeps a correlation of 1, and the null says that nearness is all."""
     nearness = -signed_distance(region_of((64, 96)))
-    check = last(parameter_randomisation(tiny(), x, region_of((64, 96)), lambda model, x: nearness))
+    check = finish(
+        parameter_randomisation(tiny(), x, region_of((64, 96)), lambda model, x: nearness)
+    )
     assert check.distance_spearman == pytest.approx(1)
     assert check.levels[-1].picture.envelope > 0.95
     assert not check.depends_on_weights
@@ -163,7 +161,7 @@ def test_the_seed_decides_and_the_global_random_state_is_left_alone(tiny, x):
     model, region = tiny(), region_of((64, 96))
     before = torch.get_rng_state()
     runs = [
-        last(parameter_randomisation(model, x, region, gradient, seed=seed)) for seed in (1, 1, 2)
+        finish(parameter_randomisation(model, x, region, gradient, seed=seed)) for seed in (1, 1, 2)
     ]
     assert torch.equal(torch.get_rng_state(), before)
     assert runs[0] == runs[1]
@@ -178,7 +176,7 @@ def test_a_copy_without_a_map_has_no_likeness_and_counts_as_changed(tiny, x):
             raise AnalysisError("The class map is blank.")
         return np.random.default_rng(0).random((4, 6))
 
-    check = last(parameter_randomisation(model, x, region_of((64, 96)), explain))
+    check = finish(parameter_randomisation(model, x, region_of((64, 96)), explain))
     assert np.isnan(check.levels[-1].picture.corrected)
     assert check.depends_on_weights
 
@@ -190,9 +188,9 @@ def test_every_explanation_is_counted_and_closing_stops(tiny, x):
         calls.append(model)
         return np.random.default_rng(0).random((4, 6))
 
-    items = list(parameter_randomisation(tiny(), x, region_of((64, 96)), explain))
-    assert items[:-1] == [Progress(done, 6) for done in range(1, 7)]
-    assert isinstance(items[-1], ParameterRandomisation)
+    steps, found = told(parameter_randomisation(tiny(), x, region_of((64, 96)), explain))
+    assert steps == [Progress(done, 6) for done in range(1, 7)]
+    assert isinstance(found, ParameterRandomisation)
     assert len(calls) == 6
     run = parameter_randomisation(tiny(), x, region_of((64, 96)), explain)
     next(run)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from analysis import AnalysisError, trace
+from analysis.core.progress import finish
 from analysis.figures.token_similarity import component_colors
 from analysis.questions import QUESTIONS
 from analysis.representation.token_similarity import principal_components, token_similarity
@@ -63,7 +64,7 @@ def test_a_token_outside_the_map_is_refused(traced):
 
 
 def test_the_answer_sums_up_the_map_by_predicted_class(tiny, picture):
-    (*_, answer) = QUESTIONS["similarity"](tiny(), picture(), x=50, y=20)
+    answer = finish(QUESTIONS["similarity"](tiny(), picture(), x=50, y=20))
     for stage in range(1, 5):
         rows = [row for row in answer.tables["classes"] if row["stage"] == stage]
         assert sum(row["area_share"] for row in rows) == pytest.approx(1)

@@ -6,9 +6,7 @@ import inspect
 import json
 import logging
 import secrets
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,8 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj_with_meta
 
-from analysis.core.progress import Progress
+from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import finish
 from analysis.questions.parameters import Parameter, parameters_of
 from analysis.report.page import Caption
 from ui.api.signatures import check, make_endpoint
@@ -30,6 +27,7 @@ from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.export import file_stem
+from ui.service.limits import NOBODY_WAITS, within
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.queues import HEAVY, LONG
@@ -49,11 +47,6 @@ QUESTION_SECONDS = 300
 QUESTION_COUNTS = {"steps": 128, "probes": 32}
 """Most that one question may ask for: pixels of the picture, pixels of the network's short side,
 time to work, and repetitions of what may not be stopped in between."""
-
-SURE_SECONDS, SURE_FACTOR = 10, 1.5
-"""Time after which the steps done tell how long all will take, and how far off that may be."""
-
-NOBODY_WAITS = "The one who asked has left, so this was stopped."
 
 SEGMENT = """Label every pixel of a picture: which classes, how much of the picture each, how sure.
 
@@ -178,7 +171,7 @@ class _Api:
         place, values = self._sorted(given, [SHORT_SIDE])
         pixels = read_picture(picture, self._max_pixels)
         with self._model_cache.acquire(*place) as model, self._turns.quick():
-            (result,) = on_one_thread(lambda: work.label(model, pixels, values["short_side"]))
+            result = finish(on_one_thread(lambda: work.label(model, pixels, values["short_side"])))
         files = result.save(_new_folder(), _stem(picture), tuple(SEGMENT_FILES))
         described = json.dumps(result.describe(), indent=2, ensure_ascii=False)
         return described, *map(_file, files)
@@ -187,11 +180,9 @@ class _Api:
         place, values = self._sorted(given, parameters_of(QUESTIONS[question]))
         _bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
-        with (
-            self._model_cache.acquire_original(*place) as model,
-            closing(self._turns.stepwise(work.answer(model, question, pixels, values))) as steps,
-        ):
-            answer = finish(steps, _limit(QUESTION_SECONDS))
+        with self._model_cache.acquire_original(*place) as model:
+            asked = work.answer(model, question, pixels, values)
+            answer = finish(self._turns.stepwise(asked), within(QUESTION_SECONDS))
         stem = f"{_stem(picture)}.{question}"
         figure, arrays, *tables = answer.save(_new_folder(), stem, ("png", "npz", "csv"))
         return answer.to_json(), _file(figure), _file(arrays), [_file(table) for table in tables]
@@ -201,16 +192,9 @@ class _Api:
         _bound(values)
         pixels = read_picture(picture, min(self._max_pixels, QUESTION_PIXELS))
         stem = _stem(picture)
-        in_time = _limit(QUESTION_SECONDS)
         with self._model_cache.acquire_original(*place) as model:
-            steps = work.report(model, pixels, Caption(stem), values["short_side"])
-            steps = self._turns.stepwise(steps)
-            with closing(steps):
-                for step in steps:
-                    if isinstance(step, Progress):
-                        in_time(step.done, step.total)
-                    else:
-                        described, page = step
+            written = work.report(model, pixels, Caption(stem), values["short_side"])
+            described, page = finish(self._turns.stepwise(written), within(QUESTION_SECONDS))
         folder = _new_folder()
         folder.mkdir(parents=True)
         file = replace_file(folder / f"{stem}.html", lambda file: file.write(page.encode()))
@@ -281,28 +265,6 @@ def _answered(name: str, do: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         full = getattr(error, "errno", None) in NO_ROOM
         sentence = text.NO_ROOM if full else text.SERVER_FAILED
     raise gr.Error(sentence, print_exception=False)
-
-
-def _limit(seconds: float) -> Callable[[int, int], None]:
-    """Return a progress function that stops work nobody waits for, and work of over ``seconds``.
-
-    Work that would take far longer is stopped as soon as that shows.
-    """
-    start, wanted = time.monotonic(), is_wanted()
-
-    def progress(done: int, total: int) -> None:
-        if not wanted():
-            raise ValueError(NOBODY_WAITS)
-        spent = time.monotonic() - start
-        expected = spent / done * total
-        if spent > seconds or (spent > SURE_SECONDS and expected > SURE_FACTOR * seconds):
-            raise ValueError(
-                f"This would take about {max(spent, expected):.0f} seconds, and {seconds:g} are "
-                f"given: it was stopped after {done} of {total} steps. Ask for less, or for a "
-                "smaller short_side."
-            )
-
-    return progress
 
 
 def _new_folder() -> Path:

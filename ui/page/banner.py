@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import gradio as gr
 
+from analysis.core.progress import Progress, relay
 from ui.messages import models as messages
 from ui.messages import questions as common
 from ui.page.answer_card import note_line, progress_line
-from ui.page.session import Session, attempt
+from ui.page.session import Session, attempt, refusal
 from ui.service.actions import Actions
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
@@ -87,16 +87,16 @@ class Banner:
 
 def fetch_lines(name: str) -> Iterator[tuple[str, bool]]:
     """Yield the line, and whether the weights of the model called ``name`` are here."""
-    with closing(fetch(name)) as steps:
-        while True:
-            step, sentence = attempt(lambda: next(steps, None))
-            if sentence:
-                yield f"{sentence}{note_line(messages.STAYS)}", False
-                return
-            if step is None:
-                break
-            share = step.done / step.total if step.total else None
-            yield progress_line(messages.download(name, step.done, step.total), share), False
+
+    def line(step: Progress) -> tuple[str, bool]:
+        share = step.done / step.total if step.total else None
+        return progress_line(messages.download(name, step.done, step.total), share), False
+
+    try:
+        yield from relay(fetch(name), line)
+    except Exception as error:
+        yield f"{refusal(error)}{note_line(messages.STAYS)}", False
+        return
     yield "", True
 
 

@@ -24,16 +24,15 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import closing
 from typing import Any
 
 import gradio as gr
 
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, relay
 from ui.messages import questions as messages
 from ui.page.answer_card import answer_cards, note_line, progress_line
 from ui.page.download import SAVE_FILE
-from ui.page.session import Session, attempt
+from ui.page.session import Session, attempt, refusal
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
 from ui.service.jobs import Job, StoredAnswer, file_of, pixel_of, run
@@ -181,28 +180,32 @@ def steps(
     What goes wrong becomes one sentence. Closing it stops the work.
     """
     yield progress_line(messages.STARTED, None), None
-    asked, sentence = attempt(ask)
-    if sentence:
-        yield sentence, ()
-        return
-    questions = (asked,) if isinstance(asked, Job) else tuple(asked)
     answers: list[StoredAnswer] = []
-    for at, question in enumerate(questions, start=1):
-        prefix = messages.one_of(at, len(questions)) if len(questions) > 1 else ""
-        start, told = time.monotonic(), 0.0
-        with closing(run(actions, question)) as work:
-            while True:
-                step, sentence = attempt(lambda: next(work))
-                if sentence:
-                    yield sentence, ()
-                    return
-                if isinstance(step, StoredAnswer):
-                    answers.append(step)
-                    break
-                if time.monotonic() - told > REPORT_SECONDS:
-                    yield _status(prefix, step, time.monotonic() - start), None
-                    told = time.monotonic()
+    try:
+        asked = ask()
+        questions = (asked,) if isinstance(asked, Job) else tuple(asked)
+        for at, question in enumerate(questions, start=1):
+            prefix = messages.one_of(at, len(questions)) if len(questions) > 1 else ""
+            answers.append((yield from relay(run(actions, question), _told(prefix))))
+    except Exception as error:
+        yield refusal(error), ()
+        return
     yield progress_line(messages.DRAWING, 1), tuple(answers)
+
+
+def _told(prefix: str) -> Callable[[Progress], tuple[str, None] | None]:
+    """Return what makes the status line of a step, and nothing of one that follows too soon."""
+    start, last = time.monotonic(), 0.0
+
+    def status(step: Progress) -> tuple[str, None] | None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last <= REPORT_SECONDS:
+            return None
+        last = now
+        return _status(prefix, step, now - start), None
+
+    return status
 
 
 def _status(prefix: str, step: Progress, seconds: float) -> str:

@@ -23,12 +23,17 @@ def attempt(action: Callable[[], Any]) -> tuple[Any, str]:
     """Return what ``action`` returned and no message, or None and one sentence as HTML."""
     try:
         return action(), ""
-    except ValueError as error:
-        sentence = str(error)
-    except Exception:
-        logging.getLogger(__name__).exception("A page event failed.")
+    except Exception as error:
+        return None, refusal(error)
+
+
+def refusal(error: Exception) -> str:
+    """Return the sentence for the visitor, as HTML; what was no refusal of input is logged."""
+    sentence = str(error)
+    if not isinstance(error, ValueError):
+        logging.getLogger(__name__).error("A page event failed.", exc_info=error)
         sentence = text.SERVER_FAILED
-    return None, f'<p role="alert">{html.escape(sentence)}</p>'
+    return f'<p role="alert">{html.escape(sentence)}</p>'
 
 
 def result_key(selection: Selection) -> Hashable:

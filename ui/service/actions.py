@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import Trace, trace
+from analysis.core.progress import finish
 from analysis.report import lens_data
 from ui.host import metrics
 from ui.host.settings import Settings
@@ -67,9 +68,9 @@ class Actions:
         self._first_lens = self._lens(self.first.selection)
 
     @metrics.measured("open_photo")
-    def open_photo(self, selection: Selection, path: str, name: str) -> Labelled:
+    def open_photo(self, selection: Selection, photo: PictureSource, name: str) -> Labelled:
         """Label a picture the visitor gave; ``name`` is what they call the file."""
-        picture = read_picture(path)
+        picture = read_picture(photo)
         pixels = picture.pixels.size // 3
         if pixels > self._max_pixels:
             raise ValueError(text.too_large(pixels / 1e6, self._max_pixels / 1e6))
@@ -112,6 +113,19 @@ class Actions:
     def change_reach(self, selection: Selection, reach: Reach, window_size: int) -> Labelled:
         """Label the same picture with the same weights in another reach."""
         return self._again(replace(selection, reach=reach, window_size=window_size))
+
+    @metrics.measured("relabel")
+    def relabel(self, selection: Selection) -> Labelled:
+        """Label the picture of ``selection`` again, in the setting that it names."""
+        return self._again(selection)
+
+    def selection(self, key: str) -> Selection:
+        """Return what the result under ``key`` was made with; ``ValueError`` if it is forgotten."""
+        stored = self._store.get(key)
+        used = stored.result.settings
+        return Selection(
+            key, stored.model, used["reach"], used["window_size"], short_side=used["short_side"]
+        )
 
     def view(self, selection: Selection) -> dict[str, Any]:
         """Return the result for ``assets/viewer.js``."""
@@ -188,9 +202,9 @@ class Actions:
         place = selection.model, selection.reach, selection.window_size
         with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            (result,) = on_one_thread(lambda: work.label(model, picture))
+            result = finish(on_one_thread(lambda: work.label(model, picture, selection.short_side)))
             seconds = time.perf_counter() - start
-        key = self._store.put(subject, result, seconds, pinned=pinned)
+        key = self._store.put(subject, result, seconds, pinned=pinned, model=selection.model)
         return Labelled(replace(selection, key=key), subject.example)
 
 

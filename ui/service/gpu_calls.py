@@ -1,18 +1,17 @@
 """All that needs a model for long: the only calls that take a GPU where one is lent by the call.
 
-Each is given a model that the caller has acquired, and yields what it finds; nothing is kept here.
+Each is given a model that the caller has acquired, yields its progress and returns what it finds;
+nothing is kept here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis import trace
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
 from analysis.report.page import Caption, report_html
@@ -38,40 +37,37 @@ class _Drawn:
 @on_gpu(label_seconds)
 def label(
     model: Segmenter, picture: PictureSource, short_side: int | None = None
-) -> Generator[Segmentation, None, None]:
-    """Yield the labels of ``picture``; ``ValueError`` where they cannot be had."""
-    yield segment(picture, _placed(model), short_side=short_side)
+) -> Work[Segmentation]:
+    """Return the labels of ``picture``; ``ValueError`` where they cannot be had."""
+    result = segment(picture, _placed(model), short_side=short_side)
+    yield Progress(1, 1)
+    return result
 
 
 @on_gpu(answer_seconds)
 def answer(
     model: Segmenter, question: str, picture: PictureSource, values: dict[str, Any]
-) -> Generator[Progress | Answer, None, None]:
-    """Yield the progress of one of ``QUESTIONS`` and last its answer; close it to stop the work.
+) -> Work[Answer]:
+    """Return the answer to one of ``QUESTIONS``; close it to stop the work.
 
     When it ends, however it ends, the model is as it was.
     """
-    with closing(QUESTIONS[question](_placed(model), picture, **values)) as steps:
-        for step in steps:
-            if isinstance(step, Answer):
-                yield replace(step, figure=_Drawn(step.figure())) if is_lent() else step
-                return
-            yield step
-    raise RuntimeError(f"The question {question} ended without an answer.")
+    found = yield from QUESTIONS[question](_placed(model), picture, **values)
+    return replace(found, figure=_Drawn(found.figure())) if is_lent() else found
 
 
 @on_gpu(report_seconds)
 def report(
     model: Segmenter, picture: PictureSource, caption: Caption, short_side: int | None = None
-) -> Generator[Progress | tuple[str, str], None, None]:
-    """Yield progress, and last the facts of the labels as JSON and the report as one HTML page."""
+) -> Work[tuple[str, str]]:
+    """Return the facts of the labels as JSON, and the report as one HTML page."""
     model = _placed(model)
     result = segment(picture, model, short_side=short_side)
     yield Progress(1, 3)
     traced = trace(model, picture, short_side=short_side)
     yield Progress(2, 3)
     page = report_html(result, traced, caption)
-    yield json.dumps(result.describe(), indent=2, ensure_ascii=False), page
+    return json.dumps(result.describe(), indent=2, ensure_ascii=False), page
 
 
 def _placed(model: Segmenter) -> Segmenter:

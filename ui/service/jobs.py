@@ -10,15 +10,14 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.core.progress import Progress
+from analysis.core.progress import Work
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import FORMATS, Answer
 from analysis.questions.parameters import parameters_of
@@ -53,8 +52,8 @@ class StoredAnswer:
     content: dict[str, Any]
 
 
-def run(actions: Actions, question: Job) -> Iterator[Progress | StoredAnswer]:
-    """Yield the progress, and last what was found; close it between two steps to stop the work.
+def run(actions: Actions, question: Job) -> Work[StoredAnswer]:
+    """Return what was found; close it between two steps to stop the work.
 
     ``short_side`` is that of the result unless given. The work has a thread of its own, to which
     the model is lent while it runs. Raises ``ValueError`` with one sentence for the visitor.
@@ -69,7 +68,7 @@ def run(actions: Actions, question: Job) -> Iterator[Progress | StoredAnswer]:
     folder = stored.folder / "answers" / _digest(question.name, parameters)
     if not folder.exists():
         yield from on_one_thread(lambda: _answer(actions, question, parameters, folder))
-    yield read(folder)
+    return read(folder)
 
 
 def read(folder: Path) -> StoredAnswer:
@@ -104,18 +103,13 @@ def pixel_of(actions: Actions, selection: Selection) -> tuple[int, int]:
 
 def _answer(
     actions: Actions, question: Job, parameters: dict[str, Any], folder: Path
-) -> Generator[Progress, None, None]:
-    """Yield the progress of a question; when it ends, its answer is in ``folder``."""
-    stored, answer = actions.stored(question.selection), None
+) -> Work[None]:
+    """Ask a question; when this ends, its answer is in ``folder``."""
+    stored = actions.stored(question.selection)
     with metrics.measured(f"ask {question.name}"):
         with actions.original(question.selection) as model:
             asked = work.answer(model, question.name, stored.result.as_read, parameters)
-            with closing(actions.turns.stepwise(asked)) as steps:
-                for step in steps:
-                    if isinstance(step, Answer):
-                        answer = step
-                    else:
-                        yield step
+            answer = yield from actions.turns.stepwise(asked)
         _write(answer, folder, f"{file_stem(stored.subject.title)}.{question.name}")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import closing, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Work = Callable[[], None]
 
@@ -48,11 +50,12 @@ _THREADS = _Threads()
 class _End:
     """Nothing more comes: the work is over and all it had taken is given back."""
 
-    error: BaseException | None
+    result: Any = None
+    error: BaseException | None = None
 
 
-def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
-    """Yield what the generator that ``start`` returns yields; it lives on one thread.
+def on_one_thread(start: Callable[[], Generator[T, None, R]]) -> Generator[T, None, R]:
+    """Yield and return what the generator that ``start`` makes does; it lives on one thread.
 
     Gradio asks a generator for each step on whatever thread is free. A lock held between two steps
     would be held for as long as a visitor takes to ask, and what torch keeps by thread, such as
@@ -60,27 +63,55 @@ def on_one_thread(start: Callable[[], Generator[T, None, None]]) -> Iterator[T]:
     work does not wait to be asked. Closing this stops it at its next step, and does not wait for
     that either. The caller's context variables hold in it, and its errors are raised here.
     """
-    stopped = threading.Event()
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def work() -> None:
-        error = None
-        try:
-            with closing(start()) as steps:
-                for step in steps:
-                    if stopped.is_set():
-                        break
-                    told.put(step)
-        except BaseException as caught:  # whoever waits for the next step must be told
-            error = caught
-        told.put(_End(error))
-
-    context = copy_context()
-    _THREADS.run(lambda: context.run(work))
+    stopped = _begin(start, told.put)
     try:
         while not isinstance(step := told.get(), _End):
             yield step
         if step.error is not None:
             raise step.error
+        return step.result
     finally:
         stopped.set()
+
+
+async def steps_on_one_thread(start: Callable[[], Generator[T, None, None]]) -> AsyncGenerator[T]:
+    """Yield the same as :func:`on_one_thread`, to a coroutine: no thread waits for a step."""
+    loop, told = asyncio.get_running_loop(), asyncio.Queue[Any]()
+
+    def tell(step: Any) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and nobody listens
+            loop.call_soon_threadsafe(told.put_nowait, step)
+
+    stopped = _begin(start, tell)
+    try:
+        while not isinstance(step := await told.get(), _End):
+            yield step
+        if step.error is not None:
+            raise step.error
+    finally:
+        stopped.set()
+
+
+def _begin(
+    start: Callable[[], Generator[T, None, Any]], tell: Callable[[T | _End], None]
+) -> threading.Event:
+    """Begin the work on a thread of its own; set what is returned to stop it at its next step."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        end = _End()
+        try:
+            if not stopped.is_set():
+                with closing(start()) as steps:
+                    while not stopped.is_set():
+                        tell(next(steps))
+        except StopIteration as over:
+            end = _End(result=over.value)
+        except BaseException as caught:  # whoever waits for the next step must be told
+            end = _End(error=caught)
+        tell(end)
+
+    context = copy_context()
+    _THREADS.run(lambda: context.run(work))
+    return stopped

@@ -18,6 +18,7 @@ class Selection:
     ``key`` finds picture, labels and trace in the store. ``pixel`` is (x, y) of the picture, None
     until one is chosen; a new picture forgets it. ``stage``, ``block`` and ``head`` (None: the
     mean) are those last looked at; blocks and heads are counted from 0, as in ``analysis``.
+    ``short_side`` is that of the network's input in pixels, None for the model's own.
     """
 
     key: str
@@ -29,3 +30,4 @@ class Selection:
     stage: int = 3
     block: int = 0
     head: int | None = None
+    short_side: int | None = None

@@ -39,8 +39,8 @@ class PictureInfo:
 class StoredResult:
     """One result with its subject; ``seconds`` is what labelling took.
 
-    ``trace`` is what the picture left in the model, once somebody has asked for it, and
-    ``traced_model`` what the model cache calls that model.
+    ``model`` is what the model cache calls the one that labelled it. ``trace`` is what the picture
+    left in that model, once somebody has asked for it, and ``traced_model`` its name, then.
     """
 
     subject: PictureInfo
@@ -48,6 +48,7 @@ class StoredResult:
     seconds: float
     folder: Path
     pinned: bool
+    model: str = ""
     trace: Trace | None = None
     traced_model: str = ""
     last_used: float = field(default_factory=time.monotonic)
@@ -75,14 +76,20 @@ class ResultStore:
         self._root = tempfile.TemporaryDirectory(prefix="uniformer-lens-")
 
     def put(
-        self, subject: PictureInfo, result: Segmentation, seconds: float, *, pinned: bool = False
+        self,
+        subject: PictureInfo,
+        result: Segmentation,
+        seconds: float,
+        *,
+        pinned: bool = False,
+        model: str = "",
     ) -> str:
-        """Keep a result and return its key."""
+        """Keep a result, of what the model cache calls ``model``, and return its key."""
         key = secrets.token_urlsafe(16)
         folder = Path(self._root.name) / key
         with self._lock:
             folder.mkdir()
-            self._stored[key] = StoredResult(subject, result, seconds, folder, pinned)
+            self._stored[key] = StoredResult(subject, result, seconds, folder, pinned, model)
             self._forget(keep=key)
         return key
 

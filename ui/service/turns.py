@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 PATIENCE_SECONDS = 2.0
 """A step of long work that has waited so long goes before quick work that comes later."""
@@ -55,15 +56,18 @@ class Turns:
         finally:
             self._give_back(long=False)
 
-    def stepwise(self, steps: Iterator[T]) -> Generator[T, None, None]:
-        """Yield what ``steps`` yields, and close it at the end; each step waits for a place."""
+    def stepwise(self, steps: Generator[T, None, R]) -> Generator[T, None, R]:
+        """Yield what ``steps`` yields and return what it returns; each step waits for a place.
+
+        It is closed at the end.
+        """
         with closing(steps):
             while True:
                 self._take_long()
                 try:
                     step = next(steps)
-                except StopIteration:
-                    return
+                except StopIteration as end:
+                    return end.value
                 finally:
                     self._give_back(long=True)
                 yield step

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
 
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work
 from uniformer import create_model
 from uniformer.weights import load_weights
 
@@ -20,7 +19,7 @@ class _Stopped(Exception):
     """Raised within a download that nobody waits for any more."""
 
 
-def fetch(name: str) -> Iterator[Progress]:
+def fetch(name: str) -> Work[None]:
     """Yield the bytes fetched of the weights of the model called ``name``, until they are here.
 
     Closing it stops the download; huggingface_hub resumes it the next time. Raises

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import closing
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -13,7 +14,14 @@ from ui.messages import page as text
 
 _LENT = ContextVar("lent", default=False)
 
-Steps = Callable[..., Generator[Any, None, None]]
+Steps = Callable[..., Generator[Any, None, Any]]
+
+
+@dataclass(frozen=True)
+class _Returned:
+    """What a generator in another process returned, from which only steps come back."""
+
+    value: Any
 
 
 def lends_gpus() -> bool:
@@ -36,7 +44,7 @@ def on_gpu(seconds: Callable[..., int]) -> Callable[[Steps], Steps]:
     caches or changes is lost. So it must be given all it needs, and yield all it found as NumPy
     arrays or tensors on the CPU. Of an error only its kind would come back, so a ``ValueError``,
     which has a sentence for the visitor, travels as a step and is raised here; so is one that says
-    that the visitor's time is used up.
+    that the visitor's time is used up. What the generator returns travels as a step too.
     """
     if not lends_gpus():
         return lambda function: function
@@ -44,10 +52,10 @@ def on_gpu(seconds: Callable[..., int]) -> Callable[[Steps], Steps]:
 
     def mark(function: Steps) -> Steps:
         @wraps(function)
-        def there(*arguments: Any) -> Generator[Any, None, None]:
+        def there(*arguments: Any) -> Generator[Any, None, Any]:
             _LENT.set(True)
             try:
-                yield from function(*arguments)
+                yield _Returned((yield from function(*arguments)))
             except ValueError as refusal:
                 yield refusal
             finally:
@@ -56,15 +64,16 @@ def on_gpu(seconds: Callable[..., int]) -> Callable[[Steps], Steps]:
         lent = spaces.GPU(duration=seconds)(there)
 
         @wraps(function)
-        def here(*arguments: Any) -> Generator[Any, None, None]:
+        def here(*arguments: Any) -> Generator[Any, None, Any]:
             if not seconds(*arguments):
-                yield from function(*arguments)
-                return
+                return (yield from function(*arguments))
             try:
                 with closing(lent(*arguments)) as steps:
                     for step in steps:
                         if isinstance(step, ValueError):
                             raise step
+                        if isinstance(step, _Returned):
+                            return step.value
                         yield step
             except Exception as error:
                 if "quota" in str(getattr(error, "message", error)).lower():

@@ -21,7 +21,7 @@ from analysis.core.checks import check_pixel
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.grid import Token
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, Work, relay
 from analysis.receptive_field.effective import (
     EffectiveField,
     FieldSummary,
@@ -132,8 +132,8 @@ def compare_fields(
     batch_size: int = 2,
     seed: int = 0,
     until_known: bool = False,
-) -> Iterator[Progress | FieldComparison]:
-    """Yield the progress over pictures and networks, and last the comparison.
+) -> Work[FieldComparison]:
+    """Yield the progress over pictures and networks, and return the comparison.
 
     ``pictures`` are network inputs (1, 3, H, W) of the size the networks were made for, gone
     through once per network, ``batch_size`` at a time: a :class:`PictureFolder` never holds more.
@@ -153,17 +153,17 @@ def compare_fields(
     for number, network in enumerate(networks):
         units = {level.name: level.unit_at(pixel, size_px) for level in network.levels}
         centers = {level.name: level.center_px(units[level.name]) for level in network.levels}
-        steps = effective_field_steps(
+        work = effective_field_steps(
             network.readout(units), pictures, probes=probes, batch_size=batch_size, seed=seed,
             centers=centers, until_known=until_known,
         )  # fmt: skip
-        for measured in steps:
-            if isinstance(measured, dict):
-                fields += _described(network, units, measured)
-            else:
-                done = number * steps_per_network + math.ceil(measured / batch_size)
-                yield Progress(max(done, 1), len(networks) * steps_per_network)
-    yield FieldComparison(tuple(fields), size_px, pixel, len(pictures), seed)
+
+        def step(done: int, before: int = number * steps_per_network) -> Progress:
+            batches = before + math.ceil(done / batch_size)
+            return Progress(max(batches, 1), len(networks) * steps_per_network)
+
+        fields += _described(network, units, (yield from relay(work, step)))
+    return FieldComparison(tuple(fields), size_px, pixel, len(pictures), seed)
 
 
 def _common_size(

@@ -1,0 +1,178 @@
+// @ts-check
+/** A source whose answers a server computes: the addresses of `ui/web/addresses.py`. */
+
+import { FrameReader } from "./frames.js";
+import { SourceError } from "./source.js";
+
+/**
+ * @typedef {import("./source.js").Catalog} Catalog
+ * @typedef {import("./source.js").Picture} Picture
+ * @typedef {import("./source.js").Setting} Setting
+ * @typedef {import("./source.js").Block} Block
+ * @typedef {import("./source.js").Stop} Stop
+ * @typedef {import("./source.js").Partial} Partial
+ * @typedef {import("./frames.js").Frame} Frame
+ * @typedef {SourceError["place"]} Place
+ */
+
+const UNREACHABLE = "The server cannot be reached: check the connection and try again.";
+const BROKEN = "The answer of the server broke off: please try again.";
+
+/** @implements {Pick<import("./source.js").Source, "catalog" | "open" | "relabel" | "block" | "probabilities">} */
+export class ServerSource {
+  #api;
+  // Behind a proxy many visitors have one address: their questions take turns by page.
+  #session = [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16))
+    .join("");
+
+  /** @param {string} [base]  Where the addresses are; beside this module, unless told otherwise. */
+  constructor(base = new URL("api/", import.meta.url).href) {
+    this.#api = base;
+  }
+
+  /**
+   * @param {string} language
+   * @returns {Promise<Catalog>}
+   */
+  async catalog(language) {
+    const query = new URLSearchParams({ language });
+    const { facts } = await this.#ask(`catalog?${query}`, {}, "picture");
+    return /** @type {Catalog} */ (facts);
+  }
+
+  /**
+   * @param {Blob | {example: string}} what
+   * @param {Setting} setting
+   * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
+   * @returns {Promise<Picture>}
+   */
+  async open(what, setting, stop = {}) {
+    const body = new FormData();
+    body.set("setting", JSON.stringify(setting));
+    if (what instanceof Blob) body.set("file", what);
+    else body.set("example", what.example);
+    return pictureOf(await this.#ask("open", { method: "POST", body, ...stop }, "picture"));
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {Setting} setting
+   * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
+   * @returns {Promise<Picture>}
+   */
+  async relabel(picture, setting, stop = {}) {
+    const body = JSON.stringify({ key: picture.key, setting });
+    return pictureOf(await this.#ask("relabel", { method: "POST", body, ...stop }, "model"));
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {number} stage
+   * @param {number} block
+   * @param {Stop} [stop]
+   * @returns {Promise<Block>}
+   */
+  async block(picture, stage, block, stop = {}) {
+    const { facts, arrays } = await this.#ask(
+      `${picture.key}/block/${stage}/${block}`,
+      stop,
+      "layer",
+    );
+    return /** @type {Block} */ ({ ...facts, ...arrays });
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {number} x
+   * @param {number} y
+   * @param {Stop} [stop]
+   * @returns {Promise<Float32Array>}
+   */
+  async probabilities(picture, x, y, stop = {}) {
+    const { arrays } = await this.#ask(`${picture.key}/probabilities?x=${x}&y=${y}`, stop, "layer");
+    return arrays.probabilities;
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit & {onPartial?: (partial: Partial) => void}} options
+   * @param {Place} place
+   * @returns {Promise<Frame>}
+   */
+  async #ask(path, { onPartial, ...options }, place) {
+    let answer;
+    try {
+      answer = await fetch(this.#api + path, {
+        ...options,
+        headers: { "x-lens-session": this.#session },
+      });
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      throw new SourceError(UNREACHABLE, place);
+    }
+    if (!answer.ok || !answer.body) throw new SourceError(await sentenceOf(answer), place);
+    return await lastFrame(answer.body, onPartial, place, options.signal ?? undefined);
+  }
+}
+
+/**
+ * @param {ReadableStream<Uint8Array>} body
+ * @param {((partial: Partial) => void) | undefined} onPartial
+ * @param {Place} place
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Frame>}
+ */
+export async function lastFrame(body, onPartial, place, signal) {
+  const reader = body.getReader();
+  const frames = new FrameReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) throw new SourceError(BROKEN, place);
+      for (const frame of frames.push(value)) {
+        if (frame.facts.error) throw new SourceError(frame.facts.error, place);
+        if (!frame.facts.partial) return frame;
+        onPartial?.(partialOf(frame));
+      }
+    }
+  } catch (error) {
+    if (error instanceof SourceError || signal?.aborted) throw error;
+    throw new SourceError(BROKEN, place);
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * @param {Frame} frame
+ * @returns {Partial}
+ */
+function partialOf({ facts, arrays }) {
+  const { partial, ...known } = facts;
+  return /** @type {Partial} */ ({ ...known, ...arrays });
+}
+
+/**
+ * @param {Frame} frame
+ * @returns {Picture}
+ */
+function pictureOf({ facts, arrays }) {
+  const { image, ...maps } = arrays;
+  const url = URL.createObjectURL(new Blob([image], { type: "image/jpeg" }));
+  return /** @type {Picture} */ ({ ...facts, ...maps, image: url });
+}
+
+/**
+ * @param {Response} answer
+ * @returns {Promise<string>}
+ */
+async function sentenceOf(answer) {
+  try {
+    const { detail } = await answer.json();
+    if (typeof detail === "string") return detail;
+  } catch {
+    // not an answer of this server: a proxy's, perhaps
+  }
+  return UNREACHABLE;
+}

@@ -1,0 +1,1 @@
+"""What the workbench, the page that draws itself, asks this server for: addresses and frames."""

@@ -1,0 +1,267 @@
+"""The addresses of the workbench: read a request, wait for a place, answer in frames.
+
+Size, origin and host of a request are checked before it comes here (:mod:`ui.host`). Whoever leaves
+ends the work: it stops at its next step.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import mimetypes
+import zlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from analysis.core.progress import Progress, relay
+from ui.host import metrics
+from ui.host.middleware import NO_ROOM
+from ui.host.places import sender_of
+from ui.host.settings import Settings
+from ui.messages import page
+from ui.messages import web as text
+from ui.service.actions import Actions
+from ui.service.examples import ASSETS
+from ui.service.one_thread import steps_on_one_thread
+from ui.web.asked import named, read_setting
+from ui.web.frames import frame
+from ui.web.lanes import Full, Lane
+from ui.web.workbench import Steps, Workbench
+
+LOG = logging.getLogger(__name__)
+
+MODULES = ASSETS / "web"
+
+SUFFIXES = {".js", ".css", ".json", ".html", ".svg", ".webp", ".png"}
+
+MOST_JSON_BYTES = 16 * 2**20
+"""Of what is asked about a picture, a painted mask among it."""
+
+QUICK_EACH, LONG_EACH = 4, 1
+"""Requests of one sender at a time."""
+
+SESSION = "x-lens-session"
+"""The header by which a page names itself, as many visitors may have one address."""
+
+MEDIA_TYPE = "application/octet-stream"
+
+
+class Addresses:
+    """Routes for one page, over the results that ``actions`` keeps."""
+
+    def __init__(self, actions: Actions, settings: Settings) -> None:
+        self._workbench = Workbench(actions, settings)
+        waiting = settings.queue_size
+        self._quick = Lane(settings.concurrency, QUICK_EACH, waiting)
+        self._long = Lane(settings.concurrency, LONG_EACH, waiting)
+
+    def routes(self) -> list[Route]:
+        """Return the routes, those that ask before the one that serves files."""
+        api = "/web/api"
+        return [
+            _route(f"{api}/catalog", self._catalog),
+            _route(f"{api}/open", self._open, "POST"),
+            _route(f"{api}/relabel", self._relabel, "POST"),
+            _route(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
+            _route(f"{api}/{{key}}/probabilities", self._probabilities),
+            Route("/web/{file:path}", _module, methods=["GET"], include_in_schema=False),
+        ]
+
+    async def _catalog(self, request: Request) -> Response:
+        return Response(frame(self._workbench.catalog()), media_type=MEDIA_TYPE)
+
+    async def _open(self, request: Request) -> Response:
+        async with request.form(max_files=1, max_fields=4) as form:
+            given = _json(form.get("setting", "{}"))
+            setting = read_setting(given, self._workbench.actions.first.selection)
+            photo, name = form.get("file"), form.get("example")
+            if photo is None:
+                steps = self._work("web open", setting, None, named("example", name))
+            elif isinstance(photo, str):
+                raise ValueError(text.NO_PICTURE)
+            else:
+                data, name = await photo.read(), photo.filename or page.PHOTO
+                steps = self._work("web open", setting, data, named("file", name[:200]))
+        return self._answer(request, steps, self._quick, compress=True)
+
+    def _work(self, *given: Any) -> Callable[[], Steps]:
+        name, setting, data, title = given
+        return _measured(name, lambda: self._workbench.open(setting, data, title))
+
+    async def _relabel(self, request: Request) -> Response:
+        given = _json(await _body(request))
+        now = self._workbench.actions.selection(named("key", given.get("key")))
+        setting = read_setting(given.get("setting"), now)
+        steps = _measured("web relabel", lambda: self._workbench.relabel(setting))
+        return self._answer(request, steps, self._quick, compress=True)
+
+    async def _block(self, request: Request) -> Response:
+        at = request.path_params
+        steps = _measured("web block", lambda: self._workbench.block(**at))
+        return self._answer(request, steps, self._quick)
+
+    async def _probabilities(self, request: Request) -> Response:
+        key, (x, y) = request.path_params["key"], (_number(request, name) for name in "xy")
+        steps = _measured("web pixel", lambda: self._workbench.probabilities(key, x, y))
+        return self._answer(request, steps, self._quick)
+
+    def _answer(
+        self, request: Request, start: Callable[[], Steps], lane: Lane, compress: bool = False
+    ) -> Response:
+        sender = sender_of(request, request.headers.get(SESSION))
+        compress = compress and "gzip" in request.headers.get("accept-encoding", "")
+        return Frames(_frames(start, lane, sender), compress)
+
+
+class Frames(Response):
+    """A stream of frames that ends, with the work behind it, when nobody receives it any more."""
+
+    def __init__(self, frames: AsyncGenerator[bytes], compress: bool) -> None:
+        super().__init__(media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+        del self.headers["content-length"]
+        if compress:
+            self.headers["Content-Encoding"] = "gzip"
+        self._frames = frames
+        self._gzip = zlib.compressobj(1, wbits=31) if compress else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the frames, or stop when the receiver has left."""
+        async with anyio.create_task_group() as group:
+
+            async def leave() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                group.cancel_scope.cancel()
+
+            group.start_soon(leave)
+            start = {"status": self.status_code, "headers": self.raw_headers}
+            await send({"type": "http.response.start", **start})
+            async with aclosing(self._frames) as frames:
+                async for part in frames:
+                    await send(_body_part(self._packed(part), more=True))
+            last = self._gzip.flush() if self._gzip else b""
+            await send(_body_part(last, more=False))
+            group.cancel_scope.cancel()
+
+    def _packed(self, part: bytes) -> bytes:
+        if self._gzip is None:
+            return part
+        return self._gzip.compress(part) + self._gzip.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _body_part(body: bytes, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+async def _frames(start: Callable[[], Steps], lane: Lane, sender: str) -> AsyncGenerator[bytes]:
+    """Yield how many are ahead, the progress, and last the answer or one sentence."""
+    try:
+        async with lane.ticket(sender) as ticket:
+            async for ahead in lane.ahead(ticket):
+                yield frame({"partial": True, "done": 0, "total": 0, "ahead": ahead})
+            async with aclosing(steps_on_one_thread(lambda: _packed(start()))) as parts:
+                async for part in parts:
+                    yield part
+    except Full:
+        yield frame({"error": text.BUSY})
+    except ValueError as error:
+        yield frame({"error": " ".join(str(error).split())})
+    except Exception as error:
+        LOG.exception("An answer to the workbench failed.")
+        full = getattr(error, "errno", None) in NO_ROOM
+        yield frame({"error": page.NO_ROOM if full else page.SERVER_FAILED})
+
+
+def _packed(steps: Steps) -> Generator[bytes, None, None]:
+    """Yield steps, and last the answer, as frames; they are made on the thread that works."""
+    answer = yield from relay(steps, _partial)
+    yield frame(*answer)
+
+
+def _partial(step: Progress) -> bytes:
+    return frame({"partial": True, "done": step.done, "total": step.total, "ahead": 0})
+
+
+def _measured(name: str, start: Callable[[], Steps]) -> Callable[[], Steps]:
+    """Count what the steps take, and how they end, under ``name``."""
+
+    def steps() -> Steps:
+        with metrics.measured(name):
+            return (yield from start())
+
+    return steps
+
+
+def _route(
+    path: str, answer: Callable[[Request], Awaitable[Response]], method: str = "GET"
+) -> Route:
+    """Return a route for those who may come in; what is wrong with a request is one sentence."""
+
+    async def guarded(request: Request) -> Response:
+        if not _may_enter(request):
+            return JSONResponse({"detail": text.LOGIN}, 401)
+        try:
+            return await answer(request)
+        except ValueError as error:
+            return JSONResponse({"detail": " ".join(str(error).split())}, 400)
+
+    return Route(path, guarded, methods=[method], include_in_schema=False)
+
+
+def _may_enter(request: Request) -> bool:
+    """Whether the page asks for no password, or this visitor has given it."""
+    app = request.app
+    if app.auth is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return any(request.cookies.get(name) in app.tokens for name in names)
+
+
+async def _module(request: Request) -> Response:
+    """Serve a module, a style or words of the workbench."""
+    root = MODULES.resolve()
+    path = Path(root, request.path_params["file"])
+    try:
+        path = path.resolve()
+        known = path.is_relative_to(root) and path.suffix in SUFFIXES and path.is_file()
+    except (OSError, ValueError):  # too long a name, a null byte
+        known = False
+    if not known:
+        return JSONResponse({"detail": "Not Found"}, 404)
+    kind = mimetypes.types_map.get(path.suffix, MEDIA_TYPE)
+    return FileResponse(path, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+
+async def _body(request: Request) -> bytes:
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MOST_JSON_BYTES:
+            raise ValueError(text.NOT_UNDERSTOOD)
+    return bytes(content)
+
+
+def _json(content: Any) -> dict[str, Any]:
+    """Return the object that JSON says; ``ValueError`` for anything else."""
+    try:
+        found = json.loads(content)
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(text.NOT_UNDERSTOOD)
+    return found
+
+
+def _number(request: Request, name: str) -> int:
+    try:
+        return int(request.query_params[name])
+    except (KeyError, ValueError):
+        raise ValueError(text.WRONG.format(name=name, words="a whole number")) from None

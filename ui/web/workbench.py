@@ -1,0 +1,188 @@
+"""What the workbench is answered, step by step, as facts and arrays; nothing of HTTP in here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from analysis.core.progress import Progress, Work
+from analysis.report.workbench_data import block_content, picture_content, probabilities
+from ui.host.settings import Settings
+from ui.messages import web as text
+from ui.service.actions import Actions, Labelled
+from ui.service.examples import EXAMPLES
+from ui.service.model_cache import OWN, RANDOM
+from ui.service.selection import Selection
+from ui.service.weights_download import fetch
+from ui.web.asked import setting_of
+from uniformer.classes import class_set
+from uniformer.config import MODELS, REACHES, ModelConfig
+from uniformer.factory import find_config
+from uniformer.pictures import PictureSource
+from uniformer.weights import WeightsError
+
+Content = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+Steps = Work[Content]
+"""What an answer is: it yields its progress and returns its facts and arrays."""
+
+
+class Workbench:
+    """Answers about the results that ``actions`` keeps. ``ValueError`` has one sentence for people.
+
+    Everything but :meth:`catalog` is a generator, to be run on a thread of its own.
+    """
+
+    def __init__(self, actions: Actions, settings: Settings) -> None:
+        self.actions = actions
+        self._settings = settings
+
+    def catalog(self) -> dict[str, Any]:
+        """Return what there is to choose from."""
+        first = self.actions.first
+        return {
+            "models": [self._model_facts(config) for config in MODELS.values()],
+            "reaches": [
+                {"name": name, "title": title, "help": words}
+                for name, (title, words) in text.REACHES.items()
+            ],
+            "layers": [],
+            "examples": _examples(),
+            "first": {**setting_of(first.selection), "example": first.example},
+            "gradients": True,
+            "takeAway": [],
+            "fileBytes": self._settings.upload_bytes,
+        }
+
+    def open(self, setting: Selection, photo: PictureSource | None, name: str) -> Steps:
+        """Return the labels of a ``photo``, or without one of the example called ``name``."""
+        first = self.actions.first
+        if photo is None and name == first.example and _same(setting, first.selection):
+            return self._picture(first.selection)
+        yield from self._fetched(setting)
+        if photo is None:
+            return self._labelled(setting, lambda: self.actions.open_example(setting, name))
+        return self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
+
+    def relabel(self, setting: Selection) -> Steps:
+        """Return the labels of the picture of ``setting.key`` in that setting."""
+        yield from self._fetched(setting)
+        return self._labelled(setting, lambda: self.actions.relabel(setting))
+
+    def block(self, key: str, stage: int, block: int) -> Steps:
+        """Return what the rows of a block are made of."""
+        found = block_content(self.actions.trace(self.actions.selection(key)), stage, block)
+        yield Progress(1, 1)
+        return found
+
+    def probabilities(self, key: str, x: int, y: int) -> Steps:
+        """Return the probability of every class at a pixel."""
+        traced = self.actions.trace(self.actions.selection(key))
+        found = probabilities(traced, x, y)
+        yield Progress(1, 1)
+        return {}, {"probabilities": found}
+
+    def _model_facts(self, config: ModelConfig) -> dict[str, Any]:
+        """Return a ``ModelInfo`` of ``assets/web/source.js``."""
+        chosen = config.name == self._settings.model
+        available = bool(config.bundled or config.hub) or chosen
+        trained = not (chosen and self._settings.weights is None)
+        at_hand = available and self.actions.model_cache.is_at_hand(config.name)
+        return {
+            "name": config.name,
+            "title": text.title(config),
+            "knows": text.knows(config) if trained else text.KNOWS_NOTHING,
+            "classes": _class_count(config),
+            "available": available,
+            "missing": "" if at_hand else text.missing(config),
+            "reach": config.reach,
+            "windowSize": config.window_size,
+            "reaches": ["global"] if config.backbone.pruned else list(REACHES),
+            "trained": trained,
+        }
+
+    def _fetched(self, setting: Selection) -> Work[None]:
+        """Fetch the weights, if the model is not here."""
+        name = setting.model
+        if name.startswith((OWN, RANDOM)):
+            return
+        config = find_config(name)
+        if self.actions.model_cache.is_at_hand(name):
+            return
+        try:
+            yield from fetch(name)
+        except WeightsError as error:
+            raise ValueError(text.NO_WEIGHTS.format(model=text.title(config))) from error
+
+    def _labelled(self, setting: Selection, label: Any) -> Content:
+        try:
+            labelled: Labelled = label()
+        except WeightsError as error:
+            title = text.title(find_config(setting.model.removeprefix(RANDOM)))
+            raise ValueError(text.NO_WEIGHTS.format(model=title)) from error
+        return self._picture(labelled.selection)
+
+    def _picture(self, selection: Selection) -> Content:
+        """Return a ``Picture`` of ``assets/web/source.js``."""
+        stored, result = self.actions.stored(selection), self.actions.stored(selection).result
+        with self.actions.original(selection) as model:
+            facts, arrays = picture_content(result, model)
+            config = model.config
+        own, random = selection.model.startswith(OWN), selection.model.startswith(RANDOM)
+        title, known = text.title(config), text.knows(config)
+        if own:
+            name = result.weights.source.removeprefix("upload ")
+            title = text.OWN_TITLE.format(name=name)
+        if own or (config.bundled is None and len(result.classes) != _class_count(config)):
+            known = text.KNOWS_CLASSES.format(classes=len(result.classes))
+        if not result.weights.trained:
+            known = text.KNOWS_NOTHING
+        untrained = () if result.weights.trained else (result.weights.note,)
+        return {
+            "key": selection.key,
+            "title": stored.subject.title,
+            "alt": stored.subject.alt,
+            "credit": stored.subject.credit,
+            "example": stored.subject.example,
+            "setting": setting_of(replace(selection, short_side=_asked_short(selection, config))),
+            "model": {
+                "name": selection.model.removeprefix(RANDOM),
+                "title": text.UNTRAINED.format(title=title) if random else title,
+                "knows": known,
+                "trained": result.weights.trained,
+            },
+            "notices": [*untrained, *result.notes],
+            "seconds": stored.seconds,
+            **facts,
+        }, arrays
+
+
+@cache
+def _examples() -> list[dict[str, str]]:
+    return [
+        {
+            "name": example.name,
+            "title": example.title,
+            "alt": example.alt,
+            "credit": example.credit,
+            "thumbnail": example.thumbnail(),
+        }
+        for example in EXAMPLES.values()
+    ]
+
+
+def _class_count(config: ModelConfig) -> int:
+    return len(class_set(config.class_set))
+
+
+def _asked_short(selection: Selection, config: ModelConfig) -> int | None:
+    """Return the short side if it is not the model's own."""
+    return None if selection.short_side == config.short_side else selection.short_side
+
+
+def _same(one: Selection, other: Selection) -> bool:
+    """Whether two selections label a picture alike."""
+    return setting_of(one) == setting_of(other)
