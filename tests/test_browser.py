@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from playwright.sync_api import expect
 
-from analysis.figures.canvas import color_steps
+from analysis.figures.palette import color_steps
 from analysis.report.viewer_data import SAFE_COLORS
 from ui.messages import page as text
 from ui.service.examples import EXAMPLES, FOLDER

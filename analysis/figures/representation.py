@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator
 from analysis.figures.canvas import (
     INK,
     QUIET,
-    SERIES,
     Limits,
     color_bar,
     heat,
@@ -24,6 +23,7 @@ from analysis.figures.canvas import (
     shade_stages,
     shared_limits,
 )
+from analysis.figures.palette import SERIES
 from analysis.representation.block_cka import BlockCka
 from analysis.representation.spectrum import NYQUIST, Spectrum
 from analysis.representation.survey import PARTS, BlockSurvey, Survey

@@ -10,7 +10,6 @@ from analysis.core.forward import Place
 from analysis.figures.canvas import (
     INK,
     QUIET,
-    SERIES,
     color_bar,
     heat,
     new_figure,
@@ -19,6 +18,7 @@ from analysis.figures.canvas import (
     plot_axes,
     shared_limits,
 )
+from analysis.figures.palette import SERIES
 from analysis.rollout.agreement import Agreement
 from analysis.rollout.relevance import Relevance
 from analysis.rollout.rollout import Rollout

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Labelled:
 class Actions:
     """The actions of the page over one cache of models and one store of results.
 
-    The first example is labelled and traced when this is made, before anybody asks.
+    The first example is labelled when this is made, before anybody asks.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -65,7 +66,6 @@ class Actions:
         metrics.HELD_BYTES.set_function(lambda: self._store.usage()[1])
         nothing = _start(find_config(settings.model))
         self.first = self.open_example(nothing, next(iter(EXAMPLES)), pinned=True)
-        self._first_lens = self._lens(self.first.selection)
 
     @metrics.measured("open_photo")
     def open_photo(self, selection: Selection, photo: PictureSource, name: str) -> Labelled:
@@ -137,6 +137,11 @@ class Actions:
         if selection.key == self.first.selection.key:
             return self._first_lens
         return self._lens(selection)
+
+    @cached_property
+    def _first_lens(self) -> dict[str, Any]:
+        """What most visitors open the lens with."""
+        return self._lens(self.first.selection)
 
     def lens_piece(
         self, selection: Selection, stage: int, block: int, head: int | None

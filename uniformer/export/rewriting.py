@@ -110,7 +110,7 @@ def interpolation(sources: int, outputs: int, like: Tensor) -> Tensor:
 
 
 class ChannelNorm(nn.Module):
-    """:class:`~uniformer.layers.MapNorm` without moving the channels, which engines do at a cost."""
+    """:class:`~uniformer.layers.MapNorm` that leaves the channels where engines have them."""
 
     def __init__(self, source: MapNorm) -> None:
         super().__init__()
@@ -263,7 +263,7 @@ class RewrittenFPNHead(nn.Module):
 
 
 class Classify(nn.Module):
-    """A 1x1 convolution as a product over the channels of tokens, which engines need not reorder."""
+    """A 1x1 convolution as a product over the channels of tokens: engines reorder nothing."""
 
     def __init__(self, source: nn.Conv2d) -> None:
         super().__init__()

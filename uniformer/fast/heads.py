@@ -1,8 +1,9 @@
 """The decode heads rewritten for prediction: less arithmetic for the same logits.
 
 Maps inside are (B, H, W, C), contiguous. The official heads convolve maps that have just been
-upsampled; here :mod:`uniformer.fast.upsampled` does the products before the resize. Sums of levels and the classifier
-stay float32 in every precision: they are cheap, and most of what bfloat16 would change in labels.
+upsampled; here :mod:`uniformer.fast.upsampled` does the products before the resize. Sums of levels
+and the classifier stay float32 in every precision: they are cheap, and most of what bfloat16 would
+change in labels.
 """
 
 from __future__ import annotations
