@@ -227,18 +227,20 @@
  *
  * @typedef {object} Stop
  * @property {AbortSignal} [signal]  Stops the work within a second, wherever it is done.
+ *
+ * @typedef {Stop & {onPartial?: (partial: Partial) => void}} Watch  Also told how far the work is.
  */
 
 /**
  * @typedef {object} Source  Who computes.
  * @property {(language: string) => Promise<Catalog>} catalog
- * @property {(what: Blob | {example: string}, setting: Setting, stop?: Stop) => Promise<Picture>} open
- * @property {(picture: Picture, setting: Setting, stop?: Stop) => Promise<Picture>} relabel
+ * @property {(what: Blob | {example: string}, setting: Setting, stop?: Watch) => Promise<Picture>} open
+ * @property {(picture: Picture, setting: Setting, stop?: Watch) => Promise<Picture>} relabel
  *   The same picture in another setting; used by "compare with", too.
  * @property {(picture: Picture, stage: number, block: number, stop?: Stop) => Promise<Block>} block
  * @property {(picture: Picture, x: number, y: number, stop?: Stop) => Promise<Float32Array>} probabilities
  *   One probability per class at a pixel, of the logits resized to the picture.
- * @property {(picture: Picture, ask: Ask, stop?: Stop & {onPartial?: (partial: Partial) => void}) => Promise<Layer>} layer
+ * @property {(picture: Picture, ask: Ask, stop?: Watch) => Promise<Layer>} layer
  * @property {(picture: Picture, ask: Ask | null, kind: TakeAwayKind, stop?: Stop) => Promise<Blob>} takeAway
  *   Of a layer, or of the labels if `ask` is null.
  */

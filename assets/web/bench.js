@@ -1,0 +1,148 @@
+// @ts-check
+/** What every part of the workbench is given: the store, the source, the words, the colours. */
+
+import { Slot } from "./asks.js";
+import { Blocks } from "./blocks.js";
+import { rgb } from "./palette.js";
+
+/**
+ * @typedef {import("./source.js").Picture} Picture
+ * @typedef {import("./source.js").Setting} Setting
+ */
+
+export class Bench {
+  /**
+   * @param {import("./source.js").Source} source
+   * @param {import("./selection.js").Store} store
+   * @param {import("./source.js").Catalog} catalog
+   * @param {{say: import("./words.js").Say, has: (key: string) => boolean, language: string}} words
+   */
+  constructor(source, store, catalog, { say, has, language }) {
+    this.source = source;
+    this.store = store;
+    this.catalog = catalog;
+    this.say = say;
+    this.has = has;
+    this.language = language;
+    /** @type {Set<() => void>} */
+    this.listeners = new Set();
+    const arrived = () => this.tell();
+    this.blocks = new Blocks(source, arrived);
+    /** Answers for the left and the right side of the picture. */
+    this.slots = /** @type {[Slot, Slot]} */ ([
+      new Slot(source, arrived),
+      new Slot(source, arrived),
+    ]);
+    /** What went wrong last, and beside what it is said. */
+    this.problem = { place: "", sentence: "" };
+    /** Pictures being labelled, and how far the last one is. */
+    this.waiting = 0;
+    /** @type {import("./source.js").Partial | null} */
+    this.progress = null;
+    /** @type {ReturnType<typeof setTimeout> | number} */
+    this.telling = 0;
+  }
+
+  get state() {
+    return this.store.state;
+  }
+
+  /**
+   * Changes the selection.
+   * @param {Partial<import("./selection.js").State>} patch
+   */
+  set(patch) {
+    this.store.set(patch);
+  }
+
+  /**
+   * Calls `listener` when an answer or a block has come: once per frame at most.
+   * @param {() => void} listener
+   */
+  arrive(listener) {
+    this.listeners.add(listener);
+  }
+
+  /** Tells that something came. */
+  tell() {
+    if (this.telling) return;
+    this.telling = setTimeout(() => {
+      this.telling = 0;
+      for (const listener of [...this.listeners]) listener();
+    }, 8);
+  }
+
+  /**
+   * The name of a class, in the page's language where that has one.
+   * @param {Picture} picture
+   * @param {number} index
+   */
+  className(picture, index) {
+    const name = picture.classes[index]?.name ?? String(index);
+    const key = `class.${name}`;
+    return this.has(key) ? this.say(key) : name;
+  }
+
+  /**
+   * The colour of a class: told apart with any colour vision, unless the data set's own are wanted.
+   * Those of the first picture, so that two labellings of it agree.
+   * @param {Picture} picture
+   * @param {number} index
+   * @returns {string}
+   */
+  classColor(picture, index) {
+    const first = this.state.picture;
+    const own = picture.classes[index];
+    if (this.state.ownColors || !first) return own?.color ?? "#888888";
+    const named = first.classes.find((each) => each.name === own?.name);
+    if (named && named.share > 0) return named.safeColor;
+    return own?.share ? own.safeColor : "#8c8c8c";
+  }
+
+  /**
+   * @param {Picture} picture
+   * @returns {import("./palette.js").Color[]}
+   */
+  classColors(picture) {
+    return picture.classes.map((each) => rgb(this.classColor(picture, each.index)));
+  }
+
+  /**
+   * @param {Setting} setting
+   * @returns {string}
+   */
+  settingTitle(setting) {
+    const model = this.catalog.models.find((each) => each.name === setting.model);
+    const reach = this.say(`reach.${setting.reach}`);
+    const window = setting.reach === "global" ? "" : ` ${setting.windowSize}`;
+    const untrained = setting.untrained ? ` · ${this.say("untrained")}` : "";
+    return `${model?.title ?? setting.model} · ${reach}${window}${untrained}`;
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {import("./selection.js").Shown} shown
+   * @returns {string}
+   */
+  layerTitle(picture, shown) {
+    const kind = this.catalog.layers.find((each) => each.id === shown.layer);
+    if (kind) return kind.title;
+    if (shown.layer !== "rows") return this.say(`layer.${shown.layer}`);
+    const info = picture.stages.find((each) => each.stage === shown.stage);
+    const choice = shown.choices[shown.stage];
+    return this.placeTitle(shown.stage, choice?.block ?? 0, choice?.head ?? null, info?.kind);
+  }
+
+  /**
+   * @param {number} stage
+   * @param {number} block
+   * @param {number | null} head
+   * @param {"local" | "global"} [kind]
+   * @returns {string}
+   */
+  placeTitle(stage, block, head, kind = "global") {
+    const whose = head === null ? this.say("head.mean") : this.say("head.number", { head });
+    const parts = [this.say("stage.number", { stage }), this.say("block.number", { block })];
+    return (kind === "local" ? parts : [...parts, whose]).join(" · ");
+  }
+}

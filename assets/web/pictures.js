@@ -1,0 +1,163 @@
+// @ts-check
+/** Opening and labelling pictures: the last wish wins, and a failure leaves everything as it was. */
+
+import { homeOf, openedWith } from "./selection.js";
+import { SourceError } from "./source.js";
+
+/**
+ * @typedef {import("./bench.js").Bench} Bench
+ * @typedef {import("./source.js").Picture} Picture
+ * @typedef {import("./source.js").Setting} Setting
+ */
+
+export class Pictures {
+  /** @param {Bench} bench */
+  constructor(bench) {
+    this.bench = bench;
+    /** @type {AbortController | null} */
+    this.opening = null;
+    /** @type {AbortController | null} */
+    this.comparing = null;
+  }
+
+  /**
+   * @param {Blob | {example: string}} what
+   * @param {Partial<import("./selection.js").State>} [then]  What to change once it is there.
+   */
+  async open(what, then = {}) {
+    const { bench } = this;
+    const { first, fileBytes } = bench.catalog;
+    if (what instanceof Blob && what.size > fileBytes) {
+      return this.#tell(bench.say("picture.large", { size: Math.round(fileBytes / 2 ** 20) }));
+    }
+    const { example: _, ...opening } = first;
+    const setting = bench.state.setting ?? opening;
+    await this.#make((watch) => bench.source.open(what, setting, watch), false, then);
+  }
+
+  /** @param {Partial<Setting>} change */
+  async relabel(change) {
+    const { picture, setting } = this.bench.state;
+    if (!picture || !setting) return;
+    const wanted = { ...setting, ...change };
+    if (!wanted.untrained) delete wanted.untrained;
+    await this.#make((watch) => this.bench.source.relabel(picture, wanted, watch), true);
+  }
+
+  /**
+   * Shows the same picture labelled in another setting beside this one.
+   * @param {Setting} setting
+   */
+  async compare(setting) {
+    const { bench } = this;
+    const { picture } = bench.state;
+    if (!picture) return;
+    this.comparing?.abort();
+    const controller = new AbortController();
+    this.comparing = controller;
+    bench.set({ compare: { kind: "setting", setting }, other: null });
+    bench.waiting += 1;
+    bench.tell();
+    try {
+      const other = await bench.source.relabel(picture, setting, this.#watch(controller));
+      if (bench.state.picture === picture && !controller.signal.aborted) bench.set({ other });
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      bench.set({ compare: null, other: null });
+      this.#tell(sentenceOf(error));
+    } finally {
+      bench.waiting -= 1;
+      bench.progress = null;
+      bench.tell();
+    }
+  }
+
+  /** A picture from the clipboard, where the browser lets a page read it. */
+  async pasteFromClipboard() {
+    const { say } = this.bench;
+    try {
+      for (const item of await navigator.clipboard.read()) {
+        const type = item.types.find((each) => each.startsWith("image/"));
+        if (type) return await this.open(await item.getType(type));
+      }
+      this.#tell(say("picture.no-paste"));
+    } catch {
+      this.#tell(say("picture.press-paste"));
+    }
+  }
+
+  /**
+   * @param {(watch: import("./source.js").Watch) => Promise<Picture>} make
+   * @param {boolean} same  Whether it is of the same picture.
+   * @param {Partial<import("./selection.js").State>} [then]
+   */
+  async #make(make, same, then = {}) {
+    const { bench } = this;
+    this.opening?.abort();
+    const controller = new AbortController();
+    this.opening = controller;
+    bench.waiting += 1;
+    this.#tell("");
+    try {
+      const picture = await make(this.#watch(controller));
+      if (this.opening !== controller) return;
+      const before = bench.state.compare;
+      bench.set({ ...openedWith(bench.state, picture, same), ...checked(picture, then) });
+      bench.blocks.keep([picture]);
+      if (before?.kind === "setting" && bench.state.compare) this.compare(before.setting);
+    } catch (error) {
+      if (controller.signal.aborted || this.opening !== controller) return;
+      this.#tell(sentenceOf(error));
+    } finally {
+      bench.waiting -= 1;
+      bench.progress = null;
+      bench.tell();
+    }
+  }
+
+  /** Stops labelling; what was shown stays. */
+  stop() {
+    this.opening?.abort();
+    this.comparing?.abort();
+    if (!this.bench.state.other && this.bench.state.compare?.kind === "setting") {
+      this.bench.set({ compare: null });
+    }
+  }
+
+  /**
+   * @param {AbortController} controller
+   * @returns {import("./source.js").Watch}
+   */
+  #watch(controller) {
+    return {
+      signal: controller.signal,
+      onPartial: (partial) => {
+        this.bench.progress = partial;
+        this.bench.tell();
+      },
+    };
+  }
+
+  /** @param {string} sentence */
+  #tell(sentence) {
+    this.bench.problem = { place: "picture", sentence };
+    this.bench.tell();
+  }
+}
+
+/**
+ * A place of a link that lies outside of the picture is none.
+ * @param {Picture} picture
+ * @param {Partial<import("./selection.js").State>} patch
+ */
+function checked(picture, patch) {
+  const { place } = patch;
+  if (!place) return patch;
+  const inside = place.x < picture.width && place.y < picture.height;
+  return inside ? patch : { ...patch, place: homeOf(picture) };
+}
+
+/** @param {unknown} error */
+export function sentenceOf(error) {
+  return error instanceof SourceError ? error.sentence : String(error);
+}

@@ -1,0 +1,240 @@
+// @ts-check
+/** The strip above the picture: which picture, which model with what it knows, reach, language. */
+
+import { Camera } from "./camera.js";
+import { fill, h, icon, refill, write } from "./dom.js";
+import { menu } from "./popover.js";
+import { LANGUAGES } from "./words.js";
+
+/**
+ * @typedef {import("./bench.js").Bench} Bench
+ * @typedef {import("./source.js").Reach} Reach
+ * @typedef {import("./source.js").ModelInfo} ModelInfo
+ */
+
+const WINDOWS = [4, 8, 14, 16, 24, 32];
+
+/**
+ * @param {Bench} bench
+ * @param {import("./pictures.js").Pictures} pictures
+ * @param {HTMLElement} guide  The button of the tour.
+ * @param {(language: string) => void} speak
+ * @returns {HTMLElement}
+ */
+export function top(bench, pictures, guide, speak) {
+  const { say, catalog } = bench;
+  const input = h("input", {
+    type: "file",
+    accept: "image/*,.heic,.heif,.tif,.tiff,.dng",
+    class: "unseen",
+    tabindex: "-1",
+    "aria-label": say("picture.upload"),
+    onchange: () => {
+      const file = input.files?.[0];
+      input.value = "";
+      if (file) pictures.open(file);
+    },
+  });
+  const camera = new Camera(bench, (blob) => pictures.open(blob));
+
+  const thumb = h("img", { alt: "", class: "thumb" });
+  const title = h("b", {});
+  const about = h("small", {});
+  const picture = h(
+    "button",
+    { type: "button", class: "chip", "data-part": "picture" },
+    thumb,
+    h("span", { class: "two-lines" }, title, about),
+    icon("down"),
+  );
+  const pictureMenu = menu(
+    picture,
+    (close) => [
+      h(
+        "div",
+        { class: "menu-actions" },
+        action("upload", say("picture.upload"), () => {
+          close();
+          input.click();
+        }),
+        action("camera", say("picture.camera"), () => {
+          close();
+          camera.open();
+        }),
+        action("paste", say("picture.paste"), () => {
+          close();
+          pictures.pasteFromClipboard();
+        }),
+      ),
+      h("p", { class: "hint" }, say("picture.hint")),
+      h("h3", {}, say("picture.examples")),
+      h(
+        "div",
+        { class: "examples" },
+        ...catalog.examples.map((example) =>
+          h(
+            "button",
+            {
+              type: "button",
+              class: "example",
+              "data-example": example.name,
+              "aria-current": String(example.name === bench.state.picture?.example),
+              onclick: () => {
+                close();
+                pictures.open({ example: example.name });
+              },
+            },
+            h("img", { src: example.thumbnail, alt: example.alt, loading: "lazy" }),
+            h("span", {}, example.title),
+          ),
+        ),
+      ),
+    ],
+    { label: say("picture.choose"), wide: true },
+  );
+
+  const modelTitle = h("b", {});
+  const knows = h("small", {});
+  const model = h(
+    "button",
+    { type: "button", class: "chip", "data-part": "model" },
+    h("span", { class: "two-lines" }, modelTitle, knows),
+    icon("down"),
+  );
+  const modelMenu = menu(
+    model,
+    (close) => [
+      h("h3", {}, say("model.choose")),
+      h("div", { class: "models" }, ...models(bench, pictures, close)),
+    ],
+    { label: say("model.choose"), wide: true },
+  );
+
+  const reach = h("div", { class: "segmented", role: "group", "aria-label": say("reach") });
+  const windowSize = h("select", {
+    "aria-label": say("window"),
+    title: say("window.help"),
+    onchange: () => pictures.relabel({ windowSize: Number(windowSize.value) }),
+  });
+  const languages = h(
+    "select",
+    {
+      class: "language",
+      "aria-label": say("language"),
+      onchange: () => speak(languages.value),
+    },
+    ...Object.entries(LANGUAGES).map(([name, own]) =>
+      h("option", { value: name, selected: name === bench.language }, own),
+    ),
+  );
+
+  function update() {
+    const { picture: now, setting } = bench.state;
+    if (!now || !setting) return;
+    const info = catalog.models.find((each) => each.name === setting.model);
+    const example = catalog.examples.find((each) => each.name === now.example);
+    thumb.src = example?.thumbnail ?? now.image;
+    write(title, now.title || say("picture.yours"));
+    write(about, `${now.width} × ${now.height} px`);
+    write(modelTitle, `${now.model.title}${setting.untrained ? ` · ${say("untrained")}` : ""}`);
+    write(knows, now.model.knows);
+    refill(
+      reach,
+      ...catalog.reaches
+        .filter(({ name }) => info?.reaches.includes(name) ?? true)
+        .map(({ name }) =>
+          h(
+            "button",
+            {
+              type: "button",
+              "aria-pressed": String(name === setting.reach),
+              "data-reach": name,
+              title: say(`reach.${name}.help`),
+              onclick: () => pictures.relabel({ reach: name }),
+            },
+            say(`reach.${name}`),
+          ),
+        ),
+    );
+    windowSize.hidden = setting.reach === "global";
+    const sizes = [...new Set([...WINDOWS, setting.windowSize])].sort((a, b) => a - b);
+    fill(
+      windowSize,
+      ...sizes.map((size) => h("option", { value: String(size) }, say("window.size", { size }))),
+    );
+    windowSize.value = String(setting.windowSize);
+  }
+  bench.store.listen((_, changed) => {
+    if (changed.has("picture") || changed.has("setting")) update();
+  });
+  update();
+
+  return h(
+    "header",
+    { class: "top" },
+    h("h1", { class: "brand" }, say("brand")),
+    picture,
+    pictureMenu,
+    model,
+    modelMenu,
+    h(
+      "div",
+      { class: "reach", title: say("reach.help") },
+      h("span", { class: "label" }, say("reach")),
+      reach,
+      windowSize,
+    ),
+    h("span", { class: "space" }),
+    guide,
+    languages,
+    input,
+    camera.element,
+  );
+}
+
+/**
+ * Models that can be had first; of others, what is missing is told before they are chosen.
+ * @param {Bench} bench
+ * @param {import("./pictures.js").Pictures} pictures
+ * @param {() => void} close
+ */
+function models(bench, pictures, close) {
+  const { say, catalog } = bench;
+  const now = bench.state.setting;
+  const ready = catalog.models.filter((each) => each.available);
+  const missing = catalog.models.filter((each) => !each.available);
+  /** @param {ModelInfo} each */
+  const row = (each) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "model",
+        "data-model": each.name,
+        disabled: !each.available,
+        "aria-current": String(each.name === now?.model && !now.untrained),
+        onclick: () => {
+          close();
+          const { name: model, reach, windowSize } = each;
+          pictures.relabel({ model, reach, windowSize, untrained: false });
+        },
+      },
+      h("b", {}, each.title),
+      h("span", {}, each.knows),
+      each.missing && h("small", {}, each.missing),
+    );
+  return [
+    ...ready.map(row),
+    missing.length > 0 && h("h3", {}, say("model.missing")),
+    ...missing.map(row),
+  ];
+}
+
+/**
+ * @param {keyof typeof import("./dom.js").ICONS} name
+ * @param {string} words
+ * @param {() => void} does
+ */
+function action(name, words, does) {
+  return h("button", { type: "button", class: "action", onclick: does }, icon(name), words);
+}

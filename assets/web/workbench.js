@@ -1,0 +1,215 @@
+// @ts-check
+/** The workbench: one picture, always in view, and every answer a layer on it. */
+
+import { layerAnswer, pixelAnswer } from "./answer.js";
+import { Bench } from "./bench.js";
+import { depth } from "./depth.js";
+import { fill, h } from "./dom.js";
+import { layerBar } from "./layer_bar.js";
+import { Pictures } from "./pictures.js";
+import { scaleBar } from "./scale_bar.js";
+import { readQuery, Store } from "./selection.js";
+import { stages } from "./stages.js";
+import { top } from "./top.js";
+import { tour } from "./tour.js";
+import { View } from "./view.js";
+import { wordsOf } from "./words.js";
+
+/**
+ * @typedef {import("./source.js").Source} Source
+ * @typedef {import("./source.js").Picture} Picture
+ * @typedef {import("./selection.js").State} State
+ *
+ * @typedef {object} Options
+ * @property {string} [language]  For example "zh-CN"; that of the browser if left out.
+ * @property {string} [query]  What a link says; `location.search` if left out.
+ * @property {(state: State) => void} [selected]  Told when picture, place or layer change.
+ * @property {(language: string) => void} [spoken]  Told when another language is chosen.
+ */
+
+const STYLES = ["tokens", "page", "top", "view", "bar", "side"];
+
+/**
+ * Puts the workbench into an element and opens the first picture.
+ * @param {HTMLElement} host
+ * @param {Source} source
+ * @param {Options} [options]
+ * @returns {Promise<{
+ *   store: Store,
+ *   open: (what: Blob | {example: string}) => Promise<void>,
+ *   relabel: (setting: Partial<import("./source.js").Setting>) => Promise<void>,
+ * }>}
+ */
+export async function mount(host, source, options = {}) {
+  const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+  const store = new Store();
+  const styles = STYLES.map((name) =>
+    h("link", { rel: "stylesheet", href: new URL(`${name}.css`, import.meta.url).href }),
+  );
+  const page = h("div", { class: "workbench" });
+  fill(root, ...styles, page);
+  followTheme(host);
+  await Promise.all(
+    styles.map(
+      (link) => new Promise((done) => Object.assign(link, { onload: done, onerror: done })),
+    ),
+  );
+
+  /**
+   * Builds everything in a language, around what is selected already.
+   * @param {string} language
+   * @returns {Promise<Pictures>}
+   */
+  async function speak(language) {
+    const words = await wordsOf(language);
+    const catalog = await source.catalog(words.language);
+    host.lang = words.language;
+    store.listeners.clear();
+    const bench = new Bench(source, store, catalog, words);
+    const made = new Pictures(bench);
+    build(page, bench, made, async (to) => {
+      options.spoken?.(to);
+      pictures = await speak(to);
+    });
+    store.listen((state, changed) => {
+      host.dataset.shown = state.picture?.key ?? "";
+      if (TOLD.some((key) => changed.has(key))) options.selected?.(state);
+    });
+    return made;
+  }
+
+  let pictures = await speak(options.language ?? navigator.language);
+  takeFiles(host, (file) => pictures.open(file));
+  const { catalog } = pictures.bench;
+  const wanted = readQuery(options.query ?? location.search);
+  const { example: opening, ...first } = catalog.first;
+  const example = catalog.examples.find(({ name }) => name === wanted.example)?.name;
+  store.set({ setting: { ...first, ...wanted.setting } });
+  await pictures.open({ example: example ?? opening }, example ? wanted.patch : {});
+  const { compare } = store.state;
+  if (compare?.kind === "setting") pictures.compare(compare.setting);
+  return {
+    store,
+    open: (what) => pictures.open(what),
+    relabel: (setting) => pictures.relabel(setting),
+  };
+}
+
+/** @type {(keyof State)[]} */
+const TOLD = ["picture", "place", "region", "layer", "stage", "choices"];
+
+/**
+ * @param {HTMLElement} page
+ * @param {Bench} bench
+ * @param {Pictures} pictures
+ * @param {(language: string) => void} speak
+ */
+function build(page, bench, pictures, speak) {
+  const view = new View(bench, () => pictures.stop());
+  const message = h("div", { class: "message", role: "alert" });
+  const notices = h("div", { class: "notices" });
+  const credit = h("p", { class: "credit" });
+  const tell = () => {
+    const { picture } = bench.state;
+    const { sentence } = bench.problem;
+    message.hidden = !sentence;
+    message.textContent = sentence;
+    const said = picture?.notices ?? [];
+    notices.hidden = !said.length;
+    fill(notices, ...said.map((notice) => h("p", {}, notice)));
+    credit.textContent = picture
+      ? [
+          picture.credit && bench.say("credit", { credit: picture.credit }),
+          bench.say("took", { seconds: picture.seconds.toFixed(2) }),
+        ]
+          .filter(Boolean)
+          .join(" · ")
+      : "";
+  };
+  const guide = tour(bench, pictures);
+  fill(
+    page,
+    top(bench, pictures, guide.button, speak),
+    guide.element,
+    message,
+    notices,
+    h(
+      "div",
+      { class: "columns" },
+      h(
+        "main",
+        { class: "left" },
+        layerBar(bench, pictures, view),
+        view.element,
+        scaleBar(bench, view),
+        credit,
+      ),
+      h(
+        "aside",
+        { class: "right" },
+        pixelAnswer(bench),
+        layerAnswer(bench),
+        stages(bench),
+        depth(bench),
+      ),
+    ),
+  );
+  bench.store.listen((_, changed) => changed.has("picture") && tell());
+  bench.arrive(tell);
+  tell();
+  view.update();
+}
+
+/**
+ * Pictures pasted or dropped anywhere on the page.
+ * @param {HTMLElement} host
+ * @param {(file: File) => void} open
+ */
+function takeFiles(host, open) {
+  const { ownerDocument } = host;
+  const imageIn = (/** @type {DataTransfer | null} */ data) =>
+    [...(data?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? data?.files[0];
+  ownerDocument.addEventListener("paste", (event) => {
+    const file = imageIn(event.clipboardData);
+    if (!file || !host.isConnected) return;
+    event.preventDefault();
+    open(file);
+  });
+  const mine = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files");
+  ownerDocument.addEventListener("dragover", (event) => {
+    if (!mine(event) || !host.isConnected) return;
+    event.preventDefault();
+    host.classList.add("dropping");
+  });
+  ownerDocument.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) host.classList.remove("dropping");
+  });
+  ownerDocument.addEventListener("drop", (event) => {
+    host.classList.remove("dropping");
+    const file = imageIn(event.dataTransfer);
+    if (!file || !host.isConnected) return;
+    event.preventDefault();
+    open(file);
+  });
+}
+
+/**
+ * Dark where the page around is dark: by its class `dark`, or by what the visitor's system says.
+ * @param {HTMLElement} host
+ */
+function followTheme(host) {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => {
+    const { body } = document;
+    const framed =
+      body.closest(".gradio-container, .dark") ?? document.querySelector(".gradio-container");
+    const dark = framed ? Boolean(document.querySelector(".dark")) : system.matches;
+    host.classList.toggle("is-dark", dark);
+  };
+  new MutationObserver(follow).observe(document.body, {
+    attributes: true,
+    attributeFilter: ["class"],
+  });
+  system.addEventListener("change", follow);
+  follow();
+}
