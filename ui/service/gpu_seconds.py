@@ -32,7 +32,12 @@ OTHER_PASSES, STEP_PASSES, PROBE_PASSES = 30, 4, 12
 """Forward passes that a question takes as long as, and those of each of its steps or probes."""
 
 
-def label_seconds(model: Segmenter, picture: PictureSource, short_side: int | None = None) -> int:
+def label_seconds(
+    model: Segmenter,
+    picture: PictureSource,
+    short_side: int | None = None,
+    onto: PictureSource | None = None,
+) -> int:
     """Return the seconds for labels; 0 for a model that stays on the CPU, as for all below."""
     return _seconds(model, picture, short_side, 2)
 

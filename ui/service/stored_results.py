@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis import Trace
 from ui.messages import page as text
+from uniformer.pictures import Picture
 from uniformer.segmentation import Segmentation
 
 
@@ -39,6 +40,8 @@ class PictureInfo:
 class StoredResult:
     """One result with its subject; ``seconds`` is what labelling took.
 
+    ``original`` is the visitor's picture where the result is of a smaller one.
+
     ``model`` is what the model cache calls the one that labelled it. ``trace`` is what the picture
     left in that model, once somebody has asked for it, and ``traced_model`` its name, then.
     """
@@ -49,6 +52,7 @@ class StoredResult:
     folder: Path
     pinned: bool
     model: str = ""
+    original: Picture | None = None
     trace: Trace | None = None
     traced_model: str = ""
     last_used: float = field(default_factory=time.monotonic)
@@ -58,6 +62,7 @@ class StoredResult:
         """Memory of the arrays and of the trace."""
         values = (getattr(self.result, entry.name) for entry in fields(self.result))
         arrays = sum(value.nbytes for value in values if isinstance(value, np.ndarray))
+        arrays += 0 if self.original is None else self.original.pixels.nbytes
         return arrays + (0 if self.trace is None else self.trace.bytes)
 
 
@@ -83,13 +88,16 @@ class ResultStore:
         *,
         pinned: bool = False,
         model: str = "",
+        original: Picture | None = None,
     ) -> str:
         """Keep a result, of what the model cache calls ``model``, and return its key."""
         key = secrets.token_urlsafe(16)
         folder = Path(self._root.name) / key
         with self._lock:
             folder.mkdir()
-            self._stored[key] = StoredResult(subject, result, seconds, folder, pinned, model)
+            self._stored[key] = StoredResult(
+                subject, result, seconds, folder, pinned, model, original
+            )
             self._forget(keep=key)
         return key
 
