@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = ("chelsea_cat.jpg", "coffee.jpg")
@@ -30,34 +30,40 @@ PATIENCE_MS = 120_000
 # Milliseconds until everything is drawn and laid out, for moves over the picture. The events are
 # made here, so it times the drawing only: not the browser's way from the pointer to the event.
 TIME_MOVES = """(moves) => {
-  const frame = document.querySelector("#lens .frame.main");
-  const box = frame.getBoundingClientRect();
+  const stage = document.querySelector(".lens-workbench").shadowRoot.querySelector(".stage");
+  const box = stage.getBoundingClientRect();
   return Array.from({ length: moves }, (_, at) => {
     const clientX = box.left + box.width * ((at * 0.618) % 1);
     const clientY = box.top + box.height * ((at * 0.381) % 1);
     const start = performance.now();
-    frame.dispatchEvent(
+    stage.dispatchEvent(
       new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse", bubbles: true }),
     );
-    frame.getBoundingClientRect();
+    stage.getBoundingClientRect();
     return performance.now() - start;
   });
 }"""
 
-# Milliseconds from the click until the values on the page are the exact ones.
-TIME_CLICK = """([across, down]) => new Promise((done) => {
-  const lens = document.querySelector("#lens [data-shown]");
-  const frame = document.querySelector("#lens .frame.main");
-  const box = frame.getBoundingClientRect();
-  const clientX = box.left + box.width * across, clientY = box.top + box.height * down;
+# Milliseconds from marking a pixel until a live layer answers about it.
+TIME_LAYER = """([layer, x, y]) => new Promise((done) => {
+  const { bench } = document.querySelector(".lens-workbench");
+  const { width, height } = bench.store.state.picture;
+  bench.store.set({ layer });
   const start = performance.now();
-  new MutationObserver((_, watch) => {
-    if (!lens.dataset.exact) return;
-    watch.disconnect();
-    done(performance.now() - start);
-  }).observe(lens, { attributeFilter: ["data-exact"] });
-  frame.dispatchEvent(new MouseEvent("click", { clientX, clientY, bubbles: true }));
+  bench.store.set({ place: { x: Math.floor(x * width), y: Math.floor(y * height) } });
+  const look = () => {
+    const { status } = bench.slot();
+    if (status === "done" || status === "failed") done(performance.now() - start);
+    else setTimeout(look, 2);
+  };
+  look();
 })"""
+
+LIVE = """() => document.querySelector(".lens-workbench").bench.catalog().layers
+  .filter((kind) => kind.live).map((kind) => kind.id)"""
+
+READY = "() => document.querySelector('.lens-workbench')?.bench"
+KEY = "() => document.querySelector('.lens-workbench').bench.store.state.picture.key"
 
 FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
@@ -85,9 +91,10 @@ def main() -> None:
         open_page(page, address)
         uploads = [upload(page, PHOTOS[number % len(PHOTOS)]) for number in range(rounds + 1)]
         show("upload to labels", uploads[1:], "s")
-        moves, clicks = probe(page, rounds)
-        show(f"probe move, {MOVES} moves", moves, "ms")
-        show("click to exact values", clicks, "ms")
+        page.evaluate(TIME_MOVES, 20)  # the first moves are compiled
+        show(f"probe move, {MOVES} moves", page.evaluate(TIME_MOVES, MOVES), "ms")
+        for layer in page.evaluate(LIVE):
+            show(f"click to the layer {layer}", clicks(page, layer, rounds), "ms")
         browser.close()
 
 
@@ -118,8 +125,7 @@ def serving() -> Iterator[tuple[str, float]]:
 def open_page(page: Page, address: str) -> None:
     """Open the page and wait until the first example is labelled and every control is there."""
     page.goto(address)
-    page.wait_for_selector("[data-shown]", state="attached")
-    page.wait_for_selector("#photo input[type=file]", state="attached")
+    page.wait_for_function(READY)
 
 
 def first_load(browser: Browser, address: str) -> tuple[float, float, float]:
@@ -132,9 +138,8 @@ def first_load(browser: Browser, address: str) -> tuple[float, float, float]:
     network.on("Network.loadingFinished", lambda told: sizes.append(told["encodedDataLength"]))
     start = time.perf_counter()
     page.goto(address)
-    page.wait_for_selector("[data-shown]", state="attached")
+    page.wait_for_function(READY)
     labelled = time.perf_counter() - start
-    page.wait_for_selector("#photo input[type=file]", state="attached")
     page.wait_for_timeout(2000)  # what is fetched when all is shown
     painted = page.evaluate(FIRST_PAINT) / 1000
     context.close()
@@ -143,24 +148,18 @@ def first_load(browser: Browser, address: str) -> tuple[float, float, float]:
 
 def upload(page: Page, name: str) -> float:
     """Return the seconds from giving a photo to its labels being shown."""
-    before = page.get_attribute("#viewer [data-shown]", "data-shown")
+    before = page.evaluate(KEY)
     start = time.perf_counter()
-    page.set_input_files("#photo input[type=file]", ROOT / "assets" / "examples" / name)
-    shown = f'#viewer [data-shown]:not([data-shown="{before}"])'
-    page.wait_for_selector(shown, state="attached", timeout=PATIENCE_MS)
+    file = ROOT / "assets" / "examples" / name
+    page.locator(".lens-workbench .top input[type=file]").set_input_files(file)
+    page.wait_for_function(f"(before) => ({KEY})() !== before", arg=before, timeout=PATIENCE_MS)
     return time.perf_counter() - start
 
 
-def probe(page: Page, rounds: int) -> tuple[list[float], list[float]]:
-    """Return the milliseconds of probe moves and of clicks for exact values in the lens."""
-    page.get_by_role("tab").nth(1).click()
-    page.wait_for_selector("#lens [data-shown]", state="attached", timeout=PATIENCE_MS)
-    expect(page.locator("#lens .pending")).to_have_count(0)
-    page.evaluate(TIME_MOVES, 20)  # the first moves are compiled
-    moves = page.evaluate(TIME_MOVES, MOVES)
+def clicks(page: Page, layer: str, rounds: int) -> list[float]:
+    """Return the milliseconds from marking a pixel to the answer of a live layer."""
     places = [((at * 0.618) % 1, (at * 0.381) % 1) for at in range(1, 4 * rounds + 2)]
-    clicks = [page.evaluate(TIME_CLICK, place) for place in places]
-    return moves, clicks[1:]
+    return [page.evaluate(TIME_LAYER, [layer, *place]) for place in places][1:]
 
 
 if __name__ == "__main__":

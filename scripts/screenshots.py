@@ -1,4 +1,4 @@
-"""Photograph every tab for the README: python scripts/screenshots.py (or make screenshots)."""
+"""Photograph the workbench for the README: python scripts/screenshots.py (or make screenshots)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -17,24 +19,17 @@ FOLDER = ROOT / "assets" / "screenshots"
 QUALITY = 82
 PATIENCE_MS = 180_000
 
-DESKTOP = {"viewport": {"width": 1280, "height": 1080}}
+DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 LOOKS = {
     "light": DESKTOP | {"color_scheme": "light"},
     "dark": DESKTOP | {"color_scheme": "dark"},
     "phone": PHONE | {"color_scheme": "light"},
 }
-VIEWS = {
-    "depth": "depth",
-    "fields": "fields",
-    "why": "attribute",
-    "what-if": "what-if",
-    "compare": "compare",
-}
-"""The tabs that answer a question, and what the ids of their buttons and cards begin with."""
+TOWER = (225, 205)
+"""A pixel of the first example, on its tower."""
 
-TOWER = (0.35, 0.48)
-"""A place in the first example, as fractions of its sides; the lens asks about it."""
+READY = "() => document.querySelector('.lens-workbench')?.bench"
 
 
 def main() -> None:
@@ -61,66 +56,75 @@ def main() -> None:
 
 
 def photograph(browser: Browser, address: str, look: str) -> None:
-    """Take a picture of every tab, each with something in it."""
+    """Take a picture of every view, each with something in it."""
     page = browser.new_page(**LOOKS[look])
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
-    page.wait_for_selector("[data-shown]", state="attached")
-    page.wait_for_selector("#photo input[type=file]", state="attached")
-    page.wait_for_timeout(1500)
-    names = [tab.get_attribute("data-tab-id") for tab in page.locator("#tabs [role=tab]").all()]
-    for name in names:
+    page.wait_for_function(READY)
+    for name, show in VIEWS.items():
         page.evaluate("scrollTo(0, 0)")
-        page.locator(f"#tabs [data-tab-id={name}]").click()
-        page.wait_for_timeout(1500)
-        if name == "segment":
-            show_segment(page, look)
-        elif name == "lens":
-            show_lens(page, look)
-        elif name in VIEWS:
-            show_answer(page, VIEWS[name], look)
+        show(page)
+        page.mouse.move(0, 0)
         save(page, f"{name}-{look}")
     page.close()
 
 
-def show_segment(page: Page, look: str) -> None:
-    """Point at the tower; in the dark, see one class alone."""
-    if look == "dark":
-        page.locator(".class-row").nth(1).click()
-    if look != "phone":
-        point(page, *TOWER, '#viewer [data-part="stage"]')
+def show_labels(page: Page) -> None:
+    """Nothing marked yet: what a visitor sees first."""
 
 
-def show_lens(page: Page, look: str) -> None:
-    """Ask for the exact values at the tower; in the dark, with two pins to compare."""
-    page.wait_for_selector("#lens [data-shown]", state="attached", timeout=PATIENCE_MS)
-    if look == "dark":
-        for place in ((0.3, 0.55), (0.75, 0.9)):
-            point(page, *place, "#lens .main")
-            page.locator("#lens .main").press("p")
-    box = page.locator("#lens .main").bounding_box()
-    page.mouse.click(box["x"] + TOWER[0] * box["width"], box["y"] + TOWER[1] * box["height"])
-    page.wait_for_selector("#lens .is-exact", timeout=PATIENCE_MS)
-    if look == "phone":
-        page.locator('#lens [data-stage="3"]').scroll_into_view_if_needed()
+def show_sure(page: Page) -> None:
+    """How sure the model is, with a pixel marked."""
+    choose(page, layer="confidence", place=TOWER)
 
 
-def show_answer(page: Page, view: str, look: str) -> None:
-    """Ask the question of a tab; on a phone, show its answer."""
-    if view == "attribute":
-        page.get_by_label("Method", exact=True).click()
-        page.get_by_role("option", name="Grad-CAM", exact=True).click()
-    page.locator(f"#{view}-ask").click()
-    answer = page.locator(f"#{view}-card .answer").first
-    answer.wait_for(timeout=PATIENCE_MS)
-    page.mouse.move(0, 0)
-    if look == "phone":
-        answer.evaluate("node => node.scrollIntoView()")
+def show_stages(page: Page) -> None:
+    """Where the token of the tower looks in stage 3."""
+    choose(page, layer="rows", stage=3, place=TOWER)
 
 
-def point(page: Page, x: float, y: float, picture: str) -> None:
-    """Put the cursor on the picture; ``x`` and ``y`` run from 0 to 1."""
-    box = page.locator(picture).bounding_box()
-    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+def show_compare(page: Page) -> None:
+    """The same in two reaches."""
+    page.locator("[data-part=compare]").click()
+    page.locator("[data-compare=reach-window]").click()
+    page.wait_for_function(f"{STATE}.other")
+
+
+def show_group(group: str) -> Callable[[Page], None]:
+    """Return what shows the first layer of a group, once it is answered."""
+
+    def show(page: Page) -> None:
+        choose(page, compare=None, other=None, place=TOWER)
+        page.locator(f"[data-layer={group}]").click()
+        start = page.locator("[data-part=result] [data-part=start]")
+        page.wait_for_timeout(500)
+        if start.count():
+            start.click()
+        page.locator("[data-part=result] .says").first.wait_for()
+
+    return show
+
+
+STATE = "document.querySelector('.lens-workbench').bench.store.state"
+
+VIEWS: dict[str, Callable[[Page], None]] = {
+    "labels": show_labels,
+    "sure": show_sure,
+    "stages": show_stages,
+    "compare": show_compare,
+    "field": show_group("field"),
+    "why": show_group("why"),
+    "if-hidden": show_group("whatif"),
+}
+
+
+def choose(page: Page, place: tuple[int, int], **patch: Any) -> None:
+    """Change the selection as the page's own parts do."""
+    patch["place"] = {"x": place[0], "y": place[1]}
+    page.evaluate(
+        "(patch) => document.querySelector('.lens-workbench').bench.store.set(patch)", patch
+    )
+    page.wait_for_timeout(1500)
 
 
 def save(page: Page, name: str) -> None:

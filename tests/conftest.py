@@ -89,8 +89,7 @@ def visit(browser, address):
             page.on(answer, lambda request: page.unanswered.discard(request))
         page.on("pageerror", lambda error: page.errors.append(error))
         page.goto(address)
-        page.wait_for_selector("[data-shown]", state="attached")
-        page.wait_for_selector("#photo input[type=file]", state="attached")
+        page.wait_for_function("() => document.querySelector('.lens-workbench')?.bench")
         settle(page)
         return page
 

@@ -5,18 +5,18 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from visiting import open_tab
+from visiting import Workbench, open_tab
 
-from analysis.report.messages import LENS
 from ui.layout import TABS
-from ui.messages.page import LENS_TAB
 
 pytestmark = pytest.mark.browser
 
 GRAVE = ("serious", "critical")
 
 FOCUSED = """() => {
-  const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(document.activeElement);
+  let active = document.activeElement;
+  while (active.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+  const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(active);
   return { outlineStyle, outlineWidth: parseFloat(outlineWidth), boxShadow };
 }"""
 
@@ -30,9 +30,17 @@ def tab_until(page, target, at_most=60):
     """Press Tab until ``target`` has the focus; every stop on the way shows where it is."""
     for _ in range(at_most):
         page.keyboard.press("Tab")
-        if target.evaluate("node => node === document.activeElement"):
+        if target.evaluate("node => node === node.getRootNode().activeElement"):
             return
     raise AssertionError(f"{target} is not reached by {at_most} tabs.")
+
+
+def tab_back_until(page, target, at_most=60):
+    for _ in range(at_most):
+        page.keyboard.press("Shift+Tab")
+        if target.evaluate("node => node === node.getRootNode().activeElement"):
+            return
+    raise AssertionError(f"{target} is not reached by {at_most} tabs back.")
 
 
 def assert_focus_is_visible(page):
@@ -41,29 +49,46 @@ def assert_focus_is_visible(page):
     assert outlined or style["boxShadow"] != "none", style
 
 
-def test_keyboard_alone_opens_tabs_moves_the_probe_and_asks(visit):
+def test_keyboard_alone_marks_a_pixel_and_chooses_a_layer(visit):
     page = visit()
-    lens_tab = page.get_by_role("tab", name=LENS_TAB, exact=True)
-    tab_until(page, lens_tab)
+    seen = Workbench(page)
+    layer = seen.root.locator("[data-layer=stage-3]")
+    tab_until(page, layer)
     assert_focus_is_visible(page)
     page.keyboard.press("Enter")
-    expect(lens_tab).to_have_attribute("aria-selected", "true")
-    page.wait_for_selector("#lens [data-shown]", state="attached")
-    frame = page.locator("#lens .frame.main")
-    tab_until(page, frame)
+    expect(layer).to_have_attribute("aria-pressed", "true")
+    tab_until(page, seen.stage)
     assert_focus_is_visible(page)
-    at = page.locator('#lens [data-part="at"]')
-    before = at.inner_text()
+    before = seen.pixel()
     page.keyboard.press("ArrowLeft")
-    expect(at).not_to_have_text(before)
+    assert seen.pixel() != before
     page.keyboard.press("Enter")
-    expect(page.locator('#lens [data-part="badge"]')).to_have_text(LENS["exact"])
-    place = re.sub(r"\D+", " ", at.inner_text()).split()
-    expect(page.locator('#lens [data-part="live"]')).to_contain_text(", ".join(place))
+    assert seen.state("place.x") == seen.pixel()[0]
+    page.keyboard.press("Escape")
+    assert seen.state("place") is None
+    head = seen.root.locator(".options [data-value='1']").last
+    tab_back_until(page, head)
+    page.keyboard.press("Enter")
+    assert seen.state("choices[3].head") == 1
+    expect(seen.root.locator(".options [data-value='1']").last).to_be_focused()
+
+
+def test_keyboard_alone_opens_and_closes_a_menu(visit):
+    page = visit()
+    button = Workbench(page).root.locator("[data-part=compare]")
+    tab_until(page, button)
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Escape")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(button).to_be_focused()
 
 
 def test_keyboard_alone_asks_a_question(visit):
     page = visit()
+    fold = page.locator("#researcher > button")
+    tab_until(page, fold, 120)
+    page.keyboard.press("Enter")
     tab_until(page, page.get_by_role("tab", name=TABS["compare"].NAME, exact=True))
     page.keyboard.press("Space")
     ask = page.locator("#compare-ask")
@@ -77,7 +102,7 @@ def test_keyboard_alone_asks_a_question(visit):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_grave_on_any_tab(visit, scheme):
     page = visit(color_scheme=scheme)
-    page.locator("#tour button").first.click()
+    Workbench(page).layer("stage-3")
     ground = re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert (int(ground[0]) < 60) == (scheme == "dark")
     found = []

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from playwright.sync_api import expect
-from visiting import open_tab, settle
+from visiting import Workbench, open_tab, settle
 
 from analysis.core.progress import Progress
 from ui.layout import TABS
@@ -21,9 +21,11 @@ def address(untrained):
     return untrained
 
 
-def choose_model(page, name):
-    page.locator("#model").get_by_role("combobox").click()
-    page.get_by_role("option").filter(has_text=name).first.click()
+def use_model(page, name):
+    open_tab(page, TABS["models"].NAME)
+    page.locator("#models-choice").get_by_role("combobox").click()
+    page.get_by_role("option", name=name, exact=True).click()
+    page.locator("#models-use").click()
 
 
 def test_untrained_weights_are_announced_on_every_tab(visit):
@@ -48,7 +50,7 @@ def test_download_is_told_on_every_tab_and_can_be_stopped(visit, monkeypatch):
 
     monkeypatch.setattr("ui.page.banner.fetch", endless)
     page = visit()
-    choose_model(page, "small-upernet")
+    use_model(page, "small-upernet")
     says = models.DOWNLOADING.format(model="small-upernet", done=3, total=10)
     expect(page.locator("#weights-line")).to_contain_text(says)
     open_tab(page, TABS["depth"].NAME)
@@ -57,7 +59,7 @@ def test_download_is_told_on_every_tab_and_can_be_stopped(visit, monkeypatch):
     expect(page.locator("#weights-line")).to_contain_text("Cancelled")
     assert closed.wait(10)
     expect(page.locator("#weights-stop")).to_be_hidden()
-    expect(page.locator("#model").get_by_role("combobox")).to_have_value("nano")
+    assert Workbench(page).state("picture.model.name") == "nano"
 
 
 def test_download_that_fails_says_why_and_what_still_works(visit, monkeypatch):
@@ -67,14 +69,11 @@ def test_download_that_fails_says_why_and_what_still_works(visit, monkeypatch):
 
     monkeypatch.setattr("ui.page.banner.fetch", fail)
     page = visit()
-    open_tab(page, TABS["models"].NAME)
-    page.locator("#models-choice").get_by_role("combobox").click()
-    page.get_by_role("option", name="small-upernet", exact=True).click()
-    page.locator("#models-use").click()
+    use_model(page, "small-upernet")
     line = page.locator("#weights-line")
     expect(line.get_by_role("alert")).to_contain_text("cannot be reached")
     expect(line).to_contain_text(models.STAYS)
-    expect(page.locator("#model").get_by_role("combobox")).to_have_value("nano")
+    assert Workbench(page).state("picture.model.name") == "nano"
 
 
 def test_one_probe_reads_both_settings_and_sends_nothing(visit):

@@ -5,14 +5,12 @@ import time
 
 import pytest
 from playwright.sync_api import expect
-from visiting import open_tab
+from visiting import Workbench, open_tab
 
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.questions import QUESTIONS
 from ui.messages import depth as depth_words
-from ui.messages import models as model_words
-from ui.messages import page as text
 from ui.messages import questions as messages
 from ui.page.tabs import compare, depth, fields, models
 from uniformer.weights import DATA
@@ -119,7 +117,7 @@ def test_new_reach_stops_the_work_and_empties_the_tab(visit, toy):
     page = visit()
     open_tab(page, depth.NAME)
     begin(page)
-    page.get_by_label(text.REACH_NAMES["window"], exact=True).check()
+    Workbench(page).reach("window")
     expect(page.locator("#depth-status")).to_be_empty()
     expect(page.locator("#depth-ask")).to_be_enabled()
     wait_until_closed(page, toy, 1)
@@ -129,7 +127,7 @@ def test_answer_for_a_picture_no_longer_shown_is_dropped(visit):
     page = visit()
     open_tab(page, compare.NAME)
     answer_of(page, "compare")
-    page.get_by_label(text.REACH_NAMES["hybrid"], exact=True).check()
+    Workbench(page).reach("hybrid")
     expect(page.locator("#compare-card .answer")).to_have_count(0)
 
 
@@ -155,4 +153,7 @@ def test_own_checkpoint_is_used_and_named(visit):
     page.set_input_files("#own-model input[type=file]", DATA / "nano.safetensors")
     expect(page.locator(".banner")).to_contain_text("Your file nano.safetensors")
     expect(page.locator(".banner")).to_have_attribute("data-trained", "true")
-    expect(page.locator("#model input").first).to_have_value(model_words.OWN_NAME)
+    seen = Workbench(page)
+    seen.wait_for("state.picture.model.trained")
+    expect(seen.root.locator(".top [data-part=model]")).to_contain_text("nano.safetensors")
+    expect(page.locator(".banner")).to_contain_text("Your file nano.safetensors")

@@ -1,14 +1,12 @@
-"""Attribution, interventions, tour, link and report in a real browser."""
+"""Attribution, interventions, tour, links and report in a real browser."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
-from visiting import open_tab, settle
+from visiting import Workbench, open_tab, settle
 
-import ui
-from ui.messages import share, tour, what_if, why
-from ui.page.tabs import lens
+from ui.messages import share, what_if, why
 from ui.service.examples import EXAMPLES
 
 pytestmark = pytest.mark.browser
@@ -78,41 +76,51 @@ def test_an_intervention_shows_what_changed_beside_its_control(visit):
     expect(answer.locator(".grade").first).to_contain_text("causal")
 
 
-def test_tour_sets_the_page_in_six_steps(visit):
+def test_tour_sets_the_page_and_says_what_is_on_it(visit):
     page = visit()
-    page.get_by_role("button", name=re.compile(tour.TITLE)).click()
-    for number, (title, _, tab, *_, pixel) in enumerate(tour.STEPS):
-        page.locator("#tour-next").click()
-        expect(page.locator("#tour")).to_contain_text(
-            f"{number + 1} of {len(tour.STEPS)} · {title}"
-        )
-        assert tab in ui.layout.TABS
-        name = ui.layout.TABS[tab].NAME
-        chosen = page.get_by_role("tab", name=name, exact=True)
-        expect(chosen).to_have_attribute("aria-selected", "true")
-        if tab == "lens":
-            at = page.locator('#lens [data-part="at"]')
-            expect(at).to_contain_text(f"{pixel[0]}, {pixel[1]}")
-    expect(page.locator("#tour-next")).to_be_disabled()
-    open_tab(page, lens.NAME)
-    before = heat_of(page)
-    page.locator("#lens .frame.main").hover(position={"x": 20, "y": 20})
-    assert heat_of(page) != before
-    for value in ("distance", "entropy"):
-        expect(page.locator(f'#lens [data-stage="3"] [data-value="{value}"]')).not_to_be_empty()
+    seen = Workbench(page)
+    seen.root.locator("[data-part=tour-start]").click()
+    tour = seen.root.locator("[data-part=tour]")
+    first = max(seen.state("picture.classes"), key=lambda each: each["share"])
+    expect(tour).to_contain_text(first["name"])
+    tour.get_by_role("button", name="Next").click()
+    seen.wait_for("state.layer === 'rows' && state.stage === 1")
+    expect(seen.tile(1).locator(".far b")).to_contain_text("px")
+    far = seen.tile(1).locator(".far b").inner_text().split()[0]
+    expect(tour).to_contain_text(f"{far}\u00a0px")
+    while (next_ := tour.locator(".primary")).inner_text() == "Next":
+        next_.click()
+        page.wait_for_timeout(50)
+    seen.wait_for("state.picture.example === 'chelsea_cat.jpg'")
+    largest = max(seen.state("picture.classes"), key=lambda each: each["share"])
+    expect(tour).to_contain_text(largest["name"])
+    next_.click()
+    expect(tour).to_be_hidden()
 
 
-def test_link_restores_example_reach_pixel_and_tab(visit, address):
+def test_link_restores_what_it_was_made_of(visit, address):
     page = visit()
     example = list(EXAMPLES)[2]
-    query = f"?example={example}&model=nano&reach=window&window=8&x=100&y=60&tab=lens"
-    page.goto(address + query)
-    expect(page.locator('#lens [data-part="at"]')).to_contain_text("100, 60")
-    expect(page.get_by_label("Window", exact=True)).to_be_checked()
+    query = f"?example={example}&model=nano&reach=window&window=8&x=100&y=60"
+    page.goto(f"{address}{query}&layer=rows&stage=3&block=2&head=1")
+    page.wait_for_function("() => document.querySelector('.lens-workbench')?.bench")
+    seen = Workbench(page)
+    assert seen.pixel() == (100, 60)
+    assert seen.state("picture.example") == example
+    assert seen.state("picture.setting.reach") == "window"
+    assert seen.state("choices[3]") == {"block": 2, "head": 1}
     open_tab(page, share.TAB)
     field = page.locator("#share-link input")
-    expect(field).to_have_value(re.compile(r"x=100&y=60&tab=lens$"))
-    assert f"example={example}" in field.input_value()
+    expect(field).to_have_value(re.compile(re.escape(query[1:]) + "$"))
+
+
+def test_a_link_to_what_does_not_exist_says_so_and_opens_the_page(visit, address):
+    page = visit()
+    page.goto(f"{address}?example={next(iter(EXAMPLES))}&model=none-such&reach=window")
+    page.wait_for_function("() => document.querySelector('.lens-workbench')?.bench")
+    seen = Workbench(page)
+    expect(seen.message).to_be_visible()
+    assert seen.state("picture.model.name") == "nano"
 
 
 def test_report_answers_the_probe_with_the_network_off(visit, tmp_path):

@@ -1,19 +1,20 @@
 """The page in the browser's language: Chinese for a Chinese browser, English otherwise."""
 
+import json
 import re
 from dataclasses import replace
 from functools import wraps
 
 import pytest
 from playwright.sync_api import expect
-from visiting import open_tab
+from visiting import Workbench, open_tab
 
 from analysis.questions import QUESTIONS
 from ui.layout import TABS
+from ui.messages import cite
 from ui.messages import page as text
-from ui.messages import questions
 from ui.page.language import translations
-from ui.service.examples import EXAMPLES
+from ui.service.examples import ASSETS, EXAMPLES
 from uniformer.config import MODELS
 
 pytestmark = pytest.mark.browser
@@ -22,19 +23,24 @@ pytestmark = pytest.mark.browser
 READ = """() => {
   const kept = "pre, code, script, style, textarea, .cm-editor, body [lang=en]";
   const seen = new Set();
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const parent = walker.currentNode.parentElement;
-    if (parent.checkVisibility() && !parent.closest(kept)) seen.add(walker.currentNode.data.trim());
+  for (const root of [document.body, document.querySelector(".lens-workbench").shadowRoot]) {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const parent = walker.currentNode.parentElement;
+      if (parent.checkVisibility() && !parent.closest(kept))
+        seen.add(walker.currentNode.data.trim());
+    }
+    for (const name of ["title", "alt", "placeholder"])
+      for (const node of root.querySelectorAll(`[${name}]`))
+        if (node.checkVisibility() && !node.closest(kept)) seen.add(node.getAttribute(name).trim());
   }
-  for (const name of ["title", "alt", "placeholder"])
-    for (const node of document.querySelectorAll(`[${name}]`))
-      if (node.checkVisibility() && !node.closest(kept)) seen.add(node.getAttribute(name).trim());
   return [...seen];
 }"""
 
 SENTENCE = re.compile(r"[A-Za-z]{2,}[^A-Za-z]+[A-Za-z]{2,}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+PLACE = re.compile(r"\{\w+\}")
+WEB = ASSETS / "web"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,7 @@ def test_english_browser_reads_the_words_as_they_stand(visit):
     assert names_of_tabs(page) == [module.NAME for module in TABS.values()]
     expect(page.locator("html")).to_have_attribute("lang", "en")
     read = page.evaluate(READ)
-    assert text.TAGLINE in read
+    assert "Four stages" in read
     assert not any(CHINESE.search(line) for line in read)
 
 
@@ -78,42 +84,8 @@ def test_chinese_browser_reads_chinese_in_every_tab(visit, chinese):
         assert english_sentences(page) == [], name
 
 
-def test_the_lens_speaks_chinese_while_the_probe_moves(visit, chinese):
-    page = visit(locale="zh-CN")
-    open_tab(page, chinese["Lens"])
-    panel = page.locator('#lens [data-stage="3"]')
-    expect(panel.locator("dt").first).to_have_text(chinese["Mean distance"])
-    expect(panel.locator("h3")).to_contain_text(chinese["Stage"])
-    frame = page.locator("#lens .frame.main")
-    frame.focus()
-    names = {chinese[name] for name in chinese if re.fullmatch("[a-z]+", name)}
-    for _ in range(3):
-        before = page.locator('#lens [data-part="at"]').inner_text()
-        frame.press("Shift+ArrowRight")
-        expect(page.locator('#lens [data-part="at"]')).not_to_have_text(before)
-        expect(page.locator('#lens [data-part="at"]')).to_contain_text(chinese["pixel"])
-        assert page.locator('#lens [data-part="name"]').inner_text() in names
-    frame.press("Enter")
-    expect(page.locator('#lens [data-part="badge"]')).to_have_text(chinese["exact"])
-
-
-def test_what_the_server_says_later_is_chinese_too(visit, chinese):
-    page = visit(locale="zh-CN")
-    page.get_by_label(chinese["Window"], exact=True).check()
-    reach = chinese["window reach, window {window}"].replace("{window}", "8")
-    expect(page.locator('#viewer [data-part="facts"]')).to_contain_text(reach)
-    open_tab(page, chinese["Fields"])
-    says = chinese[questions.MIDDLE].split("{name}")
-    expect(page.locator(".block.place-line:visible")).to_contain_text(says[0])
-    expect(page.locator(".block.place-line:visible")).to_contain_text(says[1])
-    page.get_by_role("button", name=chinese["Guided tour"]).click()
-    page.locator("#tour-next").click()
-    step = chinese[questions.STEP].replace("{done}", "1").replace("{total}", "6")
-    expect(page.locator("#tour")).to_contain_text(step)
-
-
 def test_an_answer_keeps_the_words_of_its_files(visit, chinese, monkeypatch):
-    title = f"{text.TAGLINE} · {text.TAGLINE}"  # what the page could say in Chinese
+    title = f"{cite.SAYS} · {cite.SAYS}"  # what the page could say in Chinese
     answers = QUESTIONS["compare"]
 
     @wraps(answers)
@@ -131,11 +103,31 @@ def test_an_answer_keeps_the_words_of_its_files(visit, chinese, monkeypatch):
     assert not CHINESE.search(card.locator(".says [lang=en]").inner_text())
 
 
-def test_language_chosen_in_the_settings_is_spoken_at_once(visit, chinese):
+def test_language_chosen_on_the_workbench_is_spoken_at_once_and_everywhere(visit):
     page = visit(locale="en-US")
-    legend = page.locator("#viewer .legend h2")
-    expect(legend).to_have_text("Classes by area")
-    page.evaluate("document.documentElement.lang = 'zh-CN'")  # as Gradio does it
-    expect(legend).to_have_text(chinese["Classes by area"])
-    page.evaluate("document.documentElement.lang = 'en'")
-    expect(legend).to_have_text("Classes by area")
+    seen = Workbench(page)
+    seen.mark(100, 60)
+    stage = seen.root.locator("[data-layer=stage-3]")
+    expect(stage).to_have_text("Stage 3")
+    seen.root.locator("select.language").select_option("zh")
+    expect(stage).to_have_text("阶段 3")
+    assert seen.pixel() == (100, 60)  # nothing else has changed
+    expect(page.locator("#researcher > button")).to_have_text(CHINESE)
+    seen.root.locator("select.language").select_option("en")
+    expect(stage).to_have_text("Stage 3")
+
+
+def test_every_language_has_every_sentence_of_the_workbench():
+    tables = {
+        file.stem: json.loads(file.read_text("utf-8")) for file in (WEB / "words").glob("*.json")
+    }
+    english = tables.pop("en")
+    assert tables
+    for table in tables.values():
+        assert set(english) - set(table) == set()
+        assert {key for key in table if not key.startswith("class.")} - set(english) == set()
+        for key, sentence in english.items():
+            assert sorted(PLACE.findall(sentence)) == sorted(PLACE.findall(table[key])), key
+    scripts = "".join(file.read_text("utf-8") for file in WEB.glob("*.js"))
+    for key in re.findall(r'\bsay\(\s*"([\w.-]+)"', scripts):
+        assert key in english, key

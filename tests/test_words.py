@@ -1,8 +1,11 @@
 """The words of the page: every sentence has its Chinese, and none is left over."""
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import re
+from collections import Counter
 
 import pytest
 
@@ -11,8 +14,8 @@ from analysis.attribution.methods import METHODS
 from analysis.core import evidence
 from analysis.report import messages as report_words
 from ui.layout import TABS
+from ui.messages import cite
 from ui.messages import page as text
-from ui.messages import tour
 from ui.page.language import LANGUAGES, translations
 from ui.page.tabs.what_if import CHOICES
 from uniformer.classes import class_set
@@ -54,7 +57,20 @@ def page_sentences():
     for method in METHODS.values():
         said |= {method.title, method.description, method.misleads, method.cost}
     credits = {credit for *_, credit in text.EXAMPLES.values()}
-    return said - NAMES - credits - {tour.CITE}
+    return said - NAMES - credits - {cite.PAPERS}
+
+
+def test_no_sentence_is_written_twice():
+    """Two that must be equal would come to differ: one file has it, and others import it."""
+    written = Counter()
+    for module in pkgutil.iter_modules(ui.messages.__path__):
+        source = inspect.getsource(importlib.import_module(f"ui.messages.{module.name}"))
+        written.update(
+            node.value
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+    assert [words for words, times in written.items() if times > 1 and len(words) > 25] == []
 
 
 def names_of_classes():

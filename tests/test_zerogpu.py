@@ -7,6 +7,7 @@ import sys
 import tempfile
 import types
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from gradio.utils import get_upload_folder
 from steps import told
 
 from analysis.core.progress import finish
-from analysis.interventions.run import DRAWS
+from analysis.interventions import run as run_again
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import REQUIRED, parameters_of
+from analysis.questions.what_if import Kind
 from ui.api import endpoints
 from ui.host.settings import Settings
 from ui.service import gpu_calls as work
@@ -29,6 +31,7 @@ from ui.service.jobs import Job, StoredAnswer, run
 from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 from ui.service.zerogpu import on_gpu
+from uniformer import create_model
 from uniformer.config import MODELS
 
 ANONYMOUS_SECONDS = 120
@@ -158,8 +161,29 @@ def test_a_visitor_who_is_not_signed_in_has_the_time_for_every_question(question
     assert gpu_seconds.START_SECONDS < seconds <= ANONYMOUS_SECONDS / 2
 
 
-def test_a_what_if_asks_for_the_time_of_its_random_changes_too():
-    assert gpu_seconds.PASSES["what-if"] >= 2 * (1 + DRAWS)
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_kind_of_what_if_asks_for_the_passes_that_it_runs(kind, monkeypatch):
+    """Counted: runs of the changed network, in nano, which attends in stages 3 and 4 alone."""
+    runs, model, photo = [], create_model("nano"), np.zeros((64, 96, 3), np.uint8)
+    photo[8:40, 8:40] = 200
+    intervene = run_again._run
+    monkeypatch.setattr(run_again, "_run", lambda *given: runs.append(1) or intervene(*given))
+    finish(QUESTIONS["what-if"](model, photo, kind=kind, x=20, y=20, short_side=64))
+    small = {"RADII": 3, "WINDOWS": 2}  # a map of 4 x 6 tokens
+    for name, value in small.items():
+        monkeypatch.setattr(gpu_seconds, name, value)
+    passes = gpu_seconds._what_if_passes(model, kind)
+    assert len(runs) <= passes
+    if kind in ("head-sweep", "radius-curve", "reach-cost"):
+        assert passes <= 4 * len(runs)  # large maps have room for all random changes
+
+
+def test_a_sweep_over_all_heads_asks_for_more_time_than_one_change():
+    asked = [
+        gpu_seconds.answer_seconds(Large(), "what-if", np.zeros((480, 640, 3)), {"kind": kind})
+        for kind in ("drop-block", "head-sweep")
+    ]
+    assert gpu_seconds.START_SECONDS < asked[0] < asked[1] <= gpu_seconds.MOST_SECONDS
 
 
 def test_more_work_asks_for_more_time_within_a_bound():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from math import ceil
 from typing import Any
 
@@ -10,25 +9,22 @@ import gradio as gr
 
 from ui import api
 from ui.host.settings import Settings
+from ui.messages import cite
 from ui.messages import page as text
-from ui.messages import tour as tour_words
-from ui.page import controls
+from ui.page import workbench
 from ui.page.banner import Banner
 from ui.page.language import spoken
 from ui.page.session import Session
-from ui.page.tabs import compare, depth, fields, lens, models, segment, share, what_if, why
+from ui.page.tabs import compare, depth, fields, models, share, what_if, why
 from ui.page.theme import theme
-from ui.page.tour import Tour
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS, FOLDER
 from ui.web.addresses import Addresses
 from uniformer.pictures import MAX_FILE_BYTES
 
-# In the order of the page, which opens with the first. Each has a NAME and
+# Below the workbench, in this order. Each has a NAME and
 # build(actions, session, tab); its styles, if any, are assets/<id>.css.
 TABS = {
-    "segment": segment,
-    "lens": lens,
     "depth": depth,
     "fields": fields,
     "why": why,
@@ -37,15 +33,7 @@ TABS = {
     "models": models,
     "share": share,
 }
-STYLES = (
-    "style.css",
-    "viewer.css",
-    "lens.css",
-    "answer.css",
-    "share.css",
-    "banner.css",
-    "pair.css",
-)
+STYLES = ("style.css", "lens.css", "answer.css", "share.css", "banner.css", "pair.css")
 
 
 def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
@@ -64,16 +52,11 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
         api.add(
             actions.model_cache, settings, actions.turns
         )  # first: an event of the page would take a name
-        gr.HTML(
-            f"<h1>{html.escape(text.TITLE)}</h1><p>{html.escape(text.TAGLINE)}</p>",
-            elem_id="masthead",
-            apply_default_css=False,
-        )
-        _bench(page, actions)
+        _bench(actions)
         gr.Markdown(gr.i18n.I18nData(text.ABOUT), elem_id="about")
-        with gr.Accordion(tour_words.CITE_TITLE, open=False, elem_id="cite"):
-            gr.Markdown(gr.i18n.I18nData(tour_words.CITE_SAYS))
-            gr.Markdown(tour_words.CITE)
+        with gr.Accordion(cite.TITLE, open=False, elem_id="cite"):
+            gr.Markdown(gr.i18n.I18nData(cite.SAYS))
+            gr.Markdown(cite.PAPERS)
         with gr.Accordion(text.CREDITS_TITLE, open=False, elem_id="credits"):
             gr.Markdown((FOLDER / "CREDITS.md").read_text(encoding="utf-8"))
     page.workbench = Addresses(actions, settings)
@@ -104,19 +87,15 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
     )
 
 
-def _bench(page: gr.Blocks, actions: Actions) -> None:
-    """Add the controls and, beside them, the tabs."""
-    with gr.Row(elem_id="bench"):
-        with gr.Column(elem_id="controls", scale=0, min_width=280):
-            beside = controls.build(actions.first)
-        with gr.Column(elem_id="result"):
-            session = Session(actions.first.selection, next(iter(TABS)))
-            session.banner = Banner(actions, session)
-            tour = Tour()
-            with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-                for name, module in TABS.items():
-                    with gr.Tab(module.NAME, id=name) as tab:
-                        module.build(actions, session, tab)
-    tour.wire(actions, session, tabs)
-    share.restore_on_load(page, actions, session, tabs)
-    controls.wire(beside, actions, session)
+def _bench(actions: Actions) -> None:
+    """Add the workbench and, folded below it, the tabs, which are about what it shows."""
+    session = Session(actions.first.selection, next(iter(TABS)))
+    bench = workbench.build(actions)
+    with gr.Accordion(text.RESEARCHER, open=False, elem_id="researcher"):
+        session.banner = Banner(actions, session)
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+            for name, module in TABS.items():
+                with gr.Tab(module.NAME, id=name) as tab:
+                    module.build(actions, session, tab)
+    session.banner.wire(session)
+    workbench.wire(bench, actions, session)

@@ -70,16 +70,21 @@ def replacement_of(x: Tensor, kind: Replacement) -> Tensor:
 
 
 def deletion_order(
-    importance: np.ndarray, within: np.ndarray, *, cell_px: int, seed: int
+    importance: np.ndarray,
+    within: np.ndarray,
+    *,
+    cell_px: int,
+    seed: int,
+    start_px: tuple[int, int] = (0, 0),
 ) -> np.ndarray:
     """Return the pixels of ``within`` (h, w), flat indices, from the most important on.
 
     Pixels go in squares of ``cell_px``, by the mean of ``importance`` (h, w) over the square's part
     of ``within``: maps of different resolution then differ in what they choose and not in how
     finely they cut the picture. Ties are broken at random, so equal importance everywhere is the
-    random order.
+    random order. ``start_px`` rows and columns are cut off the first squares.
     """
-    rows, columns = np.indices(within.shape) // cell_px
+    rows, columns = (np.indices(within.shape) + np.reshape(start_px, (2, 1, 1))) // cell_px
     cells = (rows * (columns.max() + 1) + columns)[within]
     pixels = np.bincount(cells)
     mean = np.bincount(cells, importance[within]) / np.maximum(pixels, 1)

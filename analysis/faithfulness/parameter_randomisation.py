@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,25 +20,31 @@ from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_evaluating, check_region
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, Work
+from analysis.core.uncertainty import FEWEST, Spread, spread
 from analysis.faithfulness.rank_correlation import NO_CORRELATION, RankCorrelation, rank_correlation
 from analysis.faithfulness.region_grid import region_on_grid, signed_distance
 from analysis.faithfulness.sensitivity import Explain
 from uniformer.segmenter import Segmenter
 
-LOOK_ALIKE = 0.5
-"""Corrected correlation from which on a map counts as untouched by scrambling; a convention."""
+SCRAMBLES = FEWEST
+"""Times that all weights are scrambled anew: as few as have a spread."""
+
+MOVES, CHANCE_QUANTILE = 200, 0.95
+"""Ways to move a map that chance is told by, and how many of them stay below it."""
+
+Kept = Literal["lost", "kept", "cannot be told"]
 
 
 @dataclass(frozen=True)
 class ScrambledLevel:
     """Likeness of the map to the original once ``name`` and all above it are scrambled.
 
-    Over the whole ``picture`` and inside the ``region`` only. NaN: no map could be made.
+    Of each draw, over the whole picture and inside the region only. NaN: no map could be made.
     """
 
     name: str
-    picture: RankCorrelation
-    region: RankCorrelation
+    pictures: tuple[RankCorrelation, ...]
+    regions: tuple[RankCorrelation, ...]
 
 
 @dataclass(frozen=True)
@@ -46,18 +53,32 @@ class ParameterRandomisation:
 
     ``distance_spearman`` is the likeness of the original map to one that knows nothing but the
     distance from the region: the null that an uncorrected correlation must be seen against.
-    ``region_cells`` cells of the map touch the region; below about 30 its numbers are rough.
+    ``chance``, 0 to 1, is what 95 % of the corrected correlations stay below in size when the
+    original map is moved, around the edges: the null of a corrected one. ``region_cells`` cells of
+    the map touch the region; below about 30 its numbers are rough.
     """
 
     levels: tuple[ScrambledLevel, ...]
     distance_spearman: float
+    chance: float
     region_cells: int
     seed: int
 
     @property
-    def depends_on_weights(self) -> bool:
-        """Whether the map changed once all weights were scrambled, envelope left out."""
-        return not self.levels[-1].picture.corrected >= LOOK_ALIKE
+    def kept(self) -> Spread:
+        """How alike the map and itself are once all weights are scrambled, envelope left out."""
+        found = spread([one.corrected for one in self.levels[-1].pictures])
+        return Spread(found.mean, *(float(np.clip(end, -1, 1)) for end in (found.low, found.high)))
+
+    @property
+    def standing(self) -> Kept | None:
+        """Whether likeness beyond chance is kept, as 95 % of draws have it; None without a map."""
+        drawn = self.kept
+        if not np.isfinite([drawn.low, drawn.high, self.chance]).all():
+            return None
+        if drawn.low > self.chance:
+            return "kept"
+        return "lost" if drawn.high <= self.chance else "cannot be told"
 
 
 def parameter_randomisation(
@@ -67,7 +88,8 @@ def parameter_randomisation(
 
     ``x`` is the network's input (1, 3, h, w), ``region`` (H, W) that of the picture, kept fixed, as
     ``explain`` must keep the class. Scrambling shuffles the values within each weight tensor: what
-    was learned goes while their distribution stays, so that no map changes for scale alone.
+    was learned goes while their distribution stays, so that no map changes for scale alone. It is
+    done ``SCRAMBLES`` times, by other draws.
     ``model`` itself is not touched. Yields progress in explanations, and returns the result.
 
     Raises :class:`AnalysisError` for a bad region, a model in training mode, and an original map
@@ -82,21 +104,45 @@ def parameter_randomisation(
         )
     inside = region_on_grid(region, original.shape)
     distance = signed_distance(inside)
-    scrambled = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(seed)
-    parts = _parts(scrambled)
-    yield Progress(1, len(parts) + 1)
-    levels = []
-    for name, modules in parts.items():
-        for module in modules:
-            _scramble(module, generator)
-        found = _explanation(explain, scrambled, x, original.shape)
-        picture = rank_correlation(original, found, distance)
-        within = rank_correlation(original[inside], found[inside], distance[inside])
-        levels.append(ScrambledLevel(name, picture, within))
-        yield Progress(len(levels) + 1, len(parts) + 1)
+    total = 1 + SCRAMBLES * len(_parts(model))
+    yield Progress(1, total)
+    pictures: dict[str, list[RankCorrelation]] = {}
+    regions: dict[str, list[RankCorrelation]] = {}
+    done = 1
+    for _ in range(SCRAMBLES):
+        scrambled = copy.deepcopy(model)
+        for name, modules in _parts(scrambled).items():
+            for module in modules:
+                _scramble(module, generator)
+            found = _explanation(explain, scrambled, x, original.shape)
+            within = rank_correlation(original[inside], found[inside], distance[inside])
+            pictures.setdefault(name, []).append(rank_correlation(original, found, distance))
+            regions.setdefault(name, []).append(within)
+            done += 1
+            yield Progress(done, total)
     null = rank_correlation(original, -distance, distance) if not inside.all() else NO_CORRELATION
-    return ParameterRandomisation(tuple(levels), null.spearman, int(inside.sum()), seed)
+    return ParameterRandomisation(
+        levels=tuple(
+            ScrambledLevel(name, tuple(found), tuple(regions[name]))
+            for name, found in pictures.items()
+        ),
+        distance_spearman=null.spearman,
+        chance=_chance(original, distance, seed),
+        region_cells=int(inside.sum()),
+        seed=seed,
+    )
+
+
+def _chance(original: np.ndarray, distance: np.ndarray, seed: int) -> float:
+    """Return what 95 % of corrected correlations of the map with itself moved stay below in size.
+
+    Such maps are as smooth and as uneven as the original, in the wrong place.
+    """
+    steps = np.random.default_rng(seed).permutation(np.arange(1, original.size))[:MOVES]
+    moved = [np.roll(original, divmod(int(step), original.shape[1]), axis=(0, 1)) for step in steps]
+    found = [abs(rank_correlation(original, each, distance).corrected) for each in moved]
+    return float(np.quantile(found, CHANCE_QUANTILE))
 
 
 def _parts(model: Segmenter) -> dict[str, tuple[nn.Module, ...]]:

@@ -36,7 +36,7 @@ class Sensitivity:
 
     @property
     def maximum(self) -> float:
-        """The largest change seen; more samples can only raise it."""
+        """The largest change seen: a lower bound of max-sensitivity, which more samples raise."""
         return float(self.relative_changes.max())
 
 

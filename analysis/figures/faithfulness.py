@@ -91,8 +91,9 @@ def ranking_figure(ranking: Ranking) -> Figure:
 def parameter_randomisation_figure(check: ParameterRandomisation) -> Figure:
     """Draw how the map changes as weights are scrambled from the decoder downwards.
 
-    The nulls: the correlation that the shared envelope alone gives (dotted), and that of the
-    original with a map that knows only how near the region is (dashed).
+    Lines are means of all draws, bars go from the least to the most. The nulls: the correlation
+    that the shared envelope alone gives (dotted), that of the original with a map that knows only
+    how near the region is (dashed), and what moving the map leaves (grey).
     """
     figure = new_figure(
         7.5,
@@ -100,24 +101,32 @@ def parameter_randomisation_figure(check: ParameterRandomisation) -> Figure:
         "Does the map depend on what the model learned?",
         "statistic",
         "A faithful map falls towards the nulls as weights are shuffled within their tensors. "
-        "One that stays near 1 shows the picture, not the model. "
-        f"{check.region_cells} cells of the map touch the region.",
+        "One that stays near 1 shows the picture, not the model. Means of "
+        f"{len(check.levels[0].pictures)} draws, bars from least to most; grey: 95 % of the "
+        f"map moved elsewhere. {check.region_cells} cells of the map touch the region.",
     )
     axes = figure.subplots()
     plot_axes(axes, "scrambled, with all before it", "rank correlation with the original map")
-    pictures = [level.picture for level in check.levels]
-    regions = [level.region for level in check.levels]
+    pictures = [level.pictures for level in check.levels]
+    regions = [level.regions for level in check.levels]
     lines = {
-        "picture": [one.spearman for one in pictures],
-        "picture, envelope taken out": [one.corrected for one in pictures],
-        "inside the region, envelope taken out": [one.corrected for one in regions],
+        "picture": [[one.spearman for one in draws] for draws in pictures],
+        "picture, envelope taken out": [[one.corrected for one in draws] for draws in pictures],
+        "inside the region, envelope taken out": [
+            [one.corrected for one in draws] for draws in regions
+        ],
     }
-    for (label, values), color, look in zip(lines.items(), SERIES, LOOKS, strict=False):
+    positions = range(1, len(pictures) + 1)
+    for (label, drawn), color, look in zip(lines.items(), SERIES, LOOKS, strict=False):
         marker, size, width = look
-        axes.plot([1.0, *values], marker=marker, color=color, label=label, ms=size, lw=width)
-    envelope = [one.envelope for one in pictures]
-    positions = range(1, len(envelope) + 1)
+        means = [1.0, *np.mean(drawn, axis=1)]
+        axes.plot(means, marker=marker, color=color, label=label, ms=size, lw=width)
+        axes.vlines(positions, np.min(drawn, axis=1), np.max(drawn, axis=1), color=color, lw=1)
+    envelope = [np.mean([one.envelope for one in draws]) for draws in pictures]
     axes.plot(positions, envelope, ":", color=INK, label="null: shared envelope alone")
+    if np.isfinite(check.chance):
+        axes.axhspan(-check.chance, check.chance, color=QUIET, alpha=0.15, lw=0,
+                     label="null: the map moved")  # fmt: skip
     null = {"color": QUIET, "linestyle": "--", "linewidth": 1}
     axes.axhline(check.distance_spearman, label="null: nearness to the region", **null)
     axes.axhline(0, color=QUIET, linewidth=0.6)

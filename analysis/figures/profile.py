@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.core.uncertainty import Spread, spread
 from analysis.figures.canvas import INK, new_figure, plain_ticks, plot_axes, shade_stages
 from analysis.figures.palette import SERIES
 from analysis.profile.depth_profile import BlockProfile, DepthProfile
 
 Values = Callable[[BlockProfile], np.ndarray]
+Nulls = Mapping[str, Sequence[DepthProfile]]
 
 MASSES = {"3 x 3": "mass_3x3", "5 x 5": "mass_5x5", "7 x 7": "mass_7x7"}
 MASS_COLORS = (SERIES[0], SERIES[2], SERIES[4])
 HEADS, NULLS, NULL_MARKS = SERIES[0], ((SERIES[1], "--"), (SERIES[3], ":")), "x+"
 
 
-def profile_figure(
-    profile: DepthProfile, nulls: Mapping[str, DepthProfile] | None = None
-) -> Figure:
+def profile_figure(profile: DepthProfile, nulls: Nulls | None = None) -> Figure:
     """Draw distance, distance over uniform, local mass and entropy of every block, stage by stage.
 
-    ``nulls`` are profiles by name, of the same blocks, such as those of
-    :attr:`analysis.profile.nulls.ProfileWithNulls.nulls`; a line is the mean over the heads.
+    ``nulls`` are draws of profiles by name, of the same blocks, such as those of
+    :attr:`analysis.profile.nulls.ProfileWithNulls.nulls`; a line is the mean over heads and draws,
+    a band the range in which 95 % of draws are.
     """
     nulls = nulls or {}
     figure = new_figure(
@@ -33,7 +34,7 @@ def profile_figure(
         7.6,
         "How far and how evenly every block looks",
         "statistic",
-        "One dot per head, mean over all queries of one picture; nulls are means of heads. Stages "
+        f"One dot per head, mean over all queries of one picture.{_null_words(nulls)} Stages "
         "1 and 2 are convolutions (one dot, shares of their exact terms): local by construction, "
         f"and their uniform is that of their own 5 x 5 tokens. {_padding_words(profile)}",
     )
@@ -61,13 +62,21 @@ def profile_figure(
     return figure
 
 
-def _dots(
-    axes: Axes, profile: DepthProfile, nulls: Mapping[str, DepthProfile], values: Values
-) -> None:
-    """Draw a dot per head, and the mean of the heads of every null as a line."""
-    for (name, null), (color, line) in zip(nulls.items(), NULLS, strict=False):
-        means = [np.mean(values(block)) for block in null.blocks]
-        axes.plot(means, line, color=color, lw=1.2, label=name)
+def _null_words(nulls: Nulls) -> str:
+    """Return what lines and bands of nulls are; nothing without any."""
+    if not nulls:
+        return ""
+    count = len(next(iter(nulls.values())))
+    return f" Nulls: means of heads in {count} draws, bands hold 95 % of draws."
+
+
+def _dots(axes: Axes, profile: DepthProfile, nulls: Nulls, values: Values) -> None:
+    """Draw a dot per head, and the mean of the heads of every null as a line in its band."""
+    for (name, draws), (color, line) in zip(nulls.items(), NULLS, strict=False):
+        drawn = _spreads(draws, values)
+        axes.plot([one.mean for one in drawn], line, color=color, lw=1.2, label=name)
+        low, high = ([getattr(one, end) for one in drawn] for end in ("low", "high"))
+        axes.fill_between(range(len(drawn)), low, high, color=color, alpha=0.15, lw=0)
     for place, block in enumerate(profile.blocks):
         found = values(block)
         across = place + np.linspace(-0.25, 0.25, len(found)) if len(found) > 1 else [place]
@@ -82,16 +91,22 @@ def _ticks(axes: Axes, profile: DepthProfile, values: Values) -> None:
     axes.hlines(levels, places - 0.42, places + 0.42, color=INK, lw=1, label="uniform weights")
 
 
-def _masses(axes: Axes, profile: DepthProfile, nulls: Mapping[str, DepthProfile]) -> None:
+def _spreads(draws: Sequence[DepthProfile], values: Values) -> list[Spread]:
+    """Return the spread over draws of the mean over heads, block by block."""
+    means = [[float(np.mean(values(block))) for block in null.blocks] for null in draws]
+    return [spread(drawn) for drawn in zip(*means, strict=True)]
+
+
+def _masses(axes: Axes, profile: DepthProfile, nulls: Nulls) -> None:
     """Draw the mass within three squares, solid, that of uniform weights, dotted, and of nulls."""
     for (label, name), color in zip(MASSES.items(), MASS_COLORS, strict=True):
         found = [getattr(block.heads, name).mean() for block in profile.blocks]
         uniform = [getattr(block.uniform, name)[0] for block in profile.blocks]
         axes.plot(found, "o-", ms=3.5, lw=1.2, color=color, label=f"{label} tokens")
         axes.plot(uniform, ":", lw=1.2, color=color)
-        for null, mark in zip(nulls.values(), NULL_MARKS, strict=False):
-            means = [getattr(block.heads, name).mean() for block in null.blocks]
-            axes.plot(means, mark, ms=5, color=color)
+        for draws, mark in zip(nulls.values(), NULL_MARKS, strict=False):
+            drawn = _spreads(draws, lambda block, name=name: getattr(block.heads, name))
+            axes.plot([one.mean for one in drawn], mark, ms=5, color=color)
     axes.plot([], [], ":", color=INK, label="uniform weights")
     for null, mark in zip(nulls, NULL_MARKS, strict=False):
         axes.plot([], [], mark, ms=5, color=INK, label=null)

@@ -22,7 +22,7 @@ from analysis.figures.canvas import (
     plot_axes,
 )
 from analysis.figures.palette import SERIES
-from analysis.receptive_field.effective import Square, energy_within
+from analysis.receptive_field.extent import Square, energy_within
 from analysis.receptive_field.networks.comparison import LOGITS, FieldComparison, NetworkField
 
 DECADES = 8
@@ -125,8 +125,8 @@ def field_table(comparison: FieldComparison) -> Figure:
         f"Extent of receptive fields at {_where(comparison)}, in {_unit(comparison)}",
         comparison.grade,
         f"Mean of {_counts(comparison)}. Percentages: side of the centred square that holds that "
-        "share of the energy with its standard error, and its share of the picture's area. Theory: "
-        "the side without borders, else what the unit sees of this picture.",
+        "share of the energy. ±: standard error. Theory: the side without borders, else what the "
+        "unit sees of this picture.",
     )
     axes = figure.subplots()
     axes.axis("off")
@@ -198,10 +198,17 @@ def _cells(field: NetworkField, comparison: FieldComparison) -> list[str]:
     if field.theoretical_px:
         theory = f"{scale * field.theoretical_px:.0f}"
     sides = [_side(square, scale) for square in field.summary.squares]
-    sigma_down, sigma_across = field.summary.sigma_px
-    spread = (scale * field.summary.radius_px, down * sigma_down, across * sigma_across)
+    summary = field.summary
+    spread = [
+        with_error(factor * value, factor * error)
+        for factor, value, error in (
+            (scale, summary.radius_px, summary.radius_error_px),
+            (down, summary.sigma_px[0], summary.sigma_error_px[0]),
+            (across, summary.sigma_px[1], summary.sigma_error_px[1]),
+        )
+    ]
     name = [field.network, field.level, f"{scale * field.stride_px:.3g}", _weights(field), theory]
-    return [*name, *sides, *(f"{value:.1f}" for value in spread)]
+    return [*name, *sides, *spread]
 
 
 def _by_network(comparison: FieldComparison) -> dict[str, list[NetworkField]]:
@@ -239,6 +246,5 @@ def _counts(comparison: FieldComparison) -> str:
 
 
 def _side(square: Square, scale: float) -> str:
-    """Return side, standard error and share of the area; ``scale`` makes the sides those shown."""
-    side = with_error(scale * square.side_px, scale * square.side_error_px)
-    return f"{side} ({square.area_share:.1%})"
+    """Return a side with its standard error; ``scale`` makes it one of those shown."""
+    return with_error(scale * square.side_px, scale * square.side_error_px)

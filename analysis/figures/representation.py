@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from analysis.core.evidence import most_doubtful
 from analysis.figures.canvas import (
     INK,
     QUIET,
@@ -38,50 +40,54 @@ PANEL = 2.4
 """Width of a map in inches."""
 
 
-def representation_figure(found: Survey, null: Survey, across: BlockCka) -> Figure:
+def representation_figure(
+    found: Survey, nulls: Sequence[Survey], across: Sequence[BlockCka]
+) -> Figure:
     """Draw CKA between blocks, and redundancy, rank and frequencies by depth.
 
-    ``null`` is the survey of the same picture with random weights, drawn dotted, and ``across`` the
-    CKA of the blocks with those of it.
+    ``nulls`` are surveys of the same picture with draws of random weights, each drawn dotted, and
+    ``across`` the CKA of the blocks with those of each; their mean is shown.
     """
     figure = new_figure(
         11.5,
         7.6,
         "What the blocks hold, from first to last",
-        "statistic",
+        found.cka.grade,
         f"Outputs of the blocks for one picture, before any norm. CKA is unbiased, over "
-        f"{found.cka.samples} cells of one common grid: the same spatial layout, not the same "
-        "meaning. Dotted and hollow: the same network with random weights. Maps of few tokens have "
-        "no high frequencies to compare. One picture is an anecdote.",
+        f"{found.cka.samples} cells of one common grid, with standard errors up to "
+        f"{found.cka.largest_error:.2f}: the same spatial layout, not the same meaning. Dotted and "
+        f"hollow: the same network with {len(nulls)} draws of random weights, whose mean CKA is "
+        "shown. Maps of few tokens have no high frequencies. One picture is an anecdote.",
     )
     (own, other, alike), (gap, rank, smooth) = figure.subplots(2, 3)
-    limits = shared_limits(found.cka.cka, across.cka, np.array([0.0, 1.0]))
+    random = replace(across[0], cka=np.mean([one.cka for one in across], axis=0))
+    limits = shared_limits(found.cka.cka, random.cka, np.array([0.0, 1.0]))
     _cka(own, found.cka, limits, "CKA, block by block")
-    image = _cka(other, across, limits, "CKA with random weights")
+    image = _cka(other, random, limits, "CKA with random weights")
     color_bar(figure, image, [own, other], "unbiased linear CKA")
     titles = {alike: "how alike tokens are", gap: "redundancy gap", rank: "effective rank",
               smooth: "what each part does to detail"}  # fmt: skip
     for axes, title in titles.items():
         axes.set_title(title, fontsize=9, color=INK)
-    _lines(alike, found, null, {
+    _lines(alike, found, nulls, {
         "any two tokens": lambda block: block.raw.all_pairs,
         "neighbours": lambda block: float(block.raw.neighbours.mean()),
         "neighbours, mean off": lambda block: float(block.centered.neighbours.mean()),
     })  # fmt: skip
     plot_axes(alike, "block", "mean cosine")
-    _lines(gap, found, null, {
+    _lines(gap, found, nulls, {
         "tokens": lambda block: block.raw.gap,
         "tokens, mean off": lambda block: block.centered.gap,
         "rows of attention": _query_gap,
     })  # fmt: skip
     plot_axes(gap, "block", "neighbours minus any two, cosine")
-    _lines(rank, found, null, {
+    _lines(rank, found, nulls, {
         "effective rank": lambda block: block.rank / block.rank_limit,
         "effective rank, mean off": lambda block: block.rank_centered / block.rank_limit,
     })  # fmt: skip
     rank.set_ylim(0, 1)
     plot_axes(rank, "block", "effective rank / largest possible")
-    _changes(smooth, found, null)
+    _changes(smooth, found, nulls)
     return figure
 
 
@@ -90,8 +96,9 @@ def peers_figure(peers: dict[str, BlockCka], model: str) -> Figure:
     samples = next(iter(peers.values())).samples
     figure = new_figure(
         2.6 + 2.6 * len(peers), 6.2, "Which levels of other networks are the blocks like?",
-        "statistic",
-        f"Unbiased linear CKA over {samples} cells of one common grid over one picture: the same "
+        most_doubtful(cka.grade for cka in peers.values()),
+        f"Unbiased linear CKA over {samples} cells of one common grid over one picture, with "
+        f"standard errors up to {max(cka.largest_error for cka in peers.values()):.2f}: the same "
         "spatial layout, not the same meaning. Unrelated maps have about 0; random weights pass "
         "on the layout too.",
     )  # fmt: skip
@@ -104,24 +111,24 @@ def peers_figure(peers: dict[str, BlockCka], model: str) -> Figure:
     return figure
 
 
-def spectrum_figure(found: Survey, null: Survey | None = None) -> Figure:
+def spectrum_figure(found: Survey, nulls: Sequence[Survey] = ()) -> Figure:
     """Draw the spectra after each part of every block, a panel per stage; later blocks darker.
 
-    ``null`` is the survey of the same picture with random weights: its last blocks stand beside.
+    ``nulls`` are surveys of the same picture with draws of random weights: their last blocks stand
+    beside.
     """
     figure = new_figure(
         11.5,
         4.6,
         "Which spatial frequencies does each part keep?",
-        "statistic",
+        found.cka.grade,
         "Log amplitude of the residual stream after each part of a block, relative to the lowest "
         "frequency; white noise is flat. Above each panel the same frequencies in the network's "
         "input: the finest of stage 4 is coarse there. Later blocks are drawn darker.",
     )
     stages = [list(blocks) for _, blocks in groupby(found.blocks, lambda block: block.stage)]
-    nulls = _last_of_stages(null) if null else [None] * len(stages)
     panels = figure.subplots(1, len(stages), sharey=True)
-    for axes, blocks, random in zip(panels, stages, nulls, strict=True):
+    for number, (axes, blocks) in enumerate(zip(panels, stages, strict=True)):
         for place, block in enumerate(blocks, start=1):
             last = place == len(blocks)
             for (part, name), color in zip(PART_NAMES.items(), SERIES, strict=False):
@@ -130,10 +137,10 @@ def spectrum_figure(found: Survey, null: Survey | None = None) -> Figure:
                     shown.cycles_per_token / NYQUIST, shown.log_amplitude, color=color, lw=1.3,
                     alpha=place / len(blocks), label=f"after {name}" if last else "",
                 )  # fmt: skip
-        if random is not None:
-            shown = random.spectra["produced"]
+        for draw, null in enumerate(nulls):
+            shown = _last_of_stages(null)[number].spectra["produced"]
             axes.plot(shown.cycles_per_token / NYQUIST, shown.log_amplitude, **NULL,
-                      label="random weights, last block")  # fmt: skip
+                      label="" if draw else "random weights, last block")  # fmt: skip
         axes.axvline(1, color=INK, lw=0.6, ls=":")
         _pixel_axis(axes, blocks[0].spectra["produced"], f"stage {blocks[0].stage}")
         plot_axes(axes, "frequency / Nyquist", "log amplitude" if axes is panels[0] else "")
@@ -141,17 +148,17 @@ def spectrum_figure(found: Survey, null: Survey | None = None) -> Figure:
     return figure
 
 
-def correlogram_figure(found: Survey, null: Survey | None = None) -> Figure:
+def correlogram_figure(found: Survey, nulls: Sequence[Survey] = ()) -> Figure:
     """Draw the mean cosine of tokens against their distance, for the last block of each stage.
 
-    Up to half of the longer side: beyond, few pairs are left. ``null`` is the survey of the same
-    picture with random weights, drawn dotted.
+    Up to half of the longer side: beyond, few pairs are left. ``nulls`` are surveys of the same
+    picture with draws of random weights, drawn dotted.
     """
     figure = new_figure(
         10,
         4.4,
         "How far apart are tokens still alike?",
-        "statistic",
+        found.cka.grade,
         "Output of the last block of each stage. Raw, a mean vector that all tokens share lifts "
         "every cosine; with it taken off, 0 is as alike as any two. Dotted: random weights.",
     )
@@ -159,10 +166,9 @@ def correlogram_figure(found: Survey, null: Survey | None = None) -> Figure:
     for axes, name, title in zip(
         panels, ("raw", "centered"), ("raw", "mean token taken off"), strict=True
     ):
-        for survey, style in ((found, {"marker": "o", "ms": 3}), (null, NULL)):
-            for block, color in zip(
-                _last_of_stages(survey) if survey else (), SERIES, strict=False
-            ):
+        looks = [(found, {"marker": "o", "ms": 3}), *((null, NULL) for null in nulls)]
+        for survey, style in looks:
+            for block, color in zip(_last_of_stages(survey), SERIES, strict=False):
                 shown, label = (
                     getattr(block, name),
                     f"stage {block.stage}" if survey is found else "",
@@ -176,30 +182,30 @@ def correlogram_figure(found: Survey, null: Survey | None = None) -> Figure:
     return figure
 
 
-def gap_figure(found: Survey, picture: np.ndarray, null: Survey | None = None) -> Figure:
+def gap_figure(found: Survey, picture: np.ndarray, nulls: Sequence[Survey] = ()) -> Figure:
     """Draw where tokens resemble their neighbours more than any two, last block of each stage.
 
-    Below each map stands its mean, beside that of ``null``, the survey with random weights.
+    Below each map stands its mean, beside those of ``nulls``, surveys with random weights.
     """
     blocks = _last_of_stages(found)
-    nulls = _last_of_stages(null) if null else [None] * len(blocks)
     size_px = picture.shape[:2]
     figure = new_figure(
         PANEL * len(blocks) + 1,
         picture_height(size_px, PANEL) + 1.7,
         "Where is a map redundant?",
-        "statistic",
+        found.cka.grade,
         "Cosine of each token with its neighbours, minus the mean of any two tokens, mean token "
         "taken off: high where a neighbourhood says one thing many times, low at edges.",
     )
     maps = [block.centered.gap_map for block in blocks]
     limits = shared_limits(*maps, signed=True)
     panels = list(figure.subplots(1, len(blocks), squeeze=False)[0])
-    for axes, block, random, values in zip(panels, blocks, nulls, maps, strict=True):
+    for number, (axes, block, values) in enumerate(zip(panels, blocks, maps, strict=True)):
         image = heat(axes, values, limits, size_px, signed=True, picture=picture)
         axes.set_title(f"stage {block.stage}", fontsize=9, color=INK)
         words = f"mean {block.centered.gap:+.2f}"
-        words += f", random weights {random.centered.gap:+.2f}" if random else ""
+        drawn = [_last_of_stages(null)[number].centered.gap for null in nulls]
+        words += f", random weights\n{min(drawn):+.2f} to {max(drawn):+.2f}" if drawn else ""
         axes.set_xlabel(words, fontsize=8, color=INK)
     color_bar(figure, image, panels, "cosine above any two")
     return figure
@@ -214,26 +220,28 @@ def _cka(axes: Axes, cka: BlockCka, limits: Limits, title: str) -> AxesImage:
     return image
 
 
-def _lines(axes: Axes, found: Survey, null: Survey, values: dict[str, Value]) -> None:
-    """Draw each value by block, and that of the null dotted in the same colour."""
+def _lines(axes: Axes, found: Survey, nulls: Sequence[Survey], values: dict[str, Value]) -> None:
+    """Draw each value by block, and those of the nulls dotted in the same colour."""
     for (name, value), color in zip(values.items(), SERIES, strict=False):
         axes.plot([value(block) for block in found.blocks], "o-", ms=3.5, lw=1.3, color=color,
                   label=name)  # fmt: skip
-        axes.plot([value(block) for block in null.blocks], **(NULL | {"color": color}))
+        for null in nulls:
+            axes.plot([value(block) for block in null.blocks], **(NULL | {"color": color}))
     axes.plot([], [], label="random weights", **NULL)
     axes.legend(fontsize=7, frameon=False)
     _stages(axes, found.blocks)
 
 
-def _changes(axes: Axes, found: Survey, null: Survey) -> None:
-    """Draw how each part changes high frequencies, block by block; of the null hollow."""
+def _changes(axes: Axes, found: Survey, nulls: Sequence[Survey]) -> None:
+    """Draw how each part changes high frequencies, block by block; of the nulls hollow."""
     for (part, name), color in zip(PART_NAMES.items(), SERIES, strict=False):
         axes.plot(
             [block.change(part) for block in found.blocks], "o", ms=4, color=color, label=name
         )
-    for part, color in zip(PART_NAMES, SERIES, strict=False):
-        changes = [block.change(part) for block in null.blocks]
-        axes.plot(changes, "o", ms=4, mfc="none", mew=0.8, color=color)
+    for null in nulls:
+        for part, color in zip(PART_NAMES, SERIES, strict=False):
+            changes = [block.change(part) for block in null.blocks]
+            axes.plot(changes, "o", ms=4, mfc="none", mew=0.8, color=color)
     axes.plot([], [], "o", ms=4, mfc="none", mew=0.8, color=QUIET, label="random weights")
     axes.axhline(0, color=INK, lw=0.8)
     axes.legend(fontsize=7, frameon=False)

@@ -147,7 +147,7 @@ def radius_curve_figure(curve: RadiusCurve) -> Figure:
     drawn = [
         (radius, control)
         for radius, report in zip(curve.radius_tokens, curve.reports, strict=True)
-        for control in report.controls
+        for control in report.apart
     ]
     for axes, key, scale in ((flipped, "flipped_share", 100), (divergence, "kl_nats", 1)):
         values = [scale * getattr(report.effect, key) for report in curve.reports]
@@ -170,25 +170,29 @@ def reach_cost_figure(cost: ReachCost) -> Figure:
         "What reach costs in stage 3",
         "causal",
         "Change against the reach that was traced, same weights: a model trained in a reach may do "
-        "better in it. Small numbers are the sides of the windows in tokens.",
+        "better in it. Small numbers are the sides of the windows in tokens; dashes are controls, "
+        "masked windows of other tokens.",
     )
     axes = figure.subplots()
     names = dict.fromkeys(run.name for run in cost.runs)
     for name, color, marker in zip(names, SERIES, MARKERS, strict=False):
         runs = [run for run in cost.runs if run.name == name]
         keys = [run.keys_per_query for run in runs]
-        nats = [run.effect.kl_nats for run in runs]
+        nats = [run.report.effect.kl_nats for run in runs]
         axes.plot(keys, nats, marker, color=color, mfc="none", mew=1.6, label=name)
         for run in runs:
             if run.window_tokens:
                 axes.annotate(
                     run.window_tokens,
-                    (run.keys_per_query, run.effect.kl_nats),
+                    (run.keys_per_query, run.report.effect.kl_nats),
                     xytext=(4, 4),
                     textcoords="offset points",
                     fontsize=7,
                     color=QUIET,
                 )
+    drawn = [(run.keys_per_query, one.kl_nats) for run in cost.runs for one in run.report.apart]
+    if drawn:
+        axes.plot(*zip(*drawn, strict=True), "_", color=QUIET, ms=9, label="controls")
     axes.set_xscale("log")
     plain_ticks(axes.xaxis)
     plot_axes(axes, "keys per query, padding included", "mean KL(clean || changed) (nats)")

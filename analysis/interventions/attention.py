@@ -18,7 +18,7 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import AttentionMask, positions
-from analysis.interventions.base import BlockIntervention, others_as_large
+from analysis.interventions.base import BlockIntervention
 from analysis.interventions.elsewhere import moved_elsewhere, offsets_apart, shared_edges
 from analysis.interventions.tokens import check_tokens
 from uniformer.blocks import GlobalBlock
@@ -230,16 +230,13 @@ class HeadGate(BlockIntervention):
         heads[:, chosen] = kept
         return heads
 
-    def controls(
-        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[HeadGate]:
+    def others(self, trace: Trace) -> list[HeadGate]:
         """Return the same for other heads of the stage, or other blocks if all heads are gated."""
         depth = len(trace.windows[self.stage - 1])
         blocks = [None] if self.block is None else range(depth)
         heads = [None] if self.head is None else range(self._count(trace))
         options = [replace(self, block=block, head=head) for block in blocks for head in heads]
-        others = [option for option in options if option != self]
-        return others_as_large(trace, self, others, rng, count) if others else []
+        return [option for option in options if option != self]
 
     def _count(self, trace: Trace) -> int:
         return trace.block(self.stage, 0).attn.heads

@@ -31,7 +31,10 @@ class BlockIntervention(Patch, ABC):
 
     kinds: ClassVar[tuple[type, ...]] = (LocalBlock, GlobalBlock)
     scaled: ClassVar[bool] = True
-    """Whether controls are brought to the size of the change; else they count as many places."""
+    """Whether controls are brought to the size of the change; else they leave as many places alone.
+
+    Of the latter only those that turn out as large are compared with.
+    """
 
     stage: int
     block: int | None
@@ -70,9 +73,17 @@ class BlockIntervention(Patch, ABC):
     ) -> list[BlockIntervention]:
         """Return up to ``count`` different random changes to compare with; none if there are none.
 
+        They are those of the :meth:`others` that can be made as large, unless a kind draws its own.
         ``picture`` is the one that was traced, for interventions that change it.
         """
-        return []
+        return others_as_large(trace, self, self.others(trace), rng, count)
+
+    def others(self, trace: Trace) -> Sequence[BlockIntervention]:
+        """Return the same change in all other places it could be made; none where it has no such.
+
+        As of a kind that draws its controls at random, or of one made everywhere.
+        """
+        return ()
 
     def overlap(self, control: BlockIntervention, trace: Trace) -> float:
         """Return which share of its place, 0 to 1, ``control`` has too; 0 if it is no place."""
@@ -104,6 +115,8 @@ def others_as_large(
     count: int,
 ) -> list[BlockIntervention]:
     """Return up to ``count`` of ``others``, drawn at random, that can be made as large."""
+    if not others:
+        return []
     wanted, found = size_of(trace, present), []
     for number in rng.permutation(len(others)):
         if len(found) == count:

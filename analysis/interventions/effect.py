@@ -28,6 +28,7 @@ from analysis.core.uncertainty import (
     divergence_standing,
     spread,
 )
+from analysis.interventions.base import BlockIntervention
 from analysis.interventions.elsewhere import AS_LARGE
 from analysis.interventions.run import (
     DRAWS,
@@ -77,9 +78,9 @@ class Effect:
 class EffectReport:
     """An effect, those of random ``controls``, and the clean ``labels_before`` (H, W).
 
-    Controls are as large as the change, or leave as many edges, tokens or pixels alone elsewhere:
-    ``counted``. There are none where no random change is as large. ``overlap``, 0 to 1, is the
-    share of the changed place that the nearest of them changes too.
+    Controls are made as large as the change, or leave as many edges, tokens or pixels alone
+    elsewhere. ``overlap``, 0 to 1, is the share of the changed place that the nearest of them
+    changes too. Where there are no controls, ``without`` says why, in a clause.
     """
 
     classes: ClassSet
@@ -87,7 +88,12 @@ class EffectReport:
     effect: Effect
     controls: tuple[Effect, ...]
     overlap: float
-    counted: bool
+    without: str = ""
+
+    @property
+    def apart(self) -> tuple[Effect, ...]:
+        """The controls where they are apart from the change; none where they overlap it."""
+        return () if self.overlap else self.controls
 
     @property
     def control_size(self) -> float:
@@ -112,7 +118,7 @@ class EffectReport:
         if self.effect.size == 0:
             return "It is not compared: the change itself is nothing."
         if not self.controls:
-            return "There is nothing to compare it with: no random change is as large."
+            return f"There is nothing to compare it with: {self.without}."
         if self.overlap > 0:
             return (
                 "It is not compared: no other place is apart from it, and the random change that "
@@ -121,7 +127,7 @@ class EffectReport:
         if len(self.controls) < FEWEST:
             return f"It is not compared: only {len(self.controls)} other changes are as large."
         small, large = sorted((self.effect.size, self.control_size))
-        if not self.counted and large > AS_LARGE * small:
+        if large > AS_LARGE * small:
             return (
                 "It is not compared: the random changes are "
                 f"{self.control_size / self.effect.size:.2g} times as large."
@@ -192,8 +198,19 @@ def effect_report_steps(
         effect=effect,
         controls=tuple(found),
         overlap=max((here.overlap(there, trace) for here, there in pairs), default=0.0),
-        counted=not any(each.scaled for each in interventions),
+        without="" if matched else _without(trace, interventions, draws),
     )
+
+
+def _without(trace: Trace, interventions: Sequence[Intervention], draws: int) -> str:
+    """Return why there are no controls."""
+    if not draws:
+        return "no random change was asked for"
+    for each in interventions:
+        others = each.others(trace) if isinstance(each, BlockIntervention) else ()
+        if others and not controls(trace, [each], 0, count=1):
+            return f"of {len(others)} other changes of its kind none can be made as large"
+    return "there is no other change of its kind"
 
 
 def effect_of(

@@ -7,7 +7,7 @@ if cutting all edges beyond a radius changes little, they were not needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from analysis.interventions.attention import Neighbourhood
 from analysis.interventions.effect import EffectReport, check_target, effect_report
 from analysis.interventions.head_sweep import GLOBAL_STAGES
 
-CURVE_DRAWS = 4
-"""Random changes that each radius is compared with."""
-
 
 @dataclass(frozen=True)
 class RadiusCurve:
@@ -29,7 +26,8 @@ class RadiusCurve:
 
     ``radius_tokens`` (runs,) ascends from 0, oneself only, to one that covers the map, where no
     edge is cut. ``reports`` has one for each: the effect, and those of neighbourhoods of equal size
-    around other tokens, apart from the first; none where the map has no room for one.
+    around other tokens, apart from the first; where the map has no room for one, of the one that
+    overlaps it least.
     """
 
     stages: tuple[int, ...]
@@ -57,9 +55,7 @@ def radius_curve(
     reports = []
     for done, radius in enumerate(radii, start=1):
         cuts = [Neighbourhood(stage, None, radius) for stage in stages]
-        settings = {"target": target, "seed": seed, "draws": CURVE_DRAWS}
-        report = effect_report(trace, cuts, **settings)
-        reports.append(replace(report, controls=()) if report.overlap else report)
+        reports.append(effect_report(trace, cuts, target=target, seed=seed))
         yield Progress(done, len(radii))
     return RadiusCurve(tuple(stages), np.array(radii), tuple(reports))
 

@@ -14,22 +14,24 @@ from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, Work
 from analysis.core.targets import RegionScore
 from analysis.interventions.attention import SetWindow
-from analysis.interventions.effect import Effect, check_target, effect_of
+from analysis.interventions.effect import EffectReport, check_target, effect_report
 from uniformer.config import HYBRID_PERIOD
 
 
 @dataclass(frozen=True)
 class ReachRun:
-    """One reach of stage 3 and what it changes.
+    """One reach of stage 3 and what it changes, beside what as many keys elsewhere do.
 
     ``window_tokens`` is the side of the windows, None for the whole map; ``keys_per_query`` the
-    mean length of the softmax in stage 3, padding included: what the reach spares.
+    mean length of the softmax in stage 3, padding included: what the reach spares. Only masked
+    windows, those of a single token too, can be moved: the ``report`` of the others has no
+    controls, and masked windows of their size stand beside them.
     """
 
     name: str
     window_tokens: int | None
     keys_per_query: float
-    effect: Effect
+    report: EffectReport
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,20 @@ class ReachCost:
 
 
 def reach_cost(
-    trace: Trace, window_sizes: Sequence[int], *, target: RegionScore | None = None
+    trace: Trace,
+    window_sizes: Sequence[int],
+    *,
+    target: RegionScore | None = None,
+    seed: int = 0,
 ) -> Work[ReachCost]:
     """Give stage 3 each reach in turn; yields progress and returns :class:`ReachCost`.
 
     Global first; for every size the hybrid and the window reach as published, and masked windows,
-    which tell the loss of sight from the harm of padding; then every token on its own. The weights
-    stay: a model trained in a reach may do better in it. The caller may stop between two runs.
-    Raises :class:`AnalysisError` for no window or one that cannot be, and for a target that is no
-    margin or of another picture.
+    which tell the loss of sight from the harm of padding; then every token on its own. Beside
+    masked windows stand those of other tokens, all blocks by one step. The weights stay: a model
+    trained in a reach may do better in it. The caller may stop between two runs. Raises
+    :class:`AnalysisError` for no window or one that cannot be, and for a target that is no margin
+    or of another picture.
     """
     check_target(trace, target)
     if not window_sizes:
@@ -61,14 +68,14 @@ def reach_cost(
             SetWindow(3, block, None) if (block + 1) % HYBRID_PERIOD == 0 else padded[block]
             for block in blocks
         ]
-        masked = [SetWindow(3, block, size) for block in blocks]
+        masked = [SetWindow(3, None, size)]
         reaches += [("hybrid", hybrid), ("padded window", padded), ("masked window", masked)]
-    reaches.append(("self only", [SetWindow(3, block, 1) for block in blocks]))
+    reaches.append(("self only", [SetWindow(3, None, 1)]))
     runs = []
     for done, (name, settings) in enumerate(reaches, start=1):
         keys = sum(_keys_per_query(trace, setting) for setting in settings) / len(settings)
-        effect = effect_of(trace, settings, target)
-        runs.append(ReachRun(name, settings[0].size, keys, effect))
+        report = effect_report(trace, settings, target=target, seed=seed)
+        runs.append(ReachRun(name, settings[0].size, keys, report))
         yield Progress(done, len(reaches))
     return ReachCost(tuple(runs))
 

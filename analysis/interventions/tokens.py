@@ -16,7 +16,7 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
-from analysis.interventions.base import BlockIntervention, others_as_large
+from analysis.interventions.base import BlockIntervention
 from analysis.interventions.elsewhere import moved_elsewhere
 
 
@@ -31,15 +31,12 @@ class DropBlock(BlockIntervention):
         """What is done there, in a few words."""
         return "left out"
 
-    def controls(
-        self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[DropBlock]:
+    def others(self, trace: Trace) -> list[DropBlock]:
         """Return other blocks of the stage left out."""
         if self.block is None:
             return []
         blocks = range(len(trace.windows[self.stage - 1]))
-        others = [replace(self, block=block) for block in blocks if block != self.block]
-        return others_as_large(trace, self, others, rng, count)
+        return [replace(self, block=block) for block in blocks if block != self.block]
 
 
 @dataclass(frozen=True)

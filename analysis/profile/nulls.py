@@ -7,8 +7,11 @@ same architecture with random weights, and the same weights on the picture's pix
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +20,7 @@ from analysis.core.checks import check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import forward
 from analysis.core.progress import Work, counted
+from analysis.core.uncertainty import FEWEST
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from uniformer.blocks import GlobalBlock
 from uniformer.classifier import make_model
@@ -25,18 +29,21 @@ from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
+NULL_DRAWS = FEWEST
+"""Draws of each null: as few as have a spread, for each takes as long as the profile itself."""
+
 
 @dataclass(frozen=True)
 class ProfileWithNulls:
-    """The profile of a trace, and the same with random weights and with shuffled pixels."""
+    """The profile of a trace, and draws of it with random weights and with shuffled pixels."""
 
     traced: DepthProfile
-    random_weights: DepthProfile
-    shuffled_picture: DepthProfile
+    random_weights: tuple[DepthProfile, ...]
+    shuffled_picture: tuple[DepthProfile, ...]
 
     @property
-    def nulls(self) -> dict[str, DepthProfile]:
-        """The two nulls by the name they have in a legend."""
+    def nulls(self) -> dict[str, tuple[DepthProfile, ...]]:
+        """The draws of the two nulls by the name they have in a legend."""
         return {
             "random weights": self.random_weights,
             "shuffled pixels": self.shuffled_picture,
@@ -48,19 +55,25 @@ def profile_with_nulls(
 ) -> Work[ProfileWithNulls]:
     """Yield progress block by block, and return the profile of ``trace`` beside its two nulls.
 
-    ``picture`` is the one that was traced, else :class:`AnalysisError` where its size tells.
+    ``NULL_DRAWS`` of each, with seeds that follow from ``seed``. ``picture`` is the one that was
+    traced, else :class:`AnalysisError` where its size tells.
     """
     profiles: list[DepthProfile] = []
+    seeds = null_seeds(seed)
+    makers: list[Callable[[], Trace]] = [lambda: trace]
+    for null in (random_weights_trace, shuffled_trace):
+        makers += [partial(null, trace, picture, seed=drawn) for drawn in seeds]
     blocks = sum(map(len, trace.windows))
-    makers = (
-        lambda: trace,
-        lambda: random_weights_trace(trace, picture, seed=seed),
-        lambda: shuffled_trace(trace, picture, seed=seed),
-    )
     for number, make in enumerate(makers):
         work = depth_profile(make())
         profiles.append((yield from counted(work, number * blocks, len(makers) * blocks)))
-    return ProfileWithNulls(*profiles)
+    traced, *drawn = profiles
+    return ProfileWithNulls(traced, tuple(drawn[:NULL_DRAWS]), tuple(drawn[NULL_DRAWS:]))
+
+
+def null_seeds(seed: int) -> list[int]:
+    """Return the seeds of the ``NULL_DRAWS`` draws of a null: others for another ``seed``."""
+    return np.random.default_rng(seed).integers(2**31, size=NULL_DRAWS).tolist()
 
 
 def random_weights_trace(trace: Trace, picture: PictureSource, *, seed: int = 0) -> Trace:

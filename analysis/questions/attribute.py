@@ -10,7 +10,6 @@ from analysis.attribution.attribute import SCORE_UNITS, Attribution
 from analysis.attribution.messages import scored, summed
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.subject import Subject
-from analysis.faithfulness.region_grid import region_on_grid
 from analysis.questions.common import (
     Against,
     Asked,
@@ -31,6 +30,7 @@ from analysis.questions.explaining import (
     Points,
     ScoreAsked,
     explain,
+    map_numbers,
 )
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
@@ -102,10 +102,6 @@ def _class_words(asked: Asked, subject: Subject) -> str:
 
 
 def _numbers(found: Attribution, asked: Asked) -> dict[str, object]:
-    """Return the numbers; shares are NaN for a map without anything positive."""
-    positive = np.maximum(found.map, 0)
-    inside = region_on_grid(found.region, found.map.shape)
-    total = positive.sum()
     return {
         "class": asked.names[found.label],
         "against": None if found.against is None else asked.names[found.against],
@@ -114,14 +110,7 @@ def _numbers(found: Attribution, asked: Asked) -> dict[str, object]:
         "score_unit": SCORE_UNITS[found.score],
         "score_value": found.score_value,
         "baseline_score_value": found.baseline_score,
-        "map_sum": float(found.map.sum()),
-        "completeness_gap_share": found.completeness_gap,
-        "points": found.points,
-        "positive_share_in_region": float(positive[inside].sum() / total) if total else np.nan,
-        "map_unit": found.unit,
-        "map_signed": found.signed,
-        "map_stage": found.stage,
-        "seconds": found.seconds,
+        **map_numbers(found),
     }
 
 

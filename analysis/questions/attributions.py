@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from analysis.attribution.attribute import Attribution
+from analysis.attribution.attribute import SCORE_UNITS, Attribution
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.evidence import most_doubtful
 from analysis.core.progress import part_of
@@ -31,6 +31,7 @@ from analysis.questions.explaining import (
     Points,
     ScoreAsked,
     explain,
+    map_numbers,
     methods_named,
 )
 from uniformer.pictures import PictureSource
@@ -84,7 +85,10 @@ def attributions(
         sentence=SENTENCE,
         grade=most_doubtful(one.grade for one in found),
         numbers=_numbers(found, asked),
-        arrays={"region": subject.region, **{one.method: one.map for one in found}},
+        arrays={
+            "region": subject.region,
+            **{one.method.replace("_", "-"): one.map for one in found},
+        },
         tables={"methods": [_row(one) for one in found]},
         draw=lambda: _draw(asked, found),
     )
@@ -94,6 +98,8 @@ def _numbers(found: list[Attribution], asked: Asked) -> dict[str, object]:
     first = found[0]
     return {
         "class": asked.names[first.label],
+        "score": first.score,
+        "score_unit": SCORE_UNITS[first.score],
         "score_value": first.score_value,
         "methods": len(found),
     }
@@ -101,13 +107,10 @@ def _numbers(found: list[Attribution], asked: Asked) -> dict[str, object]:
 
 def _row(found: Attribution) -> Row:
     return {
-        "method": METHODS[found.method].title,
+        **map_numbers(found),
+        "title": METHODS[found.method].title,
         "grade": found.grade,
-        "signed": found.signed,
-        "unit": found.unit,
-        "completeness_gap_share": found.completeness_gap,
         "note": found.note,
-        "seconds": found.seconds,
     }
 
 

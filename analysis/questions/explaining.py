@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
+
 from analysis.attribution.attribute import Attribution
 from analysis.attribution.attribute import attribute as attribution_steps
 from analysis.attribution.methods import METHODS, AttributionSettings
@@ -12,6 +14,8 @@ from analysis.core.progress import Work
 from analysis.core.subject import Subject
 from analysis.core.targets import Score
 from analysis.faithfulness.deletion_insertion import Replacement
+from analysis.faithfulness.region_grid import region_on_grid
+from analysis.questions.answer import Row
 from analysis.questions.common import Asked
 
 METHOD_NAMES = {key.replace("_", "-"): key for key in METHODS}
@@ -37,6 +41,27 @@ def explain(
         method=method, stage=stage, score=score, against=subject.against, settings=settings,
         short_side=asked.trace.short_side, traced=asked.trace,
     )  # fmt: skip
+
+
+def map_numbers(found: Attribution) -> Row:
+    """Return what is said of one map, alone or beside others, under the name questions call it.
+
+    Shares are NaN for a map without anything positive.
+    """
+    positive = np.maximum(found.map, 0)
+    inside = region_on_grid(found.region, found.map.shape)
+    total = positive.sum()
+    return {
+        "method": found.method.replace("_", "-"),
+        "map_sum": float(found.map.sum()),
+        "completeness_gap_share": found.completeness_gap,
+        "points": found.points,
+        "positive_share_in_region": float(positive[inside].sum() / total) if total else np.nan,
+        "map_unit": found.unit,
+        "map_signed": found.signed,
+        "map_stage": found.stage,
+        "seconds": found.seconds,
+    }
 
 
 def methods_named(text: str) -> list[str]:

@@ -19,7 +19,9 @@ from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.deletion_insertion import Replacement
 from analysis.faithfulness.infidelity import Infidelity, Squares, infidelities
+from analysis.faithfulness.lead import CUTS, Lead, lead_over
 from analysis.faithfulness.parameter_randomisation import (
+    SCRAMBLES,
     ParameterRandomisation,
     parameter_randomisation,
 )
@@ -65,7 +67,9 @@ ReplacementAsked = Annotated[Replacement, "what pixels are replaced by: blur or 
 CurvePoints = Annotated[int, "points of each curve, and of integrated gradients"]
 CellSide = Annotated[int, "side of the squares replaced, in pixels of the network's input"]
 Noisy = Annotated[
-    int, "noisy pictures on which to see how far each map moves (max-sensitivity); 0: none"
+    int,
+    "noisy pictures on which to see how far each map moves, the most of which is a lower bound of "
+    "max-sensitivity; 0: none",
 ]
 
 
@@ -84,7 +88,7 @@ class Trial:
     @property
     def parts(self) -> int:
         """Parts of the work, for its progress: those of each method, and of all together."""
-        return len(self.explainers) * (1 + (self.noisy > 0)) + 4 + self.check
+        return len(self.explainers) * (1 + (self.noisy > 0)) + 5 + self.check
 
     def explain(self, name: str) -> Explain:
         """Return what makes the map of a method."""
@@ -95,18 +99,22 @@ class Trial:
 class Verdict:
     """What a trial found: all maps, those that are not blank ranked, and how stable they are.
 
-    ``grades`` are those of the maps. ``salience`` is their SaCo by method, ``second`` their score
-    with another replacement. ``errors`` and ``moved`` are infidelity and max-sensitivity by method,
-    ``check`` the best map with scrambled weights; each as far as it was asked for and can be had.
+    ``grades`` are those of the maps. ``lead`` is that of the best map over the second, None for a
+    single one. ``salience`` is their SaCo by method, ``second`` their score with another
+    replacement. ``errors`` and ``moved`` (of ``noisy`` pictures) are infidelity and max-sensitivity
+    by method, ``check`` the best map with scrambled weights; each as far as it was asked for and
+    can be had.
     """
 
     maps: dict[str, np.ndarray]
     grades: dict[str, Grade]
     ranking: Ranking
+    lead: Lead | None
     salience: dict[str, float]
     second: SecondOpinion
     errors: dict[str, Infidelity]
     moved: dict[str, float]
+    noisy: int
     check: ParameterRandomisation | None
 
     @property
@@ -116,8 +124,9 @@ class Verdict:
 
     @property
     def sure(self) -> bool:
-        """Whether the best map is the best with both replacements."""
-        return self.ranking.rows[0].method == self.second.best
+        """Whether the best map is the best with both replacements, and ahead in all cuts."""
+        ahead = self.lead is None or self.lead.known
+        return ahead and self.ranking.rows[0].method == self.second.best
 
 
 @question
@@ -199,13 +208,18 @@ def _tried(trial: Trial) -> Work[Verdict]:
     second = yield from part_of(work, part + 2, parts)
     work = salience_coefficients(probability, inputs, kept, trial.deletion)
     salience = yield from part_of(work, part + 3, parts)
-    moved = yield from _moved(trial, list(kept), part + 4)
+    lead = None
+    if len(kept) > 1:
+        first, other = (kept[row.method] for row in ranking.rows[:2])
+        work = lead_over(probability, inputs, first, other, trial.deletion)
+        lead = yield from part_of(work, part + 4, parts)
+    moved = yield from _moved(trial, list(kept), part + 5)
     check = None
     if trial.check:
         best = trial.explain(ranking.rows[0].method)
         work = parameter_randomisation(model, inputs, trial.subject.region, best, seed=seed)
         check = yield from part_of(work, parts - 1, parts)
-    return Verdict(maps, grades, ranking, salience, second, errors, moved, check)
+    return Verdict(maps, grades, ranking, lead, salience, second, errors, moved, trial.noisy, check)
 
 
 def _moved(trial: Trial, names: list[str], first: int) -> Work[dict[str, float]]:
@@ -251,8 +265,13 @@ def _sentence(verdict: Verdict) -> str:
     if best.against_distance <= 0:
         found.append("Going outwards from the region lowers the probability as fast.")
     if check is not None:
-        changes = "changes" if check.depends_on_weights else "hardly changes"
-        found.append(f"Its map {changes} when all weights are scrambled.")
+        found.append(_scrambled(check))
+    if verdict.moved:
+        moved = verdict.moved[best.method]
+        found.append(
+            f"In {verdict.noisy} noisy pictures its map moves by up to {moved:.2g} of its length: "
+            "a lower bound, as other noise may move it further."
+        )
     if verdict.blank:
         found.append(f"Left out, since their maps are blank: {', '.join(verdict.blank)}.")
     return " ".join(found)
@@ -270,13 +289,42 @@ def _best(verdict: Verdict) -> str:
     )
     if not others:
         return f"{text}; with {other} by {second.separations[best.method]:.3f}."
-    text += f", {ranking.lead:.3f} ahead of {_title(others[0].method)}"
+    low, high = verdict.lead.interval
+    text += (
+        f", {ranking.lead:.3f} ahead of {_title(others[0].method)} (over {CUTS} ways to cut the "
+        f"picture into squares 95 %: {low:+.3f} to {high:+.3f})"
+    )
     agreement = f"the rankings agree to {second.agreement(ranking):+.2f} (Kendall's tau)"
     if verdict.sure:
         return f"{text}; with {other} it is the best too, and {agreement}."
+    if verdict.second.best == best.method:
+        return (
+            f"{text}, so which of the two is best cannot be told; with {other} it is the first "
+            f"too, and {agreement}."
+        )
     return (
         f"{text}; with {other} that is {_title(second.best)}, so which is best cannot be told, and "
         f"{agreement}."
+    )
+
+
+def _scrambled(check: ParameterRandomisation) -> str:
+    """Return whether the map is still like itself once nothing learned is left."""
+    words = {
+        "lost": "is no more like itself than moved elsewhere",
+        "kept": "is more like itself than moved elsewhere, so part of it does not come from what "
+        "was learned",
+        "cannot be told": "may be as like itself as moved elsewhere or more: it cannot be told",
+        None: "leaves no map to compare",
+    }
+    drawn = check.kept
+    numbers = (
+        f" (rank correlation beyond distance {drawn.mean:+.2f}, by {SCRAMBLES} draws 95 % of them "
+        f"are within {drawn.low:+.2f} to {drawn.high:+.2f}; moved up to {check.chance:.2f})"
+    )
+    return (
+        f"With all weights scrambled its map {words[check.standing]}"
+        f"{numbers if check.standing else ''}."
     )
 
 
@@ -299,7 +347,10 @@ def _numbers(verdict: Verdict) -> dict[str, Any]:
         "best_method": best.method,
         "best_separation": best.separation,
         "best_lead_over_second": ranking.lead,
-        "best_with_both_replacements": verdict.sure,
+        "best_lead_low": None if verdict.lead is None else verdict.lead.interval[0],
+        "best_lead_high": None if verdict.lead is None else verdict.lead.interval[1],
+        "best_with_both_replacements": best.method == verdict.second.best,
+        "best_is_sure": verdict.sure,
         "second_replacement": verdict.second.replacement,
         "best_with_second_replacement": verdict.second.best,
         "replacements_kendall_tau": verdict.second.agreement(ranking),
@@ -312,7 +363,20 @@ def _numbers(verdict: Verdict) -> dict[str, Any]:
         "random_deletion_auc_low": random.low,
         "random_deletion_auc_high": random.high,
         "distance_deletion_auc": ranking.distance.deletion.auc,
-        **({} if check is None else {"best_depends_on_weights": check.depends_on_weights}),
+        **({} if check is None else _check_numbers(check)),
+    }
+
+
+def _check_numbers(check: ParameterRandomisation) -> dict[str, Any]:
+    """Return how alike the best map is to those of scrambled weights, and what chance gives."""
+    drawn = check.kept
+    return {
+        "best_after_scrambling": check.standing,
+        "best_scrambles": SCRAMBLES,
+        "best_scrambled_spearman_corrected": drawn.mean,
+        "best_scrambled_spearman_corrected_low": drawn.low,
+        "best_scrambled_spearman_corrected_high": drawn.high,
+        "best_scrambled_chance": check.chance,
     }
 
 
@@ -322,13 +386,18 @@ def _tables(verdict: Verdict) -> dict[str, list[Row]]:
         tables["weights"] = [
             {
                 "scrambled": level.name,
-                "spearman": level.picture.spearman,
-                "spearman_corrected": level.picture.corrected,
-                "region_spearman_corrected": level.region.corrected,
-                "null_envelope": level.picture.envelope,
+                "draw": draw,
+                "spearman": picture.spearman,
+                "spearman_corrected": picture.corrected,
+                "region_spearman_corrected": region.corrected,
+                "null_envelope": picture.envelope,
                 "null_distance": verdict.check.distance_spearman,
+                "null_moved": verdict.check.chance,
             }
             for level in verdict.check.levels
+            for draw, (picture, region) in enumerate(
+                zip(level.pictures, level.regions, strict=True)
+            )
         ]
     return tables
 
@@ -353,7 +422,7 @@ def _row(row: RankedMap, verdict: Verdict) -> Row:
         "infidelity_unexplained_share": row.infidelity,
         "infidelity_unexplained_share_error": None if error is None else error.unexplained_error,
         "infidelity_squared_nats": None if error is None else error.squared_error,
-        "max_sensitivity": verdict.moved.get(row.method),
+        "max_sensitivity_at_least": verdict.moved.get(row.method),
     }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from analysis.affinity.statistics import DISTANCES
+from analysis.core.uncertainty import spread
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import ProfileWithNulls, profile_with_nulls
 from analysis.questions.answer import Row
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 PICTURE = "this picture"
 
+Nulls = Mapping[str, Sequence[DepthProfile]]
+
 
 @question
 def profile(
@@ -27,7 +30,7 @@ def profile(
     image: PictureSource,
     *,
     nulls: Annotated[
-        bool, "also measure random weights and shuffled pixels; takes three times as long"
+        bool, "also measure random weights and shuffled pixels; takes seven times as long"
     ] = False,
     seed: Seed = 0,
     short_side: ShortSide = None,
@@ -46,18 +49,42 @@ def profile(
         found, others = found.traced, found.nulls
     return asked.answer(
         title="How far and how evenly every block looks",
-        sentence=_sentence(found),
+        sentence=_sentence(found, others),
         grade="statistic",
-        numbers={"stages": [_stage_means(found, stage) for stage in range(1, 5)]},
+        numbers={
+            "stages": [_stage_means(found, stage) for stage in range(1, 5)],
+            **{
+                f"stages_{name.replace(' ', '_')}": _null_means(draws)
+                for name, draws in others.items()
+            },
+        },
         arrays=_arrays(found),
-        tables={"heads": _table({PICTURE: found, **others})},
+        tables={"heads": _table(found, others)},
         draw=lambda: _draw(found, others),
     )
 
 
-def _table(profiles: Mapping[str, DepthProfile]) -> list[Row]:
-    """Return a row per head of every profile."""
-    return [{"of": name, **row} for name, profile in profiles.items() for row in profile.rows()]
+def _table(found: DepthProfile, nulls: Nulls) -> list[Row]:
+    """Return a row per head of the picture's profile, and of every draw of the nulls."""
+    return [
+        {"of": name, "draw": number, **row}
+        for name, draws in {PICTURE: (found,), **nulls}.items()
+        for number, profile in enumerate(draws)
+        for row in profile.rows()
+    ]
+
+
+def _null_means(draws: Sequence[DepthProfile]) -> list[Row]:
+    """Return what means over a stage come to in a null, and in which range 95 % of draws are."""
+    rows = []
+    for stage in range(1, 5):
+        means = [_stage_means(profile, stage) for profile in draws]
+        row: Row = {"stage": stage}
+        for name in means[0].keys() - {"stage"}:
+            drawn = spread([mean[name] for mean in means])
+            row |= {name: drawn.mean, f"{name}_low": drawn.low, f"{name}_high": drawn.high}
+        rows.append({name: row[name] for name in ("stage", *sorted(row.keys() - {"stage"}))})
+    return rows
 
 
 def _stage_means(profile: DepthProfile, stage: int) -> Row:
@@ -81,11 +108,19 @@ def _mean(values: Iterable[np.ndarray]) -> float:
     return float(np.mean([np.mean(value) for value in values]))
 
 
-def _sentence(profile: DepthProfile) -> str:
+def _sentence(profile: DepthProfile, nulls: Nulls) -> str:
     ratios = [_stage_means(profile, stage)["distance_over_uniform"] for stage in (3, 4)]
+    beside = ""
+    for name, draws in nulls.items():
+        ranges = [_null_means(draws)[stage - 1] for stage in (3, 4)]
+        third, fourth = (
+            f"{row['distance_over_uniform_low']:.0%} to {row['distance_over_uniform_high']:.0%}"
+            for row in ranges
+        )
+        beside += f" With {name} 95 % of draws are within {third} and {fourth}."
     return (
         f"Blocks of stage 3 look {ratios[0]:.0%} and those of stage 4 {ratios[1]:.0%} as far as "
-        "they would with uniform weights. The convolutions of stages 1 and 2 are local by "
+        f"they would with uniform weights.{beside} The convolutions of stages 1 and 2 are local by "
         "construction, so that their locality is no finding."
     )
 
@@ -99,7 +134,7 @@ def _arrays(profile: DepthProfile) -> dict[str, np.ndarray]:
     }
 
 
-def _draw(profile: DepthProfile, nulls: Mapping[str, DepthProfile]) -> Figure:
+def _draw(profile: DepthProfile, nulls: Nulls) -> Figure:
     from analysis.figures.profile import profile_figure
 
     return profile_figure(profile, nulls)

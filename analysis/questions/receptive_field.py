@@ -30,7 +30,8 @@ from analysis.questions.common import (
 )
 from analysis.questions.peers import Peers, peers_named
 from analysis.receptive_field import theoretical
-from analysis.receptive_field.effective import MOST_PROBES, TOLERANCE, effective_fields, summarize
+from analysis.receptive_field.effective import MOST_PROBES, effective_fields
+from analysis.receptive_field.extent import TOLERANCE, summarize
 from analysis.receptive_field.networks import Network, peer_network, uniformer_network
 from analysis.receptive_field.networks.comparison import (
     LOGITS,
@@ -50,7 +51,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Reaches = Annotated[bool, "also measure the other reaches, with the same weights"]
-Untrained = Annotated[bool, "also measure random weights"]
+Untrained = Annotated[
+    bool, "also measure random weights, one draw of them: the error is that of the probes alone"
+]
 Probes = Annotated[
     int,
     "most random probes per unit: they end once the sides are known to within 10 % or 2 pixels of "
@@ -221,8 +224,6 @@ def _logit_field(
     """
     energy = effective_fields(margin_unit(form, at, label), [pixels])["margin"].energy
     center = (float(at[0]), float(at[1]))
-    summary = summarize(energy, center)
-    exact = tuple(replace(square, side_error_px=0.0) for square in summary.squares)
     return NetworkField(
         network=network.name,
         level=LOGITS,
@@ -235,7 +236,7 @@ def _logit_field(
         theoretical=ReceptiveField(0, network.size_px[0], 0, network.size_px[1]),
         energy=energy,
         probes=1,
-        summary=replace(summary, squares=exact),
+        summary=summarize(energy, center).exact(),
     )
 
 

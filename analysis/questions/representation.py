@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import torch
 
 from analysis.core.errors import AnalysisError
+from analysis.core.evidence import most_doubtful
 from analysis.core.progress import Progress, part_of
-from analysis.profile.nulls import random_weights_trace
+from analysis.core.uncertainty import spread
+from analysis.profile.nulls import NULL_DRAWS, null_seeds, random_weights_trace
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked, Seed, ShortSide, Steps, question, start
 from analysis.questions.peers import Peers, peers_named
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SENTENCE = (
-    "Compares the outputs of all blocks for this picture, beside the same network with random "
-    "weights: how alike the blocks are, how alike their tokens, of what rank and frequencies. It "
-    "tells what the maps hold, not what the prediction rests on. CKA is often high with random "
-    "weights too, as the layout of the picture passes through: read it beside that."
+    "Compares the outputs of all blocks for this picture, beside the same network with {draws} "
+    "draws of random weights: how alike the blocks are, how alike their tokens, of what rank and "
+    "frequencies. It tells what the maps hold, not what the prediction rests on. CKA is often high "
+    "with random weights too, as the layout of the picture passes through: read it beside that."
 )
 
 Show = Annotated[
@@ -55,25 +57,41 @@ def representation(
     names = peers_named(peers)
     if show == "peers" and not names:
         raise AnalysisError("Name the networks to set beside the model as peers, as in resnet50.")
-    asked, parts = start(model, image, short_side), 2 + len(names)
+    asked, parts = start(model, image, short_side), 1 + NULL_DRAWS + len(names)
     found = yield from part_of(survey(asked.trace), 0, parts)
-    untrained = random_weights_trace(asked.trace, asked.picture, seed=seed)
-    null = yield from part_of(survey(untrained), 1, parts)
-    across = features_cka(found.features, null.features)
+    nulls, across = [], []
+    for drawn in null_seeds(seed):
+        untrained = random_weights_trace(asked.trace, asked.picture, seed=drawn)
+        null = yield from part_of(survey(untrained), 1 + len(nulls), parts)
+        nulls.append(null)
+        across.append(features_cka(found.features, null.features))
     beside = {}
-    for number, name in enumerate(names, start=3):
+    for number, name in enumerate(names, start=2 + NULL_DRAWS):
         label, cka = _peer(asked, found, name)
         beside[label] = cka
         yield Progress(number, parts)
     return asked.answer(
         title="What the blocks hold, from first to last",
-        sentence=SENTENCE,
-        grade="statistic",
-        numbers=_numbers(found, across),
+        sentence=_sentence([found.cka, *beside.values()]),
+        grade=most_doubtful(one.grade for one in (found.cka, *beside.values())),
+        numbers=_numbers(found, nulls, across),
         arrays=_arrays(found, across) | {f"cka_{name}": cka.cka for name, cka in beside.items()},
-        tables=_tables(found, null, across, beside),
-        draw=lambda: _draw(asked, found, null, across, beside, show),
+        tables=_tables(found, nulls, across, beside),
+        draw=lambda: _draw(asked, found, nulls, across, beside, show),
     )
+
+
+def _sentence(compared: Sequence[BlockCka]) -> str:
+    """Return what is compared, and how well the CKAs are known."""
+    errors = [one.largest_error for one in compared]
+    error = f"up to {max(errors):.2g}" if np.isfinite(errors).all() else "not known"
+    text = (
+        f"{SENTENCE.format(draws=NULL_DRAWS)} Over {compared[0].samples} cells of the picture the "
+        f"standard error of a CKA is {error}"
+    )
+    if all(one.grade == "statistic" for one in compared):
+        return f"{text}."
+    return f"{text}: take it for a guess, or give a larger short side."
 
 
 def _peer(asked: Asked, found: Survey, name: str) -> tuple[str, BlockCka]:
@@ -93,11 +111,16 @@ def _peer(asked: Asked, found: Survey, name: str) -> tuple[str, BlockCka]:
 
 
 def _tables(
-    found: Survey, null: Survey, across: BlockCka, beside: dict[str, BlockCka]
+    found: Survey,
+    nulls: Sequence[Survey],
+    across: Sequence[BlockCka],
+    beside: dict[str, BlockCka],
 ) -> dict[str, list[Row]]:
     return {
         "blocks": found.rows(),
-        "blocks_random_weights": null.rows(),
+        "blocks_random_weights": [
+            {"draw": number, **row} for number, null in enumerate(nulls) for row in null.rows()
+        ],
         "cka": _pairs(found.cka, across),
         "cka_peers": [
             {"network": name} | row for name, cka in beside.items() for row in cka.rows()
@@ -107,20 +130,50 @@ def _tables(
     }
 
 
-def _numbers(found: Survey, across: BlockCka) -> dict[str, object]:
-    """Return what is said in one number each; blocks are named as in the tables."""
-    ranks = [block.rank_centered / block.rank_limit for block in found.blocks]
+def _numbers(
+    found: Survey, nulls: Sequence[Survey], across: Sequence[BlockCka]
+) -> dict[str, object]:
+    """Return what is said in one number each, and what it comes to with random weights.
+
+    Blocks are named as in the tables.
+    """
+    numbers, drawn = _in_short(found), [_in_short(null) for null in nulls]
+    lowest = int(np.argmin(_ranks(found)))
+    return {
+        **numbers,
+        "cka_first_last_error": float(found.cka.error[0, -1]),
+        "cka_samples": found.cka.samples,
+        "lowest_rank_block": found.blocks[lowest].name,
+        **_range(
+            "cka_random_weights_mean_of_same_block", [_mean(np.diag(one.cka)) for one in across]
+        ),
+        **{
+            name: value
+            for key in numbers
+            for name, value in _range(f"random_weights_{key}", [one[key] for one in drawn]).items()
+        },
+    }
+
+
+def _range(name: str, drawn: Sequence[float]) -> dict[str, float]:
+    """Return the mean of the draws that have a value, and the range in which 95 % of them are."""
+    found = spread([value for value in drawn if np.isfinite(value)])
+    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _ranks(found: Survey) -> list[float]:
+    return [block.rank_centered / block.rank_limit for block in found.blocks]
+
+
+def _in_short(found: Survey) -> dict[str, float]:
+    """Return a survey in one number per quantity, of all blocks or of those of one kind."""
     kinds = {
         "local": [block for block in found.blocks if block.local],
         "global": [block for block in found.blocks if not block.local],
     }
-    names = [block.name for block in found.blocks]
     return {
         "cka_first_last": float(found.cka.cka[0, -1]),
-        "cka_random_weights_mean_of_same_block": _mean(np.diag(across.cka)),
-        "cka_samples": found.cka.samples,
-        "lowest_rank_share": float(np.min(ranks)),
-        "lowest_rank_block": names[int(np.argmin(ranks))],
+        "lowest_rank_share": float(np.min(_ranks(found))),
         **{
             f"redundancy_gap_{kind}_blocks": _mean(block.centered.gap for block in blocks)
             for kind, blocks in kinds.items()
@@ -139,16 +192,22 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _arrays(found: Survey, across: BlockCka) -> dict[str, np.ndarray]:
+def _arrays(found: Survey, across: Sequence[BlockCka]) -> dict[str, np.ndarray]:
     maps = {f"gap_map_{block.name}": block.centered.gap_map for block in found.blocks}
-    return {"cka": found.cka.cka, "cka_random_weights": across.cka, **maps}
+    random = np.stack([one.cka for one in across])
+    return {
+        "cka": found.cka.cka,
+        "cka_error": found.cka.error,
+        "cka_random_weights": random,
+        **maps,
+    }
 
 
-def _pairs(cka: BlockCka, across: BlockCka) -> list[Row]:
+def _pairs(cka: BlockCka, across: Sequence[BlockCka]) -> list[Row]:
     """Return the CKA of all pairs of blocks, and with the second block's weights random."""
     return [
-        own | {"cka_random_weights": other["cka"]}
-        for own, other in zip(cka.rows(), across.rows(), strict=True)
+        own | _range("cka_random_weights", [float(other["cka"]) for other in others])
+        for own, *others in zip(cka.rows(), *(one.rows() for one in across), strict=True)
     ]
 
 
@@ -200,18 +259,18 @@ def _frequencies(found: Survey) -> list[Row]:
 def _draw(
     asked: Asked,
     found: Survey,
-    null: Survey,
-    across: BlockCka,
+    nulls: Sequence[Survey],
+    across: Sequence[BlockCka],
     beside: dict[str, BlockCka],
     show: str,
 ) -> Figure:
     from analysis.figures import representation as figures
 
     drawn = {
-        "overview": lambda: figures.representation_figure(found, null, across),
-        "frequencies": lambda: figures.spectrum_figure(found, null),
-        "distance": lambda: figures.correlogram_figure(found, null),
-        "redundancy": lambda: figures.gap_figure(found, asked.picture, null),
+        "overview": lambda: figures.representation_figure(found, nulls, across),
+        "frequencies": lambda: figures.spectrum_figure(found, nulls),
+        "distance": lambda: figures.correlogram_figure(found, nulls),
+        "redundancy": lambda: figures.gap_figure(found, asked.picture, nulls),
         "peers": lambda: figures.peers_figure(beside, asked.trace.model.config.name),
     }
     return drawn[show]()

@@ -177,10 +177,17 @@ def _sentence(classes: list[Row], compared: Agreement | None, rule: Rule) -> str
     text = f"By predicted class it comes from {shares}."
     if compared is None:
         return f"{text} Not compared with the gradient and with hiding: take it as a guess."
-    found = {one.reference: one.correlation for one in compared.comparisons if one.map == rule}
-    return (
+    (found,) = (one for one in compared.comparisons if (one.map, one.reference) == (rule, "change"))
+    text = (
         f"{text} Its rank correlation with the change when cells are hidden is "
-        f"{found['change'].spearman:+.2f}, beyond distance {found['change'].corrected:+.2f}."
+        f"{found.correlation.spearman:+.2f}, beyond distance {found.correlation.corrected:+.2f}"
+    )
+    if not np.isfinite(found.chance):
+        return f"{text}; what chance gives is not known."
+    beyond = abs(found.correlation.spearman) > found.chance
+    stands = "more than chance" if beyond else "which cannot be told apart from chance"
+    return (
+        f"{text}: {stands}, as 95 % of the same map moved elsewhere are within {found.chance:.2f}."
     )
 
 

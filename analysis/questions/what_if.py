@@ -142,7 +142,7 @@ def _answered(asked: Asked, taken: Taken, subject: Subject | None, seed: int) ->
         return (yield from radius_curve_steps(asked, stages, target, seed))
     if taken.kind == "reach-cost":
         sizes = _window_sizes(asked.trace) if taken.size is None else [taken.size]
-        return (yield from reach_cost_steps(asked, sizes, target))
+        return (yield from reach_cost_steps(asked, sizes, target, seed))
     return (yield from effect_steps(asked, _intervention(asked, taken), target, subject, seed))
 
 

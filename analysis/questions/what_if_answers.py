@@ -15,8 +15,9 @@ from analysis.core.uncertainty import NOTHING_NATS, Spread
 from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report_steps
 from analysis.interventions.head_sweep import head_sweep
-from analysis.interventions.radius_curve import CURVE_DRAWS, radius_curve
+from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
+from analysis.interventions.run import DRAWS
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked, Steps
 
@@ -114,11 +115,7 @@ def radius_curve_steps(
         {
             "radius_tokens": int(radius),
             **_measured(report.effect),
-            "size_share": report.effect.size,
-            "controls": len(report.controls),
-            "control_size_share": report.control_size,
-            **_spread("control_kl_nats", report.kl_nats),
-            "verdict": report.standing,
+            **_beside(report),
         }
         for radius, report in zip(curve.radius_tokens, curve.reports, strict=True)
     ]
@@ -130,7 +127,8 @@ def radius_curve_steps(
             f"With every token on its own {100 * own['flipped_share']:.2f} % of the pixels change "
             f"label (KL {own['kl_nats']:.3g} nats). Where the curve meets zero, edges beyond that "
             "radius were not needed. Controls keep as many keys elsewhere, apart from the "
-            f"neighbourhood, in {CURVE_DRAWS} draws; of a large one there is no place apart."
+            f"neighbourhood, in {DRAWS} draws; of a large one there is no place apart. "
+            "They are compared where they change the blocks' outputs as much."
         ),
         grade="causal",
         numbers={"stages": list(curve.stages), "self_only_kl_nats": own["kl_nats"]},
@@ -144,26 +142,33 @@ def radius_curve_steps(
     )
 
 
-def reach_cost_steps(asked: Asked, sizes: Sequence[int], target: RegionScore | None) -> Steps:
+def reach_cost_steps(
+    asked: Asked, sizes: Sequence[int], target: RegionScore | None, seed: int
+) -> Steps:
     """Return the answer about what windows in stage 3 cost."""
-    cost = yield from reach_cost(asked.trace, sizes, target=target)
+    cost = yield from reach_cost(asked.trace, sizes, target=target, seed=seed)
     rows: list[Row] = [
         {
             "reach": run.name,
             "window_tokens": run.window_tokens,
             "keys_per_query": run.keys_per_query,
-            **_measured(run.effect),
+            **_measured(run.report.effect),
+            **_beside(run.report),
         }
         for run in cost.runs
     ]
     worst = max(rows, key=lambda row: row["kl_nats"])
+    judged = [row for row in rows if row["verdict"]]
+    more = [row for row in judged if row["verdict"] == "more"]
     return asked.answer(
         title="What reach costs in stage 3",
         sentence=(
             f"The largest change is that of {_reach_words(worst)}: "
-            f"{100 * worst['flipped_share']:.2f} % of the pixels change label. Compared with the "
-            f"reach that was traced ({asked.trace.reach}), on the same weights: a model trained in "
-            "a reach may do better in it."
+            f"{100 * worst['flipped_share']:.2f} % of the pixels change label (KL "
+            f"{worst['kl_nats']:.3g} nats). Of {len(judged)} kinds of masked windows that could be "
+            f"compared, {len(more)} change more than as many keys of other tokens do. Compared "
+            f"with the reach that was traced ({asked.trace.reach}), on the same weights: a model "
+            "trained in a reach may do better in it."
         ),
         grade="causal",
         numbers={"traced_reach": asked.trace.reach, "runs": len(rows)},
@@ -255,6 +260,19 @@ def _compared(report: EffectReport) -> Row:
         numbers |= _spread("control_margin_change_nats", report.margin_change_nats)
         numbers["margin_verdict"] = report.margin_standing
     return numbers
+
+
+def _beside(report: EffectReport) -> Row:
+    """Return how an effect in a series stands beside its controls, if it has any."""
+    return {
+        "size_share": report.effect.size,
+        "controls": len(report.controls),
+        "control_size_share": report.control_size,
+        "control_overlap_share": report.overlap,
+        **_spread("control_kl_nats", report.kl_nats),
+        "verdict": report.standing,
+        "verdict_withheld": report.withheld,
+    }
 
 
 def _spread(name: str, drawn: Spread) -> Row:

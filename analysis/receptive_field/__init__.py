@@ -3,12 +3,8 @@
 Networks to compare, and the comparison, are in :mod:`analysis.receptive_field.networks`.
 """
 
-from analysis.receptive_field.effective import (
-    EffectiveField,
-    FieldSummary,
-    effective_fields,
-    summarize,
-)
+from analysis.receptive_field.effective import EffectiveField, effective_fields
+from analysis.receptive_field.extent import FieldSummary, summarize
 from analysis.receptive_field.theoretical import (
     ReceptiveField,
     receptive_field,

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import finish
+from analysis.receptive_field.extent import FEWEST_PROBES, Center, Rings, well_known
 
 Key = TypeVar("Key", bound=Hashable)
 Readout = Callable[[Tensor], Mapping[Key, Tensor]]
@@ -30,20 +31,6 @@ Any network fits behind one, provided that its pictures do not mix (BatchNorm in
 :mod:`analysis.receptive_field.units` has those of a UniFormer.
 """
 
-Center = tuple[float, float]
-"""Where a unit is, row and column, from the middle of the first pixel."""
-
-SHARES = (0.2, 0.3, 0.5, 0.95, 0.99)
-
-TOLERANCE = 0.1
-"""Standard error of a side, as a share of it, up to which it is known well enough..."""
-
-FINE_PX = 2.0
-"""...or in pixels of the network's input: squares grow by two."""
-
-FEWEST_PROBES = 4
-"""From which on the error of a side can be told."""
-
 MOST_PROBES = 32
 
 
@@ -52,9 +39,8 @@ class EffectiveField:
     """Mean energy per input pixel, float64 (H, W), over ``pictures`` with ``probes`` each.
 
     Energy is squared output per squared unit of the normalised input, summed over the colours.
-    ``samples`` (n, squares) is the energy within every square about the unit's centre in each of n
-    equal parts of the measurement, the pictures or the probes of a single one; None where the
-    centre was not given.
+    ``samples`` (n, sums) are the :meth:`Rings.sums` about the unit's centre of n equal parts of the
+    measurement, the pictures or the probes of a single one; None where no centre was given.
     """
 
     energy: np.ndarray
@@ -62,42 +48,6 @@ class EffectiveField:
     probes: int
     seed: int
     samples: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Square:
-    """The smallest centred square that holds ``energy_share`` of the energy.
-
-    ``side_px`` is its side, borders of the picture ignored, ``side_error_px`` the standard error
-    of that: 0 where nothing was drawn, NaN where too little was. ``area_share`` is the share of the
-    picture's pixels inside it, 0 to 1.
-    """
-
-    energy_share: float
-    side_px: float
-    area_share: float
-    side_error_px: float = float("nan")
-
-    @property
-    def well_known(self) -> bool:
-        """Whether the error is within ``TOLERANCE`` of the side or ``FINE_PX``."""
-        return self.side_error_px <= max(TOLERANCE * self.side_px, FINE_PX)
-
-
-@dataclass(frozen=True)
-class FieldSummary:
-    """Extent of an energy map; positions and spreads are (row, column).
-
-    ``mass_center_px`` counts from the middle of the first pixel. ``sigma_px`` is the standard
-    deviation about it, that of the Gaussian with the same second moments, and ``radius_px`` the
-    geometric mean of the two.
-    """
-
-    total_energy: float
-    squares: tuple[Square, ...]
-    mass_center_px: tuple[float, float]
-    sigma_px: tuple[float, float]
-    radius_px: float
 
 
 def effective_fields(
@@ -153,9 +103,9 @@ def effective_field_steps(
             if step is None:
                 yield count
                 continue
-            key, energy, curves, used[key] = step
+            key, energy, sums, used[key] = step
             totals[key] = totals.get(key, 0) + energy
-            sampled.setdefault(key, []).append(curves)
+            sampled.setdefault(key, []).append(sums)
         count += len(batch)
         yield count
     if not count:
@@ -170,120 +120,13 @@ def effective_field_steps(
     }
 
 
-def _samples(curves: Sequence[np.ndarray], pictures: int) -> np.ndarray | None:
-    """Return the parts of a measurement from curves (probes, batch, squares) of all its batches."""
-    if not curves[0].size:
+def _samples(sums: Sequence[np.ndarray], pictures: int) -> np.ndarray | None:
+    """Return the parts of a measurement from sums (probes, batch, sums) of all its batches."""
+    if not sums[0].size:
         return None
     if pictures == 1:
-        return curves[0][:, 0]
-    return np.concatenate([batch.mean(axis=0) for batch in curves])
-
-
-def summarize(
-    energy: np.ndarray,
-    center_px: Center,
-    shares: Sequence[float] = SHARES,
-    samples: np.ndarray | None = None,
-) -> FieldSummary:
-    """Return the extent of an energy map (H, W) around the unit's own centre (row, column).
-
-    ``center_px`` is :meth:`analysis.core.grid.Grid.center_px` for a token, or the pixel itself.
-    ``shares`` lie above 0 and up to 1, ``samples`` are those of the :class:`EffectiveField`: the
-    errors of the sides follow from them. Raises :class:`AnalysisError` for other shares and for a
-    map that is negative, not finite or zero everywhere.
-    """
-    energy = np.asarray(energy, dtype=np.float64)
-    if not (np.isfinite(energy).all() and (energy >= 0).all() and energy.any()):
-        raise AnalysisError("A receptive field needs finite energies, none negative, not all zero.")
-    if not all(0 < share <= 1 for share in shares):
-        raise AnalysisError(f"Shares of the energy lie above 0 and up to 1, not {tuple(shares)}.")
-    total = float(energy.sum())
-    rows, columns = np.ogrid[: energy.shape[0], : energy.shape[1]]
-    centers, sigmas = [], []
-    for position in (rows, columns):
-        mean = float((energy * position).sum() / total)
-        centers.append(mean)
-        sigmas.append(float(np.sqrt((energy * (position - mean) ** 2).sum() / total)))
-    return FieldSummary(
-        total_energy=total,
-        squares=_squares(energy, center_px, shares, samples),
-        mass_center_px=(centers[0], centers[1]),
-        sigma_px=(sigmas[0], sigmas[1]),
-        radius_px=float(np.sqrt(sigmas[0] * sigmas[1])),
-    )
-
-
-def energy_within(energy: np.ndarray, center_px: Center) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sides in pixels of all centred squares, and the share of the energy in each.
-
-    Both are float64 and grow; arguments are those of :func:`summarize`.
-    """
-    rings = Rings(energy.shape, center_px)
-    energies = rings.energy_within(energy)
-    return rings.sides, energies / energies[-1]
-
-
-class Rings:
-    """All squares about a centre on a map of ``size``: their ``sides`` and ``pixels`` (squares,).
-
-    A square of side s holds the pixels whose Chebyshev distance is up to (s - 1) / 2.
-    """
-
-    def __init__(self, size: tuple[int, int], center_px: Center) -> None:
-        rows, columns = np.ogrid[: size[0], : size[1]]
-        distance = np.maximum(abs(rows - center_px[0]), abs(columns - center_px[1]))
-        distances, ring = np.unique(distance, return_inverse=True)
-        self._ring = ring.ravel()
-        self.sides = 2 * distances + 1
-        self.pixels = np.bincount(self._ring).cumsum()
-
-    def energy_within(self, energy: np.ndarray) -> np.ndarray:
-        """Return the energy of a map (H, W) within each square, (squares,)."""
-        return np.bincount(self._ring, energy.ravel()).cumsum()
-
-
-def side_errors(sides: np.ndarray, samples: np.ndarray, shares: Sequence[float]) -> np.ndarray:
-    """Return the standard error of the side that holds each share, by the jackknife.
-
-    ``samples`` (n, squares) is the energy within the squares of ``sides`` in equal parts of a
-    measurement. Sides are interpolated, so that errors finer than a pixel are seen. NaN for fewer
-    than ``FEWEST_PROBES`` parts.
-    """
-    count = len(samples)
-    if count < FEWEST_PROBES:
-        return np.full(len(shares), np.nan)
-    left_out = samples.sum(axis=0) - samples
-    found = np.stack([np.interp(shares, curve / curve[-1], sides) for curve in left_out])
-    return np.sqrt((count - 1) * found.var(axis=0))
-
-
-def _squares(
-    energy: np.ndarray, center_px: Center, shares: Sequence[float], samples: np.ndarray | None
-) -> tuple[Square, ...]:
-    rings = Rings(energy.shape, center_px)
-    energies = rings.energy_within(energy)
-    reached = [int(np.searchsorted(energies, share * energies[-1])) for share in shares]
-    errors = np.full(len(shares), np.nan)
-    if samples is not None:
-        errors = side_errors(rings.sides, samples, shares)
-    known = [float(error) if np.isfinite(error) else np.nan for error in errors]
-    return tuple(
-        Square(share, float(rings.sides[i]), float(rings.pixels[i] / energy.size), error)
-        for share, i, error in zip(shares, reached, known, strict=True)
-    )
-
-
-def _known(rings: Rings, samples: np.ndarray) -> bool:
-    """Return whether the sides that hold all ``SHARES`` are known well enough."""
-    within = samples.mean(axis=0)
-    if not within[-1] > 0:
-        return False
-    sides = np.interp(SHARES, within / within[-1], rings.sides)
-    return bool((side_errors(rings.sides, samples, SHARES) <= _allowed(sides)).all())
-
-
-def _allowed(sides: np.ndarray) -> np.ndarray:
-    return np.maximum(TOLERANCE * sides, FINE_PX)
+        return sums[0][:, 0]
+    return np.concatenate([batch.mean(axis=0) for batch in sums])
 
 
 def _energies(
@@ -296,8 +139,8 @@ def _energies(
 ) -> Iterator[tuple[Key, Tensor, np.ndarray, int] | None]:
     """Yield None after a probe, and for every unit its name and what all its probes give.
 
-    That is the energy (H, W), mean over probes and sum over the batch, the energy within every
-    square (probes, batch, squares), empty without ``rings``, and the number of probes.
+    That is the energy (H, W), mean over probes and sum over the batch, the sums of each probe and
+    picture (probes, batch, sums), empty without ``rings``, and the number of probes.
     """
     # Modes are not held across a yield: they belong to the caller then.
     with torch.inference_mode(False), torch.enable_grad():
@@ -306,19 +149,19 @@ def _energies(
         drawn = _signs(units, probes, generator)
         zeros = x.new_zeros(x.shape[-2:], dtype=torch.float64)
     for key, signs in drawn.items():
-        total, curves = zeros, []
+        total, sums = zeros, []
         for used, sign in enumerate(signs, start=1):
             with torch.inference_mode(False), torch.enable_grad():
                 (gradient,) = torch.autograd.grad((sign * units[key]).sum(), x, retain_graph=True)
                 energy = gradient.double().square().sum(dim=1)
                 total = total + energy.sum(dim=0)
             if key in rings:
-                curves.append([rings[key].energy_within(one) for one in energy.cpu().numpy()])
+                sums.append([rings[key].sums(one) for one in energy.cpu().numpy()])
             enough = until_known and len(batch) == 1 and used >= FEWEST_PROBES
-            if enough and np.isfinite(curves).all() and _known(rings[key], np.array(curves)[:, 0]):
+            if enough and np.isfinite(sums).all() and well_known(rings[key], np.array(sums)[:, 0]):
                 break
             yield None
-        yield key, total / used, np.array(curves), used
+        yield key, total / used, np.array(sums), used
 
 
 def _signs(

@@ -19,7 +19,9 @@ from torch import Tensor
 
 from analysis.core.activation_cache import Trace, trace
 from analysis.core.errors import AnalysisError
+from analysis.core.evidence import Grade
 from analysis.core.progress import Progress, Work
+from analysis.core.uncertainty import FEWEST
 from analysis.representation.cka import MIN_SAMPLES, CkaSums, cka_sums
 from analysis.representation.streams import streams
 from uniformer.layers import to_tokens
@@ -28,6 +30,12 @@ from uniformer.segmenter import Segmenter
 
 GRID = 16
 """Tokens along each axis of the common grid, at most: 256 samples are enough and cheap."""
+
+PARTS_LEFT_OUT = 8
+"""Strips of the grid of which each is left out in turn."""
+
+CLOSE = 0.1
+"""Standard error of a CKA up to which it is a statistic."""
 
 BATCH = 16
 """Pictures compared with each other at a time."""
@@ -42,8 +50,8 @@ class BlockCka:
 
     ``first`` and ``second`` name the blocks ("3.1": the first of stage 3). ``samples`` counts
     ``samples_are``, in ``batches``. NaN where a block's output is the same for all samples.
-
-    With few samples values scatter: below some 50 a difference of 0.1 may be chance.
+    ``error`` (first, second) is the standard error over samples, by the jackknife: parts of the
+    picture are left out in turn, or batches of pictures; NaN where there are too few.
     """
 
     first: tuple[str, ...]
@@ -52,11 +60,28 @@ class BlockCka:
     samples_are: Literal["tokens", "pictures"]
     samples: int
     batches: int
+    error: np.ndarray
+
+    @property
+    def largest_error(self) -> float:
+        """The largest standard error of all pairs that have a CKA; NaN where one is not known."""
+        known = self.error[np.isfinite(self.cka)]
+        return float(known.max()) if known.size else float("nan")
+
+    @property
+    def grade(self) -> Grade:
+        """A statistic as long as every CKA is known to within ``CLOSE``, else a heuristic."""
+        return "statistic" if self.largest_error <= CLOSE else "heuristic"
 
     def rows(self) -> list[dict[str, str | float]]:
         """Return one row per pair of blocks for a table."""
         return [
-            {"first": first, "second": second, "cka": float(self.cka[row, column])}
+            {
+                "first": first,
+                "second": second,
+                "cka": float(self.cka[row, column]),
+                "cka_error": float(self.error[row, column]),
+            }
             for row, first in enumerate(self.first)
             for column, second in enumerate(self.second)
         ]
@@ -84,7 +109,18 @@ def features_cka(first: Features, second: Features | None = None) -> BlockCka:
     blocks. Raises :class:`AnalysisError` for unequal grids, and for one of fewer than 4 cells.
     """
     sides = [first] if second is None else [first, second]
-    return _of_sums(sides[0], sides[-1], cka_sums(*map(_features, sides)), "tokens")
+    features = [_features(side) for side in sides]
+    cells = np.arange(len(features[0][0]))
+    # Neighbouring cells are alike: whole strips of the picture are left out.
+    kept = [
+        np.setdiff1d(cells, part) for part in np.array_split(cells, min(PARTS_LEFT_OUT, len(cells)))
+    ]
+    left = [
+        cka_sums(*([each[rest] for each in side] for side in features)).cka
+        for rest in kept
+        if len(rest) >= MIN_SAMPLES
+    ]
+    return _of_sums(sides[0], sides[-1], cka_sums(*features), left, "tokens")
 
 
 def picture_cka(
@@ -117,7 +153,9 @@ def picture_cka(
             for side in means
         ]
         sums.append(cka_sums(*map(_features, sides)))
-    return _of_sums(sides[0], sides[-1], reduce(add, sums), "pictures")
+    without = range(len(sums) if len(sums) > 1 else 0)
+    left = [reduce(add, sums[:number] + sums[number + 1 :]).cka for number in without]
+    return _of_sums(sides[0], sides[-1], reduce(add, sums), left, "pictures")
 
 
 def common_grid(*traces: Trace) -> tuple[int, int]:
@@ -145,6 +183,16 @@ def _features(side: Features) -> list[Tensor]:
 
 
 def _of_sums(
-    first: Features, second: Features, sums: CkaSums, samples_are: Literal["tokens", "pictures"]
+    first: Features,
+    second: Features,
+    sums: CkaSums,
+    left: Sequence[np.ndarray],
+    samples_are: Literal["tokens", "pictures"],
 ) -> BlockCka:
-    return BlockCka(tuple(first), tuple(second), sums.cka, samples_are, sums.samples, sums.batches)
+    """Return the CKA of ``sums``, with the error that CKAs with a part ``left`` out give."""
+    error, count = np.full(sums.cka.shape, np.nan), len(left)
+    if count >= FEWEST:
+        error = np.sqrt((count - 1) * np.var(left, axis=0))
+    return BlockCka(
+        tuple(first), tuple(second), sums.cka, samples_are, sums.samples, sums.batches, error
+    )

@@ -115,6 +115,7 @@ class Tile {
     if (!found) {
       this.drawn = null;
       this.canvas.width = 0;
+      this.photo.style.backgroundImage = "";
       write(this.far, failure ? "–" : "…");
       write(this.even, failure);
       fill(this.bar);

@@ -135,7 +135,9 @@ export function tour(bench, pictures) {
     const step = steps[at];
     const { state } = bench;
     const { picture } = state;
-    if (!step || !picture) return;
+    // Not before the picture it speaks of is here.
+    if (!step || picture?.example !== named(step.example)) return;
+    if (!picture || picture.setting.reach !== step.reach) return;
     const [first, second] = [...picture.classes].sort((one, other) => other.share - one.share);
     /** @type {Record<string, string | number>} */
     const values = {

@@ -38,6 +38,9 @@ const STYLES = ["tokens", "page", "top", "view", "bar", "side"];
  *   store: Store,
  *   open: (what: Blob | {example: string}) => Promise<void>,
  *   relabel: (setting: Partial<import("./source.js").Setting>) => Promise<void>,
+ *   catalog: () => import("./source.js").Catalog,
+ *   slot: () => import("./asks.js").Slot,
+ *   speak: (language: string) => Promise<void>,
  * }>}
  */
 export async function mount(host, source, options = {}) {
@@ -86,12 +89,25 @@ export async function mount(host, source, options = {}) {
   const example = catalog.examples.find(({ name }) => name === wanted.example)?.name;
   store.set({ setting: { ...first, ...wanted.setting } });
   await pictures.open({ example: example ?? opening }, example ? wanted.patch : {});
+  if (!store.state.picture) {
+    // A link to what is not there: the page opens as ever, and says what was wrong.
+    const { problem } = pictures.bench;
+    store.set({ setting: first });
+    await pictures.open({ example: opening });
+    if (store.state.picture) pictures.bench.problem = problem;
+    pictures.bench.tell();
+  }
   const { compare } = store.state;
   if (compare?.kind === "setting") pictures.compare(compare.setting);
   return {
     store,
     open: (what) => pictures.open(what),
     relabel: (setting) => pictures.relabel(setting),
+    catalog: () => pictures.bench.catalog,
+    slot: () => pictures.bench.slots[0],
+    speak: async (language) => {
+      pictures = await speak(language);
+    },
   };
 }
 

@@ -76,7 +76,6 @@ def _effects(
             continue
         draws = CONTROL_DRAWS if condition.controlled else 0
         report = effect_report(traced, condition.interventions, seed=seed, draws=draws)
-        controls = () if report.overlap else report.controls
         after = _accuracy(report.effect.labels_after, annotation)
         found[condition.name] = {
             "kl_nats": report.effect.kl_nats,
@@ -84,7 +83,7 @@ def _effects(
             "accuracy_change": None if before is None or after is None else after - before,
             "size": report.effect.size,
             **{
-                f"control_{key}": [getattr(each, key) for each in controls]
+                f"control_{key}": [getattr(each, key) for each in report.apart]
                 for key in ("kl_nats", "flipped_share", "size")
             },
         }

@@ -84,7 +84,7 @@ def _head(found: Findings, command: str) -> list[str]:
         f"    {command}",
         "",
         "Every number is a mean over pictures with a 95 % bootstrap interval (whole pictures are "
-        "drawn, and their random controls again within them). Effects compare predictions before "
+        "drawn, each with the mean of its random controls). Effects compare predictions before "
         "and after on the same weights. Blocks are counted from 0. The rules for the verdicts were "
         "fixed before the run: what is measured must differ from 0 and, in the same pictures, from "
         "both nulls, random weights and shuffled pixels; p is the largest of these three, "

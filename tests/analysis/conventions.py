@@ -18,6 +18,7 @@ BLOCK_NAME = re.compile(r"[1-4]\.\d+")
 MENTION = re.compile(r"\b(block|head) (\d+)", re.IGNORECASE)
 
 
+ARRAY = re.compile(r"stage(\d)_block(\d+)")
 UNIT = re.compile(r"(picture|input)(_size)?_px$")
 
 
@@ -54,8 +55,18 @@ def mentioned(texts: list[str]) -> dict[str, set[int]]:
 
 
 def assert_counted_from_0(answer: Answer, model: Segmenter) -> None:
-    """Check every table, number and named tick of an answer about a model."""
+    """Check every table, array, sentence and tick of an answer about a model."""
     depths = dict(enumerate(model.config.backbone.depths, start=1))
+    said = [answer.title, answer.sentence, str(answer.numbers), *texts_of(answer.figure())]
+    heads = model.backbone.blocks3[0].attn.heads
+    for what, count in (("block", max(depths.values())), ("head", heads)):
+        assert mentioned(said)[what] <= set(range(count)), what
+    arrays: dict[int, set[int]] = {}
+    for name in answer.arrays:
+        if found := ARRAY.match(name):
+            arrays.setdefault(int(found[1]), set()).add(int(found[2]))
+    for stage, blocks in arrays.items():  # all of a stage, or its last one
+        assert blocks in (set(range(depths[stage])), {depths[stage] - 1}), stage
     names = {f"{stage}.{block}" for stage, depth in depths.items() for block in range(depth)}
     for title, rows in answer.tables.items():
         blocks = [(row["stage"], row["block"]) for row in rows if "block" in row]

@@ -117,14 +117,23 @@ def test_an_interval_decides_only_where_it_leaves_zero_out():
     assert interval([None]).sign == 0
 
 
-def test_draws_of_a_picture_are_in_the_interval_and_pictures_without_any_are_left_out():
+@pytest.mark.parametrize("between", [0.0, 1.0, 5.0])
+def test_an_interval_is_as_wide_as_pictures_and_their_draws_scatter(between):
+    """Neither narrower, as without the variance of draws, nor wider, as with it counted twice."""
     rng = np.random.default_rng(0)
+    pictures, draws, within = 40, 4, 2.0
+    widths = []
+    for _ in range(40):
+        truth = rng.normal(0, between, (pictures, 1))
+        found = interval((truth + rng.normal(0, within, (pictures, draws))).tolist())
+        widths.append(found.high - found.low)
+    wanted = 2 * 1.96 * np.sqrt((between**2 + within**2 / draws) / pictures)
+    assert np.mean(widths) == pytest.approx(wanted, rel=0.08)
+
+
+def test_draws_that_agree_have_no_width_and_pictures_without_any_are_left_out():
     fixed = [[1.0] * 4] * 30
     assert interval(fixed).low == interval(fixed).high == 1
-    scattered = [list(rng.normal(1, 2, 4)) for _ in range(30)]
-    found, means = interval(scattered), interval([np.mean(draws) for draws in scattered])
-    assert found.mean == pytest.approx(means.mean)
-    assert found.high - found.low > 1.2 * (means.high - means.low)
     assert interval([[], None, [2.0, 2.0]]).pictures == 1
 
 

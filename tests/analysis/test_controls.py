@@ -84,6 +84,46 @@ def test_draws_differ_are_repeated_by_their_seed_and_are_never_the_change_itself
         assert (change,) not in drawn
 
 
+KINDS = [*SCALED, Neighbourhood(3, None, 0), SetWindow(3, 1, 1), WithoutKeys(3, None, TOKENS)]
+
+
+@pytest.mark.parametrize("change", KINDS, ids=lambda change: change.describe())
+def test_whatever_is_changed_is_compared_only_with_changes_that_came_out_as_large(
+    tiny, picture, change
+):
+    report = effect_report(trace(tiny(), picture()), [change])
+
+    def sized(factor):
+        sizes = {place: factor * size for place, size in report.effect.sizes.items()}
+        drawn = [replace(each, sizes=sizes) for each in [*report.controls] * 3]
+        return replace(report, controls=tuple(drawn))
+
+    for factor in (1 / 1.2, 1, 1.2):
+        assert sized(factor).withheld is None
+        assert sized(factor).standing is not None
+    for factor in (1 / 1.3, 1.3):
+        assert sized(factor).standing is None
+        assert f"{factor:.2g} times as large" in sized(factor).withheld
+
+
+def test_where_nothing_is_compared_it_is_said_why(tiny, picture):
+    def one_live_head(model):
+        for number, block in enumerate(model.backbone.blocks3):
+            block.attn.proj.weight[:, 16 * (number == 1) :] = 0
+
+    traced = trace(tiny(edit=one_live_head), picture())
+    for change, why in (
+        (HeadGate(3, 1, 0), "of 15 other changes of its kind none can be made as large"),
+        (SetWindow(3, None, 2, padded=True), "there is no other change of its kind"),
+        (DropBlock(3, None), "there is no other change of its kind"),
+    ):
+        report = effect_report(traced, [change])
+        assert report.controls == ()
+        assert report.withheld == f"There is nothing to compare it with: {why}."
+    report = effect_report(traced, [DropBlock(3, 1)], draws=0)
+    assert "no random change was asked for" in report.withheld
+
+
 def test_places_elsewhere_are_apart_where_there_is_room(tiny, picture):
     model = tiny()
     traced, image, source = trace(model, picture()), picture(), trace(model, picture(seed=1))

@@ -24,12 +24,14 @@ from analysis.interventions import (
     HideRegion,
     Neighbourhood,
     PatchTokens,
+    SetWindow,
     intervene,
 )
 from analysis.interventions.effect import effect_of, effect_report, kl_nats
 from analysis.interventions.head_sweep import head_sweep
 from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
+from analysis.interventions.run import DRAWS
 from uniformer import segment
 
 REGION = np.zeros((64, 96), dtype=bool)
@@ -147,7 +149,8 @@ def test_the_curve_ends_where_no_edge_is_cut_and_every_control_sees_as_many_keys
     assert all("around each" in effect.interventions[0] for effect in effects)
     assert effects[1].kl_nats == effect_of(traced, [Neighbourhood(3, None, 1)]).kl_nats
     # A map of 4 x 6 has room for 3 x 3 apart from 3 x 3, not for 5 x 5.
-    assert [len(report.controls) for report in curve.reports] == [4, 4, 0, 0, 0]
+    assert [len(report.apart) for report in curve.reports] == [6, 4, 0, 0, 0]
+    assert curve.reports[2].overlap > 0
     for report in curve.reports[:2]:
         assert report.overlap == 0
         assert all(control.kl_nats > 1e-6 for control in report.controls)
@@ -160,7 +163,7 @@ def test_reach_costs_what_the_model_loses_in_that_reach(tiny, picture):
     steps, cost = told(reach_cost(traced, [2, 4]))
     runs = {(run.name, run.window_tokens): run for run in cost.runs}
     assert len(steps) == len(runs) == 8
-    assert runs["global", None].effect.kl_nats == 0
+    assert runs["global", None].report.effect.kl_nats == 0
     assert runs["global", None].keys_per_query == 24
     assert runs["padded window", 4].keys_per_query == 16
     assert runs["masked window", 4].keys_per_query == pytest.approx(4 * (4 * 4 + 2 * 2) / 6)
@@ -169,10 +172,20 @@ def test_reach_costs_what_the_model_loses_in_that_reach(tiny, picture):
     for reach, name in (("hybrid", "hybrid"), ("window", "padded window")):
         model.set_reach(reach, 4)
         wanted = kl_nats(traced.logits, trace(model, image).logits)
-        assert runs[name, 4].effect.kl_nats == pytest.approx(wanted)
+        assert runs[name, 4].report.effect.kl_nats == pytest.approx(wanted)
     model.set_reach("global", 3)
-    padded, masked = (runs[kind, 2].effect.kl_nats for kind in ("padded window", "masked window"))
-    assert padded == pytest.approx(masked)
+    padded, masked = (runs[kind, 2].report for kind in ("padded window", "masked window"))
+    assert padded.effect.kl_nats == pytest.approx(masked.effect.kl_nats)
+    assert padded.controls == ()
+    for kind, size in (("masked window", 2), ("self only", 1)):
+        report = runs[kind, size].report
+        assert len(report.apart) == DRAWS
+        assert all("windows of other tokens" not in each for each in report.effect.interventions)
+        assert all("of other tokens" in each.interventions[0] for each in report.controls)
+        drawn = effect_report(traced, [SetWindow(3, None, size)])
+        assert [each.kl_nats for each in drawn.controls] == [
+            each.kl_nats for each in report.controls
+        ]
 
 
 def test_a_sweep_can_be_stopped_between_two_runs(tiny, picture):

@@ -9,12 +9,8 @@ import torch
 from analysis.core.progress import finish
 from analysis.core.uncertainty import with_error
 from analysis.questions import QUESTIONS
-from analysis.receptive_field.effective import (
-    MOST_PROBES,
-    effective_field_steps,
-    side_errors,
-    summarize,
-)
+from analysis.receptive_field.effective import MOST_PROBES, effective_field_steps
+from analysis.receptive_field.extent import jackknife, summarize
 
 SIZE, CENTER = (41, 41), (20.0, 20.0)
 
@@ -52,16 +48,34 @@ def measured(readout, seed, probes=MOST_PROBES, pictures=1, until_known=True):
 
 def test_the_error_of_a_side_is_how_far_it_varies_with_the_seed():
     readout = mixed()
-    sides, errors = [], []
+    values, errors = [], []
     for seed in range(60):
         _, summary = measured(readout, seed, probes=24, until_known=False)
         half = next(one for one in summary.squares if one.energy_share == 0.5)
-        sides.append(half.side_px)
-        errors.append(half.side_error_px)
+        values.append([half.side_px, half.area_share, *summary.sigma_px, summary.radius_px])
+        errors.append([half.side_error_px, half.area_share_error, *summary.sigma_error_px,
+                       summary.radius_error_px])  # fmt: skip
     # Sides come in steps of 2 pixels, which adds a scatter of 2 / sqrt(12).
-    scatter = np.sqrt(np.var(sides) - 1 / 3)
-    assert scatter > 1
-    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(scatter, rel=0.4)
+    scatter = np.sqrt(np.var(values, axis=0) - [1 / 3, 0, 0, 0, 0])
+    assert scatter[0] > 1
+    assert np.sqrt(np.mean(np.square(errors), axis=0)) == pytest.approx(scatter, rel=0.4)
+
+
+def test_the_error_of_the_centre_is_how_far_it_varies_with_the_seed():
+    found = [measured(blurred(8), seed, probes=8, until_known=False)[1] for seed in range(60)]
+    scatter = np.std([one.mass_center_px for one in found], axis=0)
+    errors = np.array([one.mass_center_error_px for one in found])
+    assert np.sqrt(np.mean(np.square(errors), axis=0)) == pytest.approx(scatter, rel=0.3)
+
+
+def test_what_is_computed_and_not_estimated_has_no_error():
+    _, summary = measured(mixed(), 0, probes=2)
+    assert np.isnan([summary.radius_error_px, *summary.sigma_error_px]).all()
+    exact = summary.exact()
+    assert exact.radius_error_px == 0
+    assert exact.sigma_error_px == exact.mass_center_error_px == (0, 0)
+    assert all(one.side_error_px == one.area_share_error == 0 for one in exact.squares)
+    assert exact.radius_px == summary.radius_px
 
 
 def test_probes_end_once_the_sides_are_known_and_not_before():
@@ -77,12 +91,16 @@ def test_probes_end_once_the_sides_are_known_and_not_before():
 
 def test_parts_that_agree_have_no_error_and_more_parts_a_smaller_one():
     sides, shares = np.arange(1.0, 21, 2), (0.5, 0.9)
-    assert side_errors(sides, np.tile(np.linspace(0.1, 1, 10), (5, 1)), shares) == pytest.approx(0)
+
+    def side_errors(samples):
+        return jackknife(samples, lambda left: np.interp(shares, left / left[-1], sides))
+
+    assert side_errors(np.tile(np.linspace(0.1, 1, 10), (5, 1))) == pytest.approx(0)
     rng = np.random.default_rng(0)
     parts = rng.uniform(0.5, 1.5, (64, 10)).cumsum(axis=1)
-    few, many = side_errors(sides, parts[:8], shares), side_errors(sides, parts, shares)
+    few, many = side_errors(parts[:8]), side_errors(parts)
     assert (many < few).all()
-    assert np.isnan(side_errors(sides, parts[:3], shares)).all()
+    assert np.isnan(side_errors(parts[:3])).all()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +128,8 @@ def test_fields_are_told_with_their_error_and_are_a_guess_without(tiny, picture)
     ]
     assert found.grade == ("statistic" if all(known) else "heuristic")
     assert rows[-1]["level"] == "logits"
-    assert rows[-1]["side_50_error_input_px"] == 0
+    assert {value for name, value in rows[-1].items() if "error" in name} == {0}
+    assert all(row["radius_error_picture_px"] > 0 for row in rows[:-1])
     assert all(row["probes"] >= 4 for row in rows[:-1])
     guess = finish(QUESTIONS["receptive-field"](tiny(), picture(), probes=1, **ask))
     assert guess.grade == "heuristic"

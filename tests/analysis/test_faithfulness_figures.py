@@ -72,10 +72,14 @@ def test_ranking_lists_the_best_map_at_the_top():
 
 
 def test_parameter_randomisation_draws_its_nulls_and_leaves_gaps_where_there_was_no_map(tmp_path):
-    level = RankCorrelation(0.6, 0.2, 0.4)
+    level, other = RankCorrelation(0.6, 0.2, 0.4), RankCorrelation(0.8, 0.2, 0.6)
     check = ParameterRandomisation(
-        (ScrambledLevel("decoder", level, level), ScrambledLevel("stage 4", level, NO_CORRELATION)),
+        (
+            ScrambledLevel("decoder", (level, other), (level, other)),
+            ScrambledLevel("stage 4", (level, level), (NO_CORRELATION, level)),
+        ),
         distance_spearman=0.54,
+        chance=0.3,
         region_cells=42,
         seed=0,
     )
@@ -85,8 +89,11 @@ def test_parameter_randomisation_draws_its_nulls_and_leaves_gaps_where_there_was
     assert "42 cells" in figure.get_supxlabel()
     (axes,) = figure.axes
     lines = {line.get_label(): line.get_ydata() for line in axes.lines}
-    np.testing.assert_allclose(lines["picture"], [1, 0.6, 0.6])
-    np.testing.assert_allclose(lines["picture, envelope taken out"], [1, 0.4, 0.4])
-    np.testing.assert_allclose(lines["inside the region, envelope taken out"], [1, 0.4, np.nan])
+    np.testing.assert_allclose(lines["picture"], [1, 0.7, 0.6])  # means of the draws
+    np.testing.assert_allclose(lines["picture, envelope taken out"], [1, 0.5, 0.4])
+    np.testing.assert_allclose(lines["inside the region, envelope taken out"], [1, 0.5, np.nan])
+    bars = axes.collections[0].get_segments()
+    np.testing.assert_allclose(bars[0], [[1, 0.6], [1, 0.8]])
+    assert "2 draws" in figure.get_supxlabel()
     np.testing.assert_allclose(lines["null: shared envelope alone"], [0.2, 0.2])
     assert 0.54 in lines["null: nearness to the region"]

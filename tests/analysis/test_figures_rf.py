@@ -20,7 +20,7 @@ from analysis.figures.receptive_field import (
     field_maps,
     field_table,
 )
-from analysis.receptive_field.effective import energy_within
+from analysis.receptive_field.extent import energy_within
 from analysis.receptive_field.networks import uniformer_network
 from analysis.receptive_field.networks.comparison import compare_fields
 
@@ -133,7 +133,7 @@ def test_the_table_shows_every_field(comparison):
         assert cells[row, 0] == field.network
         assert cells[row, 3] == "random"
         half = field.summary.squares[2]
-        assert cells[row, 7] == f"{half.side_px:.0f} ± ? ({half.area_share:.1%})"
+        assert cells[row, 7] == f"{half.side_px:.0f} ± ?"
     assert cells[1, 4] == str(comparison.fields[0].theoretical_px)
     assert cells[4, 4] == "64 x 96"
 

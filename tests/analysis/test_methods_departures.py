@@ -16,7 +16,7 @@ from captum.metrics import infidelity
 from analysis.core.grid import Grid
 from analysis.core.progress import finish
 from analysis.faithfulness.infidelity import GreyNoise, infidelities
-from analysis.receptive_field.effective import summarize
+from analysis.receptive_field.extent import summarize
 from analysis.representation.redundancy import mean_cosine
 from analysis.representation.spectrum import spectrum
 from uniformer.preprocess import network_size

@@ -9,8 +9,10 @@ from steps import told
 
 from analysis import AnalysisError, trace
 from analysis.core.progress import Progress, finish
+from analysis.core.uncertainty import FEWEST
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import (
+    NULL_DRAWS,
     profile_with_nulls,
     random_model,
     random_weights_trace,
@@ -116,10 +118,14 @@ def test_profile_comes_with_its_nulls_as_the_same_kind_of_result(tiny, picture):
     image = picture()
     traced = trace(tiny(), image)
     steps, found = told(profile_with_nulls(traced, image))
-    assert steps == [Progress(done, 21) for done in range(1, 22)]
+    runs = 1 + 2 * NULL_DRAWS
+    assert steps == [Progress(done, 7 * runs) for done in range(1, 7 * runs + 1)]
     alone = finish(depth_profile(traced))
     assert found.traced.rows()[-1] == alone.rows()[-1]
-    for null in (found.random_weights, found.shuffled_picture):
+    for draws in (found.random_weights, found.shuffled_picture):  # as many draws as have a spread
+        assert len(draws) == NULL_DRAWS >= FEWEST
+        assert len({draw.rows()[-1]["distance_picture_px"] for draw in draws}) == NULL_DRAWS
+    for null in (*found.random_weights, *found.shuffled_picture):
         assert isinstance(null, DepthProfile)
         assert len(null.rows()) == len(alone.rows())
         assert null.rows()[-1] != alone.rows()[-1]

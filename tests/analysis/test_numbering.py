@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from conventions import mentioned, texts_of
+from conventions import assert_counted_from_0, mentioned, texts_of
 
 from analysis import DropBlock, HeadGate, depth_profile, finish, trace
 from analysis.core.forward import Place
@@ -44,6 +46,23 @@ def test_the_block_asked_for_is_the_block_told_of(tiny, picture, question, param
         assert everything["head"] == {0, 1, 2, 3}
     named = [row["name"] for row in answer.tables.get("heads", [])]
     assert set(named) <= {f"3.{BLOCK}"}
+
+
+@pytest.mark.parametrize("show", ["contributions", "blocks", "heads"])
+def test_what_is_counted_from_1_would_be_found(tiny, picture, show):
+    """The rule that every question is held to is broken here, one way at a time."""
+    model = tiny()
+    answer = finish(QUESTIONS["affinity"](model, picture(), stage=3, **AT))
+    assert_counted_from_0(answer, model)
+    broken = {
+        "contributions": {
+            "arrays": {"stage3_block4_weight": answer.arrays["stage3_block3_weight"]}
+        },
+        "blocks": {"title": answer.title.replace("block 3", "block 4")},
+        "heads": {"sentence": "Head 4 looks at sky."},
+    }
+    with pytest.raises(AssertionError):
+        assert_counted_from_0(replace(answer, **broken[show]), model)
 
 
 def test_the_strongest_head_of_a_sweep_is_that_of_the_chooser_and_of_the_figure(tiny, picture):

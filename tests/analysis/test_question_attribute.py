@@ -11,6 +11,7 @@ from analysis.attribution.methods import AttributionSettings
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, finish, part_of
 from analysis.core.targets import RegionScore
+from analysis.faithfulness.lead import lead_over
 from analysis.faithfulness.ranking import DeletionSettings, rank_maps
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
@@ -56,7 +57,7 @@ def test_several_attributions_are_those_of_each_method_and_each_comes_once(tiny,
     assert answer.numbers["methods"] == len(answer.tables["methods"]) == 2
     for method in ("layer_cam", "gradient_x_activation"):
         found = finish(attribution(model, photo, MASK, 1, method=method))
-        np.testing.assert_array_equal(answer.arrays[method], found.map)
+        np.testing.assert_array_equal(answer.arrays[method.replace("_", "-")], found.map)
     assert answer.grade == "heuristic"
     with pytest.raises(AnalysisError, match="no method 'magic'"):
         next(QUESTIONS["attributions"](model, photo, MASK, methods="magic", **PAINTED))
@@ -85,7 +86,7 @@ def test_faithfulness_ranks_as_the_functions_do_and_tells_blank_maps(tiny, pictu
         assert row["deletion_auc"] == pytest.approx(wanted.deletion_auc)
         assert row["context_against_random"] == pytest.approx(wanted.context_against_random)
         assert 0 <= row["infidelity_unexplained_share"] <= 1
-        assert row["max_sensitivity"] > 0
+        assert row["max_sensitivity_at_least"] > 0
         assert row["standing"] == wanted.standing
         assert -1 <= row["saco"] <= 1
         assert row["grade"] == "heuristic"
@@ -93,8 +94,16 @@ def test_faithfulness_ranks_as_the_functions_do_and_tells_blank_maps(tiny, pictu
     assert answer.numbers["best_lead_over_second"] == pytest.approx(ranking.lead)
     assert answer.numbers["random_orders"] == 6
     assert f"{ranking.lead:.3f} ahead of" in answer.sentence
-    sure = answer.numbers["best_with_both_replacements"]
-    assert ("which is best cannot be told" in answer.sentence) != sure
+    sure, both = (answer.numbers[f"best_{name}"] for name in ("is_sure", "with_both_replacements"))
+    low, high = (answer.numbers[f"best_lead_{end}"] for end in ("low", "high"))
+    first, other = (maps[row.method] for row in ranking.rows)
+    lead = finish(lead_over(score, x, first, other, DeletionSettings(steps=2)))
+    assert lead.leads[0] == pytest.approx(ranking.lead)  # the ranking's own cut is one of them
+    assert (low, high) == pytest.approx(lead.interval)
+    assert f"95 %: {low:+.3f} to {high:+.3f}" in answer.sentence
+    assert sure == (both and low > 0)
+    assert ("best cannot be told" in answer.sentence) != sure
+    assert "a lower bound" in answer.sentence
     answer.figure().draw_without_rendering()
     assert answer.to_json()
 
@@ -150,7 +159,15 @@ def test_the_best_map_can_be_checked_against_scrambled_weights(tiny, picture):
     )  # fmt: skip
     assert answer.tables["weights"][0]["scrambled"] == "decoder"
     assert "scrambled" in answer.sentence
-    assert "best_depends_on_weights" in answer.numbers
+    assert {row["draw"] for row in answer.tables["weights"]} == {0, 1, 2}
+    last = [
+        row["spearman_corrected"]
+        for row in answer.tables["weights"]
+        if row["scrambled"] == "stage 1"
+    ]
+    assert answer.numbers["best_scrambled_spearman_corrected"] == pytest.approx(np.mean(last))
+    assert f"{np.mean(last):+.2f}" in answer.sentence
+    assert f"moved up to {answer.numbers['best_scrambled_chance']:.2f}" in answer.sentence
 
 
 @pytest.mark.parametrize(

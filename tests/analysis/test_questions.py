@@ -21,6 +21,7 @@ from analysis.core.progress import Progress, finish
 from analysis.core.regions import segment_region
 from analysis.core.targets import RegionScore
 from analysis.core.token_classes import token_classes
+from analysis.core.uncertainty import spread
 from analysis.profile import depth_profile, profile_with_nulls
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
@@ -166,11 +167,24 @@ def test_profile_has_every_head_and_on_request_its_nulls(tiny, picture):
     model, image = tiny(), picture()
     answer = asked("profile", model, image, short_side=64, nulls=True, seed=1)
     direct = finish(profile_with_nulls(trace(model, image, short_side=64), image, seed=1))
-    for name, profile in {"this picture": direct.traced, **direct.nulls}.items():
-        table = [row for row in answer.tables["heads"] if row["of"] == name]
-        assert [row["distance_picture_px"] for row in table] == [
-            row["distance_picture_px"] for row in profile.rows()
-        ]
+    for name, draws in {"this picture": [direct.traced], **direct.nulls}.items():
+        for number, profile in enumerate(draws):
+            table = [
+                row for row in answer.tables["heads"] if (row["of"], row["draw"]) == (name, number)
+            ]
+            assert [row["distance_picture_px"] for row in table] == [
+                row["distance_picture_px"] for row in profile.rows()
+            ]
+    for name, draws in direct.nulls.items():
+        numbers = answer.numbers[f"stages_{name.replace(' ', '_')}"]
+        drawn = spread([
+            np.mean([each.distance_over_uniform.mean() for each in one.blocks if each.stage == 3])
+            for one in draws
+        ])  # fmt: skip
+        assert numbers[2]["stage"] == 3
+        assert numbers[2]["distance_over_uniform"] == pytest.approx(drawn.mean)
+        assert numbers[2]["distance_over_uniform_low"] == pytest.approx(drawn.low)
+        assert f"{drawn.low:.0%} to {drawn.high:.0%}" in answer.sentence
     assert {row["of"] for row in answer.tables["heads"]} == {
         "this picture", "random weights", "shuffled pixels",
     }  # fmt: skip
@@ -232,7 +246,11 @@ def test_a_rollout_can_be_compared_with_gradient_and_occlusion(tiny, picture):
     rows = answer.tables["agreement"]
     assert {row["map"] for row in rows} == {"rollout", "nearness to the region"}
     found = {row["reference"]: row for row in rows if row["map"] == "rollout"}
-    assert f"{found['change']['spearman']:+.2f}" in answer.sentence
+    change = found["change"]
+    assert f"{change['spearman']:+.2f}" in answer.sentence
+    assert f"within {change['chance']:.2f}" in answer.sentence
+    beyond = abs(change["spearman"]) > change["chance"]
+    assert ("cannot be told apart from chance" in answer.sentence) == (not beyond)
 
 
 def test_fields_are_those_of_the_tokens_and_the_margin_at_the_pixel(tiny, picture):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from analysis.figures.representation import (
     representation_figure,
     spectrum_figure,
 )
-from analysis.profile.nulls import random_weights_trace
+from analysis.profile.nulls import NULL_DRAWS, null_seeds, random_weights_trace
 from analysis.questions.answer import Answer
 from analysis.questions.parameters import parameters_of
 from analysis.questions.representation import representation
@@ -80,10 +81,12 @@ def test_a_part_that_does_nothing_changes_no_frequency(tiny, picture):
 
 def test_the_figures_show_the_numbers(found, picture):
     across = features_cka(found.features)
-    figure = representation_figure(found, found, across)
+    figure = representation_figure(
+        found, [found] * 2, [across, replace(across, cka=0 * across.cka)]
+    )
     own, other, alike, gap, rank, smooth = figure.axes[:6]
     np.testing.assert_array_equal(own.images[0].get_array(), found.cka.cka)
-    np.testing.assert_array_equal(other.images[0].get_array(), across.cka)
+    np.testing.assert_array_equal(other.images[0].get_array(), across.cka / 2)  # of two draws
     np.testing.assert_array_equal(
         alike.lines[0].get_ydata(), [block.raw.all_pairs for block in found.blocks]
     )
@@ -92,19 +95,22 @@ def test_the_figures_show_the_numbers(found, picture):
     )
     assert rank.lines[0].get_ydata()[0] == found.blocks[0].rank / found.blocks[0].rank_limit
     assert smooth.lines[1].get_ydata()[0] == found.blocks[0].change("gathered")
-    assert figure.get_supxlabel().startswith("[S · statistic")
-    maps = gap_figure(found, picture(64, 96), found).axes
+    # 2 x 3 cells say little of how alike blocks are.
+    assert found.cka.samples == 6
+    assert found.cka.grade == "heuristic"
+    assert figure.get_supxlabel().startswith("[H · heuristic")
+    maps = gap_figure(found, picture(64, 96), [found] * 2).axes
     np.testing.assert_array_equal(maps[0].images[1].get_array(), found.blocks[0].centered.gap_map)
     low, high = maps[0].images[1].get_clim()
     assert low == -high
     mean = f"{found.blocks[0].centered.gap:+.2f}"
-    assert maps[0].get_xlabel() == f"mean {mean}, random weights {mean}"
+    assert maps[0].get_xlabel() == f"mean {mean}, random weights\n{mean} to {mean}"
     assert [axes.get_title() for axes in maps[:4]] == [f"stage {n}" for n in range(1, 5)]
-    raw, centered = correlogram_figure(found, found).axes
+    raw, centered = correlogram_figure(found, [found]).axes
     assert len(raw.lines) == len(centered.lines) == 8
     np.testing.assert_array_equal(raw.lines[4].get_ydata(), raw.lines[0].get_ydata())
     assert len(raw.lines[0].get_ydata()) == len(found.blocks[0].raw.pairs) // 2
-    panels = spectrum_figure(found, found).axes
+    panels = spectrum_figure(found, [found]).axes
     assert [len(axes.lines) for axes in panels] == [5, 5, 14, 5]
     amplitude = found.blocks[0].spectra["encoded"].log_amplitude
     np.testing.assert_array_equal(panels[0].lines[0].get_ydata(), amplitude)
@@ -116,8 +122,20 @@ def test_the_question_answers_with_a_null_and_can_be_saved(tiny, picture, tmp_pa
     assert isinstance(answer, Answer)
     assert steps[-1].done == steps[-1].total
     assert answer.numbers["cka_first_last"] == answer.arrays["cka"][0, -1]
-    assert not np.allclose(answer.arrays["cka"], answer.arrays["cka_random_weights"])
-    assert len(answer.tables["blocks"]) == len(answer.tables["blocks_random_weights"]) == 7
+    random = answer.arrays["cka_random_weights"]
+    assert len(random) == NULL_DRAWS
+    assert len({drawn.tobytes() for drawn in random}) == NULL_DRAWS
+    assert not np.allclose(answer.arrays["cka"], random.mean(0))
+    assert len(answer.tables["blocks"]) == 7
+    assert len(answer.tables["blocks_random_weights"]) == 7 * NULL_DRAWS
+    for key in ("lowest_rank_share", "gathered_change_local_blocks"):
+        low, mean, high = (answer.numbers[f"random_weights_{key}{end}"]
+                           for end in ("_low", "", "_high"))  # fmt: skip
+        assert low < mean < high
+    # A grade follows from what came out: six cells are a guess, and it is said.
+    assert answer.grade == "heuristic"
+    assert "Over 6 cells" in answer.sentence
+    assert "guess" in answer.sentence
     assert len(answer.tables["cka"]) == 49
     first = [row for row in answer.tables["frequency"] if row["name"] == "1.0"]
     assert first[0]["log_amplitude_produced"] == 0
@@ -166,12 +184,17 @@ def test_own_blocks_are_the_rows_and_what_they_are_compared_with_the_columns(
     monkeypatch.setattr(module, "peer_network", lambda name, size_px: peer)
     answer = finish(representation(model, image, peers="resnet50"))
     own, other = (
-        block_features(one, (2, 3)) for one in (traced, random_weights_trace(traced, image))
+        block_features(one, (2, 3))
+        for one in (traced, random_weights_trace(traced, image, seed=null_seeds(0)[1]))
     )
     (pair,) = cka_sums([own["1.0"]], [other["4.0"]]).cka.ravel()
-    assert answer.arrays["cka_random_weights"][0, 6] == pytest.approx(pair)
-    table = {(row["first"], row["second"]): row for row in answer.tables["cka"]}
-    assert table["1.0", "4.0"]["cka_random_weights"] == pytest.approx(pair)
+    drawn = answer.arrays["cka_random_weights"][:, 0, 6]
+    assert drawn[1] == pytest.approx(pair)
+    row = {(row["first"], row["second"]): row for row in answer.tables["cka"]}["1.0", "4.0"]
+    assert row["cka_random_weights"] == pytest.approx(drawn.mean())
+    assert (
+        row["cka_random_weights_low"] < drawn.min() <= drawn.max() < row["cka_random_weights_high"]
+    )
     rows = answer.tables["cka_peers"]
     assert [(row["first"], row["second"]) for row in rows] == [(name, "level") for name in own]
     assert [row["first"] for row in rows if row["cka"] > 1 - 1e-4] == ["3.1"]

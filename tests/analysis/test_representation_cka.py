@@ -10,7 +10,13 @@ from steps import told
 from analysis import AnalysisError, trace
 from analysis.core.progress import finish
 from analysis.figures.representation import peers_figure
-from analysis.representation.block_cka import block_features, picture_cka, pooled, token_cka
+from analysis.representation.block_cka import (
+    block_features,
+    features_cka,
+    picture_cka,
+    pooled,
+    token_cka,
+)
 from analysis.representation.cka import cka_sums
 from analysis.representation.streams import streams
 
@@ -159,3 +165,28 @@ def test_the_figure_of_peers_has_a_panel_each_and_says_what_the_samples_are(tiny
     assert [axes.get_title() for axes in figure.axes[:2]] == ["one", "two\nrandom weights"]
     assert figure.axes[0].get_ylabel() == "blocks of tiny"
     np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), cka.cka)
+
+
+def test_the_error_of_a_cka_is_how_far_it_varies_from_sample_to_sample():
+    """Of features whose samples are independent: what blocks of a picture have at the least."""
+    rng = np.random.default_rng(0)
+    mix = torch.from_numpy(rng.normal(size=(6, 6)))
+    values, errors = [], []
+    for _ in range(80):
+        first = torch.from_numpy(rng.normal(size=(64, 6)))
+        second = first @ mix + 2 * torch.from_numpy(rng.normal(size=(64, 6)))
+        found = features_cka({"1.0": first}, {"1.1": second})
+        values.append(found.cka[0, 0])
+        errors.append(found.error[0, 0])
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(values), rel=0.35)
+
+
+def test_cells_that_say_the_same_have_no_error_and_too_few_cells_no_known_one():
+    rng = np.random.default_rng(0)
+    features = torch.from_numpy(rng.normal(size=(64, 6)))
+    found = features_cka({"1.0": features}, {"1.0": 3 * features})
+    assert found.error[0, 0] == pytest.approx(0, abs=1e-9)
+    assert found.grade == "statistic"
+    few = features_cka({"1.0": features[:4]})
+    assert np.isnan(few.error).all()
+    assert few.grade == "heuristic"

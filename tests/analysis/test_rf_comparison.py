@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import io
+import re
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from steps import told
 
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, finish
-from analysis.receptive_field.effective import effective_fields, energy_within
+from analysis.receptive_field.effective import effective_fields
+from analysis.receptive_field.extent import energy_within
 from analysis.receptive_field.networks import Level, Network, peer_network, uniformer_network
 from analysis.receptive_field.networks.comparison import FieldComparison, compare_fields
 from analysis.receptive_field.networks.picture_folder import PictureFolder, network_input
@@ -124,7 +126,9 @@ def test_extents_do_not_depend_on_the_scale_of_the_output():
     fields = compare([box_network(6), box_network(6, 1e-3), box_network(6, 50.0)], pictures(1))
     first, *others = (field.summary for field in fields.fields)
     for other in others:
-        assert other.squares == first.squares
+        assert [(one.side_px, one.area_share) for one in other.squares] == [
+            (one.side_px, one.area_share) for one in first.squares
+        ]
         assert other.sigma_px == pytest.approx(first.sigma_px)
 
 
@@ -144,6 +148,10 @@ def test_the_table_can_be_read_back(reaches):
             percent = f"{100 * square.energy_share:g}"
             assert float(row[f"side_{percent}_input_px"]) == square.side_px
             assert float(row[f"area_share_{percent}"]) == square.area_share
+    for row in rows:  # every estimate has its error beside it
+        numbers = [name for name in row if re.match("(side|area_share|mass|sigma|radius)_", name)]
+        for name in (each for each in numbers if "error" not in each):
+            assert re.sub("(_input_px|_picture_px|)$", r"_error\1", name, count=1) in numbers
     assert {f"side_{share}_input_px" for share in (20, 30, 50, 95, 99)} <= set(rows[0])
 
 

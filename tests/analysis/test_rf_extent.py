@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from analysis.core.grid import Grid
-from analysis.receptive_field.effective import SHARES, effective_fields, energy_within, summarize
+from analysis.receptive_field.effective import effective_fields
+from analysis.receptive_field.extent import SHARES, energy_within, summarize
 
 
 @pytest.mark.parametrize("layers", [4, 10, 30])

@@ -9,11 +9,14 @@ from steps import told
 from analysis import AnalysisError
 from analysis.core.progress import Progress, finish
 from analysis.core.targets import RegionScore
+from analysis.core.uncertainty import FEWEST
 from analysis.faithfulness.parameter_randomisation import (
+    SCRAMBLES,
     ParameterRandomisation,
+    ScrambledLevel,
     parameter_randomisation,
 )
-from analysis.faithfulness.rank_correlation import rank_correlation
+from analysis.faithfulness.rank_correlation import RankCorrelation, rank_correlation
 from analysis.faithfulness.region_grid import signed_distance
 from uniformer.preprocess import preprocess
 
@@ -106,16 +109,42 @@ def test_an_edge_detector_fails(tiny, x):
     check = finish(parameter_randomisation(tiny(), x, region_of((64, 96)), edges))
     assert tuple(level.name for level in check.levels) == NAMES
     for level in check.levels:
-        assert level.picture.spearman == pytest.approx(1)
-        assert level.region.corrected == pytest.approx(1)
-    assert not check.depends_on_weights
+        assert len(level.pictures) == len(level.regions) == SCRAMBLES >= FEWEST
+        assert [one.spearman for one in level.pictures] == pytest.approx([1] * SCRAMBLES)
+        assert [one.corrected for one in level.regions] == pytest.approx([1] * SCRAMBLES)
+    assert check.standing == "kept"
+    assert check.chance < 0.1  # of edges of noise, moved
 
 
 def test_a_gradient_changes_with_the_weights(tiny, x):
     check = finish(parameter_randomisation(tiny(), x, region_of((64, 96)), gradient))
-    assert check.depends_on_weights
-    assert check.levels[-1].picture.corrected < 0.5
-    assert check.region_cells == 24 * 40
+    last_level = [one.corrected for one in check.levels[-1].pictures]
+    assert len(set(last_level)) == SCRAMBLES  # every draw is another
+    assert max(last_level) < 0.5
+    assert (check.kept.mean, check.region_cells) == (pytest.approx(np.mean(last_level)), 24 * 40)
+
+
+def test_what_is_kept_is_told_by_the_spread_of_draws_and_by_what_chance_gives():
+    def standing(corrected, chance):
+        likeness = tuple(RankCorrelation(value, 0.0, value) for value in corrected)
+        level = ScrambledLevel("stage 1", likeness, likeness)
+        return ParameterRandomisation((level,), 0.0, chance, 9, 0).standing
+
+    assert standing([0.6, 0.62, 0.61], 0.3) == "kept"
+    assert standing([0.1, 0.12, 0.11], 0.3) == "lost"
+    assert standing([0.2, 0.5, 0.4], 0.3) == "cannot be told"
+    assert standing([0.6, 0.62, 0.61], 0.9) == "lost"
+    assert standing([0.6, np.nan, 0.61], 0.3) is None
+
+
+def test_chance_is_what_moving_the_map_leaves(tiny, x):
+    smooth = np.add.outer(np.sin(np.arange(64) / 9), np.cos(np.arange(96) / 11))
+    rough = np.random.default_rng(0).random((64, 96))
+    chances = [
+        finish(parameter_randomisation(tiny(), x, region_of((64, 96)), explain)).chance
+        for explain in (lambda model, x: smooth, lambda model, x: rough)
+    ]
+    assert chances[1] < 0.05 < 0.3 < chances[0] < 1
 
 
 def test_a_map_of_the_distance_is_unmasked_by_the_null(tiny, x):
@@ -125,8 +154,8 @@ def test_a_map_of_the_distance_is_unmasked_by_the_null(tiny, x):
         parameter_randomisation(tiny(), x, region_of((64, 96)), lambda model, x: nearness)
     )
     assert check.distance_spearman == pytest.approx(1)
-    assert check.levels[-1].picture.envelope > 0.95
-    assert not check.depends_on_weights
+    assert check.levels[-1].pictures[0].envelope > 0.95
+    assert check.standing != "lost"
 
 
 def test_scrambling_is_cumulative_from_the_output_down_and_keeps_the_values(tiny, x):
@@ -138,6 +167,11 @@ def test_scrambling_is_cumulative_from_the_output_down_and_keeps_the_values(tiny
 
     list(parameter_randomisation(tiny(), x, region_of((64, 96)), explain))
     original, *scrambled = seen
+    assert len(scrambled) == SCRAMBLES * len(NAMES)
+    again = scrambled[len(NAMES) :]
+    name = "decode_head.conv_seg.weight"
+    assert not torch.equal(again[0][name], scrambled[0][name])
+    scrambled = scrambled[: len(NAMES)]
     parts = {
         "stage 1": "1.", "stage 2": "2.", "stage 3": "3.", "stage 4": "4.",
     }  # fmt: skip
@@ -177,8 +211,8 @@ def test_a_copy_without_a_map_has_no_likeness_and_counts_as_changed(tiny, x):
         return np.random.default_rng(0).random((4, 6))
 
     check = finish(parameter_randomisation(model, x, region_of((64, 96)), explain))
-    assert np.isnan(check.levels[-1].picture.corrected)
-    assert check.depends_on_weights
+    assert np.isnan([one.corrected for one in check.levels[-1].pictures]).all()
+    assert check.standing is None
 
 
 def test_every_explanation_is_counted_and_closing_stops(tiny, x):
@@ -189,13 +223,14 @@ def test_every_explanation_is_counted_and_closing_stops(tiny, x):
         return np.random.default_rng(0).random((4, 6))
 
     steps, found = told(parameter_randomisation(tiny(), x, region_of((64, 96)), explain))
-    assert steps == [Progress(done, 6) for done in range(1, 7)]
+    total = 1 + 5 * SCRAMBLES
+    assert steps == [Progress(done, total) for done in range(1, total + 1)]
     assert isinstance(found, ParameterRandomisation)
-    assert len(calls) == 6
+    assert len(calls) == total
     run = parameter_randomisation(tiny(), x, region_of((64, 96)), explain)
     next(run)
     run.close()
-    assert len(calls) == 7
+    assert len(calls) == total + 1
 
 
 @pytest.mark.parametrize(

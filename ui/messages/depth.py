@@ -44,7 +44,7 @@ WHAT_INFO = {
         "XS, drop some: those that their class token attends to least."
     ),
 }
-NULLS = "Also random weights and shuffled pixels (three times as long)"
+NULLS = "Also random weights and shuffled pixels (seven times as long)"
 BESIDE = "Beside it"
 BESIDE_NONE = "nothing"
 BESIDES = {"global": "global reach", "hybrid": "hybrid reach", "window": "window reach"}

@@ -6,26 +6,16 @@ from analysis.report.messages import VIEWER as VIEWER
 from uniformer.config import ModelConfig
 
 TITLE = "UniFormer Lens"
-TAGLINE = "Give it a picture: UniFormer names what is at every pixel, and says how sure it is."
 
 PHOTO = "Your picture"
-PHOTO_HINT = "Drop a picture here\nor click to choose one"
-EXAMPLES_TITLE = "Or try one of these"
-MODEL = "Model"
-MODEL_INFO = "The figure is the published mIoU on ADE20K; “no file” means none on the Hub."
-REACH = "Reach of stage 3"
-REACH_INFO = "What a token attends to: the whole picture, its own window, or both in turn."
 REACH_NAMES = {"global": "Global", "hybrid": "Hybrid", "window": "Window"}
 REACHES = {
     "global": "global reach",
     "hybrid": "hybrid reach, window {window}",
     "window": "window reach, window {window}",
 }
-WINDOW = "Window size"
-WINDOW_INFO = "Tokens along a side; a token is 16 pixels of the network's input."
 
-SEGMENT_TAB = "Segment"
-LENS_TAB = "Lens"
+RESEARCHER = "Researcher: every question, with all its parameters"
 
 DOWNLOADS = {
     "labels": ("Class ids", "PNG", "One grey value per pixel: the class index, from 0. Exact."),
@@ -80,8 +70,6 @@ TOO_LARGE = (
     "This picture has {megapixels} million pixels and this page takes {limit}: make it smaller, or "
     "use python -m uniformer segment."
 )
-FROM_HUB = "{model} · download"
-NO_FILE = "{model} · no file"
 
 _KODAK = "Eastman Kodak Company, unrestricted usage"
 
@@ -167,14 +155,6 @@ EXAMPLES = {
     "flower_dahlia.jpg": ("Dahlia", "An orange dahlia before dark leaves", "vultilion, CC BY 2.0"),
     "rocket.jpg": ("Rocket", "A rocket on its launch pad at dusk", "SpaceX, CC0"),
 }
-
-
-def model_label(config: ModelConfig) -> str:
-    """Return how the list of models presents one; see ``MODEL_INFO``."""
-    quality = f" · {config.published_miou}" if config.published_miou else ""
-    if config.hub:
-        return FROM_HUB.format(model=f"{config.name}{quality}")
-    return NO_FILE.format(model=f"{config.name}{quality}") if config.published_miou else config.name
 
 
 def facts(width: int, height: int, model: str, reach: str, window_size: int, seconds: float) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 
 from ui.messages import page as text
-from ui.service.queues import HEAVY, LIGHT
+from ui.service.queues import HEAVY
 from ui.service.selection import Selection
 
 
@@ -54,9 +54,8 @@ class Session:
     """Made once while the page is built; ``selection`` and ``message`` are its shared components.
 
     ``first`` is the selection the page opens with, in the tab called ``open_tab``. ``running``
-    collects the events of long work, which asking for a new result stops; ``made`` those of tabs
-    that may make a new result, after which controls and open tab are brought up to date. ``lens``
-    is the component with the probe, once its tab is built, and ``banner`` the
+    collects the events of long work, which a new result stops; ``made`` those of tabs that may make
+    a new result, after which workbench and open tab are brought up to date. ``banner`` is the
     :class:`ui.page.banner.Banner` above the tabs.
     """
 
@@ -65,11 +64,10 @@ class Session:
         self.selection = gr.State(first)
         self.message = gr.HTML(elem_id="message")
         self.open_tab = gr.State(open_tab)
-        self.shown = gr.State({open_tab: first.key})
+        self.shown = gr.State({})
         self._panels: dict[str, _Panel] = {}
         self.running: list[Any] = []
         self.made: list[Any] = []
-        self.lens: Any = None
         self.banner: Any = None
 
     @property
@@ -136,22 +134,6 @@ class Session:
             show_progress_on=self.outputs,
             **HEAVY,
         )
-
-
-def show_place_after(event: Any, session: Session) -> None:
-    """Move the probe to the pixel of the selection after ``event``, if the lens shows its result.
-
-    An update would wipe the words of a lens that was never shown; that one finds the pixel in what
-    it is filled with.
-    """
-
-    def show(now: Selection, shown: dict[str, Any]) -> Any:
-        if shown.get("lens") != now.key or now.pixel is None:
-            return gr.skip()
-        return gr.HTML(go={"key": now.key, "pixel": now.pixel})
-
-    inputs = [session.selection, session.shown]
-    event.then(show, inputs, session.lens, show_progress="hidden", **LIGHT)
 
 
 def _filled(panel: _Panel, tab: str, now: Selection, shown: dict[str, Hashable]) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.interventions.run import DRAWS
 from analysis.report.page import Caption
 from uniformer.pictures import Picture, PictureSource
 from uniformer.segmenter import Segmenter
@@ -27,9 +28,16 @@ PASS_SECONDS = 0.2
 
 MOST_SECONDS = 60
 
-PASSES = {"probe": 3, "affinity": 3, "similarity": 3, "compare": 6, "what-if": 20}
-OTHER_PASSES, STEP_PASSES, PROBE_PASSES = 30, 4, 12
-"""Forward passes that a question takes as long as, and those of each of its steps or probes."""
+PASSES = {"probe": 3, "affinity": 3, "similarity": 3, "compare": 6}
+OTHER_PASSES, PROBE_PASSES = 30, 12
+STEP_PASSES, CURVE_PASSES = 4, 10
+"""Forward passes that a question takes as long as, and those of each of its probes and steps.
+
+Steps of faithfulness are points of curves, which are drawn both ways, twice, and in several cuts.
+"""
+
+RADII, WINDOWS = 6, 5
+"""Of a radius-curve and of a reach-cost: they double up to the side of a map of 64 tokens."""
 
 
 def label_seconds(
@@ -48,7 +56,10 @@ def answer_seconds(
     """Return the seconds for a question with its parameters."""
     methods = str(values.get("methods") or "").count(",") + 1
     passes = PASSES.get(question, OTHER_PASSES) * methods
-    passes += STEP_PASSES * values.get("steps", 0) * methods
+    if question == "what-if":
+        passes = _what_if_passes(model, values.get("kind"))
+    per_step = CURVE_PASSES if question == "faithfulness" else STEP_PASSES
+    passes += per_step * values.get("steps", 0) * methods
     passes += PROBE_PASSES * values.get("probes", 0)
     return _seconds(model, picture, values.get("short_side"), passes)
 
@@ -58,6 +69,19 @@ def report_seconds(
 ) -> int:
     """Return the seconds for a report."""
     return _seconds(model, picture, short_side, 6)
+
+
+def _what_if_passes(model: Segmenter, kind: str | None) -> int:
+    """Return the passes of one change and its random ones, or of a series of them."""
+    if kind == "head-sweep":
+        backbone = model.config.backbone
+        stages = list(zip(backbone.depths, backbone.dims, strict=True))[2:]
+        return 2 + sum(depth * (width // backbone.head_dim) for depth, width in stages)
+    if kind == "radius-curve":
+        return 2 + (RADII + 2) * (1 + DRAWS)
+    if kind == "reach-cost":  # global, padded, hybrid and masked windows, each token alone
+        return 3 + 2 * WINDOWS + (WINDOWS + 1) * (1 + DRAWS)
+    return 2 * (2 + DRAWS)
 
 
 def _seconds(

@@ -22,12 +22,8 @@ from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.grid import Token
 from analysis.core.progress import Progress, Work, relay
-from analysis.receptive_field.effective import (
-    EffectiveField,
-    FieldSummary,
-    effective_field_steps,
-    summarize,
-)
+from analysis.receptive_field.effective import EffectiveField, effective_field_steps
+from analysis.receptive_field.extent import FieldSummary, summarize
 from analysis.receptive_field.networks.network import Network, check_size
 from analysis.receptive_field.networks.picture_folder import PictureFolder
 from analysis.receptive_field.theoretical import ReceptiveField
@@ -228,9 +224,14 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
         row[f"side_{percent}_input_px"] = square.side_px
         row[f"side_{percent}_error_input_px"] = square.side_error_px
         row[f"area_share_{percent}"] = square.area_share
-    row["mass_center_row_input_px"], row["mass_center_column_input_px"] = summary.mass_center_px
-    row["sigma_row_input_px"], row["sigma_column_input_px"] = summary.sigma_px
+        row[f"area_share_{percent}_error"] = square.area_share_error
+    for at, axis in enumerate(("row", "column")):
+        row[f"mass_center_{axis}_input_px"] = summary.mass_center_px[at]
+        row[f"mass_center_{axis}_error_input_px"] = summary.mass_center_error_px[at]
+        row[f"sigma_{axis}_input_px"] = summary.sigma_px[at]
+        row[f"sigma_{axis}_error_input_px"] = summary.sigma_error_px[at]
     row["radius_input_px"] = summary.radius_px
+    row["radius_error_input_px"] = summary.radius_error_px
     if comparison.in_picture is not None:
         row |= _in_picture(field, comparison)
     return row
@@ -249,4 +250,5 @@ def _in_picture(field: NetworkField, comparison: FieldComparison) -> dict[str, o
         "theoretical_width_picture_px": across * field.theoretical.width_px,
         **squares,
         "radius_picture_px": side * field.summary.radius_px,
+        "radius_error_picture_px": side * field.summary.radius_error_px,
     }

@@ -15,7 +15,6 @@ from ui.messages import compare as messages
 from ui.messages import questions as common
 from ui.messages.page import REACH_NAMES
 from ui.page.answer_card import progress_line
-from ui.page.controls import WINDOW_SIZES
 from ui.page.question_panel import AnswerView, panel_intro
 from ui.page.session import Session, attempt
 from ui.service.actions import Actions
@@ -27,6 +26,7 @@ from uniformer import list_models
 from uniformer.config import REACHES
 
 NAME = messages.TAB
+WINDOW_SIZES = (4, 8, 14, 16, 24, 32)
 
 
 def build(actions: Actions, session: Session, tab: gr.Tab) -> None:

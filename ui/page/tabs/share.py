@@ -10,18 +10,17 @@ from analysis.report import template
 from ui.messages import share as messages
 from ui.page.download import SAVE_FILE
 from ui.page.question_panel import place_key
-from ui.page.session import Session, attempt, show_place_after
+from ui.page.session import Session, attempt
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
 from ui.service.export import write_report
 from ui.service.jobs import pixel_of
-from ui.service.links import link_of, restore
+from ui.service.links import link_of
 from ui.service.queues import HEAVY
 from ui.service.selection import Selection
 from ui.service.snippets import site_command, start_snippet
 
 NAME = messages.TAB
-LINKED_TAB = "lens"
 
 
 def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
@@ -47,7 +46,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     )
 
     def fill(now: Selection) -> list[Any]:
-        query, result = link_of(actions, now, LINKED_TAB), actions.stored(now).result
+        query, result = link_of(actions, now), actions.stored(now).result
         return [query, start_snippet(result, pixel_of(actions, now)), site_command(result)]
 
     session.fill(tab, [link, program, command], fill, depends=place_key)
@@ -64,25 +63,3 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
         show_progress_on=button,
         **HEAVY,
     ).then(None, file, js=SAVE_FILE)
-
-
-def restore_on_load(page: gr.Blocks, actions: Actions, session: Session, tabs: gr.Tabs) -> None:
-    """Restore what the page's address asks for, if anything, when a visitor opens it."""
-
-    def load(now: Selection, request: gr.Request) -> list[Any]:
-        query = dict(request.query_params)
-        if not {"example", "model", "reach", "x", "tab"} & set(query):
-            return [gr.skip()] * 4
-        found, sentence = attempt(lambda: restore(actions, now, query))
-        if sentence:
-            return [gr.skip(), sentence, gr.skip(), gr.skip()]
-        known = {tab.id for tab in tabs.children}
-        chosen = query.get("tab")
-        if chosen not in known:
-            return [found, "", gr.skip(), gr.skip()]
-        return [found, "", gr.Tabs(selected=chosen), chosen]
-
-    outputs = [session.selection, session.message, tabs, session.open_tab]
-    event = page.load(load, session.selection, outputs, show_progress="hidden", **HEAVY)
-    session.made.append(event)
-    show_place_after(event, session)

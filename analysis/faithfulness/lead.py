@@ -1,0 +1,88 @@
+"""By how much one map leads another, however the picture is cut into squares.
+
+Deletion and insertion take pixels away in squares. Where the first square begins is arbitrary, and
+so is in which order squares go that a map holds equal: with both drawn anew, the lead of one map
+over another varies, and from that follows how far it is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+from torch import Tensor
+
+from analysis.core.progress import Work, counted
+from analysis.core.uncertainty import CONFIDENCE
+from analysis.faithfulness.deletion_insertion import (
+    Score,
+    deletion_order,
+    exchange_curve,
+    replacement_of,
+)
+from analysis.faithfulness.ranking import DeletionSettings
+from analysis.faithfulness.region_grid import map_on_input
+
+CUTS = 4
+"""Ways to cut the picture into squares, that of the ranking among them."""
+
+
+@dataclass(frozen=True)
+class Lead:
+    """By how much the separation of one map exceeds another's, (cuts,), -2 to 2."""
+
+    leads: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean over all cuts."""
+        return float(self.leads.mean())
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean."""
+        return float(self.leads.std(ddof=1) / np.sqrt(len(self.leads)))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the mean, by Student's t."""
+        reach = stdtrit(len(self.leads) - 1, (1 + CONFIDENCE) / 2) * self.error
+        return self.mean - float(reach), self.mean + float(reach)
+
+    @property
+    def known(self) -> bool:
+        """Whether the interval lies above 0."""
+        return self.interval[0] > 0
+
+
+def lead_over(
+    score: Score, x: Tensor, best: np.ndarray, second: np.ndarray, deletion: DeletionSettings
+) -> Work[Lead]:
+    """Score two maps (rows, columns) as :func:`rank_maps` does, in ``CUTS`` cuts of the picture.
+
+    Yields progress in forward passes, and returns the lead of ``best``.
+    """
+    size = tuple(x.shape[-2:])
+    importance = [map_on_input(values, size, "map") for values in (best, second)]
+    replaced, everywhere = replacement_of(x, deletion.replacement), np.ones(size, dtype=bool)
+    side = deletion.cell_px
+    others = np.random.default_rng(deletion.seed).permutation(np.arange(1, side * side))
+    done, total, leads = 0, CUTS * 4 * (deletion.steps + 1), []
+    for number, start in enumerate([0, *np.resize(others, CUTS - 1)]):
+        separations = []
+        for values in importance:
+            order = deletion_order(
+                values, everywhere, cell_px=side, seed=deletion.seed + number,
+                start_px=divmod(int(start), side),
+            )  # fmt: skip
+            areas = []
+            for ends in ((x, replaced), (replaced, x)):
+                work = exchange_curve(
+                    score, *ends, order, steps=deletion.steps, batch_size=deletion.batch_size
+                )
+                areas.append((yield from counted(work, done, total)).auc)
+                done += deletion.steps + 1
+            separations.append(areas[1] - areas[0])
+        leads.append(separations[0] - separations[1])
+    return Lead(np.array(leads))

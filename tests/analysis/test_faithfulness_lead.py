@@ -1,0 +1,58 @@
+"""The lead of one map over another: known only where it does not hang on the squares' cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from steps import told
+
+from analysis.core.progress import finish
+from analysis.faithfulness import lead as module
+from analysis.faithfulness.lead import CUTS, lead_over
+from analysis.faithfulness.ranking import DeletionSettings
+
+SETTINGS = DeletionSettings(replacement="mean", steps=4, cell_px=3)
+
+
+def score(x):
+    """The mean of the left half, which the picture's mean colour lowers."""
+    return x[..., :16].mean(dim=(1, 2, 3))
+
+
+@pytest.fixture
+def x():
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.zeros(1, 3, 16, 32, dtype=torch.float64)
+    picture[..., :16] = 1 + torch.rand(16, 16, dtype=torch.float64, generator=generator)
+    return picture
+
+
+def test_a_map_of_what_the_score_rests_on_is_ahead_in_every_cut(x):
+    columns = np.tile(np.arange(32.0), (16, 1))
+    steps, lead = told(lead_over(score, x, -columns, columns, SETTINGS))
+    assert (lead.leads > 0).all()
+    assert lead.known
+    assert steps[-1].done == steps[-1].total == CUTS * 4 * 5
+
+
+def test_the_interval_of_few_cuts_holds_the_mean_of_all(x, monkeypatch):
+    held = 0
+    for seed in range(10):
+        noise = np.random.default_rng(seed).random((2, 16, 32))
+        few = finish(lead_over(score, x, *noise, SETTINGS))
+        assert len(set(few.leads)) == CUTS
+        assert few.error == pytest.approx(few.leads.std(ddof=1) / np.sqrt(CUTS))
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "CUTS", 9)  # all there are of squares of 3 pixels
+            every = finish(lead_over(score, x, *noise, SETTINGS))
+        assert (every.leads[:CUTS] == few.leads).all()
+        held += few.interval[0] <= every.mean <= few.interval[1]
+    assert held >= 8
+
+
+def test_a_map_beside_itself_has_no_lead(x):
+    noise = np.random.default_rng(0).random((16, 32))
+    lead = finish(lead_over(score, x, noise, noise, SETTINGS))
+    assert (lead.leads == 0).all()
+    assert not lead.known
