@@ -10,7 +10,7 @@ TESTS ?=
 WORKERS ?= 2
 ALL_TESTS = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --nbmake notebooks tests
 
-.PHONY: demo test test-web test-slow coverage lint format docs bench soak screenshots train evaluate-bundled claims space lock clean
+.PHONY: demo test test-web test-slow coverage lint format docs bench soak screenshots train evaluate-bundled claims space live live-space lock clean
 
 demo: $(VENV)/runtime
 	$(BIN)/python app.py
@@ -117,6 +117,17 @@ claims: $(VENV)/runtime
 space: $(VENV)/runtime
 	@test -n "$(REPO)" || { echo "Usage: make space REPO=user/name [DRY=--dry-run]"; exit 2; }
 	$(BIN)/python scripts/space.py "$(REPO)" $(DRY)
+
+# The live edition, a folder in which model and page need no server; needs npm.
+LIVE ?= live
+live: $(VENV)/development
+	$(BIN)/python -m analysis live -o "$(LIVE)"
+
+# Puts it on a static Hugging Face Space; DRY=--dry-run only lists what would go.
+live-space: $(VENV)/development
+	@test -n "$(REPO)" || { echo "Usage: make live-space REPO=user/name [DRY=--dry-run]"; exit 2; }
+	$(MAKE) live
+	$(BIN)/python scripts/space.py "$(REPO)" --live "$(LIVE)" $(DRY)
 
 # Pins the newest versions that requirements.txt allows, with their hashes; UPGRADE= keeps the pins
 # that are there. docs/hosting.md says what to run afterwards.

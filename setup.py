@@ -89,7 +89,7 @@ def main() -> None:
             f"{HOME}.analysis": ["py.typed"],
             f"{HOME}.ui": ["py.typed", "messages/*.json"],
             f"{HOME}.training": ["py.typed", "recipes/*"],
-            f"{HOME}.assets": ["*.*", "examples/*"],
+            f"{HOME}.assets": ["*.*", "examples/*", "web/*.*", "web/words/*", "live/*"],
         },
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import random
 import sys
@@ -90,9 +89,9 @@ def ask(client: Client, request: Request) -> tuple[Any, list[bytes]]:
     """Return the JSON of an answer, without the seconds it took, and the content of its files."""
     name, picture, given = request
     sent = handle_file(str(ROOT / "assets" / "examples" / picture))
-    content, *files = client.predict(picture=sent, api_name=name, **dict(given))
+    found, *files = client.predict(picture=sent, api_name=name, **dict(given))
     paths = [path for given in files for path in (given if isinstance(given, list) else [given])]
-    return _untimed(json.loads(content)), [_bytes(Path(path)) for path in paths]
+    return _untimed(found), [_bytes(Path(path)) for path in paths]
 
 
 def soak(server: Server, visitors: int, minutes: float, short_side: int) -> tuple[Tally, list[int]]:

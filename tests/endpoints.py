@@ -26,10 +26,20 @@ SHORT_SIDE = 64
 def endpoints(weights: str | None = "default") -> Iterator[str]:
     """Serve them and give their address."""
     with gr.Blocks(analytics_enabled=False) as page:
-        api.add(ModelCache({"nano": weights}, 1), Settings(), Turns(2))
+        services = api.Services(
+            ModelCache({"nano": weights, "xxs-cls": None}, 2), Settings(), Turns(2)
+        ).all()
+        api.add(services)
+    api.serve_agents(page, services)
     page.queue(default_concurrency_limit=2)
+    routes = api.Rest(services, Settings()).routes()
     _, url, _ = page.launch(
-        prevent_thread_lock=True, quiet=True, mcp_server=True, show_error=True, ssr_mode=False
+        prevent_thread_lock=True,
+        quiet=True,
+        mcp_server=True,
+        show_error=True,
+        ssr_mode=False,
+        app_kwargs={"routes": routes},
     )
     try:
         yield url

@@ -2,7 +2,6 @@
 
 import errno
 import inspect
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,9 +18,11 @@ from analysis.core.errors import AnalysisError
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
 from ui.api import endpoints as module
-from ui.api.signatures import check, make_endpoint
+from ui.api import refusals, services
+from ui.api.signatures import make_endpoint
 from ui.messages import page as text
 from ui.service import limits
+from ui.service.limits import check
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def a_question(
 
 def test_every_question_has_an_endpoint_beside_models_and_segment(described):
     questions = {"/" + name.replace("-", "_") for name in QUESTIONS}
-    assert set(described) == {"/models", "/segment", "/report", *questions}
+    assert set(described) == {"/models", "/segment", "/classify", "/report", *questions}
     named = {"/probe", "/profile", "/receptive_field", "/attribute", "/what_if", "/compare"}
     assert named <= questions
 
@@ -110,7 +111,7 @@ def test_values_of_another_type_are_refused_in_one_sentence():
 
 
 def test_models_are_listed_with_their_classes(client):
-    models = json.loads(client.predict(api_name="/models"))["models"]
+    models = client.predict(api_name="/models")["models"]
     nano = models[0]
     assert nano["name"] == "nano"
     assert len(nano["classes"]) == 50
@@ -118,8 +119,10 @@ def test_models_are_listed_with_their_classes(client):
 
 
 def test_segment_returns_its_table_and_exact_files(client, picture):
-    content, labels, overlay, arrays = ask(client, "/segment", picture, short_side=SHORT_SIDE)
-    found = json.loads(content)
+    found, labels, overlay, arrays, annotations = ask(
+        client, "/segment", picture, short_side=SHORT_SIDE
+    )
+    assert annotations == []
     assert sum(row["share"] for row in found["table"]) == pytest.approx(1)
     with np.load(arrays) as maps:
         assert np.array_equal(np.asarray(Image.open(labels)), maps["labels"])
@@ -128,8 +131,7 @@ def test_segment_returns_its_table_and_exact_files(client, picture):
 
 def test_a_question_returns_its_answer_and_files(client, picture):
     given = {"x": 9, "y": 5, "short_side": SHORT_SIDE}
-    content, figure, arrays, tables = ask(client, "/probe", picture, **given)
-    answer = json.loads(content)
+    answer, figure, arrays, tables = ask(client, "/probe", picture, **given)
     assert answer["question"] == "probe"
     assert answer["settings"]["parameters"]["x"] == 9
     assert Image.open(figure).format == "PNG"
@@ -139,8 +141,8 @@ def test_a_question_returns_its_answer_and_files(client, picture):
 
 
 def test_report_is_a_page_that_asks_for_nothing_outside_it(client, picture):
-    content, file = ask(client, "/report", picture, short_side=SHORT_SIDE)
-    assert sum(row["share"] for row in json.loads(content)["table"]) == pytest.approx(1)
+    answer, file = ask(client, "/report", picture, short_side=SHORT_SIDE)
+    assert sum(row["share"] for row in answer["table"]) == pytest.approx(1)
     page = Path(file).read_text(encoding="utf-8")
     assert Path(file).suffix == ".html"
     assert page.startswith("<!doctype html>")
@@ -154,7 +156,7 @@ def test_report_is_a_page_that_asks_for_nothing_outside_it(client, picture):
         ("/segment", {"model": "large"}, "There is no model called 'large'"),
         ("/segment", {"reach": "far"}, "reach must be one of global, hybrid, window."),
         ("/segment", {"short_side": 5}, "short side must be"),
-        ("/segment", {"model": "base-fpn"}, module.NO_WEIGHTS),
+        ("/segment", {"model": "base-fpn"}, refusals.NO_WEIGHTS),
         ("/probe", {"x": "left", "y": 0}, "x must be a whole number"),
         ("/probe", {"x": 500, "y": 0}, "500"),
         ("/probe", {"x": 0, "y": 0, "short_side": 2048}, "at most 1024"),
@@ -171,7 +173,7 @@ def test_what_cannot_be_done_is_one_sentence(client, picture, name, given, words
 
 
 def test_too_large_a_picture_is_refused(client, picture, monkeypatch):
-    monkeypatch.setattr(module, "QUESTION_PIXELS", 1000)
+    monkeypatch.setattr(services, "QUESTION_PIXELS", 1000)
     with pytest.raises(AppError, match="million pixels"):
         ask(client, "/probe", picture, x=0, y=0)
 
@@ -189,29 +191,27 @@ def test_a_report_that_takes_too_long_is_stopped(client, picture, monkeypatch):
         ask(client, "/report", picture, short_side=64)
 
 
-def test_a_failure_of_the_server_is_logged_and_not_shown(caplog):
-    def fail():
-        raise KeyError("secret detail")
-
-    with pytest.raises(gr.Error) as told:
-        module._answered("probe", fail)
-    assert told.value.message == text.SERVER_FAILED
-    assert "An endpoint failed." in caplog.text
-
-
-def test_a_full_disk_is_told_as_one():
-    def fail():
-        raise OSError(errno.ENOSPC, "No space left on device", "labels.png")
-
-    with pytest.raises(gr.Error) as told:
-        module._answered("segment", fail)
-    assert told.value.message == text.NO_ROOM
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (KeyError("secret detail"), 500, text.SERVER_FAILED),
+        (OSError(errno.ENOSPC, "No space left on device", "labels.png"), 507, text.NO_ROOM),
+        (AnalysisError("Choose another\n pixel."), 422, "Choose another pixel."),
+    ],
+)
+def test_a_failure_is_one_sentence_and_what_nobody_is_to_blame_for_is_logged(
+    caplog, error, status, sentence
+):
+    with pytest.raises(refusals.Refusal) as told, refusals.refusing("probe"):
+        raise error
+    assert (told.value.status, told.value.sentence) == (status, sentence)
+    assert ("An endpoint failed." in caplog.text) == (status >= 500)
 
 
-def test_a_refusal_of_a_question_is_passed_on_in_its_own_words():
-    def refuse():
-        raise AnalysisError("Choose another\n pixel.")
-
-    with pytest.raises(gr.Error) as told:
-        module._answered("probe", refuse)
-    assert told.value.message == "Choose another pixel."
+def test_outputs_are_named_for_clients_of_gradio(described):
+    returns = {
+        name: [each["label"] for each in entry["returns"]] for name, entry in described.items()
+    }
+    assert returns["/models"] == ["answer"]
+    assert returns["/segment"] == ["answer", "labels", "overlay", "arrays", "annotations"]
+    assert returns["/probe"] == ["answer", "figure", "arrays", "tables"]

@@ -31,6 +31,8 @@ ROOMS = {
         "figures",
         "report",
         "questions",
+        "layers",
+        "live",
         "cli",
     ),
     "ui": ("messages", "host", "service", "web", "page", "api", "page/tabs"),
@@ -113,6 +115,21 @@ def test_the_library_imports_no_command_line():
                 continue
             for name in imported_modules(file):
                 assert not any(name.startswith(f"{each}.") for each in commands), file
+
+
+def test_one_file_knows_what_is_inside_gradio():
+    for file in (*(ROOT / "ui").rglob("*.py"), ROOT / "app.py"):
+        if file.name == "inside_gradio.py":
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                assert not (node.module or "").startswith("gradio"), file
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+                assert not any(name.startswith("gradio.") for name in names), file
+            elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("page", "gr"):
+                assert not node.attr.startswith("_"), f"{file}: {ast.unparse(node)}"
 
 
 def test_only_figures_draw():

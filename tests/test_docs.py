@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
 import pytest
+
+import analysis
+import uniformer
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(ROOT.glob("docs/*.md"))
@@ -57,3 +61,11 @@ def test_every_file_a_document_names_is_there(document):
         if "/" in name or document.stem == "architecture":
             places = [ROOT / place / name for place in PLACES]
             assert any(place.is_file() for place in places), f"{document.name} names {name}"
+
+
+@pytest.mark.parametrize("function", [uniformer.segment, analysis.trace])
+def test_examples_of_docstrings_run(function, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (examples,) = doctest.DocTestFinder(recurse=False).find(function, globs={})
+    assert examples.examples
+    assert doctest.DocTestRunner().run(examples).failed == 0

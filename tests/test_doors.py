@@ -4,6 +4,7 @@ import gradio as gr
 import httpx
 import pytest
 
+from ui.api import Rest
 from ui.host.doors import CLOSED, OPEN, served_by
 from ui.host.settings import Settings
 from ui.server import launch_options
@@ -45,6 +46,7 @@ def served():
         button.click(lambda: "at once", api_name="light", queue=False, **private)
     options = launch_options(page, Settings())
     options["app_kwargs"]["routes"] += Addresses(None, Settings()).routes()
+    options["app_kwargs"]["routes"] += Rest([], Settings()).routes()
     app, url, _ = page.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **options)
     with httpx.Client(base_url=url, timeout=60) as visitor:
         yield app, visitor

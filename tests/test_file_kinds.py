@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from uniformer.checkpoint import WeightsError, read_state_dict
-from uniformer.cli import OPTIONS, for_command_line
 from uniformer.file_kinds import kind_of, picture_format, raw_kind
+from uniformer.options import OPTIONS, for_command_line
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
 

@@ -76,10 +76,13 @@ def test_health_check_tells_a_server_that_is_up_from_one_that_is_not(stages, ser
     assert healthy(server.url.rpartition(":")[2])
 
 
-def test_image_sets_only_settings_that_exist(stages):
-    from ui.host.settings import read_settings
+def test_image_sets_only_settings_that_exist(stages, monkeypatch):
+    from ui.host.settings import Settings, read_settings, variable_name
 
     words = re.findall(r"(UNIFORMER_LENS_\w+)=(\S+)", dict(stages[-1])["ENV"])
-    settings = read_settings([], dict(words))
+    for name, value in words:
+        monkeypatch.setenv(name, value)
+    assert {name for name, _ in words} <= {variable_name(name) for name in Settings.model_fields}
+    settings = read_settings([])
     assert (settings.host, settings.port) == ("0.0.0.0", 7860)
     assert len(words) == 3

@@ -102,7 +102,7 @@ def test_an_endpoint_opens_only_what_was_sent_to_it(server, other, kind):
             picture["url"] = f"{server.url}/gradio_api/file={path}"
         if kind == "stream":
             picture["is_stream"] = True
-        said = call(server, "segment", [picture, SHORT_SIDE, "nano", None, None])
+        said = call(server, "segment", [picture, SHORT_SIDE, "nano", None, None, None])
         assert "event: error" in said
         assert "root:" not in said
         assert "Traceback" not in said
@@ -114,7 +114,7 @@ def test_the_events_of_the_page_cannot_be_called_by_name(server):
     public = {e["api_name"] for e in config["dependencies"] if e["api_visibility"] == "public"}
     assert len(private) > 10
     questions = {name.replace("-", "_") for name in QUESTIONS}
-    assert public == {"models", "segment", "report", *questions}
+    assert public == {"models", "segment", "classify", "report", *questions}
     listed = server.get("/gradio_api/info").json()
     assert set(listed["named_endpoints"]) == {f"/{name}" for name in public}
     assert listed["unnamed_endpoints"] == {}

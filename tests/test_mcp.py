@@ -1,6 +1,5 @@
 """The endpoints as tools of an agent: a real MCP client, over the wire."""
 
-import ast
 import base64
 import io
 import json
@@ -33,6 +32,7 @@ def test_tools_are_the_endpoints_and_every_argument_is_explained(url):
     assert set(tools) == {
         "models",
         "segment",
+        "classify",
         "report",
         *(name.replace("-", "_") for name in QUESTIONS),
     }
@@ -93,13 +93,27 @@ def test_models_are_listed_and_a_report_is_at_an_address(url, address):
     assert "<!doctype html>" in page.text[:100].lower()
 
 
-def test_a_client_that_wants_no_progress_gets_all_of_it_as_one_text(url, address):
+def test_a_client_that_wants_no_progress_gets_the_same(url, address):
     given = {"picture": address, "short_side": SHORT_SIDE}
-    answer = mcp_session(url, lambda session: session.call_tool("segment", given))
-    (part,) = answer.content
-    content, *files = ast.literal_eval(part.text)
-    assert json.loads(content)["table"]
-    assert all(file["url"].startswith("http") for file in files)
+    plain = mcp_session(url, lambda session: session.call_tool("segment", given))
+    kinds = [part.type for part in call(url, "segment", **given).content]
+    assert [part.type for part in plain.content] == kinds
+    assert kinds.count("image") == 2
+    assert json.loads(plain.content[0].text)["table"]
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_structured_content_has_all_parts_by_name(url, address, progress):
+    given = {"picture": address, "x": 9, "y": 5, "short_side": SHORT_SIDE}
+    ask = call_tool if progress else lambda session, tool, given: session.call_tool(tool, given)
+    answer = mcp_session(url, lambda session: ask(session, "probe", given))
+    found = answer.structuredContent
+    assert list(found) == ["answer", "figure", "arrays", "tables"]
+    assert found["answer"] == json.loads(answer.content[0].text)
+    assert found["figure"]["name"].endswith(".png")
+    assert len(found["tables"]) == len(found["answer"]["tables"])
+    for file in (found["figure"], found["arrays"], *found["tables"]):
+        assert httpx.get(file["url"]).status_code == 200
 
 
 def test_a_refusal_is_one_sentence(url, address):

@@ -74,7 +74,7 @@ def ways(tmp_path_factory, large):
         client = Client(url, verbose=False)
         answers = [client.predict(**sent, api_name="/segment")]
         answers += [client.predict(**sent, **probe, api_name="/probe") for probe in PROBES]
-        found["REST"] = [answer[0] for answer in answers]
+        found["REST"] = [json.dumps(answer[0]) for answer in answers]
 
         async def visit(session):
             sent = {"picture": data_url(large), **short}

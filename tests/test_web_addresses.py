@@ -14,56 +14,24 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from javascript import base64_of, with_modules
 from PIL import Image
+from workbench import last, read_frames, served
 
 import analysis
 import uniformer
 from ui.host.settings import Settings
 from ui.layout import launch
 from ui.server import launch_options
-from ui.service.actions import Actions
 from ui.web.addresses import Addresses
-from ui.web.frames import ALIGNED, DTYPES, frame
+from ui.web.frames import DTYPES, frame
 
 EXAMPLE = "coffee.jpg"
 
 
-def read_frames(content: bytes) -> list[tuple[dict, dict[str, np.ndarray]]]:
-    """Read what :func:`ui.web.frames.frame` wrote, by its description alone."""
-    found, at = [], 0
-    while at < len(content):
-        start = at + 4 + int.from_bytes(content[at : at + 4], "little")
-        facts = json.loads(content[at + 4 : start])
-        assert start % ALIGNED == 0
-        parts = {}
-        for name, one in facts.pop("arrays").items():
-            assert one["offset"] % ALIGNED == 0
-            count = int(np.prod(one["shape"]))
-            values = np.frombuffer(content, one["dtype"], count, start + one["offset"])
-            parts[name] = values.reshape(one["shape"])
-        found.append((facts, parts))
-        at = start + facts.pop("bytes")
-    assert at == len(content)
-    return found
-
-
-def last(answer: httpx.Response):
-    assert answer.status_code == 200, answer.text
-    return read_frames(answer.content)[-1]
-
-
 @pytest.fixture(scope="module")
 def page():
-    """A page with nothing of Gradio's on it, and the workbench's addresses over bundled weights."""
-    host = Settings(upload_bytes=2**20)
-    actions = Actions(host)
-    with gr.Blocks(analytics_enabled=False) as page:
-        gr.Markdown("Nothing")
-    page.workbench = Addresses(actions, host)
-    _, url, _ = launch(page, prevent_thread_lock=True, quiet=True, **launch_options(page, host))
-    with httpx.Client(base_url=f"{url}web/", timeout=60) as visitor:
-        visitor.actions = actions
+    """The addresses over bundled weights, for files of up to 1 MB."""
+    with served(Settings(upload_bytes=2**20)) as visitor:
         yield visitor
-    page.close(verbose=False)
 
 
 @pytest.fixture(scope="module")
@@ -246,11 +214,12 @@ def test_behind_a_password_only_those_who_gave_it_are_answered():
     host = Settings(auth="ann:secret")
     with gr.Blocks(analytics_enabled=False) as page:
         gr.Markdown("Nothing")
-    page.workbench = Addresses(None, host)
-    page.workbench._workbench.catalog = lambda: {"models": []}
+    addresses = Addresses(None, host)
+    addresses._workbench.catalog = lambda: {"models": []}
+    page.beside = [addresses]
     _, url, _ = launch(page, prevent_thread_lock=True, quiet=True, **launch_options(page, host))
     with httpx.Client(base_url=url) as visitor:
-        asked = {route.path: route.methods for route in page.workbench.routes()}
+        asked = {route.path: route.methods for route in addresses.routes()}
         for path, methods in asked.items():
             address = path.replace(":int", "").replace("{stage}", "3").replace("{block}", "0")
             if "/api/" in path:

@@ -12,11 +12,15 @@ import pytest
 import ui.messages
 from analysis.attribution.methods import METHODS
 from analysis.core import evidence
+from analysis.questions import QUESTIONS
+from analysis.questions.parameters import parameters_of
 from analysis.report import messages as report_words
 from ui.layout import TABS
 from ui.messages import cite
 from ui.messages import page as text
+from ui.page.form import info_of
 from ui.page.language import LANGUAGES, translations
+from ui.page.tabs import researcher
 from ui.page.tabs.what_if import CHOICES
 from uniformer.classes import class_set
 from uniformer.config import REACHES
@@ -56,6 +60,8 @@ def page_sentences():
         said |= strings_in({n: value for n, value in vars(module).items() if n.isupper()})
     for method in METHODS.values():
         said |= {method.title, method.description, method.misleads, method.cost}
+    for name, ask in QUESTIONS.items():
+        said |= {researcher.first_line(name), *map(info_of, parameters_of(ask))}
     credits = {credit for *_, credit in text.EXAMPLES.values()}
     return said - NAMES - credits - {cite.PAPERS}
 

@@ -22,7 +22,8 @@ from analysis.interventions import run as run_again
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import REQUIRED, parameters_of
 from analysis.questions.what_if import Kind
-from ui.api import endpoints
+from ui.api.endpoints import new_folder, sent_file
+from ui.api.services import Services
 from ui.host.settings import Settings
 from ui.service import gpu_calls as work
 from ui.service import gpu_seconds
@@ -140,7 +141,7 @@ def test_on_zerogpu_a_call_asks_for_its_seconds_and_passes_its_steps_on(spaces):
 
 def test_a_small_model_stays_and_asks_for_no_time(spaces, api, picture, monkeypatch):
     monkeypatch.setattr(gpu_seconds, "SMALL_PARAMETERS", 10**7)
-    api.segment(picture, **given(api, [endpoints.SHORT_SIDE]))
+    ask(api["segment"], picture)
     assert spaces.called == []
 
 
@@ -213,25 +214,36 @@ def test_a_refusal_keeps_its_sentence_though_errors_lose_theirs(spaces):
         list(on_gpu(lambda values: 45)(doubled)(np.arange(0)))
 
 
-def given(api, own):
-    """The endpoint's parameters about one place in the picture, with little work to do."""
-    values = {parameter.name: parameter.default for parameter in api.common(*own)}
-    required = {p.name: p.choices[0] if p.choices else 12 for p in own if p.default is REQUIRED}
+def ask(service, picture):
+    """Ask about one place in the picture, with little work to do."""
+    given = {
+        each.name: each.choices[0] if each.choices else 12
+        for each in service.parameters
+        if each.default is REQUIRED
+    }
     quick = {"short_side": SHORT_SIDE, "samples": 2, "steps": 2, "probes": 1}
-    quick |= {"x": 12, "y": 12, "other_reach": "global"}
-    return values | required | {name: v for name, v in quick.items() if name in values}
+    quick |= {"x": 12, "y": 12, "other_reach": "global", "model": "nano"}
+    if service.name == "classify":
+        quick["model"] = "xxs-cls"
+    names = {each.name for each in service.parameters}
+    values = service.checked(given | {k: v for k, v in quick.items() if k in names})
+    return finish(service.start(sent_file(picture), values, new_folder()))
 
 
 @pytest.fixture
 def api():
-    return endpoints._Api(ModelCache({"nano": None}, 1), Settings(weights=None), Turns(2))
+    cache = ModelCache({"nano": None, "xxs-cls": None}, 1)
+    services = Services(cache, Settings(weights=None), Turns(2)).all()
+    return {service.name: service for service in services}
 
 
-def test_labels_and_report_take_a_gpu_and_nothing_runs_outside(spaces, api, convolved, picture):
-    for name in ("segment", "report"):
-        *_, file = getattr(api, name)(picture, **given(api, [endpoints.SHORT_SIDE]))
-        assert Path(file.path).is_file()
-    assert spaces.called == ["label", "report"]
+def test_labels_classes_and_report_take_a_gpu_and_nothing_runs_outside(
+    spaces, api, convolved, picture
+):
+    for name in ("segment", "classify", "report"):
+        found = ask(api[name], picture)
+        assert all(path.is_file() for path in found.values() if isinstance(path, Path))
+    assert spaces.called == ["label", "name", "report"]
     assert convolved
     assert all(convolved)
 
@@ -244,10 +256,9 @@ QUICK = ["probe"]
     [q if q in QUICK else pytest.param(q, marks=pytest.mark.slow) for q in QUESTIONS],
 )
 def test_a_question_takes_a_gpu_and_nothing_runs_outside(spaces, api, convolved, picture, question):
-    values = given(api, parameters_of(QUESTIONS[question]))
-    content, figure, *_ = api.ask(question, picture, **values)
-    assert content
-    assert Path(figure.path).is_file()
+    found = ask(api[question.replace("-", "_")], picture)
+    assert found["answer"]
+    assert found["figure"].is_file()
     assert spaces.called == ["answer"]
     assert convolved
     assert all(convolved)

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ui import api
+from ui.host.inside_gradio import PATIENT
 from ui.host.settings import Settings
 from ui.messages import cite
 from ui.messages import page as text
@@ -15,7 +16,7 @@ from ui.page import workbench
 from ui.page.banner import Banner
 from ui.page.language import spoken
 from ui.page.session import Session
-from ui.page.tabs import compare, depth, fields, models, share, what_if, why
+from ui.page.tabs import compare, depth, fields, models, researcher, share, what_if, why
 from ui.page.theme import theme
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS, FOLDER
@@ -30,6 +31,7 @@ TABS = {
     "why": why,
     "what-if": what_if,
     "compare": compare,
+    "researcher": researcher,
     "models": models,
     "share": share,
 }
@@ -49,9 +51,8 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
         fill_width=True,
         delete_cache=(ceil(settings.store_seconds / 4), ceil(settings.store_seconds)),
     ) as page:
-        api.add(
-            actions.model_cache, settings, actions.turns
-        )  # first: an event of the page would take a name
+        services = api.Services(actions.model_cache, settings, actions.turns).all()
+        api.add(services)  # first: an event of the page would take a name
         _bench(actions)
         gr.Markdown(gr.i18n.I18nData(text.ABOUT), elem_id="about")
         with gr.Accordion(cite.TITLE, open=False, elem_id="cite"):
@@ -59,7 +60,8 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
             gr.Markdown(cite.PAPERS)
         with gr.Accordion(text.CREDITS_TITLE, open=False, elem_id="credits"):
             gr.Markdown((FOLDER / "CREDITS.md").read_text(encoding="utf-8"))
-    page.workbench = Addresses(actions, settings)
+    api.serve_agents(page, services)
+    page.beside = [api.Rest(services, settings), Addresses(actions, settings)]
     return page.queue(
         max_size=settings.queue_size,
         default_concurrency_limit=settings.concurrency,
@@ -70,7 +72,10 @@ def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:
 def launch(page: gr.Blocks, **where: Any) -> Any:
     """Serve ``page``; ``where`` are further arguments of ``gr.Blocks.launch`` such as the port."""
     served = where.pop("app_kwargs", {})
-    routes = [*served.get("routes", ()), *page.workbench.routes()]
+    routes = [
+        *served.get("routes", ()),
+        *(route for part in page.beside for route in part.routes()),
+    ]
     return page.launch(
         app_kwargs=served | {"routes": routes},
         theme=theme(),
@@ -81,7 +86,7 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
         ssr_mode=False,
         run_history=False,  # nothing of a visit is kept in the browser
         enable_monitoring=False,
-        _frontend=False,  # do not give up where the first answer takes over three seconds
+        **PATIENT,
         **spoken(),
         **{"max_file_size": MAX_FILE_BYTES} | where,
     )

@@ -10,12 +10,9 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 from fastapi.routing import APIRoute
-from gradio import mcp
-from gradio.utils import get_upload_folder
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -25,6 +22,7 @@ from ui.host import logs, metrics
 from ui.host.browsers import Browsers, answer_only
 from ui.host.doors import Doors
 from ui.host.downloads import bound_downloads
+from ui.host.inside_gradio import functions_of, keep_mcp_files_in, queue_of, upload_folder
 from ui.host.logins import Logins
 from ui.host.memory import give_back, limit_arenas
 from ui.host.middleware import BodyLimit, RequestLog, tell_busy, tell_failure
@@ -65,8 +63,8 @@ def serve(settings: Settings) -> None:
         set_threads(settings.threads)
     bound_downloads(settings.upload_bytes)
     with private_folder():
-        files = _files()
-        mcp.DEFAULT_TEMP_DIR = str(files)  # not where it was when Gradio was imported
+        files = upload_folder()
+        keep_mcp_files_in(files)
         actions = Actions(settings)
         page = build(settings, actions)
         stop = _signalled()
@@ -106,11 +104,11 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
         Middleware(RequestLog),
         Middleware(Silence),
         Middleware(Browsers, origins=origins, names=settings.answers_to),
-        Middleware(Doors, functions=page.fns.values()),
+        Middleware(Doors, functions=functions_of(page)),
         Middleware(Listeners, queue=make_fair(page)),
         *([Middleware(Logins)] if settings.auth else []),
         Middleware(BodyLimit, max_bytes=settings.upload_bytes),
-        Middleware(Room, folder=_files, most_bytes=settings.files_bytes),
+        Middleware(Room, folder=upload_folder, most_bytes=settings.files_bytes),
     ]
     return {
         "server_name": settings.host,
@@ -126,10 +124,6 @@ def launch_options(page: Any, settings: Settings) -> dict[str, Any]:
             "exception_handlers": {OSError: tell_failure, 503: tell_busy},
         },
     }
-
-
-def _files() -> Path:
-    return Path(get_upload_folder())
 
 
 def _signalled() -> threading.Event:
@@ -162,7 +156,7 @@ def _metrics(page: Any, auth: str | None) -> Responder:
         given = request.headers.get("authorization", "")
         if wanted and not secrets.compare_digest(given.encode(), wanted.encode()):
             return Response(status_code=401, headers={"WWW-Authenticate": 'Basic realm="metrics"'})
-        metrics.WAITING.set(len(page._queue))
+        metrics.WAITING.set(len(queue_of(page)))
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return answer

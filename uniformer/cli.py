@@ -7,13 +7,21 @@ run: it needs PyTorch, and help should not wait for that.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from uniformer.config import CLASSIFIERS, MODELS, REACHES
-from uniformer.options import add_classes
+from uniformer.config import CLASSIFIERS, MODELS
+from uniformer.options import (
+    Parser,
+    add_annotated,
+    add_classes,
+    add_output,
+    add_photos,
+    add_processes,
+    add_reach,
+    add_weights,
+    exit_code,
+)
 
 EXAMPLES = """examples:
   python -m uniformer segment photo.jpg
@@ -71,26 +79,6 @@ EVALUATE_EXAMPLE = """example, on ADE20K as downloaded:
     --resume ade20k.state.json -o ade20k.json"""
 
 
-OPTIONS = (
-    ("pass weights=None", "say --weights none"),
-    ("or None for an untrained model", "or none for an untrained model"),
-    ("pass its path as weights", "pass its path with --weights"),
-    (": weights can be a path", ": --weights can be a path"),
-    ("say zero-is-other", "say --zero-is-other"),
-    ("say annotation-suffix", "say --annotation-suffix"),
-    (" (recursive=True)", ""),
-)
-"""What Python's advice is called on the command line."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that tells wrong usage like every other failure; exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print one sentence and how to get help, and exit."""
-        self.exit(2, f"uniformer: error: {message}; see {self.prog} --help\n")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for a failure, 130 when interrupted.
 
@@ -100,16 +88,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if getattr(args, "exact", False) and getattr(args, "engine", "torch") != "torch":
         parser.error("--exact is PyTorch's own path: leave out --engine")
-    try:
-        from uniformer.commands import COMMANDS
+
+    def run() -> int:
+        from uniformer.commands import COMMANDS  # which need PyTorch
 
         return COMMANDS[args.command](args)
-    except KeyboardInterrupt:
-        print("uniformer: interrupted", file=sys.stderr)
-        return 130
-    except (ValueError, OSError) as error:
-        print(f"uniformer: error: {_sentence(error)}", file=sys.stderr)
-        return 1
+
+    return exit_code("uniformer", run)
 
 
 def build_parser() -> Parser:
@@ -124,7 +109,8 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     segment = commands.add_parser("segment", help="label photos", description=SEGMENT)
-    _add_photos(segment)
+    add_photos(segment)
+    add_output(segment, "segmented")
     segment.add_argument(
         "--files",
         type=_files,
@@ -139,13 +125,7 @@ def build_parser() -> Parser:
         metavar="A,B,...",
         help=f"write the labels for other tools, too: {', '.join(FORMATS)}",
     )
-    segment.add_argument(
-        "--processes",
-        type=int,
-        default=1,
-        metavar="N",
-        help="label N photos at a time, one per process or GPU (default: %(default)s)",
-    )
+    add_processes(segment)
     _add_model(segment)
     _add_prediction(segment)
 
@@ -162,13 +142,10 @@ def build_parser() -> Parser:
     _add_prediction(video)
 
     classify = commands.add_parser("classify", help="name what photos show", description=CLASSIFY)
-    classify.add_argument(
-        "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
-    )
+    add_photos(classify)
     classify.add_argument(
         "--top", type=int, default=5, metavar="N", help="classes to name (default: %(default)s)"
     )
-    _add_recursive(classify)
     classify.add_argument("--json", action="store_true", help="print a line of JSON per photo")
     _add_model(classify, CLASSIFIERS, "small-cls")
 
@@ -201,46 +178,8 @@ def build_parser() -> Parser:
     return parser
 
 
-def _add_photos(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
-    )
-    _add_recursive(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("segmented"),
-        metavar="DIR",
-        help="where the files go (default: %(default)s)",
-    )
-
-
-def _add_recursive(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recursive", action="store_true", help="take subfolders too")
-
-
 def _add_evaluation(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the pictures")
-    parser.add_argument(
-        "--annotations",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="a label map for each picture",
-    )
-    parser.add_argument(
-        "--annotation-suffix",
-        default=".png",
-        metavar="END",
-        help="NAME.jpg is annotated in NAME and this, such as _seg.png (default: %(default)s)",
-    )
-    _add_recursive(parser)
-    parser.add_argument(
-        "--zero-is-other",
-        action="store_true",
-        help="class ids start at 1 and 0 is not scored, as in ADE20K's own files",
-    )
+    add_annotated(parser)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write all figures to this file, as JSON"
     )
@@ -286,7 +225,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         help="weights in the file; arithmetic is float32 (default: %(default)s)",
     )
     group = parser.add_argument_group("model")
-    _add_weights(group)
+    add_weights(group)
+    add_reach(group)
     add_classes(group)
 
 
@@ -301,25 +241,14 @@ def _add_model(
         metavar="NAME",
         help='one that "models" lists (default: %(default)s)',
     )
-    _add_weights(group)
+    add_weights(group)
+    add_reach(group)
     add_classes(group)
     group.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
     group.add_argument(
         "--exact",
         action="store_true",
         help="follow the official operations one by one: slower, equal but for rounding",
-    )
-
-
-def _add_weights(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--weights",
-        default="default",
-        help="default (the model's own), a file, a Hub id owner/repo/file, or none (untrained)",
-    )
-    group.add_argument("--reach", choices=REACHES, help="what stage 3 attends to")
-    group.add_argument(
-        "--window-size", type=int, metavar="N", help="in stage-3 tokens of 16 pixels"
     )
 
 
@@ -382,17 +311,3 @@ def _size(text: str) -> tuple[int, int]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size like 256x384") from None
     return height, width
-
-
-def _sentence(error: Exception) -> str:
-    """Return what went wrong on one line."""
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return for_command_line(" ".join(str(error).split()))
-
-
-def for_command_line(sentence: str) -> str:
-    """Return a sentence with the options of the command line where it has arguments of Python."""
-    for python, option in OPTIONS:
-        sentence = sentence.replace(python, option)
-    return sentence

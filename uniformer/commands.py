@@ -22,7 +22,6 @@ from uniformer.authorship import of_others, written_here
 from uniformer.batch import PhotoBatch
 from uniformer.checkpoint import WeightsError, convert_checkpoint, inspect_checkpoint
 from uniformer.classify import classify
-from uniformer.cli import for_command_line
 from uniformer.dataset import list_photos
 from uniformer.engines import ENGINES, fastest_engine, optimize_for_inference
 from uniformer.engines.model import Predictor
@@ -31,6 +30,7 @@ from uniformer.factory import create_model
 from uniformer.files import file_names, replace_file
 from uniformer.manifest import write_manifest
 from uniformer.model_table import model_table
+from uniformer.options import for_command_line
 from uniformer.pictures import PictureError
 from uniformer.runtime import find_device
 from uniformer.segmentation import FILES

@@ -41,21 +41,40 @@ def segment(
     onto: PictureSource | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Segmentation:
-    """Label every pixel of ``image``, which is anything :func:`uniformer.open_picture` takes.
+    """Label every pixel of a picture, resized as the model was tested officially.
 
-    The picture is resized as the model was tested officially: short side ``short_side`` (None: the
-    model's own), long side at most 2048. ``mode="slide"`` runs the network on overlapping square
-    windows, as large as the model's own short side and two thirds of it apart, and averages their
-    logits. ``flip`` averages with the mirror image, ``scales`` over sizes relative to the first
-    (the official multi-scale test does both, with 0.5, 0.75, 1, 1.25, 1.5 and 1.75).
-    ``precision="bfloat16"`` runs a float32 network in autocast; labels are always decided in
-    float32. ``onto`` is the same picture at another size: its pixels get the labels, of the pass
-    over ``image``, so that both sizes are labelled alike. ``progress`` is called with the steps
-    done and in all; what it raises stops the work.
+    Args:
+        image: anything that :func:`uniformer.open_picture` takes.
+        model: in eval mode, optimized for inference or not.
+        mode: "whole", or "slide": overlapping square windows, as large as the model's own short
+            side and two thirds of it apart, whose logits are averaged.
+        flip: average with the mirror image.
+        scales: average over these sizes, relative to the first (the official multi-scale test has
+            flip and 0.5, 0.75, 1, 1.25, 1.5 and 1.75).
+        short_side: of the network's input in pixels; None: the model's own. The long side is at
+            most 2048.
+        precision: "bfloat16" runs a float32 network in autocast; labels are always decided in
+            float32.
+        onto: the same picture at another size, whose pixels get the labels instead, of the pass
+            over ``image``, so that both sizes are labelled alike.
+        progress: called with the steps done and in all; what it raises stops the work.
 
-    Raises :class:`uniformer.pictures.PictureError` for a picture that cannot be used and
-    ``ValueError`` for settings that cannot be, a model in training mode, or one whose output is not
-    finite.
+    Returns:
+        Labels uint8 (H, W) of the picture's own pixels, with confidence, entropy and margin.
+
+    Raises:
+        uniformer.pictures.PictureError: for a picture that cannot be used.
+        ValueError: for settings that cannot be, a model in training mode, or one whose output is
+            not finite.
+
+    Example:
+        >>> import uniformer
+        >>> model = uniformer.create_model("nano")
+        >>> result = uniformer.segment("assets/examples/chelsea_cat.jpg", model, short_side=128)
+        >>> result.labels.shape == result.picture.shape[:2]
+        True
+        >>> result.classes.names[result.labels[100, 200]] in result.classes.names
+        True
     """
     settings = prediction_settings(model, mode, flip, scales, short_side, precision)
     short_side = settings["short_side"]

@@ -96,8 +96,8 @@ def global_atlas(
     grid = trace.grid(stage)
     shape = rows, columns = grid.shape
     cell = _cell(shape, max_bytes)
-    codes = np.zeros((rows, columns, -(-rows // cell), -(-columns // cell)), np.uint8)
-    maps = np.empty((6, rows, columns), np.float32)
+    codes: np.ndarray = np.zeros((rows, columns, -(-rows // cell), -(-columns // cell)), np.uint8)
+    maps: np.ndarray = np.empty((6, rows, columns), np.float32)
     classes = torch.from_numpy(token_classes(trace.labels, grid).share).flatten(0, 1)
     composition = np.empty((rows, columns, classes.shape[1]), np.float32)
     for chunk in global_rows(trace, stage, block):
@@ -112,7 +112,11 @@ def global_atlas(
         numbers = (peak, padding, distance, uniform, entropy, near)
         maps[:, y, x] = torch.stack([number.float() for number in numbers]).numpy()
         composition[y, x] = (placed @ classes.to(placed)).float().cpu().numpy()
-    return GlobalAtlas(stage, block, head, cell, codes, *maps, composition)
+    peak, padding, distance, uniform, entropy, near = maps
+    return GlobalAtlas(
+        stage, block, head, cell, codes, peak, padding, distance, uniform, entropy, near,
+        composition,
+    )  # fmt: skip
 
 
 def local_atlas(trace: Trace, stage: int, block: int) -> LocalAtlas:

@@ -66,11 +66,23 @@ class GlobalAffinity:
 
 
 def global_affinity(trace: Trace, stage: int, block: int, token: Token) -> GlobalAffinity:
-    """Return the row of query ``token`` in a block of stage 3 or 4, for all heads.
+    """Return the row of one query in a block of stage 3 or 4, for all heads.
 
-    Window and hybrid blocks are answered with the windows they had when the trace was made. Blocks
-    are counted from 0. Raises :class:`AnalysisError` for a block or token that does not exist, and
-    for the blocks of stages 1 and 2, whose affinity is local.
+    Window and hybrid blocks are answered with the windows they had when the trace was made.
+
+    Args:
+        trace: of the picture.
+        stage: 3 or 4.
+        block: of the stage, counted from 0.
+        token: row and column of the query on the stage's map, ``trace.grid(stage).token_at(x, y)``.
+
+    Returns:
+        Weights (heads, rows, columns), which sum to 1 with ``padding_mass``, and what each key adds
+        to the output, by length and as a signed share.
+
+    Raises:
+        AnalysisError: for a block or token that does not exist, and for the blocks of stages 1 and
+            2, whose affinity is local.
     """
     attention, normed = normed_input(trace, stage, block)
     row, column = token

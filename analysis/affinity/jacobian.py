@@ -142,10 +142,11 @@ def _seen(
                 (window.top, window.top + window.rows),
                 (window.left, window.left + window.columns),
             ]
-    return tuple(
+    rows, columns = (
         slice(max(start - margin, 0), min(stop + margin, side))
         for (start, stop), side in zip(spans, shape, strict=True)
     )
+    return rows, columns
 
 
 def _affinity(layers: LocalBlock | GlobalBlock, x: Tensor, at: Token, window: KeyWindow) -> Tensor:

@@ -70,11 +70,23 @@ class LocalAffinity:
 
 
 def local_affinity(trace: Trace, stage: int, block: int, token: Token) -> LocalAffinity:
-    """Return the 25 terms of the local branch of a block of stage 1 or 2 at ``token``.
+    """Return the 25 terms of the local branch of a block of stage 1 or 2 at one token.
 
     The branch is that of arXiv 2201.09450, section 3.3, its input the block's input after the DPE.
-    Blocks are counted from 0. Raises :class:`AnalysisError` for a block or token that does not
-    exist, and for the blocks of stages 3 and 4, whose affinity is global.
+
+    Args:
+        trace: of the picture.
+        stage: 1 or 2.
+        block: of the stage, counted from 0.
+        token: row and column on the stage's map, ``trace.grid(stage).token_at(x, y)``.
+
+    Returns:
+        Terms (5, 5, channels) that sum, with the bias, to the output of the branch, their lengths
+        and signed shares (5, 5), and the kernel.
+
+    Raises:
+        AnalysisError: for a block or token that does not exist, and for the blocks of stages 3 and
+            4, whose affinity is global.
     """
     layers = trace.block(stage, block)
     if not isinstance(layers, LocalBlock):

@@ -87,14 +87,14 @@ def row_statistics(row: Affinity) -> RowStatistics:
         weight, padding = row.weight[:, rows[:, None], columns], row.padding_mass
         inside = np.ones(weight.shape[1:], dtype=bool)
     offsets = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 2)
-    rows = Rows(
+    summed = Rows(
         weight=torch.from_numpy(weight.reshape(1, len(weight), 1, -1)).double(),
         padding_mass=torch.from_numpy(padding).double()[None, :, None],
         queries=torch.tensor([[row.token]]),
         offsets=torch.from_numpy(offsets)[None],
         inside=torch.from_numpy(inside.ravel())[None],
     )
-    heads, uniform = spreads(rows, row.grid)
+    heads, uniform = spreads(summed, row.grid)
     return RowStatistics(
         heads=AffinityStatistics(*heads[0, :, 0].T.numpy()),
         uniform=AffinityStatistics(*uniform.T.numpy()),

@@ -24,7 +24,7 @@ def untrained_note(trace: Trace) -> str | None:
         return trace.weights.note
     if isinstance(trace.model, AnySegmenter) or trace.model.config.backbone.pruned:
         return None
-    entropies = []
+    entropies: list[float] = []
     for stage in (3, 4):
         rows, columns = trace.grid(stage).shape
         for block in range(len(trace.windows[stage - 1])):

@@ -83,10 +83,10 @@ def integrated_gradients(score: Score, x: Tensor, baseline: Tensor, steps: int) 
                 waiting.append((start, low, middle, between, PIECE, miss / 2, halved + 1))
             else:
                 total += found
-            yield Progress(done, steps)
+            yield Progress(done, steps, _shares(total))
         before = after
-    shares = total.sum(dim=1)[0].detach().double().cpu().numpy()
-    gap = abs(float(shares.sum()) - change) / max(abs(change), np.finfo(np.float32).tiny)
+    shares = _shares(total)
+    gap = abs(float(shares.sum()) - change) / max(abs(change), float(np.finfo(np.float32).tiny))
     note = None
     if gap > MAX_GAP:
         note = (
@@ -101,6 +101,11 @@ def integrated_gradients(score: Score, x: Tensor, baseline: Tensor, steps: int) 
         grade="heuristic" if gap > MAX_GAP else None,
         points=points,
     )
+
+
+def _shares(total: Tensor) -> np.ndarray:
+    """Return the sum over colours of what pixels have (1, 3, h, w), (h, w)."""
+    return total.sum(dim=1)[0].detach().double().cpu().numpy()
 
 
 def smooth_grad(score: Score, x: Tensor, samples: int, seed: int) -> Work[Finding]:
@@ -122,16 +127,21 @@ def smooth_grad(score: Score, x: Tensor, samples: int, seed: int) -> Work[Findin
         gradient = method.attribute(noisy.requires_grad_(), abs=False)
         total += gradient
         squares += gradient.double().square().sum().item()
-        yield Progress(done, samples)
+        yield Progress(done, samples, _lengths(total / done))
     mean = (total / samples).detach().double()
     error, note = _relative_error(squares, mean.square().sum().item(), samples), None
     if np.isfinite(error):
         note = f"From {samples} noisy pictures: standard error {100 * error:.2g} % of the map."
     return Finding(
-        mean.norm(dim=1)[0].cpu().numpy(),
+        _lengths(mean),
         note=note,
         grade=None if error <= MAX_ERROR else "heuristic",
     )
+
+
+def _lengths(mean: Tensor) -> np.ndarray:
+    """Return the length over colours of a mean gradient (1, 3, h, w), (h, w)."""
+    return mean.detach().double().norm(dim=1)[0].cpu().numpy()
 
 
 def _relative_error(squares: float, mean_square: float, samples: int) -> float:

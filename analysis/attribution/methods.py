@@ -10,7 +10,7 @@ from torch import Tensor
 
 from analysis.attribution.finding import Finding
 from analysis.attribution.gradients import integrated_gradients, smooth_grad
-from analysis.attribution.layers import class_activation, signed_activation
+from analysis.attribution.layers import Cam, Product, class_activation, signed_activation
 from analysis.attribution.occlusion import connected_segments, occlusion, segment_ablation
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
@@ -93,11 +93,11 @@ class Method:
     about_class: bool = True
 
 
-def _cam(kind: str) -> Callable[[AttributionInputs], Work[Finding]]:
+def _cam(kind: Cam) -> Callable[[AttributionInputs], Work[Finding]]:
     return lambda ask: class_activation(ask.score, ask.maps, ask.stage, kind)
 
 
-def _product(kind: str) -> Callable[[AttributionInputs], Work[Finding]]:
+def _product(kind: Product) -> Callable[[AttributionInputs], Work[Finding]]:
     return lambda ask: signed_activation(ask.score, ask.maps, ask.stage, kind)
 
 

@@ -1,7 +1,8 @@
 """Attribution by hiding: how far the score falls when a window or a segment is replaced.
 
-Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901. The
-perturbations are captum's.
+Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901.
+Segments are hidden by captum. Windows are hidden here one by one, so that a map can be shown while
+it is made and the work be stopped between any two; the map is captum's.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ MAX_SEGMENTS, MIN_SEGMENT_SHARE = 40, 0.005
 CHUNK = 8
 """Segments between two reports of progress."""
 
+TOLD = 4
+"""Windows between two reports of progress."""
+
 
 def occlusion(
     score: Score, x: Tensor, baseline: Tensor, window_px: int, stride_px: int
@@ -35,20 +39,26 @@ def occlusion(
     """Find how far the score falls when a window around a pixel shows ``baseline``, (h, w).
 
     A pixel's value is the mean over the windows that cover it, so detail is as fine as the stride.
-    Windows of ``window_px`` input pixels move by ``stride_px``; one row of them is one step.
+    Windows of ``window_px`` input pixels move by ``stride_px``; a few are one step, after which
+    the map so far is told, NaN where no window has been.
 
     Raises :class:`AnalysisError` for windows that do not fit the input, leave gaps or are more than
     1024.
     """
     height, width = x.shape[-2:]
     rows, columns = _shifts(height, width, window_px, stride_px)
-    fall = np.zeros((height, width))
-    covered = np.zeros((height, 1))
-    for row in range(rows):
-        band = slice(row * stride_px, min(row * stride_px + window_px, height))
-        fall[band] += _hide_along(score, x, baseline, band, window_px, stride_px)
-        covered[band] += 1
-        yield Progress((row + 1) * columns, rows * columns)
+    whole, hidden = _value(score, x), x.clone()
+    fall, covered = np.zeros((height, width)), np.zeros((height, width))
+    for number, (row, column) in enumerate(np.ndindex(rows, columns), start=1):
+        top, left = row * stride_px, column * stride_px
+        window = np.s_[top : top + window_px, left : left + window_px]
+        hidden[..., window[0], window[1]] = baseline[..., window[0], window[1]]
+        fall[window] += whole - _value(score, hidden)
+        hidden[..., window[0], window[1]] = x[..., window[0], window[1]]
+        covered[window] += 1
+        if number % TOLD == 0 or number == rows * columns:
+            found = np.divide(fall, covered, out=np.full_like(fall, np.nan), where=covered > 0)
+            yield Progress(number, rows * columns, found)
     return Finding(fall / covered, baseline_score=_value(score, baseline))
 
 
@@ -64,14 +74,14 @@ def segment_ablation(
 
     count = int(segments.max()) + 1
     numbers = torch.from_numpy(segments).to(x.device)
-    fall = np.zeros(segments.shape)
+    fall = np.full(segments.shape, np.nan)
     for first in range(0, count, CHUNK):
         last = min(first + CHUNK, count)
         inside = (numbers >= first) & (numbers < last)
         mask = torch.where(inside, numbers - first, last - first)
         found = FeatureAblation(score).attribute(x, baseline, feature_mask=mask[None, None])
         fall[inside.cpu().numpy()] = found[0, 0][inside].double().cpu().numpy()
-        yield Progress(last, count)
+        yield Progress(last, count, fall.copy())
     note = None
     if count == 1:
         note = "The whole picture is one predicted segment: hiding it compares nothing."
@@ -114,27 +124,6 @@ def _shifts(height: int, width: int, window_px: int, stride_px: int) -> tuple[in
             f"step than {stride_px} px or a smaller short side."
         )
     return rows, columns
-
-
-def _hide_along(
-    score: Score, x: Tensor, baseline: Tensor, band: slice, window_px: int, stride_px: int
-) -> np.ndarray:
-    """Return captum's occlusion of the rows ``band`` by windows as high as the band."""
-    from captum.attr import Occlusion
-
-    def score_of_band(part: Tensor) -> Tensor:
-        whole = x.clone()
-        whole[:, :, band] = part
-        return score(whole)
-
-    part = x[:, :, band]
-    found = Occlusion(score_of_band).attribute(
-        part,
-        sliding_window_shapes=(3, part.shape[2], window_px),
-        strides=(3, part.shape[2], stride_px),
-        baselines=baseline[:, :, band],
-    )
-    return found[0, 0].double().cpu().numpy()
 
 
 def _value(score: Score, x: Tensor) -> float:

@@ -17,6 +17,7 @@ from uniformer.classes import IGNORE_INDEX
 from uniformer.commands import telling
 from uniformer.dataset import pair_annotations, read_annotation
 from uniformer.files import file_names, replace_file
+from uniformer.options import add_annotated, add_output
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
 from uniformer.segmenter import Segmenter
@@ -36,27 +37,12 @@ WRITTEN = ("reliability.png", "classes.png", "confusions.png", "errors.json", "c
 def add_errors_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say which pictures are compared with which annotations."""
     group = command.add_argument_group("pictures")
-    group.add_argument("--images", type=Path, required=True, metavar="DIR", help="the pictures")
-    group.add_argument(
-        "--annotations", type=Path, required=True, metavar="DIR", help="a label map each"
-    )
-    group.add_argument(
-        "--annotation-suffix",
-        default=".png",
-        metavar="END",
-        help="NAME.jpg is annotated in NAME and this, such as _seg.png (default: .png)",
-    )
-    group.add_argument("--recursive", action="store_true", help="take subfolders too")
-    group.add_argument(
-        "--zero-is-other",
-        action="store_true",
-        help="class ids start at 1 and 0 is not scored, as in ADE20K's own files",
-    )
+    add_annotated(group)
     group.add_argument("--short-side", type=int, metavar="N", help="pixels (default: the model's)")
     group.add_argument(
         "--maps", type=int, default=6, metavar="N", help="pictures to map, from the first (6)"
     )
-    group.add_argument("-o", "--output", type=Path, default=Path("errors"), metavar="DIR")
+    add_output(command, "errors")
 
 
 def run_errors(model: Segmenter, args: argparse.Namespace) -> int:

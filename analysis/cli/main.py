@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import inspect
 import json
 import os
 import sys
@@ -20,13 +19,10 @@ from tqdm import tqdm
 
 from analysis.cli.errors_command import add_errors_options, run_errors
 from analysis.cli.options import (
-    Parser,
     add_formats,
-    add_inputs,
     add_mask,
     add_model,
     add_parameters,
-    add_processes,
     values_of,
 )
 from analysis.cli.stored_answers import note_failure, stored_answer, write_manifest
@@ -38,13 +34,13 @@ from analysis.core.progress import Result, Work, finish
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import provenance
 from analysis.questions.common import in_reach
-from analysis.questions.parameters import parameters_of, summary_of
+from analysis.questions.parameters import parameters_of, summary_of, takes_mask
 from uniformer.authorship import of_others
-from uniformer.cli import for_command_line
 from uniformer.commands import model_of, reason_of, telling, telling_once
 from uniformer.dataset import list_photos
 from uniformer.files import file_names
 from uniformer.label_maps import read_mask
+from uniformer.options import Parser, add_output, add_photos, add_processes, exit_code
 from uniformer.pictures import read_picture
 from uniformer.segmenter import Segmenter
 from uniformer.sharding import run_sharded
@@ -58,6 +54,7 @@ EXAMPLES = f"""examples:
   {COMMAND} what-if photo.jpg --kind hide-segment --pixel 120,80 -o out
   {COMMAND} profile photos/ --nulls -o out
   {COMMAND} publish photos/ -o site
+  {COMMAND} live -o live
 
 Of a folder, what is answered already is not asked again: after an interruption, run the command
 once more. QUESTION.manifest.jsonl has the numbers of all photos, NAME.QUESTION.error.txt says why
@@ -67,19 +64,7 @@ one could not be answered. torchrun shares the photos among its processes."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 0, 1 if something failed, 2 for bad arguments."""
     args = build_parser().parse_args(arguments)
-    return told("analysis", lambda: args.run(args))
-
-
-def told(program: str, run: Callable[[], int]) -> int:
-    """Return what ``run`` returns; a failure is one line on standard error and status 1."""
-    try:
-        return run()
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return 130
-    except (ValueError, OSError) as error:
-        print(f"{program}: error: {_reason(error)}", file=sys.stderr)
-        return 1
+    return exit_code("analysis", lambda: args.run(args))
 
 
 def build_parser() -> Parser:
@@ -112,9 +97,17 @@ def _add_reports(commands: argparse._SubParsersAction) -> None:
         return commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
 
     site = add("publish", "write a static site in which the lens works")
-    add_inputs(site, default="site")
+    add_photos(site)
+    add_output(site, "site")
     add_model(site, asks_reach=False)
     site.set_defaults(run=_publish)
+    live = add("live", "write a folder in which model and page work without a server")
+    live.add_argument(
+        "-o", "--output", type=Path, default=Path("live"), metavar="DIR",
+        help="a new or empty folder, or one written before (default: live)",
+    )  # fmt: skip
+    add_model(live, asks_reach=False)
+    live.set_defaults(run=_live)
     errors = add("errors", "where labels are wrong, and for what, in a folder")
     add_errors_options(errors)
     add_model(errors, asks_reach=False)
@@ -122,10 +115,11 @@ def _add_reports(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_question(command: argparse.ArgumentParser, name: str, ask: Callable[..., Any]) -> None:
-    add_inputs(command, default="answers")
+    add_photos(command)
+    add_output(command, "answers")
     add_formats(command)
     add_processes(command)
-    if _takes_mask(ask):
+    if takes_mask(ask):
         add_mask(command)
     parameters = parameters_of(ask)
     add_model(command, any(parameter.name == "reach" for parameter in parameters))
@@ -175,7 +169,7 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
     """Save the answer about one photo, unless it is there, and return what to print."""
     ask = QUESTIONS[args.question]
     chosen, picture = values_of(args, parameters_of(ask)), read_picture(photo)
-    mask = _mask(args, picture.pixels) if _takes_mask(ask) else None
+    mask = _mask(args, picture.pixels) if takes_mask(ask) else None
     settings = provenance(in_reach(model, chosen.get("reach")), picture, mask, **chosen)
     stored = stored_answer(args.output, stem, args.formats, settings)
     if stored is None:
@@ -192,10 +186,6 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
         *(f"  note: {note}" for note in stored["settings"]["picture"].get("notes", ())),
         f"-> {args.output / stem}.*",
     ])  # fmt: skip
-
-
-def _takes_mask(ask: Callable[..., Any]) -> bool:
-    return "mask" in inspect.signature(ask).parameters
 
 
 def _mask(args: argparse.Namespace, picture: np.ndarray) -> np.ndarray | None:
@@ -222,6 +212,16 @@ def _publish(args: argparse.Namespace) -> int:
     photos = list_photos(args.photos, args.recursive, telling_once("analysis"))
     site = _finish(publish(model, photos, args.output), "publish")
     print(f"{len(site.pages)} pages -> {site.index}")
+    return 0
+
+
+def _live(args: argparse.Namespace) -> int:
+    """Write the live edition of the model."""
+    from analysis.live import write_folder  # torch's exporter takes a while to import
+
+    made = _finish(write_folder(open_model(args), args.output), "live")
+    print(f"{made.bytes / 1e6:.0f} MB -> {made.path}")
+    print(f"Serve it with any static server: python -m http.server --directory {made.path}")
     return 0
 
 
@@ -256,13 +256,6 @@ def _check_output(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     if not os.access(there, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
-
-
-def _reason(error: Exception) -> str:
-    """Return why something failed, in one line."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
-    return for_command_line(" ".join(str(error).split()))
 
 
 def _lines(numbers: dict[str, Any], tables: dict[str, Any]) -> list[str]:

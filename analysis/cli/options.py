@@ -5,34 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from analysis.core.any_segmenter import MARK
 from analysis.questions.answer import FORMATS
 from analysis.questions.parameters import REQUIRED, Parameter
-from uniformer.config import CLASSIFIERS, MODELS, REACHES
-from uniformer.options import add_classes
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that tells wrong usage like every other failure; exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print one sentence and how to get help, and exit."""
-        program = self.prog.removeprefix("python -m ").split()[0].split(".")[-1]
-        self.exit(2, f"{program}: error: {message}; see {self.prog} --help\n")
-
-
-def add_inputs(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add photos, and the folder for what is written, ``default`` unless given."""
-    parser.add_argument(
-        "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
-    )
-    parser.add_argument("--recursive", action="store_true", help="take subfolders too")
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path(default), metavar="DIR",
-        help=f"folder for the files (default: {default})",
-    )  # fmt: skip
+from uniformer.config import CLASSIFIERS, MODELS
+from uniformer.options import add_classes, add_reach, add_weights
 
 
 def add_formats(parser: argparse.ArgumentParser) -> None:
@@ -49,14 +28,6 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_processes(parser: argparse.ArgumentParser) -> None:
-    """Add how many photos are worked on at a time."""
-    parser.add_argument(
-        "--processes", type=int, default=1, metavar="N",
-        help="ask about N photos of a folder at a time, one per process (default: 1)",
-    )  # fmt: skip
-
-
 def add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
     """Add the options of the model; a question that has a reach of its own brings that option."""
     group = parser.add_argument_group("model")
@@ -65,20 +36,9 @@ def add_model(parser: argparse.ArgumentParser, asks_reach: bool) -> None:
         help=f"{', '.join(MODELS | CLASSIFIERS)}, or path.py:factory for a segmenter that a "
         "function of yours makes; the file is run (default: nano)",
     )  # fmt: skip
-    group.add_argument(
-        "--weights",
-        default="default",
-        help="default (the model's own), a file, a Hub id owner/repo/file, or none (untrained)",
-    )
+    add_weights(group)
     add_classes(group)
-    if not asks_reach:
-        group.add_argument(
-            "--reach", choices=REACHES, help="reach of stage 3; by default the model's own"
-        )
-    group.add_argument(
-        "--window-size", type=int, metavar="N",
-        help="side of windows in stage-3 tokens; by default the model's own",
-    )  # fmt: skip
+    add_reach(group, reach=not asks_reach)
 
 
 def add_parameters(parser: argparse.ArgumentParser, parameters: Sequence[Parameter]) -> None:

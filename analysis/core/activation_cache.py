@@ -110,15 +110,35 @@ class Trace:
 
 
 def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = None) -> Trace:
-    """Run ``model`` once on ``image``, anything :func:`uniformer.open_picture` takes.
+    """Run ``model`` once on a picture, and keep what its blocks received.
 
-    The picture is resized as for prediction, short side ``short_side`` (None: the model's own).
     Only maps are kept, never an affinity matrix: UniFormer-S needs 33 MB at 512 x 512 for
     the inputs of its blocks, 51 MB in all with 150 classes.
 
-    Raises :class:`uniformer.pictures.PictureError` for a picture that cannot be used and
-    :class:`AnalysisError` for a model that is optimized, in training mode, in half precision, or
-    whose output is not finite, and for a short side out of range.
+    Args:
+        model: what is looked into, in eval mode and not optimized. It is left as it is.
+        image: anything that :func:`uniformer.open_picture` takes.
+        short_side: of the network's input in pixels, 64 to 2048; None: the model's own.
+
+    Returns:
+        The inputs of all blocks, the maps of all stages and the logits: all that is said of the
+        picture is computed from them.
+
+    Raises:
+        uniformer.pictures.PictureError: for a picture that cannot be used.
+        AnalysisError: for a model that is optimized, in training mode, in half precision, or whose
+            output is not finite, and for a short side out of range.
+
+    Example:
+        >>> import analysis, uniformer
+        >>> model = uniformer.create_model("nano")
+        >>> traced = analysis.trace(model, "assets/examples/chelsea_cat.jpg", short_side=128)
+        >>> token = traced.grid(3).token_at(x=200, y=100)
+        >>> row = analysis.global_affinity(traced, stage=3, block=0, token=token)
+        >>> row.weight.shape == (row.weight.shape[0], *traced.grid(3).shape)
+        True
+        >>> float((row.weight.sum((1, 2)) + row.padding_mass).round(3).min())
+        1.0
     """
     short_side = model.config.short_side if short_side is None else short_side
     _check_model(model)
@@ -127,10 +147,11 @@ def trace(model: Segmenter, image: PictureSource, *, short_side: int | None = No
     reach, weights, windows = model.reach, model.weights, windows_of(model)
     picture = open_picture(image)
     x = preprocess(picture, short_side, model.config.size_divisor)
+    inputs: tuple[tuple[Tensor, ...], ...] = ()
     with torch.no_grad():
         x = x.to(model.device, model.dtype)
         if isinstance(model, AnySegmenter):
-            inputs, outputs = (), stage_maps(model, x)
+            outputs = stage_maps(model, x)
         else:
             inputs, outputs = forward(model, model.backbone.patch_embed1(x), windows)
         logits = model.decode(outputs)

@@ -138,7 +138,7 @@ def load_segmenter(text: str) -> AnySegmenter:
     """
     path, _, factory = text.rpartition(":")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    if not Path(path).is_file() or spec is None:
+    if not Path(path).is_file() or spec is None or spec.loader is None:
         raise AnalysisError(f"There is no file {path} to take a model from.")
     module = importlib.util.module_from_spec(spec)
     try:

@@ -51,8 +51,10 @@ FIRST = Place(1, 0)
 class Patch:
     """What is changed inside one block: nothing, except where a subclass says otherwise."""
 
-    drops = False
-    """Whether the block is left out altogether."""
+    @property
+    def drops(self) -> bool:
+        """Whether the block is left out altogether."""
+        return False
 
     def received(self, x: Tensor) -> Tensor:
         """Return what the block receives instead of ``x`` (1, C, rows, columns)."""

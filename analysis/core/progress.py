@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -21,10 +21,15 @@ PART_STEPS = 1000
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` equal steps; both count from 1 upwards and end at ``total``."""
+    """``done`` of ``total`` equal steps; both count from 1 upwards and end at ``total``.
+
+    ``found`` is what is known so far, where that can be shown: a map (rows, columns) with NaN where
+    nothing is known yet, or an answer that says less than the last one will.
+    """
 
     done: int
     total: int
+    found: Any = field(default=None, compare=False, repr=False)
 
 
 Work = Generator[Progress, None, Result]
@@ -74,12 +79,14 @@ def part_of(work: Work[Result], part: int, parts: int) -> Work[Result]:
     """
     return relay(
         work,
-        lambda step: Progress(
-            part * PART_STEPS + PART_STEPS * step.done // step.total, parts * PART_STEPS
+        lambda step: replace(
+            step,
+            done=part * PART_STEPS + PART_STEPS * step.done // step.total,
+            total=parts * PART_STEPS,
         ),
     )
 
 
 def counted(work: Work[Result], before: int, total: int) -> Work[Result]:
     """Pass on the steps of ``work`` as those that follow the first ``before`` of ``total``."""
-    return relay(work, lambda step: Progress(before + step.done, total))
+    return relay(work, lambda step: replace(step, done=before + step.done, total=total))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -188,26 +189,25 @@ def _curves(
     seed: int,
 ) -> Work[Curves]:
     """Return the curves of one order; None is a random one. Progress counts forward passes."""
-    settings = {"steps": deletion.steps, "batch_size": deletion.batch_size}
-    pixels = {"cell_px": deletion.cell_px, "seed": seed}
     values = np.zeros(inside.shape) if importance is None else importance
-    everywhere = deletion_order(values, np.ones_like(inside), **pixels)
+    ordered = partial(deletion_order, cell_px=deletion.cell_px, seed=seed)
+    everywhere = ordered(values, np.ones_like(inside))
     replaced = replacement_of(x, deletion.replacement)
     runs = {"deletion": (x, replaced, everywhere)}
     if importance is not None:
         runs["insertion"] = replaced, x, everywhere
     if not inside.all():
-        runs["context"] = x, replaced, deletion_order(values, ~inside, **pixels)
-    found: dict[str, Curve | None] = {"context": None}
+        runs["context"] = x, replaced, ordered(values, ~inside)
+    found: dict[str, Curve] = {}
     passes = deletion.steps + 1
     for number, (name, run) in enumerate(runs.items()):
-        work = exchange_curve(score, *run, **settings)
+        work = exchange_curve(score, *run, steps=deletion.steps, batch_size=deletion.batch_size)
         found[name] = yield from counted(work, number * passes, len(runs) * passes)
     if importance is None:
         # A random order reversed is as random, and inserting in it is this deletion backwards.
         deleted = found["deletion"]
         found["insertion"] = Curve(deleted.share, deleted.score[::-1])
-    return Curves(**found)
+    return Curves(found["deletion"], found["insertion"], found.get("context"))
 
 
 def _row(
@@ -235,10 +235,9 @@ def _row(
 
 def _standing(area: float, random: list[float]) -> Standing | None:
     """Return whether an area, of which less is better, stands outside of the random ones."""
-    if not np.isfinite(area):
-        return None
-    found = spread(random).standing(area)
-    return {"less": "better", "more": "worse"}.get(found, found)
+    words: dict[str, Standing] = {"less": "better", "more": "worse"}
+    found = spread(random).standing(area) if np.isfinite(area) else None
+    return None if found is None else words.get(found, "cannot be told apart")
 
 
 def _context_auc(curves: Curves) -> float:

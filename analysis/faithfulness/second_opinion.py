@@ -95,7 +95,9 @@ def salience_coefficients(
     """
     replaced = replacement_of(x, deletion.replacement)
     everywhere = np.ones(tuple(x.shape[-2:]), dtype=bool)
-    clean, found, total = evaluate(score, x).item(), {}, len(maps) * GROUPS
+    clean: float = evaluate(score, x).item()
+    found: dict[str, float] = {}
+    total = len(maps) * GROUPS
     for number, (name, values) in enumerate(maps.items()):
         salience, falls = [], []
         order = _order(values, everywhere, name, deletion)

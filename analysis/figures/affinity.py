@@ -115,7 +115,7 @@ def heads_figure(
         f"{MEAN}The mean hides heads that do something of their own."
         + (RECEIVED if received is not None else ""),
     )
-    panels = list(figure.subplots(down, COLUMNS, squeeze=False).flat)
+    panels: list[Axes] = figure.subplots(down, COLUMNS, squeeze=False).ravel().tolist()
     limits = _limits(maps)
     for number, (axes, values) in enumerate(zip(panels, maps, strict=False)):
         image = heat_of_tokens(axes, values, limits, grid, picture, signed=True)
@@ -174,7 +174,9 @@ def _received(trace: Trace, received: InDegree) -> np.ndarray:
     grid = trace.grid(received.stage)
     size = trace.windows[received.stage - 1][received.block]
     windows = [grid.window(token, size) for token in np.ndindex(grid.shape)]
-    even = np.reshape([window.real_tokens / window.tokens for window in windows], grid.shape)
+    even: np.ndarray = np.reshape(
+        [window.real_tokens / window.tokens for window in windows], grid.shape
+    )
     return np.log2(np.maximum(received.degree.mean(0) / even, np.finfo(np.float32).tiny))
 
 

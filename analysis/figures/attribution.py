@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -102,7 +103,7 @@ def _draw(figure: Figure, axes: Axes, found: Attribution, picture: np.ndarray) -
     limits = shared_limits(values, signed=found.signed, percentile=PERCENTILE)
     image = heat(axes, found.map, limits, picture.shape[:2], signed=found.signed, picture=picture)
     outline(axes, found.region)
-    beyond = "both" if found.signed else "max"
+    beyond: Literal["both", "max"] = "both" if found.signed else "max"
     color_bar(figure, image, axes, textwrap.fill(found.unit, LINE), beyond=beyond)
 
 

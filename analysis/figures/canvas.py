@@ -183,7 +183,7 @@ def outline(axes: Axes, region: np.ndarray) -> None:
     """Draw the border of a boolean ``region`` (H, W); one that is all or nothing has none."""
     rows, columns = np.nonzero(region)
     if len(rows) == 1:
-        mark_pixel(axes, columns[0], rows[0])
+        mark_pixel(axes, float(columns[0]), float(rows[0]))
         return
     if len(rows) in (0, region.size):
         return

@@ -9,6 +9,7 @@ import math
 from typing import Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.affinity.global_affinity import GlobalAffinity, joint_contribution_norm
@@ -67,7 +68,7 @@ def contributions_figure(
         "exact",
         CAPTIONS[show],
     )
-    panels = list(figure.subplots(down, COLUMNS, squeeze=False).flat)
+    panels: list[Axes] = figure.subplots(down, COLUMNS, squeeze=False).ravel().tolist()
     limits = _limits(values, show)
     for head, (axes, each) in enumerate(zip(panels, values, strict=False)):
         image = heat_of_tokens(axes, each, limits, grid, picture, signed=True)

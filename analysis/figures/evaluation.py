@@ -74,7 +74,7 @@ def class_iou_figure(evaluation: Evaluation) -> Figure:
     """
     met = [row for row in evaluation.classes if row.iou is not None]
     largest = sorted(met, key=lambda row: -row.pixels)[:MAX_CLASSES]
-    drawn = sorted(largest, key=lambda row: -row.iou)
+    drawn = sorted(largest, key=lambda row: row.iou or 0.0, reverse=True)
     left_out = (
         f" Smallest {len(met) - len(drawn)} classes left out." if len(met) > len(drawn) else ""
     )

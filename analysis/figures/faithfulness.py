@@ -127,8 +127,10 @@ def parameter_randomisation_figure(check: ParameterRandomisation) -> Figure:
     if np.isfinite(check.chance):
         axes.axhspan(-check.chance, check.chance, color=QUIET, alpha=0.15, lw=0,
                      label="null: the map moved")  # fmt: skip
-    null = {"color": QUIET, "linestyle": "--", "linewidth": 1}
-    axes.axhline(check.distance_spearman, label="null: nearness to the region", **null)
+    axes.axhline(
+        check.distance_spearman, label="null: nearness to the region",
+        color=QUIET, linestyle="--", linewidth=1,
+    )  # fmt: skip
     axes.axhline(0, color=QUIET, linewidth=0.6)
     axes.set_xticks(range(len(pictures) + 1), ["nothing", *(one.name for one in check.levels)])
     axes.set_ylim(min(-0.2, *axes.get_ylim()), 1.05)

@@ -72,7 +72,7 @@ def _neighbourhood(axes: Axes, picture: np.ndarray, grid: Grid, row: LocalAffini
     axes.set_facecolor(NOTHING)
     axes.imshow(picture, extent=(0, width, height, 0), interpolation="nearest")
     for place in np.argwhere(row.inside) + row.token - len(row.inside) // 2:
-        box = grid.box(tuple(map(int, place)))
+        box = grid.box((int(place[0]), int(place[1])))
         side = (box.right_px - box.left_px, box.bottom_px - box.top_px)
         axes.add_patch(Rectangle(box[:2], *side, fill=False, lw=0.8, ec="white"))
     query = grid.box(row.token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,11 +106,11 @@ def _masses(axes: Axes, profile: DepthProfile, nulls: Nulls) -> None:
         axes.plot(found, "o-", ms=3.5, lw=1.2, color=color, label=f"{label} tokens")
         axes.plot(uniform, ":", lw=1.2, color=color)
         for draws, mark in zip(nulls.values(), NULL_MARKS, strict=False):
-            drawn = _spreads(draws, lambda block, name=name: getattr(block.heads, name))
+            drawn = _spreads(draws, attrgetter(f"heads.{name}"))
             axes.plot([one.mean for one in drawn], mark, ms=5, color=color)
     axes.plot([], [], ":", color=INK, label="uniform weights")
-    for null, mark in zip(nulls, NULL_MARKS, strict=False):
-        axes.plot([], [], mark, ms=5, color=INK, label=null)
+    for label, mark in zip(nulls, NULL_MARKS, strict=False):
+        axes.plot([], [], mark, ms=5, color=INK, label=label)
     axes.set_ylim(0, 1.05)
 
 

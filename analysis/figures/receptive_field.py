@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.transforms import Bbox
 
 from analysis.core.uncertainty import with_error
 from analysis.figures.canvas import (
@@ -58,16 +59,17 @@ def field_maps(comparison: FieldComparison) -> Figure:
         "Energy is not importance for a class.",
     )
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    image = None
+    panels: list[Axes] = grid.ravel().tolist()
+    images: list[AxesImage] = []
     for row, fields in enumerate(rows.values()):
         for column in range(columns):
-            axes = grid[row][column]
+            axes = panels[row * columns + column]
             if column < len(fields):
-                image = _map(axes, fields[column], comparison.size_px)
+                images.append(_map(axes, fields[column], comparison.size_px))
                 axes.set_title(_heading(fields[column], full=column == 0), fontsize=8, color=INK)
             else:
                 axes.axis("off")
-    color_bar(figure, image, list(grid.flat), "log10 of energy / maximum of the map", beyond="min")
+    color_bar(figure, images[-1], panels, "log10 of energy / maximum of the map", beyond="min")
     return figure
 
 
@@ -88,7 +90,8 @@ def energy_curves(comparison: FieldComparison) -> Figure:
         f"Mean of {_counts(comparison)}. Dashed: random weights. Thin grey: energy spread evenly "
         "over the picture. A curve further left sees less far.",
     )
-    panels = list(figure.subplots(down, across, squeeze=False, sharey=True).flat)
+    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    panels: list[Axes] = grid.ravel().tolist()
     for level, axes in enumerate(panels[:levels]):
         shown = [
             (number, name, fields[level])
@@ -131,7 +134,7 @@ def field_table(comparison: FieldComparison) -> Figure:
     axes = figure.subplots()
     axes.axis("off")
     table = axes.table(
-        cells, colLabels=header, bbox=(0, 0, 1, 1), cellLoc="right", edges="horizontal"
+        cells, colLabels=header, bbox=Bbox.unit(), cellLoc="right", edges="horizontal"
     )
     table.auto_set_font_size(False)
     table.set_fontsize(8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ Value = Callable[[BlockSurvey], float]
 PART_NAMES = dict(
     zip(PARTS[1:], ("position encoding", "affinity", "feed-forward network"), strict=True)
 )
-NULL = {"color": QUIET, "ls": ":", "lw": 1.2}
+NULL: dict[str, Any] = {"color": QUIET, "ls": ":", "lw": 1.2}
 PANEL = 2.4
 """Width of a map in inches."""
 

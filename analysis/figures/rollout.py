@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from analysis.core.forward import Place
 from analysis.figures.canvas import (
@@ -93,7 +94,7 @@ def _panels(
     """Return a figure and its axes: the map beside ``bars``, which stand above the table."""
     tall = min(max(picture_height(picture.shape[:2], MAP), 3.2), 5.4)
     figure = new_figure(11, tall + 1.3, title, "heuristic", caption)
-    axes = figure.subplot_mosaic(
+    axes: dict[str, Axes] = figure.subplot_mosaic(
         [["map", bars], ["map", "table"]], width_ratios=(1, 1), height_ratios=(1.5, 1)
     )
     return figure, axes
@@ -156,7 +157,7 @@ def _comparison_table(axes: Axes, agreement: Agreement | None) -> None:
         colLabels=list(REFERENCES.values()),
         cellLoc="center",
         edges="horizontal",
-        bbox=(0.3, 0.1, 0.7, 0.75),
+        bbox=Bbox.from_bounds(0.3, 0.1, 0.7, 0.75),
     )
     table.auto_set_font_size(False)
     table.set_fontsize(8)

@@ -72,7 +72,7 @@ def effect_figure(
             "Controls: random changes as large, with the range of 95 % of them.",
         ]),
     )  # fmt: skip
-    panels = figure.subplot_mosaic(
+    panels: dict[str, Axes] = figure.subplot_mosaic(
         [["before", "after", "changed"], ["legend", "legend", "numbers"]],
         height_ratios=[tall, 0.9],
     )
@@ -183,7 +183,7 @@ def reach_cost_figure(cost: ReachCost) -> Figure:
         for run in runs:
             if run.window_tokens:
                 axes.annotate(
-                    run.window_tokens,
+                    str(run.window_tokens),
                     (run.keys_per_query, run.report.effect.kl_nats),
                     xytext=(4, 4),
                     textcoords="offset points",
@@ -223,7 +223,7 @@ def _legend(report: EffectReport) -> list[Patch]:
 
 
 def _row(classes: ClassSet, effect: Effect, index: int) -> str:
-    change, iou = 100 * effect.area_change[index], effect.iou[index]
+    change, iou = 100 * float(effect.area_change[index]), float(effect.iou[index])
     return f"{classes.names[index]}: {change:+.1f} points, IoU {iou:.2f}"
 
 

@@ -9,7 +9,7 @@ gathers nothing: the branch gives it the projection's bias.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -70,14 +70,14 @@ class SetWindow(BlockIntervention):
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[SetWindow]:
+    ) -> list[Self]:
         """Return the masked windows of other tokens; none for the other kinds of windows."""
         if self.size is None or self.padded or self.size >= max(max(_sides(self, trace))):
             return []
         steps = offsets_apart(_sides(self, trace), self.size, rng, count)
         return [replace(self, offset=step) for step in steps]
 
-    def overlap(self, control: SetWindow, trace: Trace) -> float:
+    def overlap(self, control: Self, trace: Trace) -> float:
         """Return which share of the keys that it leaves ``control`` leaves too, 0 to 1."""
         return _shared(self, control, trace)
 
@@ -123,7 +123,7 @@ class Neighbourhood(BlockIntervention):
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[Neighbourhood]:
+    ) -> list[Self]:
         """Return neighbourhoods of equal size around other tokens, all moved by the same step."""
         sides, reach = _sides(self, trace), self.radius * self.dilation
         if reach >= max(max(sides)) - 1:
@@ -131,7 +131,7 @@ class Neighbourhood(BlockIntervention):
         steps = offsets_apart(sides, 2 * reach + 1, rng, count)
         return [replace(self, offset=step) for step in steps]
 
-    def overlap(self, control: Neighbourhood, trace: Trace) -> float:
+    def overlap(self, control: Self, trace: Trace) -> float:
         """Return which share of the keys that it leaves ``control`` leaves too, 0 to 1."""
         return _shared(self, control, trace)
 
@@ -168,11 +168,11 @@ class WithoutKeys(BlockIntervention):
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[WithoutKeys]:
+    ) -> list[Self]:
         """Return the same number of tokens elsewhere."""
         return [replace(self, tokens=each) for each in moved_elsewhere(self.tokens, rng, count)]
 
-    def overlap(self, control: WithoutKeys, trace: Trace) -> float:
+    def overlap(self, control: Self, trace: Trace) -> float:
         """Return which share of the tokens that it hides ``control`` hides too, 0 to 1."""
         return float(control.tokens[self.tokens].mean())
 
@@ -230,7 +230,7 @@ class HeadGate(BlockIntervention):
         heads[:, chosen] = kept
         return heads
 
-    def others(self, trace: Trace) -> list[HeadGate]:
+    def others(self, trace: Trace) -> list[Self]:
         """Return the same for other heads of the stage, or other blocks if all heads are gated."""
         depth = len(trace.windows[self.stage - 1])
         blocks = [None] if self.block is None else range(depth)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ class BlockIntervention(Patch, ABC):
     def check(self, trace: Trace) -> None:
         """Raise :class:`AnalysisError` if the rest of the settings does not fit ``trace``."""
 
-    def at(self, place: Place) -> BlockIntervention:
+    def at(self, place: Place) -> Self:
         """Return the same for one block only."""
         return replace(self, block=place.block)
 
@@ -70,7 +70,7 @@ class BlockIntervention(Patch, ABC):
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[BlockIntervention]:
+    ) -> list[Self]:
         """Return up to ``count`` different random changes to compare with; none if there are none.
 
         They are those of the :meth:`others` that can be made as large, unless a kind draws its own.
@@ -78,16 +78,19 @@ class BlockIntervention(Patch, ABC):
         """
         return others_as_large(trace, self, self.others(trace), rng, count)
 
-    def others(self, trace: Trace) -> Sequence[BlockIntervention]:
+    def others(self, trace: Trace) -> Sequence[Self]:
         """Return the same change in all other places it could be made; none where it has no such.
 
         As of a kind that draws its controls at random, or of one made everywhere.
         """
         return ()
 
-    def overlap(self, control: BlockIntervention, trace: Trace) -> float:
+    def overlap(self, control: Self, trace: Trace) -> float:
         """Return which share of its place, 0 to 1, ``control`` has too; 0 if it is no place."""
         return 0.0
+
+
+Kind = TypeVar("Kind", bound=BlockIntervention)
 
 
 def change_size(changed: Tensor, clean: Tensor) -> float:
@@ -109,15 +112,16 @@ def size_of(trace: Trace, intervention: BlockIntervention) -> float:
 
 def others_as_large(
     trace: Trace,
-    present: BlockIntervention,
-    others: Sequence[BlockIntervention],
+    present: Kind,
+    others: Sequence[Kind],
     rng: np.random.Generator,
     count: int,
-) -> list[BlockIntervention]:
+) -> list[Kind]:
     """Return up to ``count`` of ``others``, drawn at random, that can be made as large."""
     if not others:
         return []
-    wanted, found = size_of(trace, present), []
+    wanted = size_of(trace, present)
+    found: list[Kind] = []
     for number in rng.permutation(len(others)):
         if len(found) == count:
             break

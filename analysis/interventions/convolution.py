@@ -7,7 +7,7 @@ away a 3x3 filter of the features too, not only the position.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class PositionEncoding(BlockIntervention):
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[PositionEncoding]:
+    ) -> list[Self]:
         """Return noise as long as the change, token by token; none for noise itself."""
         seeds = [] if self.noise_seed is not None else rng.integers(2**31, size=count)
         return [replace(self, noise_seed=int(seed)) for seed in seeds]
@@ -100,7 +100,7 @@ class LocalKernel(BlockIntervention):
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[LocalKernel]:
+    ) -> list[Self]:
         """Return the kernels with their taps shuffled; none for shuffled ones."""
         seeds = [] if self.form == "shuffled" else rng.integers(2**31, size=count)
         return [replace(self, form="shuffled", seed=int(seed)) for seed in seeds]

@@ -110,7 +110,8 @@ class EffectReport:
         """What they do to the margin of the region; None without one."""
         if self.effect.margin_change_nats is None:
             return None
-        return spread([each.margin_change_nats for each in self.controls])
+        changes = [each.margin_change_nats for each in self.controls]
+        return spread([change for change in changes if change is not None])
 
     @property
     def withheld(self) -> str | None:
@@ -144,10 +145,10 @@ class EffectReport:
     @property
     def margin_standing(self) -> Standing | None:
         """The same for the effect on the margin of the region; None without one."""
-        drawn = self.margin_change_nats
-        if drawn is None or self.withheld:
+        drawn, change = self.margin_change_nats, self.effect.margin_change_nats
+        if drawn is None or change is None or self.withheld:
             return None
-        return drawn.standing(self.effect.margin_change_nats)
+        return drawn.standing(change)
 
 
 def effect_report(
@@ -159,11 +160,22 @@ def effect_report(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> EffectReport:
-    """Return what ``interventions``, made together, change in the prediction of ``trace``.
+    """Return what interventions change in the prediction, beside random changes as large.
 
-    ``target`` is the margin of a region, fixed beforehand; ``picture`` is needed only where a
-    region is hidden. Up to ``draws`` random changes stand beside. Raises :class:`AnalysisError` as
-    :func:`intervene` does, and for a target that is no margin or of another picture.
+    Args:
+        trace: of the picture.
+        interventions: made together, in their order.
+        target: the margin of a region, fixed beforehand, in nats; None: only labels are watched.
+        picture: the one that was traced, needed where a region is hidden.
+        seed: of the random changes.
+        draws: most random changes that stand beside.
+
+    Returns:
+        Labels before and after, flipped share (0 to 1), KL in nats, and the same of the controls.
+
+    Raises:
+        AnalysisError: as :func:`intervene` does, and for a target that is no margin or of another
+            picture.
     """
     return finish(
         effect_report_steps(
@@ -181,25 +193,30 @@ def effect_report_steps(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Work[EffectReport]:
-    """Yield progress pass by pass, and return what :func:`effect_report` returns."""
+    """Yield progress pass by pass, and return what :func:`effect_report` returns.
+
+    What is found after the first pass is the effect, as a report without controls.
+    """
     check_target(trace, target)
     effect = effect_of(trace, interventions, target, picture)
+    alone = EffectReport(
+        classes=trace.model.classes,
+        labels_before=trace.labels,
+        effect=effect,
+        controls=(),
+        overlap=0.0,
+    )
+    yield Progress(1, 1 + draws, alone)
     matched = controls(trace, interventions, seed, picture, draws) if draws else []
     total, found = 1 + len(matched), []
-    yield Progress(1, total)
     for control in matched:
         wanted = wanted_sizes(trace, interventions, control, effect.sizes)
         found.append(effect_of(trace, control, target, picture, wanted))
         yield Progress(1 + len(found), total)
     pairs = [pair for each in matched for pair in zip(interventions, each, strict=True)]
-    return EffectReport(
-        classes=trace.model.classes,
-        labels_before=trace.labels,
-        effect=effect,
-        controls=tuple(found),
-        overlap=max((here.overlap(there, trace) for here, there in pairs), default=0.0),
-        without="" if matched else _without(trace, interventions, draws),
-    )
+    overlap = max((_overlap(here, there, trace) for here, there in pairs), default=0.0)
+    without = "" if matched else _without(trace, interventions, draws)
+    return replace(alone, controls=tuple(found), overlap=overlap, without=without)
 
 
 def _without(trace: Trace, interventions: Sequence[Intervention], draws: int) -> str:
@@ -211,6 +228,12 @@ def _without(trace: Trace, interventions: Sequence[Intervention], draws: int) ->
         if others and not controls(trace, [each], 0, count=1):
             return f"of {len(others)} other changes of its kind none can be made as large"
     return "there is no other change of its kind"
+
+
+def _overlap(here: Intervention, there: Intervention, trace: Trace) -> float:
+    """Return which share of the place of one change its control has too."""
+    # A control is of the kind of what it stands beside, which no type can say of a pair.
+    return here.overlap(there, trace)  # type: ignore[arg-type]
 
 
 def effect_of(

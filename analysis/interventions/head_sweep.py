@@ -56,7 +56,7 @@ def head_sweep(
     margin, kl, size = ({stage: np.empty(shapes[stage]) for stage in shapes} for _ in range(3))
     places = [(stage, at) for stage, shape in shapes.items() for at in np.ndindex(shape)]
     for done, (stage, at) in enumerate(places, start=1):
-        logits, sizes = intervene_sized(trace, [HeadGate(stage, *at, fill=fill)])
+        logits, sizes = intervene_sized(trace, [HeadGate(stage, at[0], at[1], fill=fill)])
         (size[stage][at],) = sizes.values()
         margin[stage][at] = margin_change_nats(target, trace.logits, logits)
         kl[stage][at] = kl_nats(trace.logits, logits)

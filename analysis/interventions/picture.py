@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import cv2
 import numpy as np
@@ -53,19 +53,19 @@ class HideRegion:
         """Return ``picture``, uint8 RGB (H, W, 3), with the region hidden."""
         check_region(self.region, picture.shape[:2])
         if self.fill == "inpaint":
-            mask = self.region.astype(np.uint8)
+            mask: np.ndarray = self.region.astype(np.uint8)
             return cv2.inpaint(picture, mask, INPAINT_RADIUS_PX, cv2.INPAINT_TELEA)
         return np.where(self.region[..., None], self._filling(picture), picture)
 
     def size(self, picture: np.ndarray) -> float:
         """Return the length of the change of ``picture`` as a share of that of its contrast."""
-        values = picture.astype(np.float64)
-        contrast = np.linalg.norm(values - values.mean(axis=(0, 1)))
+        values: np.ndarray = picture.astype(np.float64)
+        contrast = float(np.linalg.norm(values - values.mean(axis=(0, 1))))
         return float(np.linalg.norm(self.hide(picture) - values) / max(contrast, 1.0))
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[HideRegion]:
+    ) -> list[Self]:
         """Return regions of equal area and shape elsewhere, hidden the same way.
 
         With the ``picture``, those whose colours change as much, except where they are inpainted:
@@ -77,7 +77,7 @@ class HideRegion:
         places = moved_elsewhere(self.region, rng, count, change)
         return [replace(self, region=place) for place in places]
 
-    def overlap(self, control: HideRegion, trace: Trace) -> float:
+    def overlap(self, control: Self, trace: Trace) -> float:
         """Return which share of the region that it hides ``control`` hides too, 0 to 1."""
         return float(control.region[self.region].mean())
 

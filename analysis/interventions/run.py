@@ -86,14 +86,21 @@ class Sized(Composite):
 def intervene(
     trace: Trace, interventions: Sequence[Intervention], picture: PictureSource | None = None
 ) -> Tensor:
-    """Return the logits (1, classes, H/4, W/4) of the traced pass with ``interventions`` made.
+    """Run the traced pass again with interventions made; nothing is set on the model.
 
-    They are made together, in their order, and nothing is set on the model. The pass starts at the
-    earliest block that changes, from what it received; only :class:`HideRegion` starts from the
-    ``picture``, which must be the one that was traced.
+    The pass starts at the earliest block that changes, from what it received.
 
-    Raises :class:`AnalysisError` for no intervention, for one that does not fit the model or the
-    trace, and for a missing or another picture.
+    Args:
+        trace: of the picture.
+        interventions: made together, in their order.
+        picture: the one that was traced; only :class:`HideRegion` starts from it.
+
+    Returns:
+        Logits (1, classes, H/4, W/4) of the network's input of H x W pixels.
+
+    Raises:
+        AnalysisError: for no intervention, for one that does not fit the model or the trace, and
+            for a missing or another picture.
     """
     return _run(trace, _by_place(trace, interventions), _hidden(interventions), picture)
 
@@ -116,7 +123,7 @@ def intervene_sized(
     }
     hidden = _hidden(interventions)
     logits = _run(trace, patches, hidden, picture)
-    if hidden:
+    if hidden and picture is not None:
         hiding = HideRegion(np.any([each.region for each in hidden], axis=0), hidden[0].fill)
         sizes[None] = hiding.size(open_picture(picture))
     return logits, sizes
@@ -150,7 +157,8 @@ def wanted_sizes(
     return {
         place: sizes[at]
         for here, there in zip(interventions, control, strict=True)
-        if isinstance(here, BlockIntervention) and here.scaled
+        if isinstance(here, BlockIntervention) and isinstance(there, BlockIntervention)
+        if here.scaled
         for at, place in zip(here.places(trace), there.places(trace), strict=True)
     }
 

@@ -7,7 +7,7 @@ Zhang and Nanda, arXiv 2309.16042.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -24,14 +24,17 @@ from analysis.interventions.elsewhere import moved_elsewhere
 class DropBlock(BlockIntervention):
     """Leave the block out: its output is its input. None drops all blocks of the stage."""
 
-    drops = True
+    @property
+    def drops(self) -> bool:
+        """Whether the block is left out altogether."""
+        return True
 
     @property
     def action(self) -> str:
         """What is done there, in a few words."""
         return "left out"
 
-    def others(self, trace: Trace) -> list[DropBlock]:
+    def others(self, trace: Trace) -> list[Self]:
         """Return other blocks of the stage left out."""
         if self.block is None:
             return []
@@ -73,16 +76,17 @@ class PatchTokens(BlockIntervention):
 
     def received(self, x: Tensor) -> Tensor:
         """Return what the block receives instead of ``x``."""
+        assert self.block is not None  # as `at` made it
         there = self.source.block_inputs[self.stage - 1][self.block]
         return torch.where(torch.from_numpy(self.tokens).to(x.device), there, x)
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
-    ) -> list[PatchTokens]:
+    ) -> list[Self]:
         """Return the same number of tokens elsewhere, from the same source."""
         return [replace(self, tokens=each) for each in moved_elsewhere(self.tokens, rng, count)]
 
-    def overlap(self, control: PatchTokens, trace: Trace) -> float:
+    def overlap(self, control: Self, trace: Trace) -> float:
         """Return which share of the tokens that it replaces ``control`` replaces too, 0 to 1."""
         return float(control.tokens[self.tokens].mean())
 

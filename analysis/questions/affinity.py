@@ -68,11 +68,13 @@ def affinity(
     row = affinity_row(trace, stage, number, x, y)
     tokens = token_classes(asked.labels, trace.grid(stage))
     found = row_numbers(trace, row, tokens, head)
-    degrees = None if isinstance(row, LocalAffinity) else in_degree(trace, stage, number)
-    received = {}
-    if degrees is not None:
+    degrees, received = None, {}
+    if isinstance(row, LocalAffinity):
+        parts = term_rows(row)
+    else:
+        degrees = in_degree(trace, stage, number)
         received = {"in_degree": degrees.degree, "input_norm": degrees.input_norm}
-    parts = term_rows(row) if degrees is None else _head_rows(asked, row, tokens, degrees)
+        parts = _head_rows(asked, row, tokens, degrees)
     yield Progress(1, 1)
     return asked.answer(
         title=f"What pixel ({x}, {y}) used in stage {stage}, block {number}",
@@ -131,7 +133,7 @@ def _words(row: Row) -> str:
 
 
 def _draw(
-    asked: Asked, row: Affinity, degrees: InDegree | None, pixel: tuple[int, int], show: str
+    asked: Asked, row: Affinity, degrees: InDegree | None, pixel: tuple[int, int], show: Show
 ) -> Figure:
     from analysis.figures.affinity import heads_figure
     from analysis.figures.contributions import contributions_figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MethodAsked = Annotated[
-    Literal[tuple(METHOD_NAMES)], "how to ask; what can be trusted most comes first"
+    str, "how to ask; what can be trusted most comes first", tuple(METHOD_NAMES)
 ]
 OcclusionWindow = Annotated[
     int | None, "side of occlusion's windows in input pixels; by default an eighth of the short one"

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from torch import Tensor
@@ -15,10 +15,12 @@ from analysis.affinity.untrained import untrained_note
 from analysis.core.activation_cache import Trace, trace
 from analysis.core.checks import change_reach, check_blocks
 from analysis.core.evidence import Grade
-from analysis.core.progress import Work
+from analysis.core.forward import windows_of
+from analysis.core.progress import Progress, Work, relay
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
+from uniformer.config import Reach as ReachName
 from uniformer.pictures import Picture, PictureSource, read_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
@@ -45,9 +47,26 @@ ShortSide = Annotated[
     "short side of the network's input in pixels, 64 to 2048; by default the model's own",
 ]
 Seed = Annotated[int, "seed of what is drawn at random"]
-Reach = Annotated[
-    Literal["global", "hybrid", "window"] | None, "reach of stage 3; by default the model's own"
-]
+Reach = Annotated[ReachName | None, "reach of stage 3; by default the model's own"]
+
+
+@dataclass(frozen=True)
+class TracedPicture:
+    """A picture and the trace it left: a question about it need not run the model again."""
+
+    picture: Picture
+    trace: Trace
+
+    def fits(self, model: Segmenter, short_side: int | None) -> bool:
+        """Whether tracing ``model`` anew would leave the same trace."""
+        mine = self.trace.model
+        own, given = (next(each.parameters(), None) for each in (mine, model))
+        same = own is given
+        if own is not None and given is not None:
+            same = own.data_ptr() == given.data_ptr()
+        windows = windows_of(model)
+        short_side = model.config.short_side if short_side is None else short_side
+        return same and windows == self.trace.windows and short_side == self.trace.short_side
 
 
 @dataclass(frozen=True)
@@ -152,29 +171,35 @@ def question(ask: Callable[..., Steps]) -> Callable[..., Steps]:
 
 def start(
     model: Segmenter,
-    image: PictureSource,
+    image: PictureSource | TracedPicture,
     short_side: int | None = None,
     *,
     any_network: bool = False,
 ) -> Asked:
     """Return ``image`` and what it leaves in ``model``: what all questions start from.
 
+    A :class:`TracedPicture` spares the pass where its trace is of the same model and settings.
     Unless the question can be asked of ``any_network``, one that is no UniFormer is refused with
     :class:`AnalysisError`. Raises what :func:`analysis.core.activation_cache.trace` raises.
     """
     if not any_network:
         check_blocks(model)
-    picture = read_picture(image)
-    traced = trace(model, picture, short_side=short_side)
+    if isinstance(image, TracedPicture):
+        picture, traced = image.picture, image.trace
+        if not image.fits(model, short_side):
+            traced = trace(model, picture, short_side=short_side)
+    else:
+        picture = read_picture(image)
+        traced = trace(model, picture, short_side=short_side)
     return Asked(picture.pixels, picture.notes, traced, untrained_note(traced))
 
 
-def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
+def in_reach(model: Segmenter, reach: ReachName | None) -> Segmenter:
     """Return ``model``, or a copy in ``reach`` that shares its weights; ``model`` stays as is.
 
     Raises :class:`AnalysisError` for a reach that the model cannot have.
     """
-    if reach in (None, model.reach):
+    if reach is None or reach == model.reach:
         return model
     model_copy = shared_weight_copy(model)
     change_reach(model_copy, reach)
@@ -182,8 +207,13 @@ def in_reach(model: Segmenter, reach: str | None) -> Segmenter:
 
 
 def _named(steps: Steps, name: str, settings: dict[str, Any]) -> Steps:
-    answer = yield from steps
-    return replace(answer, question=name, settings=answer.settings | settings)
+    def named(answer: Answer) -> Answer:
+        return replace(answer, question=name, settings=answer.settings | settings)
+
+    def told(step: Progress) -> Progress:
+        return replace(step, found=named(step.found)) if isinstance(step.found, Answer) else step
+
+    return named((yield from relay(steps, told)))
 
 
 def _noted(figure: Figure, note: str | None) -> Figure:

@@ -13,7 +13,7 @@ from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.evaluation.label_comparison import LabelComparison, compare_labels
 from analysis.profile.nulls import random_model
 from analysis.questions.common import ShortSide, Steps, question, start
-from uniformer.config import MODELS
+from uniformer.config import MODELS, Reach
 from uniformer.factory import create_model
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-OtherModel = Annotated[Literal[tuple(MODELS)] | None, "model to compare with; by default the same"]
+OtherModel = Annotated[str | None, "model to compare with; by default the same", tuple(MODELS)]
 OtherWeights = Annotated[
     Literal["same", "default", "none"],
     "its weights: the same, the model's own, or none (untrained)",
@@ -80,7 +80,7 @@ def _other(
     model: Segmenter,
     name: str | None,
     weights: str,
-    reach: str | None,
+    reach: Reach | None,
     window_size: int | None,
 ) -> Segmenter:
     """Return the model to compare with, never a changed ``model``."""

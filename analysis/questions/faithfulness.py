@@ -199,20 +199,20 @@ def _tried(trial: Trial) -> Work[Verdict]:
     )
     forecasts = {name: kept[name] for name in kept if METHOD_NAMES[name] != NO_FORECAST}
     changes = Squares(trial.deletion.replacement, trial.deletion.cell_px)
-    work = infidelities(margin, inputs, forecasts, changes, seed=seed)
-    errors = yield from part_of(work, part, parts)
+    errors = yield from part_of(
+        infidelities(margin, inputs, forecasts, changes, seed=seed), part, parts
+    )
     shares = {name: error.unexplained_share for name, error in errors.items()}
-    work = rank_maps(probability, inputs, kept, deletion=trial.deletion, infidelities=shares)
-    ranking = yield from part_of(work, part + 1, parts)
-    work = second_opinion(probability, inputs, kept, trial.deletion)
-    second = yield from part_of(work, part + 2, parts)
-    work = salience_coefficients(probability, inputs, kept, trial.deletion)
-    salience = yield from part_of(work, part + 3, parts)
+    ranked = rank_maps(probability, inputs, kept, deletion=trial.deletion, infidelities=shares)
+    ranking = yield from part_of(ranked, part + 1, parts)
+    about = probability, inputs, kept, trial.deletion
+    second = yield from part_of(second_opinion(*about), part + 2, parts)
+    salience = yield from part_of(salience_coefficients(*about), part + 3, parts)
     lead = None
     if len(kept) > 1:
         first, other = (kept[row.method] for row in ranking.rows[:2])
-        work = lead_over(probability, inputs, first, other, trial.deletion)
-        lead = yield from part_of(work, part + 4, parts)
+        ahead = lead_over(probability, inputs, first, other, trial.deletion)
+        lead = yield from part_of(ahead, part + 4, parts)
     moved = yield from _moved(trial, list(kept), part + 5)
     check = None
     if trial.check:
@@ -287,7 +287,7 @@ def _best(verdict: Verdict) -> str:
         f"With {first}, {_title(best.method)} separates insertion from deletion best, by "
         f"{best.separation:.3f}"
     )
-    if not others:
+    if not others or verdict.lead is None:
         return f"{text}; with {other} by {second.separations[best.method]:.3f}."
     low, high = verdict.lead.interval
     text += (
@@ -333,7 +333,7 @@ def _beside_chance(standing: str | None) -> str:
         "worse": "is worse than that of random orders",
         "cannot be told apart": "cannot be told apart from that of random orders",
     }
-    return words.get(standing, "was compared with too few random orders to say")
+    return words.get(standing or "", "was compared with too few random orders to say")
 
 
 def _title(name: str) -> str:

@@ -31,7 +31,8 @@ def parameters_of(ask: Callable[..., Any]) -> list[Parameter]:
     """Return the keyword-only parameters of a question, in order.
 
     Their annotations are ``Annotated[type, "help"]`` of int, float, str, bool or a Literal, or of
-    one of these and None. Raises ``TypeError`` for any other.
+    one of these and None; a tuple after the help has the choices, where a table names them. Raises
+    ``TypeError`` for any other.
     """
     hints = get_type_hints(ask, include_extras=True)
     keywords = (
@@ -42,6 +43,11 @@ def parameters_of(ask: Callable[..., Any]) -> list[Parameter]:
     return [_parameter(keyword.name, hints[keyword.name], keyword.default) for keyword in keywords]
 
 
+def takes_mask(ask: Callable[..., Any]) -> bool:
+    """Return whether a question can be asked about a painted region, ``mask``."""
+    return "mask" in inspect.signature(ask).parameters
+
+
 def summary_of(ask: Callable[..., Any]) -> str:
     """Return what a question says of itself, as plain text: its docstring without markup."""
     return inspect.cleandoc(ask.__doc__ or "").replace("``", "")
@@ -50,7 +56,7 @@ def summary_of(ask: Callable[..., Any]) -> str:
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     if get_origin(hint) is not Annotated:
         raise TypeError(f"The parameter {name} needs Annotated[type, help].")
-    hint, help_ = get_args(hint)[:2]
+    hint, help_, *named = get_args(hint)
     optional = False
     if get_origin(hint) in (Union, UnionType):
         parts = [part for part in get_args(hint) if part is not type(None)]
@@ -58,7 +64,7 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
         if len(parts) != 1:
             raise TypeError(f"The parameter {name} may have one type, and None.")
         hint = parts[0]
-    choices = None
+    choices = named[0] if named else None
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         hint = type(choices[0])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.affinity.global_affinity import GlobalAffinity
 from analysis.affinity.local_affinity import LocalAffinity
 from analysis.affinity.row_summary import Affinity, affinity_row, row_numbers
 from analysis.core.checks import check_pixel
@@ -47,16 +48,23 @@ def probe(
 
     Exact shares of the terms of the convolutions of stages 1 and 2, attention weights of stages 3
     and 4, and by predicted class what they fall on. Maps and classes are those of the last block of
-    each stage; the table of blocks has all of them. Weight alone is not importance: ask what-if.
+    each stage; the tables of blocks and heads have all of them. Weight alone is not importance: ask
+    what-if.
     """
     asked = start(in_reach(model, reach), image, short_side)
     trace = asked.trace
     check_pixel(trace.picture_size_px, x, y)
-    last, blocks, classes = [], [], []
+    last, blocks, heads, classes = [], [], [], []
     for stage, windows in enumerate(trace.windows, start=1):
         tokens = token_classes(asked.labels, trace.grid(stage))
         rows = [affinity_row(trace, stage, block, x, y) for block in range(len(windows))]
         blocks += [row_numbers(trace, row, tokens, head) for row in rows]
+        heads += [
+            row_numbers(trace, row, tokens, number)
+            for row in rows
+            if isinstance(row, GlobalAffinity)
+            for number in range(len(row.weight))
+        ]
         last.append((rows[-1], blocks[-1]))
         classes += class_rows(trace, rows[-1], tokens, head)
         yield Progress(stage, len(trace.windows))
@@ -68,7 +76,7 @@ def probe(
         grade="exact",
         numbers={"x": x, "y": y, "label": name, "stages": stages},
         arrays={"labels": asked.labels, **row_arrays(rows)},
-        tables={"blocks": blocks, "classes": classes, "terms": _terms(rows)},
+        tables={"blocks": blocks, "heads": heads, "classes": classes, "terms": _terms(rows)},
         draw=lambda: _draw(asked, rows, head, (x, y)),
     )
 

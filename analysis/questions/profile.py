@@ -10,7 +10,7 @@ import numpy as np
 from analysis.affinity.statistics import DISTANCES
 from analysis.core.uncertainty import spread
 from analysis.profile.depth_profile import DepthProfile, depth_profile
-from analysis.profile.nulls import ProfileWithNulls, profile_with_nulls
+from analysis.profile.nulls import profile_with_nulls
 from analysis.questions.answer import Row
 from analysis.questions.common import Reach, Seed, ShortSide, Steps, in_reach, question, start
 from uniformer.pictures import PictureSource
@@ -43,10 +43,12 @@ def profile(
     """
     asked = start(in_reach(model, reach), image, short_side)
     trace = asked.trace
-    steps = profile_with_nulls(trace, asked.picture, seed=seed) if nulls else depth_profile(trace)
-    found, others = (yield from steps), {}
-    if isinstance(found, ProfileWithNulls):
-        found, others = found.traced, found.nulls
+    others: dict[str, tuple[DepthProfile, ...]] = {}
+    if nulls:
+        both = yield from profile_with_nulls(trace, asked.picture, seed=seed)
+        found, others = both.traced, both.nulls
+    else:
+        found = yield from depth_profile(trace)
     return asked.answer(
         title="How far and how evenly every block looks",
         sentence=_sentence(found, others),

@@ -109,7 +109,7 @@ def _sentence(asked: Asked, found: list[BlockPruning], classes: list[Row]) -> st
             shares.setdefault(row["class"], []).append(row["kept_share"])
     means = {name: float(np.mean(values)) for name, values in shares.items()}
     if len(means) > 1:
-        most, least = max(means, key=means.get), min(means, key=means.get)
+        most, least = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
         text += (
             f"; most is kept of {most} ({means[most]:.0%} of its area, mean over blocks) and least "
             f"of {least} ({means[least]:.0%})"

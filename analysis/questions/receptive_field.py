@@ -59,6 +59,10 @@ Probes = Annotated[
     "most random probes per unit: they end once the sides are known to within 10 % or 2 pixels of "
     "the network's input",
 ]
+Level = Annotated[
+    Literal["all", "stage 1", "stage 2", "stage 3", "stage 4", "logits"],
+    "units measured: those of one stage, the logits, or all",
+]
 Show = Annotated[
     Literal["maps", "curves", "table"],
     "figure: the maps, the energy within squares of growing side, or the extents as a table",
@@ -73,6 +77,7 @@ def receptive_field(
     x: X,
     y: Y,
     label: Label = None,
+    level: Level = "all",
     reaches: Reaches = False,
     untrained: Untrained = False,
     peers: Peers = None,
@@ -96,7 +101,7 @@ def receptive_field(
     pixels = asked.inputs(SIDE_MULTIPLE)
     at = _scaled((y, x), asked.trace.picture_size_px, tuple(pixels.shape[-2:]))
     forms = _forms(asked.trace.model, reaches, seed if untrained else None)
-    found = yield from _measured(forms, names, pixels, at, subject.label, probes, seed)
+    found = yield from _measured(forms, names, pixels, at, subject.label, level, probes, seed)
     found = replace(found, in_picture=InPicture(asked.trace.picture_size_px, (y, x)))
     return asked.answer(
         title=f"What the units at pixel ({x}, {y}) see",
@@ -104,7 +109,7 @@ def receptive_field(
         grade=found.grade,
         numbers={"x": x, "y": y, "label": asked.names[subject.label], **_numbers(found)},
         arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
-        tables={"fields": found.rows(), "blocks": _block_rows(asked.trace.model, found)},
+        tables={"fields": found.rows(), "blocks": _block_rows(asked.trace.model, found, level)},
         draw=lambda: _draw(found, show),
     )
 
@@ -118,15 +123,17 @@ def _numbers(found: FieldComparison) -> dict[str, object]:
     }
 
 
-def _block_rows(model: Segmenter, found: FieldComparison) -> list[Row]:
+def _block_rows(model: Segmenter, found: FieldComparison, level: str) -> list[Row]:
     """Return what the token at the pixel can see after each block, with and without encodings.
 
     Between windows nothing but the position encoding carries anything.
     """
-    rows = []
+    rows: list[Row] = []
     if isinstance(model, AnySegmenter):
         return rows
     for stage, stride in enumerate(STRIDES, start=1):
+        if level not in ("all", f"stage {stage}"):
+            continue
         token = Grid(found.size_px, found.size_px, stride).token_at(*reversed(found.pixel))
         for block in range(len(model.backbone.stage(stage)[1])):
             place = (model, found.size_px, stage, token, block + 1)
@@ -182,19 +189,24 @@ def _measured(
     pixels: Tensor,
     at: tuple[int, int],
     label: int,
+    level: str,
     probes: int,
     seed: int,
 ) -> Work[FieldComparison]:
-    """Yield progress and return the fields of all levels of all networks."""
+    """Yield progress and return the fields of all networks, at one level or at all."""
     size_px = tuple(pixels.shape[-2:])
     networks = [_network(form, size_px) for form in forms]
     others = [peer_network(name, size_px) for name in peers]
+    if level != "all":
+        networks, others = ([_only(each, level) for each in group] for group in (networks, others))
     found = FieldComparison((), size_px, at, 1, seed)
     if measured := [network for network in [*networks, *others] if network.levels]:
         work = compare_fields(measured, [pixels], at, probes=probes, seed=seed, until_known=True)
         found = yield from work
     fields = list(found.fields)
     for form, network in zip(forms, networks, strict=True):
+        if level not in ("all", LOGITS):
+            continue
         # Below the same network's stages; those of peers, which have no decoder, stay last.
         own = (index for index, field in enumerate(fields) if _of(field, network))
         last = max(own, default=-1)
@@ -209,6 +221,11 @@ def _network(form: Segmenter, size_px: tuple[int, int]) -> Network:
     return Network(
         form.config.name, size_px, form.weights.trained, "its own", (), dict, lambda _: dict
     )
+
+
+def _only(network: Network, level: str) -> Network:
+    """Return a network with no levels but one, which it may not have."""
+    return replace(network, levels=tuple(each for each in network.levels if each.name == level))
 
 
 def _of(field: NetworkField, network: Network) -> bool:

@@ -59,7 +59,8 @@ def representation(
         raise AnalysisError("Name the networks to set beside the model as peers, as in resnet50.")
     asked, parts = start(model, image, short_side), 1 + NULL_DRAWS + len(names)
     found = yield from part_of(survey(asked.trace), 0, parts)
-    nulls, across = [], []
+    nulls: list[Survey] = []
+    across: list[BlockCka] = []
     for drawn in null_seeds(seed):
         untrained = random_weights_trace(asked.trace, asked.picture, seed=drawn)
         null = yield from part_of(survey(untrained), 1 + len(nulls), parts)

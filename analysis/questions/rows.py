@@ -50,11 +50,23 @@ def term_rows(row: LocalAffinity) -> list[Row]:
     ]
 
 
+LOCAL_MAPS = ["kernel", "norm_share", "signed_share", "contribution", "bias", "inside"]
+GLOBAL_MAPS = ["weight", "contribution_norm", "signed_share", "padding_mass"]
+"""What an answer has of a row."""
+
+
 def row_arrays(rows: Sequence[Affinity]) -> dict[str, np.ndarray]:
     """Return the maps of rows, named by stage and block (from 0): ``stage3_block4_weight``."""
     arrays: dict[str, Any] = {}
     for row in rows:
-        names = ("kernel", "norm_share", "signed_share", "contribution", "bias", "inside")
+        names: tuple[str, ...] = (
+            "kernel",
+            "norm_share",
+            "signed_share",
+            "contribution",
+            "bias",
+            "inside",
+        )
         if isinstance(row, GlobalAffinity):
             names = ("weight", "contribution_norm", "signed_share", "padding_mass")
         for name in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
@@ -10,7 +11,7 @@ import numpy as np
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.core.regions import pixel_region, segment_region
-from analysis.core.subject import Subject
+from analysis.core.subject import Extent, Subject
 from analysis.core.targets import RegionScore
 from analysis.interventions import (
     DropBlock,
@@ -90,7 +91,7 @@ class Taken:
     head: int | None
     size: int | None
     padded: bool
-    fill: str
+    fill: Literal["blur", "mean", "inpaint"]
 
 
 @question
@@ -134,7 +135,7 @@ def _answered(asked: Asked, taken: Taken, subject: Subject | None, seed: int) ->
     if subject is not None:
         target = RegionScore(asked.trace.model, subject.region, subject.label)
     if taken.kind == "head-sweep":
-        if target is None:
+        if target is None or subject is None:
             raise AnalysisError("Choose a pixel: the heads are judged by what they do for it.")
         return (yield from head_sweep_steps(asked, target, subject))
     if taken.kind == "radius-curve":
@@ -150,7 +151,7 @@ def _subject(
     asked: Asked,
     x: int | None,
     y: int | None,
-    region: str,
+    region: Extent,
     label: str | None,
     mask: np.ndarray | None,
 ) -> Subject | None:
@@ -162,17 +163,17 @@ def _subject(
 
 
 def _hidden_at(x: int | None, y: int | None, subject: Subject | None) -> tuple[int, int] | None:
-    if (x is None) != (y is None):
-        raise AnalysisError("The place to hide needs both hide_x and hide_y.")
-    if x is not None:
+    if x is not None and y is not None:
         return x, y
+    if x is not None or y is not None:
+        raise AnalysisError("The place to hide needs both hide_x and hide_y.")
     return None if subject is None else (subject.x, subject.y)
 
 
 def _intervention(asked: Asked, taken: Taken) -> Intervention:
     stage = (1 if taken.kind == "centre-tap" else 3) if taken.stage is None else taken.stage
     place, trace = (stage, taken.block), asked.trace
-    makers = {
+    makers: dict[str, Callable[[], Intervention]] = {
         "hide-region": lambda: HideRegion(_hidden_area(asked, taken), taken.fill),
         "hide-segment": lambda: HideRegion(_hidden_segment(asked, taken), taken.fill),
         "hide-tokens": lambda: WithoutKeys(

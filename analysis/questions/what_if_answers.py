@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from analysis.core.forward import Place
+from analysis.core.progress import Progress, relay
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
-from analysis.core.uncertainty import NOTHING_NATS, Spread
+from analysis.core.uncertainty import NOTHING_NATS, Spread, Standing
 from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report_steps
 from analysis.interventions.head_sweep import head_sweep
 from analysis.interventions.radius_curve import radius_curve
 from analysis.interventions.reach_cost import reach_cost
 from analysis.interventions.run import DRAWS
-from analysis.questions.answer import Row
+from analysis.questions.answer import Answer, Row
 from analysis.questions.common import Asked, Steps
+
+SEEN_PERCENT = 0.05
+"""Of the picture: changes of a class's area below it are not worth a word."""
 
 
 def effect_steps(
@@ -29,10 +34,30 @@ def effect_steps(
     subject: Subject | None,
     seed: int,
 ) -> Steps:
-    """Return the answer about one intervention: numbers before and after, and of its controls."""
-    report = yield from effect_report_steps(
+    """Return the answer about one intervention: numbers before and after, and of its controls.
+
+    After the first step the answer is found as far as it goes without the controls.
+    """
+    work = effect_report_steps(
         asked.trace, [taken], target=target, picture=asked.picture, seed=seed
     )
+
+    def told(step: Progress) -> Progress:
+        if step.found is None:
+            return step
+        return replace(step, found=_effect_answer(asked, taken, subject, step.found, False))
+
+    return _effect_answer(asked, taken, subject, (yield from relay(work, told)))
+
+
+def _effect_answer(
+    asked: Asked,
+    taken: Intervention,
+    subject: Subject | None,
+    report: EffectReport,
+    compared: bool = True,
+) -> Answer:
+    """Return what ``report`` says; before it is ``compared`` it says nothing of its controls."""
     effect, names = report.effect, report.classes.names
     numbers: dict[str, Any] = {"intervention": taken.describe(), **_measured(effect)}
     if subject is not None:
@@ -40,10 +65,10 @@ def effect_steps(
         numbers["class_after"] = names[effect.labels_after[subject.y, subject.x]]
         numbers["watched_region"] = subject.words
         numbers["watched_class"] = names[subject.label]
-    numbers |= _compared(report)
+    numbers |= _compared(report) if compared else {"size_share": effect.size}
     return asked.answer(
         title=f"What if: {taken.describe()}",
-        sentence=effect_sentence(report),
+        sentence=effect_sentence(report, compared),
         grade="causal",
         numbers=numbers,
         arrays={
@@ -178,8 +203,8 @@ def reach_cost_steps(
     )
 
 
-def effect_sentence(report: EffectReport) -> str:
-    """Return what changed, and whether that is more than random changes as large do."""
+def effect_sentence(report: EffectReport, compared: bool = True) -> str:
+    """Return what changed, and, if ``compared``, whether random changes as large do as much."""
     effect = report.effect
     if not effect.changed.any() and effect.kl_nats < NOTHING_NATS:
         return (
@@ -187,9 +212,11 @@ def effect_sentence(report: EffectReport) -> str:
             "here, or there was nothing to take away."
         )
     flipped = f"{100 * effect.flipped_share:.2f} % of the pixels change label"
-    found = [f"{flipped} (KL {effect.kl_nats:.3g} nats)."]
+    found = [f"{flipped}{_most_changed(report)} (KL {effect.kl_nats:.3g} nats)."]
     if effect.margin_change_nats is not None:
         found += [f"The margin of the region changes by {effect.margin_change_nats:+.3g} nats."]
+    if not compared:
+        return " ".join(found)
     if report.withheld:
         return " ".join([*found, report.withheld])
     count = len(report.controls)
@@ -200,9 +227,21 @@ def effect_sentence(report: EffectReport) -> str:
     return " ".join([*found, _sizes(report)])
 
 
-def _stands(standing: str, drawn: Spread, count: int, digits: str) -> str:
+def _most_changed(report: EffectReport) -> str:
+    """Return what becomes of the class whose area changes most, in words to follow a share."""
+    rows = _class_rows(report)
+    row = max(rows, key=lambda row: abs(row["area_after_share"] - row["area_before_share"]))
+    before, after = (100 * row[f"area_{when}_share"] for when in ("before", "after"))
+    if abs(after - before) < SEEN_PERCENT:
+        return ""
+    verb = "vanishes from" if not after else "appears on" if not before else "goes from"
+    areas = f"{before or after:.3g} %" if not before * after else f"{before:.3g} to {after:.3g} %"
+    return f"; {row['class']} {verb} {areas} of the picture"
+
+
+def _stands(standing: Standing | None, drawn: Spread, count: int, digits: str) -> str:
     """Return where a number stands beside those of random changes, from the verb on."""
-    words = {
+    words: dict[Standing | None, str] = {
         "more": "is above what random changes do",
         "less": "is below what random changes do",
         "cannot be told apart": "cannot be told apart from what random changes do",

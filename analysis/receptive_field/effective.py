@@ -50,6 +50,16 @@ class EffectiveField:
     samples: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """How far a measurement is: ``pictures`` that are done, and the ``energy`` (H, W) so far of the
+    unit that is measured now, None between two.
+    """
+
+    pictures: int
+    energy: np.ndarray | None = None
+
+
 def effective_fields(
     readout: Readout[Key],
     pictures: Iterable[Tensor],
@@ -82,8 +92,8 @@ def effective_field_steps(
     seed: int = 0,
     centers: Mapping[Key, Center] | None = None,
     until_known: bool = False,
-) -> Generator[int, None, dict[Key, EffectiveField]]:
-    """Yield how many pictures are done after every probe and batch, and return what they all give.
+) -> Generator[Measured, None, dict[Key, EffectiveField]]:
+    """Yield how far it is after every probe and batch, and return the fields of all units.
 
     With the ``centers`` of the units the fields have samples, from which errors follow. With
     ``until_known`` too, the probes of a single picture end, unit by unit, once the sides of its
@@ -100,14 +110,14 @@ def effective_field_steps(
     for batch in _batches(pictures, batch_size):
         rings = {key: Rings(batch.shape[-2:], at) for key, at in (centers or {}).items()}
         for step in _energies(readout, batch, probes, generator, rings, until_known):
-            if step is None:
-                yield count
+            if isinstance(step, np.ndarray):
+                yield Measured(count, step)
                 continue
             key, energy, sums, used[key] = step
             totals[key] = totals.get(key, 0) + energy
             sampled.setdefault(key, []).append(sums)
         count += len(batch)
-        yield count
+        yield Measured(count)
     if not count:
         raise AnalysisError("There are no pictures to measure a receptive field on.")
     if not all(total.isfinite().all() for total in totals.values()):
@@ -136,8 +146,8 @@ def _energies(
     generator: torch.Generator,
     rings: Mapping[Key, Rings],
     until_known: bool,
-) -> Iterator[tuple[Key, Tensor, np.ndarray, int] | None]:
-    """Yield None after a probe, and for every unit its name and what all its probes give.
+) -> Iterator[tuple[Key, Tensor, np.ndarray, int] | np.ndarray]:
+    """Yield the energy so far after a probe, and for every unit its name and what all probes give.
 
     That is the energy (H, W), mean over probes and sum over the batch, the sums of each probe and
     picture (probes, batch, sums), empty without ``rings``, and the number of probes.
@@ -160,7 +170,7 @@ def _energies(
             enough = until_known and len(batch) == 1 and used >= FEWEST_PROBES
             if enough and np.isfinite(sums).all() and well_known(rings[key], np.array(sums)[:, 0]):
                 break
-            yield None
+            yield (total / used).cpu().numpy()
         yield key, total / used, np.array(sums), used
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.affinity.atlas import GlobalAtlas, LocalAtlas, global_atlas, local_atlas
 from analysis.affinity.attended_classes import attended_classes
+from analysis.affinity.local_affinity import LocalAffinity
 from analysis.affinity.row_summary import LOCAL_STAGES, affinity_row, row_numbers
 from analysis.core.activation_cache import Trace
 from analysis.core.token_classes import token_classes
@@ -72,9 +73,9 @@ def piece(trace: Trace, stage: int, block: int, head: int | None) -> dict[str, A
     numbers the means of the heads' numbers, see :class:`analysis.affinity.atlas.GlobalAtlas`.
     """
     if stage in LOCAL_STAGES:
-        atlas = local_atlas(trace, stage, block)
-        kernel = (atlas.kernel / atlas.kernel.mean()).ravel().tolist()
-        return {"head": None, "kernel": kernel, **_packed(atlas, MAPS[0])}
+        local = local_atlas(trace, stage, block)
+        kernel = (local.kernel / local.kernel.mean()).ravel().tolist()
+        return {"head": None, "kernel": kernel, **_packed(local, MAPS[0])}
     atlas = global_atlas(trace, stage, block, head)
     return {"head": head, "cell": atlas.cell, **_packed(atlas, MAPS[1])}
 
@@ -127,7 +128,8 @@ def first_pieces(trace: Trace, max_bytes: int) -> list[dict[str, Any]]:
         [(stage, block) for block in reversed(range(len(trace.windows[stage - 1])))]
         for stage in (1, 2, 3, 4)
     ]
-    pieces, spent = [], 0
+    pieces: list[dict[str, Any]] = []
+    spent = 0
     for wave in zip_longest(*last_first):
         for stage, block in filter(None, wave):
             rows, columns = trace.grid(stage).shape
@@ -159,8 +161,10 @@ def _exact_stage(trace: Trace, stage: int, choice: Choice, x: int, y: int) -> di
     numbers = row_numbers(trace, row, tokens, head)
     local = stage in LOCAL_STAGES
     found = attended_classes(row, tokens, None if local else head)
-    weights = row.norm_share[None] if local else row.weight
-    weight = weights.mean(0) if local or head is None else weights[head]
+    if isinstance(row, LocalAffinity):
+        weight = row.norm_share
+    else:
+        weight = row.weight.mean(0) if head is None else row.weight[head]
     return {
         "token": row.token,
         "weight": weight.ravel().tolist(),

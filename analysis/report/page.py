@@ -6,7 +6,6 @@ import html
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from string import Template
 from typing import Any
 
 from analysis.core.activation_cache import Trace
@@ -51,24 +50,25 @@ def report_html(
     lens = {"value": _lens_alone(result, trace) | words, "text": LENS_ALONE}
     panels = {"text": LENS_ALONE, "panels": PANELS, "grades": GRADES}
     link = "" if home is None else f'<a href="{html.escape(home)}">{REPORT["all"]}</a>'
-    return Template(asset("report.html")).substitute(
-        title=html.escape(caption.title),
-        facts=html.escape(facts),
-        home=link,
-        styles="\n".join(asset(name) for name in ("report.css", "viewer.css", "lens.css")),
-        lens=fill(asset("lens.html"), panels),
-        viewer=fill(asset("viewer.html"), {"text": VIEWER}),
-        settings="".join(_rows(described)),
-        again=html.escape(_command(result)),
-        lens_props=_embedded(lens),
-        viewer_props=_embedded(viewer),
-        shim=asset("report.js"),
-        lens_script=script("lens"),
-        viewer_script=script("viewer"),
+    values = {
+        "title": caption.title,
+        "facts": facts,
+        "home": link,
+        "styles": "\n".join(asset(name) for name in ("report.css", "viewer.css", "lens.css")),
+        "lens": fill(asset("lens.html"), panels),
+        "viewer": fill(asset("viewer.html"), {"text": VIEWER}),
+        "settings": "".join(_rows(described)),
+        "again": _command(result),
+        "lens_props": _embedded(lens),
+        "viewer_props": _embedded(viewer),
+        "shim": asset("report.js"),
+        "lens_script": script("lens"),
+        "viewer_script": script("viewer"),
         **{f"{name}_name": REPORT[name] for name in ("lens", "segment", "settings", "again")},
-        settings_says=REPORT["settings_says"],
-        about=REPORT["about"],
-    )
+        "settings_says": REPORT["settings_says"],
+        "about": REPORT["about"],
+    }
+    return fill(asset("report.html"), values)
 
 
 def _lens_alone(result: Segmentation, trace: Trace) -> dict[str, Any]:

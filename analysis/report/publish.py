@@ -7,7 +7,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from urllib.parse import quote
 
 from PIL import Image, ImageOps
@@ -17,6 +16,7 @@ from analysis.core.progress import Progress, Work
 from analysis.report.messages import REPORT
 from analysis.report.page import Caption, report_html
 from analysis.report.scripts import asset
+from analysis.report.template import fill
 from uniformer.authorship import MARK, of_others
 from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
@@ -63,13 +63,14 @@ def publish(
         _write(folder / f"{name}.jpg", _thumbnail(result))
         cards.append(_card(name, _title(photo), result))
     yield Progress(len(photos), len(photos))
-    index = Template(asset("site.html")).substitute(
-        title=REPORT["site"],
-        says=REPORT["site_says"],
-        styles=asset("report.css"),
-        cards="\n".join(cards),
-        facts=html.escape(f"{model.config.name} · {model.weights.note}"),
-    )
+    values = {
+        "title": REPORT["site"],
+        "says": REPORT["site_says"],
+        "styles": asset("report.css"),
+        "cards": "\n".join(cards),
+        "facts": f"{model.config.name} · {model.weights.note}",
+    }
+    index = fill(asset("site.html"), values)
     return Site(_write(folder / "index.html", index.encode()), tuple(pages))
 
 

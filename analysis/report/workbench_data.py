@@ -123,7 +123,7 @@ def block_content(trace: Trace, stage: int, block: int) -> Content:
     a block that does not exist or prunes tokens.
     """
     rows, columns = trace.grid(stage).shape
-    facts = {"stage": stage, "block": block, "rows": rows, "columns": columns}
+    facts: dict[str, Any] = {"stage": stage, "block": block, "rows": rows, "columns": columns}
     with torch.no_grad():
         if stage in LOCAL_STAGES:
             norms = contribution_norms(trace, stage, block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,8 @@ def query_redundancy(trace: Trace, stage: int, block: int) -> QueryRedundancy:
         for strip in normed.split(size)
         for window in strip.split(size, dim=1)
     ]
-    near, near_pairs, all_sums, all_pairs = map(sum, zip(*parts, strict=True))
+    totals: list[Any] = [sum(each) for each in zip(*parts, strict=True)]
+    near, near_pairs, all_sums, all_pairs = totals
     with np.errstate(invalid="ignore"):
         return QueryRedundancy(near / np.float64(near_pairs), all_sums / np.float64(all_pairs))
 
@@ -53,7 +55,7 @@ def _sums(attention: Attention, window: Tensor) -> tuple[np.ndarray, int, np.nda
     """
     rows, columns, _ = window.shape
     count = rows * columns
-    above, near, total = None, 0.0, 0.0
+    above, near, total = None, window.new_zeros(()), window.new_zeros(())
     for line in _lines(attention, window):
         near = near + (line[:, 1:] * line[:, :-1]).sum((1, 2))
         if above is not None:

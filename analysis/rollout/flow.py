@@ -151,5 +151,5 @@ def _joined(amounts: Tensor, shape: tuple[int, int], window: int | None) -> Tens
     """Return amounts (windows, tokens) as a map again, without those of the padding."""
     if window is None:
         return amounts.view(shape)
-    padded = tuple(-(-side // window) * window for side in shape)
-    return from_windows(amounts[..., None], window, padded, shape)[0, ..., 0]
+    height, width = (-(-side // window) * window for side in shape)
+    return from_windows(amounts[..., None], window, (height, width), shape)[0, ..., 0]

@@ -56,20 +56,30 @@ def relevance(trace: Trace, target: RegionScore) -> Relevance:
     down (a constant moved from the values to the bias of the output changes the map), and whatever
     speaks against the class is dropped. Compare it with
     :func:`analysis.rollout.agreement.agreement`.
-    Raises :class:`AnalysisError` if the score belongs to another model or picture, and if nothing
-    speaks for the class.
+
+    Args:
+        trace: of the picture.
+        target: the score of a region and class, of the same model.
+
+    Returns:
+        Maps (rows, columns) over the tokens that every block receives, and over the pixels of the
+        network's input, in units of the score.
+
+    Raises:
+        AnalysisError: if the score belongs to another model or picture, and if nothing speaks for
+            the class.
     """
     if target.model is not trace.model or target.region.shape != trace.picture_size_px:
         raise AnalysisError("The score belongs to another model or picture than the trace.")
     score, gradients = _decoder_gradients(trace, target)
     seeds = _seeds(trace, target, gradients)
     flow, gradient, lost = torch.zeros_like(seeds[-1]), torch.zeros_like(gradients[-1]), 0.0
-    stages = []
+    stages: list[tuple[np.ndarray, ...]] = []
     for stage in range(4, 0, -1):
         embed, blocks, norm = trace.model.backbone.stage(stage)
         flow = flow + seeds[stage - 1]
         gradient = gradient + _through(norm, unnormed_output(trace, stage), gradients[stage - 1])
-        maps = []
+        maps: list[np.ndarray] = []
         for block in reversed(range(len(blocks))):
             branches, gradient = block_gradients(trace, stage, block, gradient)
             step = through_block(trace, stage, block, flow, gradients=branches)

@@ -17,7 +17,7 @@ import torch
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.rollout.flow import region_share
-from analysis.rollout.flow_step import below, through_block
+from analysis.rollout.flow_step import Step, below, through_block
 
 PerBlock = tuple[tuple[float, ...], ...]
 """One number per block, stage by stage, the first blocks first."""
@@ -61,25 +61,38 @@ class Rollout:
 def rollout(
     trace: Trace, region: np.ndarray, stage: int = 4, *, fixed_share: float | None = None
 ) -> Rollout:
-    """Return where the output of ``stage`` in a ``region`` (H, W) of the picture flows from.
+    """Return where the output of ``stage`` in a ``region`` of the picture flows from.
 
-    The region stands for the mean of its tokens, weighted by how many of its pixels each sees. All
-    residual branches that mix tokens weigh ``fixed_share``, 0 to 1 (0.5: the classic rollout), or,
-    with None, what they measure. Attention is averaged over heads, convolutions mix in proportion
+    The region stands for the mean of its tokens, weighted by how many of its pixels each sees.
+    Attention is averaged over heads, convolutions mix in proportion
     to the lengths of their terms, norms and feed-forward networks stay at their token.
 
     It can mislead: no class and no sign enters, averaging heads hides specialised ones, lengths
     ignore that contributions cancel, and the decoder's own paths are left out. Compare it with
-    :func:`analysis.rollout.agreement.agreement`. Raises :class:`AnalysisError` for an
-    unknown stage, a region that is empty or of another picture, and a share outside 0 to 1.
+    :func:`analysis.rollout.agreement.agreement`.
+
+    Args:
+        trace: of the picture.
+        region: (H, W), bool, of the picture.
+        stage: whose output is followed, 1 to 4.
+        fixed_share: what all residual branches that mix tokens weigh, 0 to 1 (0.5: the classic
+            rollout); None: what they measure.
+
+    Returns:
+        Maps (rows, columns) over the tokens that every block receives, and over the pixels of the
+        network's input; each sums to 1 with what was lost to padding until there.
+
+    Raises:
+        AnalysisError: for an unknown stage, a region that is empty or of another picture, and a
+            share outside 0 to 1.
     """
     if fixed_share is not None and not 0 <= fixed_share <= 1:
         raise AnalysisError(f"The share of a branch lies between 0 and 1, not at {fixed_share}.")
     start = region_share(trace.grid(stage), region)
     flow = torch.from_numpy(start).to(trace.logits)
-    stages = []
+    stages: list[list[Step]] = []
     for number in range(stage, 0, -1):
-        steps = []
+        steps: list[Step] = []
         for block in reversed(range(len(trace.windows[number - 1]))):
             steps.insert(0, through_block(trace, number, block, flow, fixed_share=fixed_share))
             flow = steps[0].flow

@@ -218,7 +218,14 @@ function rowsSaid(bench) {
   return {
     key,
     parts: () => {
-      if (!found) return [head(bench, title, ""), h("p", {}, failure || say("rows.coming"))];
+      if (!found) {
+        const again = () => bench.blocks.again(picture, state.stage, choice.block);
+        return [
+          head(bench, title, ""),
+          h("p", { class: failure ? "problem" : "" }, failure || say("rows.coming")),
+          failure && h("button", { type: "button", onclick: again }, say("ask.again")),
+        ];
+      }
       const { numbers, attended, stage } = found;
       const classes = (attended?.classes ?? []).filter(({ share }) => share >= 0.005).slice(0, 3);
       const list = classes
@@ -415,8 +422,9 @@ function head(bench, title, grade) {
  * @param {NumberInfo[]} numbers
  */
 export function numbersTable(bench, numbers) {
-  const marked = numbers.filter((each) => each.first);
-  const first = marked.length ? marked : numbers.slice(0, 4);
+  const known = numbers.filter(({ value }) => value !== null && !Number.isNaN(value));
+  const marked = known.filter((each) => each.first);
+  const first = marked.length ? marked : known.slice(0, 4);
   const rest = numbers.filter((each) => !first.includes(each));
   const list = (/** @type {NumberInfo[]} */ some) =>
     h(

@@ -82,6 +82,17 @@ export class Blocks {
   }
 
   /**
+   * Asks anew for a block that did not come.
+   * @param {Picture} picture
+   * @param {number} stage
+   * @param {number} block
+   */
+  again(picture, stage, block) {
+    if (this.failure(picture, stage, block)) this.held.delete(nameOf(picture, stage, block));
+    this.changed();
+  }
+
+  /**
    * The row of the token that sees a pixel; null while its block is on its way.
    * @param {Picture} picture
    * @param {number} number  Of the stage.

@@ -3,7 +3,7 @@
 
 import { compareMenu } from "./compare.js";
 import { fill, h, icon, refill } from "./dom.js";
-import { choiceIn, kindOf, valueFor } from "./layers.js";
+import { choiceIn, kindOf, placeMeant, valueFor } from "./layers.js";
 import { takeAwayMenu } from "./take_away.js";
 
 /**
@@ -75,7 +75,7 @@ export function layerBar(bench, pictures, view) {
     }
     for (const name of GROUPS) {
       const kinds = ofGroup(bench, name);
-      const first = kinds[0];
+      const first = kinds.find((kind) => kind.live) ?? kinds[0];
       if (!first) continue;
       const to = last[name] ?? first.id;
       found.push({ id: name, title: say(`layer.${name}`), on: group === name, go: go(to) });
@@ -255,12 +255,17 @@ function rowOptions(bench, state) {
 function parameterOptions(bench, state, kind) {
   const { say } = bench;
   const given = state.parameters[kind.id] ?? {};
+  const meant = state.picture ? placeMeant(state.picture, state, kind) : {};
   const shown = kind.parameters.filter((each) => !ANSWERED.has(each.name));
   const controls = shown.map((parameter) =>
-    control(bench, parameter, valueFor(parameter, given[parameter.name]), (value) =>
-      bench.set({
-        parameters: { ...state.parameters, [kind.id]: { ...given, [parameter.name]: value } },
-      }),
+    control(
+      bench,
+      parameter,
+      valueFor(parameter, given[parameter.name] ?? meant[parameter.name]),
+      (value) =>
+        bench.set({
+          parameters: { ...state.parameters, [kind.id]: { ...given, [parameter.name]: value } },
+        }),
     ),
   );
   const rest = controls.slice(FIRST_PARAMETERS);

@@ -61,8 +61,10 @@ export function askOf(bench, state, shown) {
   const given = shown.parameters[kind.id] ?? {};
   /** @type {Ask} */
   const ask = { layer: kind.id, x: at.x, y: at.y, region, parameters: {} };
+  const meant = placeMeant(state.picture, shown, kind);
   for (const parameter of kind.parameters) {
-    ask.parameters[parameter.name] = valueFor(parameter, given[parameter.name]);
+    const { name } = parameter;
+    ask.parameters[name] = valueFor(parameter, given[name] ?? meant[name]);
   }
   if (region === "mask") {
     if (!state.mask) ask.region = "segment";
@@ -70,6 +72,34 @@ export function askOf(bench, state, shown) {
   }
   if (kind.against && shown.against !== null) ask.against = shown.against;
   return ask;
+}
+
+/**
+ * The block and head a question about one head means unless told otherwise: those looked at last.
+ * @param {Picture} picture
+ * @param {Shown} shown
+ * @param {LayerKind} kind
+ * @returns {Record<string, number>}
+ */
+export function placeMeant(picture, shown, kind) {
+  if (!kind.parameters.some(({ name }) => name === "head")) return {};
+  const stage = Math.max(3, shown.stage);
+  const { block, head } = choiceIn(picture, shown, stage);
+  return { stage, block, head: head ?? 0 };
+}
+
+/**
+ * What is to be taken away: the layer's own question; of our own rows, that of the registry.
+ * @param {Bench} bench
+ * @param {State} state
+ * @returns {Ask | null} null for the labels
+ */
+export function takenOf(bench, state) {
+  const kind = kindOf(bench, "row");
+  if (state.layer !== "rows" || !kind || !state.picture) return askOf(bench, state, state);
+  const { block, head } = choiceIn(state.picture, state, state.stage);
+  const parameters = { row: { stage: state.stage, block, head } };
+  return askOf(bench, state, { ...state, layer: "row", parameters });
 }
 
 /**

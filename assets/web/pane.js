@@ -115,11 +115,13 @@ export class Pane {
     fill(
       this.marks,
       ...named.map((box, at) => {
-        const x = this.fit.left + box.left * this.fit.scale + 6;
-        const y = this.fit.top + box.top * this.fit.scale + 16 + 15 * (at % 3);
+        const { left, top, scale } = this.fit;
+        const x = left + Math.max(0, box.left) * scale + 8;
+        const bottom = Math.min(box.bottom, this.bench.state.picture?.height ?? box.bottom);
+        const y = top + bottom * scale - 8 - 16 * (named.length - 1 - at);
         const color = BOX_COLORS[at % BOX_COLORS.length];
         const words = box.says ? `${box.name} · ${box.says}` : box.name;
-        return s("text", { x, y: Math.max(16, y), class: "box-name", fill: color }, words);
+        return s("text", { x, y, class: "box-name", fill: color }, words);
       }),
       ...points.map(({ at, kind }) => {
         const x = this.fit.left + (at.x + 0.5) * this.fit.scale;
@@ -155,7 +157,7 @@ function rectangle(box, name, color) {
     width: box.right - box.left,
     height: box.bottom - box.top,
     class: name,
-    ...(color ? { stroke: color } : {}),
+    ...(color ? { style: { stroke: color } } : {}),
   });
 }
 

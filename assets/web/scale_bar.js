@@ -58,7 +58,7 @@ export function scaleBar(bench, view) {
             h(
               "span",
               { style: { left: `${100 * positionOn(scale, tick)}%` } },
-              scale.kind === "ratio" ? ratioWords(tick) : digits(tick),
+              scale.kind === "ratio" ? ratioWords(tick) : tickWords(tick),
             ),
           ),
         );
@@ -113,6 +113,13 @@ export function scaleBar(bench, view) {
   classes();
   update();
   return element;
+}
+
+/** @param {number} tick */
+function tickWords(tick) {
+  return digits(tick)
+    .replace(/(\.\d*?)0+$/, "$1")
+    .replace(/\.$/, "");
 }
 
 /** @param {number} times */

@@ -11,6 +11,9 @@ import { SourceError } from "./source.js";
  * @typedef {import("./source.js").Block} Block
  * @typedef {import("./source.js").Stop} Stop
  * @typedef {import("./source.js").Partial} Partial
+ * @typedef {import("./source.js").Ask} Ask
+ * @typedef {import("./source.js").Source} Source
+ * @typedef {import("./source.js").Layer} Layer
  * @typedef {import("./frames.js").Frame} Frame
  * @typedef {SourceError["place"]} Place
  */
@@ -18,7 +21,7 @@ import { SourceError } from "./source.js";
 const UNREACHABLE = "The server cannot be reached: check the connection and try again.";
 const BROKEN = "The answer of the server broke off: please try again.";
 
-/** @implements {Pick<import("./source.js").Source, "catalog" | "open" | "relabel" | "block" | "probabilities">} */
+/** @implements {Source} */
 export class ServerSource {
   #api;
   // Behind a proxy many visitors have one address: their questions take turns by page.
@@ -95,6 +98,32 @@ export class ServerSource {
   }
 
   /**
+   * @param {Picture} picture
+   * @param {Ask} ask
+   * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
+   * @returns {Promise<Layer>}
+   */
+  async layer(picture, ask, stop = {}) {
+    const asked = { method: "POST", body: JSON.stringify(written(ask)), ...stop };
+    const { facts, arrays } = await this.#ask(`${picture.key}/layer`, asked, "layer");
+    return /** @type {Layer} */ ({ ...facts, ...arrays });
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {Ask | null} ask
+   * @param {import("./source.js").TakeAwayKind} kind
+   * @param {Stop} [stop]
+   * @returns {Promise<Blob>}
+   */
+  async takeAway(picture, ask, kind, stop = {}) {
+    const body = JSON.stringify({ kind, ask: ask && written(ask) });
+    const asked = { method: "POST", body, ...stop };
+    const { facts, arrays } = await this.#ask(`${picture.key}/take-away`, asked, "take-away");
+    return new Blob([arrays.file], { type: facts.type });
+  }
+
+  /**
    * @param {string} path
    * @param {RequestInit & {onPartial?: (partial: Partial) => void}} options
    * @param {Place} place
@@ -149,8 +178,21 @@ export async function lastFrame(body, onPartial, place, signal) {
  * @returns {Partial}
  */
 function partialOf({ facts, arrays }) {
-  const { partial, ...known } = facts;
+  const { partial, layer, ...known } = facts;
+  if (layer) return /** @type {Partial} */ ({ ...known, layer: { ...layer, ...arrays } });
   return /** @type {Partial} */ ({ ...known, ...arrays });
+}
+
+/**
+ * An ask as JSON has it: its mask in base64.
+ *
+ * @param {Ask} ask
+ */
+function written({ mask, ...ask }) {
+  if (!mask) return ask;
+  let text = "";
+  for (const byte of mask) text += String.fromCharCode(byte);
+  return { ...ask, mask: btoa(text) };
 }
 
 /**

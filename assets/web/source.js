@@ -49,7 +49,7 @@
  * @property {number} [low]
  * @property {number} [high]
  *
- * @typedef {"certainty" | "field" | "why" | "whatif" | "research"} Group
+ * @typedef {"stages" | "certainty" | "field" | "why" | "whatif" | "research"} Group
  *
  * @typedef {"pixel" | "segment" | "class" | "mask" | "picture"} Region
  *
@@ -58,6 +58,7 @@
  * @property {Group} group
  * @property {string} title
  * @property {string} help  One line that explains it to someone who has never heard of it.
+ * @property {string} [misleads]  How it can mislead.
  * @property {Parameter[]} parameters
  * @property {Region[]} regions  What it can be about; the first is meant unless told otherwise.
  * @property {boolean} live  Answers by itself, without a button.
@@ -164,6 +165,7 @@
  * @property {string} words  What much and little mean, in one line.
  *
  * @typedef {object} NumberInfo
+ * @property {string} [key]  Its name in files and answers of programs.
  * @property {string} name
  * @property {number | string | null} value
  * @property {number | null} error  Standard error or half the interval, in the same unit.
@@ -203,6 +205,7 @@
  * @property {Scale} scale
  * @property {Box[]} [boxes]
  * @property {Plot[]} [plots]
+ * @property {string} [title]
  * @property {string} sentence  The answer.
  * @property {string} grade  "exact", "statistic", "causal" or "heuristic".
  * @property {string} misleads  How it can mislead, in one line.
@@ -221,7 +224,10 @@
  * @property {Float32Array} [map]  What is known so far; NaN elsewhere.
  * @property {number} [rows]
  * @property {number} [columns]
+ * @property {number} [tokenWidth]
+ * @property {number} [tokenHeight]
  * @property {Scale} [scale]
+ * @property {Layer} [layer]  A whole answer that says less than the last one will: show it.
  *
  * @typedef {"png" | "svg" | "pdf" | "npz" | "csv" | "json" | "python" | "command" | "html" | "masks"} TakeAwayKind
  *

@@ -2,7 +2,7 @@
 /** What can be taken along from a view: figure, data, code, the picture as shown, a link to it. */
 
 import { h, icon } from "./dom.js";
-import { askOf } from "./layers.js";
+import { takenOf } from "./layers.js";
 import { sentenceOf } from "./pictures.js";
 import { menu } from "./popover.js";
 import { queryOf } from "./selection.js";
@@ -25,6 +25,9 @@ const ENDINGS = /** @type {Record<TakeAwayKind, string>} */ ({
   masks: "zip",
 });
 
+/** Several files, such as the tables of an answer, come as an archive. */
+const ZIP = "application/zip";
+
 /**
  * @param {HTMLButtonElement} button
  * @param {Bench} bench
@@ -39,7 +42,7 @@ export function takeAwayMenu(button, bench, view) {
       const { picture } = state;
       if (!picture) return [];
       const said = h("p", { class: "hint", role: "status" });
-      const asked = askOf(bench, state, state);
+      const asked = takenOf(bench, state);
       const kinds = bench.catalog.takeAway;
       const name = fileName(bench);
       const link = queryOf(state);
@@ -75,7 +78,7 @@ export function takeAwayMenu(button, bench, view) {
                   said.textContent = say("take.making");
                   try {
                     const blob = await bench.source.takeAway(picture, asked, kind);
-                    save(blob, `${name}.${ENDINGS[kind]}`);
+                    save(blob, `${name}.${blob.type === ZIP ? "zip" : ENDINGS[kind]}`);
                     said.textContent = "";
                   } catch (error) {
                     said.textContent = sentenceOf(error);
@@ -103,8 +106,7 @@ export function takeAwayMenu(button, bench, view) {
               said.textContent = say("take.link.done");
             },
           },
-          icon("link"),
-          h("b", {}, say("take.link")),
+          h("b", {}, icon("link"), say("take.link")),
           h("span", {}, say(link ? "take.link.help" : "take.link.none")),
         ),
       ];

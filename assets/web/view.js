@@ -228,8 +228,12 @@ export class View {
     if (factor)
       write(factor, `${zoom.scale < 9.95 ? zoom.scale.toFixed(1) : Math.round(zoom.scale)}×`);
     for (const button of this.regions.querySelectorAll("[data-region]")) {
-      const chosen = button.getAttribute("data-region") === state.region;
-      button.setAttribute("aria-pressed", String(chosen));
+      const region = /** @type {import("./source.js").Region} */ (
+        button.getAttribute("data-region")
+      );
+      const asked = kindOf(bench, state.layer)?.regions;
+      button.setAttribute("aria-pressed", String(region === state.region));
+      button.toggleAttribute("disabled", asked !== undefined && !asked.includes(region));
     }
     this.brush.update();
     this.busy.hidden = bench.waiting === 0;
@@ -258,8 +262,9 @@ export class View {
   #regionPath() {
     const { picture, place, region, mask, layer } = this.bench.state;
     if (!picture) return "";
-    const asked = kindOf(this.bench, layer) !== null;
-    const wanted = region === "mask" ? mask : place && (asked || region !== "segment");
+    const kind = kindOf(this.bench, layer);
+    const asked = kind?.regions.includes(region) ?? region !== "segment";
+    const wanted = asked && (region === "mask" ? mask : place);
     const key = [picture, place, region, mask, Boolean(wanted)];
     if (key.every((each, at) => each === this.region.key[at])) return this.region.path;
     let path = "";

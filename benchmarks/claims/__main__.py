@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from analysis.cli.main import open_model, told
-from analysis.cli.options import Parser, add_model
+from analysis.cli.main import open_model
+from analysis.cli.options import add_model
 from analysis.core.progress import finish
 from uniformer.commands import telling
+from uniformer.options import Parser, exit_code
 from uniformer.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_model(parser, asks_reach=True)
     parser.set_defaults(reach=None)
     args = parser.parse_args(arguments)
-    return told("claims", lambda: run_claims(open_model(args), args))
+    return exit_code("claims", lambda: run_claims(open_model(args), args))
 
 
 def add_claims_options(command: argparse.ArgumentParser) -> None:

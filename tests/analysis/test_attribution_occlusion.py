@@ -1,9 +1,12 @@
 """Occlusion and ablation of segments against sums of a linear score and against captum."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from captum.attr import Occlusion
+from steps import told
 from torch import nn
 
 from analysis import AnalysisError
@@ -36,7 +39,7 @@ def test_hiding_one_pixel_of_a_linear_score_takes_its_input_times_gradient(linea
 
 
 @pytest.mark.parametrize(("window", "stride"), [(5, 2), (4, 4), (7, 3), (12, 12)])
-def test_rows_of_windows_give_what_captum_gives_at_once(linear, window, stride):
+def test_windows_one_by_one_give_what_captum_gives_at_once(linear, window, stride):
     _, x, baseline, _ = linear
     score = lambda z: (z.tanh().sum((1, 2, 3)) ** 2).log1p()  # noqa: E731
     found = finish(occlusion(score, x, baseline, window, stride))
@@ -138,7 +141,26 @@ def test_a_closed_occlusion_runs_no_further_pass(linear):
 
     steps = occlusion(score, x, baseline, 4, 4)
     first = next(steps)
-    assert (first.done, first.total) == (5, 15)
+    assert (first.done, first.total) == (4, 15)
     ran = len(passes)
     steps.close()
     assert len(passes) == ran <= first.done + 1
+
+
+@pytest.mark.parametrize("way", ["windows", "segments"])
+def test_what_is_told_of_a_map_on_the_way_is_what_it_ends_with(linear, way):
+    """Where no window that is to come reaches; nothing is told where none has been."""
+    score, x, baseline, _ = linear
+    if way == "windows":
+        work = occlusion(score, x, baseline, 4, 4)  # where none overlap but the last ones
+    else:
+        segments = np.arange(12)[:, None] + 12 * (np.arange(17) // 9)
+        work = segment_ablation(score, x, baseline, segments)
+    steps, found = told(work)
+    maps, whole = [step.found for step in steps], found.map
+    known = [np.isfinite(so_far) for so_far in maps]
+    assert not known[0].all()
+    assert known[-1].all()
+    assert all((later | ~earlier).all() for earlier, later in itertools.pairwise(known))
+    for so_far, there in zip(maps, known, strict=True):
+        np.testing.assert_allclose(so_far[there], whole[there], atol=1e-9)

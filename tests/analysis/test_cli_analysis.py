@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from analysis.cli import main as cli
-from analysis.cli.options import Parser, add_parameters, values_of
+from analysis.cli.options import add_parameters, values_of
 from analysis.questions.answer import Answer
 from analysis.questions.parameters import Parameter, parameters_of
+from uniformer.options import Parser
 
 QUICK = ["--short-side", "64", "--formats", "csv,npz,json"]
 PIXEL = ["--pixel", "30,40"]

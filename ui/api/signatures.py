@@ -12,6 +12,7 @@ import gradio as gr
 from analysis.questions.parameters import REQUIRED, Parameter
 
 PICTURE = "the picture: a file, or the http(s) address of one"
+PICTURE_FILE = "the picture: a file"
 
 
 def make_endpoint(
@@ -45,46 +46,6 @@ def make_endpoint(
     return endpoint
 
 
-def check(parameter: Parameter, value: Any) -> Any:
-    """Return ``value`` if ``parameter`` may have it; ``ValueError`` says what it may be.
-
-    Nothing is converted, but a whole number may stand for any number.
-    """
-    if value is None and (parameter.optional or parameter.default is None):
-        return None
-    if parameter.choices is not None:
-        # By identity of type as well: 1 is not True.
-        if any(type(value) is type(choice) and value == choice for choice in parameter.choices):
-            return value
-        raise ValueError(
-            f"{parameter.name} must be one of {', '.join(map(str, parameter.choices))}."
-        )
-    words, fits = _KINDS[parameter.kind]
-    if not fits(value):
-        raise ValueError(f"{parameter.name} must be {words}.")
-    return value
-
-
-LARGEST = 2**31 - 1
-LONGEST = 200
-
-_KINDS: dict[type, tuple[str, Callable[[Any], bool]]] = {
-    bool: ("true or false", lambda value: isinstance(value, bool)),
-    int: (
-        f"a whole number between -{LARGEST} and {LARGEST}",
-        lambda value: type(value) is int and abs(value) <= LARGEST,
-    ),
-    float: (
-        f"a number between -{LARGEST} and {LARGEST}",
-        lambda value: type(value) in (int, float) and abs(value) <= LARGEST,  # no NaN either
-    ),
-    str: (
-        f"text of at most {LONGEST} characters",
-        lambda value: isinstance(value, str) and len(value) <= LONGEST,
-    ),
-}
-
-
 def _has_default(parameter: Parameter) -> bool:
     return parameter.default is not REQUIRED
 
@@ -104,8 +65,13 @@ def _entry(parameter: Parameter) -> inspect.Parameter:
     )
 
 
+def plain_text(words: str) -> str:
+    """Return a docstring without its markup."""
+    return re.sub(r":\w+:`~?([^`]+)`", r"\1", words).replace("``", "")
+
+
 def _docstring(summary: str, parameters: Sequence[Parameter] | None, returns: Sequence[str]) -> str:
-    lines = [re.sub(r":\w+:`~?([^`]+)`", r"\1", summary).replace("``", "")]
+    lines = [plain_text(summary)]
     if parameters is not None:
         lines += ["", "Args:", f"    picture: {PICTURE}"]
         lines += [f"    {parameter.name}: {parameter.help}" for parameter in parameters]

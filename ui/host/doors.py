@@ -11,11 +11,12 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from gradio.block_function import BlockFunction
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ui.host.inside_gradio import BlockFunction
 
 OPEN = {
     "/": "GET HEAD",
@@ -31,11 +32,17 @@ OPEN = {
     "/pwa_icon": "GET",
     "/login": "POST",
     "/logout": "GET",
+    "/llms.txt": "GET",
+    "/api/openapi.json": "GET",
+    "/api/models": "GET",
+    "/api/{name}": "POST",
     "/web/api/catalog": "GET",
     "/web/api/open": "POST",
     "/web/api/relabel": "POST",
     "/web/api/{key}/block/{stage:int}/{block:int}": "GET",
     "/web/api/{key}/probabilities": "GET",
+    "/web/api/{key}/layer": "POST",
+    "/web/api/{key}/take-away": "POST",
     "/web/{file:path}": "GET",
     "/gradio_api/user": "GET",
     "/gradio_api/login_check": "GET",

@@ -6,7 +6,8 @@ import anyio
 import gradio as gr
 import httpx
 import safehttpx
-from gradio import processing_utils
+
+from ui.host.inside_gradio import PUBLIC_NAMES, download_by
 
 DOWNLOAD_SECONDS = 20
 """For one address; a redirection leads to another one, and Gradio follows twenty."""
@@ -18,7 +19,7 @@ def bound_downloads(max_bytes: int, seconds: float = DOWNLOAD_SECONDS) -> None:
     That holds for every picture of this process that is given by its address, on the page, over
     REST and MCP.
     """
-    processing_utils.async_transport = BoundedTransport(max_bytes, seconds)
+    download_by(BoundedTransport(max_bytes, seconds))
 
 
 class BoundedTransport(httpx.AsyncBaseTransport):
@@ -59,7 +60,7 @@ class BoundedTransport(httpx.AsyncBaseTransport):
 
 async def _way_to(host: str) -> httpx.AsyncBaseTransport:
     """Return a connection to a public address of ``host``, which is looked up once and for all."""
-    if safehttpx.matches_domain_whitelist(host, processing_utils.PUBLIC_HOSTNAME_WHITELIST):
+    if safehttpx.matches_domain_whitelist(host, PUBLIC_NAMES):
         return httpx.AsyncHTTPTransport()
     try:
         address = await safehttpx.async_validate_url(host)

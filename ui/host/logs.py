@@ -8,8 +8,9 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from gradio import queueing, route_utils, routes
 from uvicorn.config import LOGGING_CONFIG
+
+from ui.host.inside_gradio import tell_errors_by
 
 OURS = ("ui", "analysis", "uniformer")
 """The packages whose loggers get the level; all others speak from warnings up."""
@@ -51,8 +52,7 @@ def set_up(level: str, stream: TextIO | None = None) -> None:
     logging.captureWarnings(True)
     for logger in LOGGING_CONFIG["loggers"].values():  # uvicorn sets its own up from this
         logger.update(handlers=[], propagate=True)
-    for module in (queueing, routes, route_utils):  # which print the whole error, values and all
-        module.traceback = _Traces
+    tell_errors_by(_Traces)
 
 
 class _Traces:

@@ -19,13 +19,18 @@ from urllib.parse import parse_qs
 
 import gradio as gr
 from fastapi import Request
-from gradio.context import LocalContext
-from gradio.queueing import Event, Queue
-from gradio.utils import run_coro_in_background
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ui.host.doors import not_found, route_path
+from ui.host.inside_gradio import (
+    Event,
+    Queue,
+    queue_of,
+    run_coro_in_background,
+    serve_by,
+    this_event,
+)
 
 LONG = "long"
 """The ``concurrency_id`` of all events that may take many seconds; the others are quick."""
@@ -209,7 +214,8 @@ class Listeners:
 
 def make_fair(page: gr.Blocks) -> FairQueue:
     """Give ``page``, which is not yet served, a fair queue of the same size, and return it."""
-    page._queue = queue = FairQueue(page._queue)
+    queue = FairQueue(queue_of(page))
+    serve_by(page, queue)
     return queue
 
 
@@ -236,8 +242,7 @@ def is_wanted() -> Callable[[], bool]:
 
     Call it where the event begins. Outside of an event somebody always waits.
     """
-    page, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
-    queue = getattr(page, "_queue", None)
+    queue, event_id = this_event()
     if event_id is None or not isinstance(queue, FairQueue):
         return lambda: True
     return lambda: queue.wants(event_id)

@@ -37,9 +37,9 @@ def remove_beyond(folder: Path, most_bytes: int) -> None:
                 status = os.lstat(os.path.join(path, name))
                 found.append((status.st_ctime, status.st_size, Path(path, name)))
     total = sum(size for _, size, _ in found)
-    for age, size, path in sorted(found):
+    for age, size, file in sorted(found):
         if total <= most_bytes or age > time.time() - FRESH_SECONDS:
             return
         with contextlib.suppress(OSError):
-            path.unlink()
+            file.unlink()
         total -= size

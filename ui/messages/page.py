@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from analysis.report.messages import VIEWER as VIEWER
 from uniformer.config import ModelConfig
 
@@ -71,90 +74,13 @@ TOO_LARGE = (
     "use python -m uniformer segment."
 )
 
-_KODAK = "Eastman Kodak Company, unrestricted usage"
-
-# file name: (title, what it shows, credit as in CREDITS.md)
 EXAMPLES = {
-    "china_summer_palace.jpg": (
-        "Summer Palace",
-        "A painted pagoda among trees in front of a lake",
-        "danielbuechele, CC BY 2.0",
-    ),
-    "kodim21_portland_head_light.jpg": (
-        "Portland Head Light",
-        "A white lighthouse and red-roofed houses on a rocky shore above the sea",
-        _KODAK,
-    ),
-    "kodim22_barn_and_pond.jpg": (
-        "Barn and pond",
-        "A red barn behind a pond in the evening sun",
-        _KODAK,
-    ),
-    "kodim12_couple_on_beach.jpg": (
-        "Couple on the beach",
-        "Two people with diving fins walk along a beach in shallow water",
-        _KODAK,
-    ),
-    "kodim08_market_place_houses.jpg": (
-        "Half-timbered houses",
-        "A row of half-timbered gables in an old town",
-        _KODAK,
-    ),
-    "kodim05_motocross.jpg": (
-        "Motocross start",
-        "Motocross riders lined up at the start of a race",
-        _KODAK,
-    ),
-    "kodim20_p51_mustang.jpg": (
-        "P-51 Mustang",
-        "A propeller aeroplane with a yellow nose parked on grass",
-        _KODAK,
-    ),
-    "kodim06_sailboat_at_anchor.jpg": (
-        "Sailboat at anchor",
-        "A wooden sailing boat on green water, palms on the far shore",
-        _KODAK,
-    ),
-    "chelsea_cat.jpg": ("Chelsea the cat", "The face of a tabby cat", "Stéfan van der Walt, CC0"),
-    "astronaut.jpg": (
-        "Astronaut",
-        "A woman in an orange space suit before a flag and a model of a space shuttle",
-        "NASA, public domain",
-    ),
-    "kodim13_mountain_stream.jpg": (
-        "Mountain stream",
-        "A stony stream runs out of a forest below snowy mountains",
-        _KODAK,
-    ),
-    "kodim24_mountain_chalet.jpg": (
-        "Mountain chalet",
-        "A painted alpine house with a wooden balcony",
-        _KODAK,
-    ),
-    "kodim14_white_water_rafters.jpg": (
-        "White-water rafters",
-        "People in red vests paddle a yellow raft through white water",
-        _KODAK,
-    ),
-    "kodim16_tropical_island.jpg": (
-        "Tropical island",
-        "A low island with palm trees under tall clouds",
-        _KODAK,
-    ),
-    "kodim18_woman_in_park.jpg": (
-        "Woman in a park",
-        "A woman in a long dark dress leans on a sculpture in a park",
-        _KODAK,
-    ),
-    "kodim23_two_macaws.jpg": ("Two macaws", "A blue and yellow macaw beside a red one", _KODAK),
-    "coffee.jpg": (
-        "Coffee",
-        "A cup of espresso with a spoon on a red saucer",
-        "Rachel Michetti, CC0",
-    ),
-    "flower_dahlia.jpg": ("Dahlia", "An orange dahlia before dark leaves", "vultilion, CC BY 2.0"),
-    "rocket.jpg": ("Rocket", "A rocket on its launch pad at dusk", "SpaceX, CC0"),
+    each["name"]: (each["title"], each["alt"], each["credit"])
+    for each in json.loads(
+        (Path(__file__).parents[2] / "assets/examples/examples.json").read_text(encoding="utf-8")
+    )
 }
+"""File name: title, what it shows, credit as in CREDITS.md."""
 
 
 def facts(width: int, height: int, model: str, reach: str, window_size: int, seconds: float) -> str:

@@ -24,8 +24,8 @@ ALMOST_DONE = "almost done"
 SECONDS_LEFT = "about {seconds} s left"
 MINUTES_LEFT = "about {minutes} min left"
 ONE_OF = "Question {at} of {count}"
-CHOSEN = "About pixel ({x}, {y}), labelled {name}. Choose another one in the lens."
-MIDDLE = "About the middle of the picture, labelled {name}. Choose a pixel in the lens."
+CHOSEN = "About pixel ({x}, {y}), labelled {name}. Mark another one on the picture above."
+MIDDLE = "About the middle of the picture, labelled {name}. Mark a pixel on the picture above."
 
 
 def progress(done: int, total: int, seconds_left: float | None) -> str:

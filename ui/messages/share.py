@@ -10,7 +10,7 @@ REPORT_SAYS = (
 )
 REPORT_GET = "Make the report"
 LINK = "A link to this"
-LINK_SAYS = "It restores example, model, reach and pixel. The pixel is the one clicked in the lens."
+LINK_SAYS = "It restores example, model, reach and pixel. The pixel is the one marked."
 COPY = "Copy"
 LINK_NONE = (
     "A picture or model of your own stays on this server only for a while, so there is no link to "

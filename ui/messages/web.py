@@ -8,12 +8,19 @@ from uniformer.weights import bundled_scores
 
 NOT_UNDERSTOOD = "This request is not of the form that this server reads: load the page again."
 NO_PICTURE = "Give a picture, or the name of an example."
-WRONG = "{name} must be {words}."
 LOGIN = "Please sign in first: load the page again."
 BUSY = "This server is busy and its queue is full: please try again in a minute."
 NO_WEIGHTS = (
     "The weights of {model} cannot be had here: choose another model, or upload its checkpoint."
 )
+
+NO_SUCH_LAYER = "There is no layer {name}: choose one of the layer bar."
+NO_SUCH_PARAMETER = "This layer cannot be asked with {name}: load the page again."
+WRONG_MASK = "The painted region is not of this picture: paint it again."
+NO_SUCH_FILE = "There is no file of this kind here: choose another one."
+NO_COMMAND = "No command line says this: take Python, or JSON with all settings."
+NO_TABLES = "This answer has no tables: take JSON or the arrays."
+YES, NO = "yes", "no"
 
 UNTRAINED = "{title}, random weights"
 ON_HUB = "Its weights are downloaded from the Hugging Face Hub when it is first chosen."
@@ -32,21 +39,20 @@ REACHES = {
     "window": ("Window", "Every token of stage 3 attends within its own window."),
 }
 
-SIZES = {
-    "nano": "UniFormer nano",
-    "xxs": "UniFormer-XXS",
-    "xs": "UniFormer-XS",
-    "small": "UniFormer-S",
-    "base": "UniFormer-B",
-}
-REACH_IN_TITLE = {"hybrid": ", hybrid {window}", "window": ", window {window}", "global": ""}
+
+def wrong(name: str, words: str) -> str:
+    """Return the sentence for a value of ``name`` that is not what ``words`` say."""
+    return f"{name} must be {words}."
 
 
 def title(config: ModelConfig) -> str:
-    """Return what a model is called."""
-    size = SIZES.get(config.name.partition("-")[0], config.name)
+    """Return what a model is called, the same in every language."""
+    names = {"nano": " nano", "xxs": "-XXS", "xs": "-XS", "small": "-S", "base": "-B"}
+    name = config.name.partition("-")[0]
+    size = f"UniFormer{names[name]}" if name in names else config.name
     head = "UPerNet" if isinstance(config.head, UPerConfig) else "Semantic FPN"
-    return f"{size}, {head}{REACH_IN_TITLE[config.reach].format(window=config.window_size)}"
+    window = "" if config.reach == "global" else f", {config.reach} {config.window_size}"
+    return f"{size}, {head}{window}"
 
 
 def knows(config: ModelConfig) -> str:

@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from analysis.core.evidence import GRADES
+from analysis.core.evidence import GRADES, Grade
 from ui.messages import questions as messages
 from ui.service.jobs import StoredAnswer
 from ui.service.snippets import command_snippet, python_snippet
@@ -109,7 +109,7 @@ def _made_by(settings: dict[str, Any]) -> str:
     return html.escape(messages.made_by(settings["model"], reach, settings["window_size"]))
 
 
-def _badge(grade: str) -> str:
+def _badge(grade: Grade) -> str:
     return f'<span class="grade" data-grade="{grade}">{html.escape(GRADES[grade])}</span>'
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import gradio as gr
@@ -12,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from analysis.report.packing import size_within
+from ui.host.inside_gradio import bound_paintings
 from ui.service.actions import Actions
 from ui.service.selection import Selection
 
@@ -39,8 +38,7 @@ def mask_editor(label: str, name: str) -> gr.ImageEditor:
         visible=False,
         elem_id=name,
     )
-    editor.blob_storage = Paintings()
-    editor.accept_blobs = _bounded(editor.accept_blobs)
+    bound_paintings(editor, Paintings(), MOST_LAYERS)
     return editor
 
 
@@ -55,19 +53,6 @@ class Paintings(OrderedDict):
         self.move_to_end(name)
         while len(self) > MOST_PAINTINGS:
             self.popitem(last=False)
-
-
-def _bounded(accept: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return ``accept_blobs`` of an editor for the few layers that one has."""
-
-    @wraps(accept)
-    def accept_blobs(data: Any) -> Any:
-        index = data.data.get("index")
-        if index not in (None, "", "null") and int(index) not in range(MOST_LAYERS):
-            raise ValueError("An editor has no such layer.")
-        return accept(data)
-
-    return accept_blobs
 
 
 def picture_to_paint(actions: Actions, selection: Selection) -> np.ndarray:

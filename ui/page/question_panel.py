@@ -128,7 +128,7 @@ class AnswerView:
                 return [status, gr.skip(), *_buttons(False)]
             if not found:
                 return [gr.skip(), gr.skip(), *_buttons(False)]
-            if about.key != now.key:
+            if about is None or about.key != now.key:
                 return [note_line(messages.OUTDATED), "", *_buttons(False)]
             card, sentence = attempt(lambda: answer_cards(found))
             return [sentence, card or "", *_buttons(False)]
@@ -163,7 +163,7 @@ class AnswerView:
         self._wire_files(session)
 
     def _wire_files(self, session: Session) -> None:
-        def take(found: StoredAnswer | None, event: gr.EventData) -> list[Any]:
+        def take(found: Answers | None, event: gr.EventData) -> list[Any]:
             path, sentence = attempt(lambda: file_of(found or (), event.at, event.file))
             return [None if path is None else str(path), sentence]
 

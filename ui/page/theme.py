@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gradio as gr
-from gradio.themes.utils.colors import Color
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans")
 MONO = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 
-TEAL = Color(
+TEAL = gr.themes.Color(
     c50="#effaf9",
     c100="#d4f1ee",
     c200="#a9e2dd",
@@ -22,7 +21,7 @@ TEAL = Color(
     c950="#042524",
     name="teal",
 )
-STONE = Color(
+STONE = gr.themes.Color(
     c50="#f7f7f4",
     c100="#efefeb",
     c200="#e2e2dc",

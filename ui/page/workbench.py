@@ -54,7 +54,8 @@ def looked_at(actions: Actions, told: Any) -> Selection:
     if not isinstance(told, dict) or not isinstance(told.get("key"), str):
         raise ValueError(text.RESULT_GONE)
     now = actions.selection(told["key"])
-    region, pixel = told.get("region"), told.get("pixel")
+    region: Any = told.get("region")
+    pixel: Any = told.get("pixel")
     if region in get_args(Region):
         now = replace(now, region=region)
     height, width = actions.stored(now).result.labels.shape

@@ -6,6 +6,7 @@ cannot be done it raises ``ValueError`` with one sentence, and nothing the visit
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -16,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis import Trace, trace
-from analysis.core.progress import finish
+from analysis.core.progress import Work, finish
+from analysis.layers import Layer, LayerAsk
+from analysis.questions.answer import digest
+from analysis.questions.common import TracedPicture
 from analysis.report import lens_data
 from ui.host import metrics
 from ui.host.settings import Settings
@@ -24,6 +28,7 @@ from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.examples import EXAMPLES
 from ui.service.export import write_file
+from ui.service.gpu_seconds import layer_seconds
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.payloads import lens_payload, view_payload
@@ -32,6 +37,7 @@ from ui.service.shown_size import made_smaller
 from ui.service.stored_results import PictureInfo, ResultStore, StoredResult
 from ui.service.turns import Turns
 from ui.service.uploads import open_upload
+from ui.service.zerogpu import lends_gpus
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
 from uniformer.pictures import Picture, PictureSource, read_picture
@@ -174,9 +180,7 @@ class Actions:
         stored = self.stored(selection)
         if stored.original is None:
             return stored.result
-        given = stored.result.settings
-        exactly = replace(selection, short_side=given["short_side"], model=stored.model)
-        exactly = replace(exactly, reach=given["reach"], window_size=given["window_size"])
+        exactly = self.selection(selection.key)
         return self._segment(exactly, stored.result.as_read, onto=stored.original)[0]
 
     def stored(self, selection: Selection) -> StoredResult:
@@ -193,6 +197,26 @@ class Actions:
             traced = trace(model, stored.result.picture, short_side=short_side)
         self._store.keep_trace(selection.key, traced, selection.model)
         return traced
+
+    def layer(self, key: str, ask: LayerAsk) -> Work[Layer]:
+        """Yield the progress of a layer of the result under ``key``, and return the layer.
+
+        The first step of one that is live is quick work, all else takes its turn. One that was
+        asked for before is there at once.
+        """
+        selection, asked = self.selection(key), layer_key(ask)
+        stored = self.stored(selection)
+        if (known := stored.layers.get(asked)) is not None:
+            return known
+        with self.original(selection) as model:
+            picture, short_side = stored.result.as_read, stored.result.settings["short_side"]
+            lent = lends_gpus() and layer_seconds(model, picture, short_side, None, ask) > 0
+            traced = None if lent else TracedPicture(picture, self.trace(selection))
+            steps = work.layer(model, picture, short_side, traced, ask)
+            take_turns = self.turns.begun_quick if ask.kind.live else self.turns.stepwise
+            layer = yield from take_turns(steps)
+        self._store.keep_layer(key, asked, layer)
+        return layer
 
     def forget_old(self) -> None:
         """Remove the results that nobody has looked at for as long as they are kept."""
@@ -239,6 +263,13 @@ class Actions:
             start = time.perf_counter()
             result = finish(on_one_thread(lambda: work.label(model, picture, short_side, onto)))
             return result, time.perf_counter() - start
+
+
+def layer_key(ask: LayerAsk) -> str:
+    """Return what two asks have in common that mean the same."""
+    mask = None if ask.mask is None else digest(ask.mask)
+    plain = [ask.layer, ask.x, ask.y, ask.region, mask, ask.label, ask.against, ask.values]
+    return json.dumps(plain, sort_keys=True)
 
 
 def _start(config: ModelConfig) -> Selection:

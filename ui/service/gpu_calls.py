@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis import trace
-from analysis.core.progress import Progress, Work
+from analysis.core.progress import Progress, Work, relay
+from analysis.layers import Layer, LayerAsk, layer_work
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
+from analysis.questions.common import TracedPicture
 from analysis.report.page import Caption, report_html
-from ui.service.gpu_seconds import answer_seconds, label_seconds, report_seconds
+from ui.service.gpu_seconds import answer_seconds, label_seconds, layer_seconds, report_seconds
 from ui.service.zerogpu import is_lent, on_gpu
-from uniformer import segment
-from uniformer.pictures import PictureSource
+from uniformer import Classification, classify, segment
+from uniformer.pictures import Picture, PictureSource
 from uniformer.runtime import find_device
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
@@ -50,6 +52,14 @@ def label(
     return result
 
 
+@on_gpu(label_seconds)
+def name(model: Segmenter, picture: PictureSource) -> Work[Classification]:
+    """Return what a classifier says that ``picture`` shows."""
+    result = classify(picture, _placed(model))
+    yield Progress(1, 1)
+    return result
+
+
 @on_gpu(answer_seconds)
 def answer(
     model: Segmenter, question: str, picture: PictureSource, values: dict[str, Any]
@@ -60,6 +70,30 @@ def answer(
     """
     found = yield from QUESTIONS[question](_placed(model), picture, **values)
     return replace(found, figure=_Drawn(found.figure())) if is_lent() else found
+
+
+@on_gpu(layer_seconds)
+def layer(
+    model: Segmenter,
+    picture: Picture,
+    short_side: int,
+    traced: TracedPicture | None,
+    ask: LayerAsk,
+) -> Work[Layer]:
+    """Yield the progress of a layer and return the layer; close it to stop the work.
+
+    ``traced`` is the picture with its trace, None where a GPU is lent: it is traced there.
+    """
+    if traced is None:
+        model = _placed(model)
+        traced = TracedPicture(picture, trace(model, picture, short_side=short_side))
+    work = layer_work(model, traced, ask)
+    if not is_lent():
+        return (yield from work)
+    # What draws an answer cannot leave this process: it is drawn here, and only the last one.
+    found = yield from relay(work, lambda step: replace(step, found=None))
+    drawn = _Drawn(found.answer.figure())
+    return replace(found, answer=replace(found.answer, figure=drawn))
 
 
 @on_gpu(report_seconds)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from analysis.interventions.run import DRAWS
+from analysis.layers import LayerAsk
+from analysis.questions.common import TracedPicture
 from analysis.report.page import Caption
 from uniformer.pictures import Picture, PictureSource
 from uniformer.segmenter import Segmenter
@@ -62,6 +64,18 @@ def answer_seconds(
     passes += per_step * values.get("steps", 0) * methods
     passes += PROBE_PASSES * values.get("probes", 0)
     return _seconds(model, picture, values.get("short_side"), passes)
+
+
+def layer_seconds(
+    model: Segmenter,
+    picture: Picture,
+    short_side: int,
+    traced: TracedPicture | None,
+    ask: LayerAsk,
+) -> int:
+    """Return the seconds for a layer, by the question behind it."""
+    values = {**ask.values, "short_side": short_side}
+    return answer_seconds(model, ask.kind.question, picture, values)
 
 
 def report_seconds(

@@ -22,6 +22,7 @@ from analysis.questions import QUESTIONS
 from analysis.questions.answer import FORMATS, Answer
 from analysis.questions.parameters import parameters_of
 from ui.host import metrics
+from ui.messages import page as text
 from ui.messages import questions as messages
 from ui.service import gpu_calls as work
 from ui.service.actions import Actions
@@ -86,7 +87,7 @@ def read(folder: Path) -> StoredAnswer:
 def file_of(answers: Sequence[StoredAnswer], at: int, name: str) -> Path:
     """Return a file of one of the answers; ``ValueError`` for any other and for one removed."""
     if at not in range(len(answers)) or name not in answers[at].files:
-        raise ValueError(messages.NO_SUCH_FILE)
+        raise ValueError(text.NO_SUCH_FILE)
     path = answers[at].folder / name
     if not path.is_file():
         raise ValueError(messages.ANSWER_GONE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from ui.messages import compare as messages
 from ui.messages.questions import made_by
@@ -11,10 +11,16 @@ from ui.service.actions import Actions
 from ui.service.jobs import pixel_of
 from ui.service.model_cache import RANDOM
 from ui.service.selection import Selection
+from uniformer.config import Reach
 
 
 def other_setting(
-    actions: Actions, now: Selection, model: str, untrained: bool, reach: str, window: int
+    actions: Actions,
+    now: Selection,
+    model: str,
+    untrained: bool,
+    reach: Reach | Literal[""],
+    window: int,
 ) -> Selection:
     """Return the same picture labelled in another setting; "" and 0 stand for what ``now`` has."""
     name = model or now.model

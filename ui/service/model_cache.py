@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.profile.nulls import random_model
@@ -67,9 +68,9 @@ class ModelCache:
         Raises ``ValueError`` for an unknown name, reach or window size and
         :class:`uniformer.weights.WeightsError` when the weights cannot be had.
         """
-        with self._loaded(name) as entry:
+        with self._loaded(name) as (entry, model):
             if entry.fast is None:
-                entry.fast = optimize_for_inference(entry.model)
+                entry.fast = cast(Segmenter, optimize_for_inference(model))  # PyTorch's own
             lent = _sharing_weights(entry.fast)
         lent.set_reach(reach, window_size)
         yield lent
@@ -77,8 +78,8 @@ class ModelCache:
     @contextmanager
     def acquire_original(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
         """Lend the model that :meth:`acquire` was made from: it can be traced and has gradients."""
-        with self._loaded(name) as entry:
-            lent = shared_weight_copy(entry.model)
+        with self._loaded(name) as (_, model):
+            lent = shared_weight_copy(model)
         lent.set_reach(reach, window_size)
         yield lent
 
@@ -99,7 +100,7 @@ class ModelCache:
         )
 
     @contextmanager
-    def _loaded(self, name: str) -> Iterator[_CachedModel]:
+    def _loaded(self, name: str) -> Iterator[tuple[_CachedModel, Segmenter]]:
         known = name.removeprefix(RANDOM)
         if not name.startswith(OWN):
             find_config(known)
@@ -113,7 +114,7 @@ class ModelCache:
                 # The draw that an answer about the same setting compares with.
                 entry.model = model if name == known else random_model(model)
                 self._drop_oldest()
-            yield entry
+            yield entry, entry.model
 
     def _entry(self, name: str) -> _CachedModel:
         with self._lock:

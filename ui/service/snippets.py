@@ -93,6 +93,13 @@ def start_snippet(result: Segmentation, pixel: tuple[int, int]) -> str:
     )
 
 
+def label_command(result: Segmentation) -> str:
+    """Return the command that labels the picture again."""
+    short_side = str(result.settings["short_side"])
+    command = ["python", "-m", "uniformer", "segment", PHOTO, "--short-side", short_side]
+    return shlex.join(command + _model_options(_settings(result), reach=True))
+
+
 def site_command(result: Segmentation) -> str:
     """Return the command that publishes a folder of pictures with the model of ``result``."""
     command = ["python", "-m", analysis.__name__, "publish", "photos/", "-o", "site"]

@@ -15,9 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from analysis import Trace
+from analysis.layers import Layer
 from ui.messages import page as text
 from uniformer.pictures import Picture
 from uniformer.segmentation import Segmentation
+
+LAYERS_PER_RESULT = 6
+"""Layers that can be taken away without being computed again."""
 
 
 class ResultGone(ValueError):
@@ -44,6 +48,7 @@ class StoredResult:
 
     ``model`` is what the model cache calls the one that labelled it. ``trace`` is what the picture
     left in that model, once somebody has asked for it, and ``traced_model`` its name, then.
+    ``layers`` are the last that were asked for, by what was asked.
     """
 
     subject: PictureInfo
@@ -55,6 +60,7 @@ class StoredResult:
     original: Picture | None = None
     trace: Trace | None = None
     traced_model: str = ""
+    layers: OrderedDict[str, Layer] = field(default_factory=OrderedDict)
     last_used: float = field(default_factory=time.monotonic)
 
     @property
@@ -63,6 +69,10 @@ class StoredResult:
         values = (getattr(self.result, entry.name) for entry in fields(self.result))
         arrays = sum(value.nbytes for value in values if isinstance(value, np.ndarray))
         arrays += 0 if self.original is None else self.original.pixels.nbytes
+        kept = [
+            array for layer in [*self.layers.values()] for array in layer.answer.arrays.values()
+        ]
+        arrays += sum(array.nbytes for array in kept)
         return arrays + (0 if self.trace is None else self.trace.bytes)
 
 
@@ -134,12 +144,23 @@ class ResultStore:
                 self._stored[key].trace, self._stored[key].traced_model = trace, model
                 self._forget(keep=key)
 
+    def keep_layer(self, key: str, asked: str, layer: Layer) -> None:
+        """Keep one of the last layers of the result under ``key``, by what was ``asked``."""
+        with self._lock:
+            if key in self._stored:
+                layers = self._stored[key].layers
+                layers[asked] = layer
+                while len(layers) > LAYERS_PER_RESULT:
+                    layers.popitem(last=False)
+                self._forget(keep=key)
+
     def drop_traces(self, model: str) -> None:
         """Let go of every trace made with ``model``, so that its weights can be freed."""
         with self._lock:
             for stored in self._stored.values():
                 if stored.traced_model == model:
                     stored.trace = None
+                    stored.layers.clear()  # what draws them holds the trace
 
     def _is_old(self, folder: Path) -> bool:
         return time.time() - folder.stat().st_ctime > self._max_seconds

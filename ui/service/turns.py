@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar
@@ -20,13 +21,15 @@ STOPPING = "This server is being stopped: please ask again in a minute."
 class Turns:
     """Lets ``places`` computations run at a time, of which long work has all but one, if several.
 
-    Long work gives its place back after every step, so that quick work waits for one step at most.
+    Long work gives its place back after every step, so that quick work waits for one step at most,
+    and takes turns with other long work, step by step.
     """
 
     def __init__(self, places: int) -> None:
         self._free = places
         self._long_free = max(1, places - 1)
         self._quick_waiting = 0
+        self._long_waiting: deque[object] = deque()
         self._at_work = 0
         self._closed = False
         self._changed = threading.Condition()
@@ -72,16 +75,33 @@ class Turns:
                     self._give_back(long=True)
                 yield step
 
+    def begun_quick(self, steps: Generator[T, None, R]) -> Generator[T, None, R]:
+        """Do the same as :meth:`stepwise`, but the first step is quick work."""
+        with closing(steps):
+            try:
+                with self.quick():
+                    first = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield first
+            return (yield from self.stepwise(steps))
+
     def _take_long(self) -> None:
-        waits_until = time.monotonic() + PATIENCE_SECONDS
+        waits_until, me = time.monotonic() + PATIENCE_SECONDS, object()
 
         def mine() -> bool:
             first = not self._quick_waiting or time.monotonic() > waits_until
-            return self._closed or (self._free > 0 and self._long_free > 0 and first)
+            free = self._free > 0 and self._long_free > 0 and self._long_waiting[0] is me
+            return self._closed or (free and first)
 
         with self._changed:
-            while not self._changed.wait_for(mine, PATIENCE_SECONDS):
-                pass
+            self._long_waiting.append(me)
+            try:
+                while not self._changed.wait_for(mine, PATIENCE_SECONDS):
+                    pass
+            finally:
+                self._long_waiting.remove(me)
+                self._changed.notify_all()
             self._take(long=True)
 
     def _take(self, long: bool) -> None:

@@ -25,7 +25,8 @@ def fetch(name: str) -> Work[None]:
     Closing it stops the download; huggingface_hub resumes it the next time. Raises
     :class:`uniformer.weights.WeightsError` when the weights cannot be had.
     """
-    stopped, told = threading.Event(), queue.SimpleQueue()
+    stopped = threading.Event()
+    told: queue.SimpleQueue[Progress | Exception | None] = queue.SimpleQueue()
 
     def report(done: int, total: int | None) -> None:
         if stopped.is_set():

@@ -10,7 +10,7 @@ import json
 import logging
 import mimetypes
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from analysis.core.progress import Progress, relay
+from analysis.core.progress import relay
 from ui.host import metrics
+from ui.host.entrance import guarded
 from ui.host.middleware import NO_ROOM
 from ui.host.places import sender_of
 from ui.host.settings import Settings
@@ -34,6 +35,7 @@ from ui.service.one_thread import steps_on_one_thread
 from ui.web.asked import named, read_setting
 from ui.web.frames import frame
 from ui.web.lanes import Full, Lane
+from ui.web.layers import partial_content, read_ask
 from ui.web.workbench import Steps, Workbench
 
 LOG = logging.getLogger(__name__)
@@ -67,11 +69,13 @@ class Addresses:
         """Return the routes, those that ask before the one that serves files."""
         api = "/web/api"
         return [
-            _route(f"{api}/catalog", self._catalog),
-            _route(f"{api}/open", self._open, "POST"),
-            _route(f"{api}/relabel", self._relabel, "POST"),
-            _route(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
-            _route(f"{api}/{{key}}/probabilities", self._probabilities),
+            guarded(f"{api}/catalog", self._catalog),
+            guarded(f"{api}/open", self._open, "POST"),
+            guarded(f"{api}/relabel", self._relabel, "POST"),
+            guarded(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
+            guarded(f"{api}/{{key}}/probabilities", self._probabilities),
+            guarded(f"{api}/{{key}}/layer", self._layer, "POST"),
+            guarded(f"{api}/{{key}}/take-away", self._take_away, "POST"),
             Route("/web/{file:path}", _module, methods=["GET"], include_in_schema=False),
         ]
 
@@ -112,6 +116,22 @@ class Addresses:
         key, (x, y) = request.path_params["key"], (_number(request, name) for name in "xy")
         steps = _measured("web pixel", lambda: self._workbench.probabilities(key, x, y))
         return self._answer(request, steps, self._quick)
+
+    async def _layer(self, request: Request) -> Response:
+        key, given = request.path_params["key"], _json(await _body(request))
+        ask = read_ask(given, self._workbench.picture_size(key))
+        steps = _measured("web layer", lambda: self._workbench.layer(key, ask))
+        lane = self._quick if ask.kind.live else self._long
+        return self._answer(request, steps, lane, compress=True)
+
+    async def _take_away(self, request: Request) -> Response:
+        key, given = request.path_params["key"], _json(await _body(request))
+        size, ask, kind = self._workbench.picture_size(key), None, named("kind", given.get("kind"))
+        if given.get("ask") is not None:
+            ask = read_ask(_json(json.dumps(given["ask"])), size)
+        steps = _measured("web file", lambda: self._workbench.take_away(key, ask, kind))
+        quick = ask is None or ask.kind.live
+        return self._answer(request, steps, self._quick if quick else self._long)
 
     def _answer(
         self, request: Request, start: Callable[[], Steps], lane: Lane, compress: bool = False
@@ -182,12 +202,8 @@ async def _frames(start: Callable[[], Steps], lane: Lane, sender: str) -> AsyncG
 
 def _packed(steps: Steps) -> Generator[bytes, None, None]:
     """Yield steps, and last the answer, as frames; they are made on the thread that works."""
-    answer = yield from relay(steps, _partial)
+    answer = yield from relay(steps, lambda step: frame(*partial_content(step)))
     yield frame(*answer)
-
-
-def _partial(step: Progress) -> bytes:
-    return frame({"partial": True, "done": step.done, "total": step.total, "ahead": 0})
 
 
 def _measured(name: str, start: Callable[[], Steps]) -> Callable[[], Steps]:
@@ -198,31 +214,6 @@ def _measured(name: str, start: Callable[[], Steps]) -> Callable[[], Steps]:
             return (yield from start())
 
     return steps
-
-
-def _route(
-    path: str, answer: Callable[[Request], Awaitable[Response]], method: str = "GET"
-) -> Route:
-    """Return a route for those who may come in; what is wrong with a request is one sentence."""
-
-    async def guarded(request: Request) -> Response:
-        if not _may_enter(request):
-            return JSONResponse({"detail": text.LOGIN}, 401)
-        try:
-            return await answer(request)
-        except ValueError as error:
-            return JSONResponse({"detail": " ".join(str(error).split())}, 400)
-
-    return Route(path, guarded, methods=[method], include_in_schema=False)
-
-
-def _may_enter(request: Request) -> bool:
-    """Whether the page asks for no password, or this visitor has given it."""
-    app = request.app
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(request.cookies.get(name) in app.tokens for name in names)
 
 
 async def _module(request: Request) -> Response:
@@ -264,4 +255,4 @@ def _number(request: Request, name: str) -> int:
     try:
         return int(request.query_params[name])
     except (KeyError, ValueError):
-        raise ValueError(text.WRONG.format(name=name, words="a whole number")) from None
+        raise ValueError(text.wrong(name=name, words="a whole number")) from None

@@ -24,7 +24,7 @@ def whole(name: str, low: int, high: int) -> Callable[[Any], int]:
     def check(value: Any) -> int:
         if type(value) is not int or not low <= value <= high:
             words = f"a whole number from {low} to {high}"
-            raise ValueError(text.WRONG.format(name=name, words=words))
+            raise ValueError(text.wrong(name=name, words=words))
         return value
 
     return check
@@ -34,7 +34,7 @@ def named(name: str, value: Any) -> str:
     """Return ``value`` if it is a short text."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
         words = f"text of at most {LONGEST_NAME} characters"
-        raise ValueError(text.WRONG.format(name=name, words=words))
+        raise ValueError(text.wrong(name=name, words=words))
     return value
 
 
@@ -49,7 +49,7 @@ def read_setting(given: Any, now: Selection) -> Selection:
     untrained = given.get("untrained", now.model.startswith(RANDOM))
     reach = given.get("reach", now.reach)
     if reach not in REACHES:
-        raise ValueError(text.WRONG.format(name="reach", words=f"one of {', '.join(REACHES)}"))
+        raise ValueError(text.wrong(name="reach", words=f"one of {', '.join(REACHES)}"))
     window = whole("windowSize", 1, MAX_WINDOW_SIZE)(given.get("windowSize", now.window_size))
     short = given.get("shortSide")
     return replace(

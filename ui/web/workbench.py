@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from analysis.core.progress import Progress, Work
+from analysis.core.progress import Progress, Work, relay
+from analysis.layers import LAYERS, LayerAsk
 from analysis.report.workbench_data import block_content, picture_content, probabilities
 from ui.host.settings import Settings
 from ui.messages import web as text
 from ui.service.actions import Actions, Labelled
 from ui.service.examples import EXAMPLES
+from ui.service.limits import QUESTION_SECONDS, within
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.selection import Selection
+from ui.service.take_away import TYPES, labels_file, layer_file
 from ui.service.weights_download import fetch
 from ui.web.asked import setting_of
+from ui.web.layers import kind_facts, layer_content
 from uniformer.classes import class_set
 from uniformer.config import MODELS, REACHES, ModelConfig
 from uniformer.factory import find_config
@@ -28,6 +33,9 @@ Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 Steps = Work[Content]
 """What an answer is: it yields its progress and returns its facts and arrays."""
+
+BETWEEN_SECONDS = 0.2
+"""Least time between two maps on the way."""
 
 
 class Workbench:
@@ -49,11 +57,11 @@ class Workbench:
                 {"name": name, "title": title, "help": words}
                 for name, (title, words) in text.REACHES.items()
             ],
-            "layers": [],
+            "layers": [kind_facts(kind) for kind in LAYERS.values()],
             "examples": _examples(),
             "first": {**setting_of(first.selection), "example": first.example},
             "gradients": True,
-            "takeAway": [],
+            "takeAway": list(TYPES),
             "fileBytes": self._settings.upload_bytes,
         }
 
@@ -84,6 +92,43 @@ class Workbench:
         found = probabilities(traced, x, y)
         yield Progress(1, 1)
         return {}, {"probabilities": found}
+
+    def layer(self, key: str, ask: LayerAsk) -> Steps:
+        """Yield how far a layer is, with what is known of it on the way, and return the layer."""
+        start, told = time.perf_counter(), float("-inf")
+        in_time = within(QUESTION_SECONDS)
+
+        def tell(step: Progress) -> Progress:
+            nonlocal told
+            in_time(step.done, step.total)
+            now = time.perf_counter()
+            if step.found is None or now - told < BETWEEN_SECONDS:
+                return replace(step, found=None)
+            told = now
+            return step
+
+        layer = yield from relay(self.actions.layer(key, ask), tell)
+        return layer_content(layer, time.perf_counter() - start)
+
+    def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> Steps:
+        """Yield how far it is, and return a layer, or without one the labels, as a file."""
+        stored = self.actions.stored(self.actions.selection(key))
+        if ask is None:
+            now = self.actions.selection(key)
+            content, media_type = labels_file(
+                stored, self.actions.trace(now), lambda: self.actions.whole(now), kind
+            )
+            yield Progress(1, 1)
+        else:
+            layer = yield from relay(
+                self.actions.layer(key, ask), lambda step: replace(step, found=None)
+            )
+            content, media_type = layer_file(stored, layer, kind)
+        return {"type": media_type}, {"file": np.frombuffer(content, np.uint8)}
+
+    def picture_size(self, key: str) -> tuple[int, int]:
+        """Return height and width of a picture."""
+        return self.actions.stored(self.actions.selection(key)).result.labels.shape
 
     def _model_facts(self, config: ModelConfig) -> dict[str, Any]:
         """Return a ``ModelInfo`` of ``assets/web/source.js``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from uniformer.backbone import MIN_SIDE
 from uniformer.export.outputs import Outputs, example
 from uniformer.export.rewriting import portable, rewrite
+from uniformer.export.steerable import Steerable
 from uniformer.files import replace_file
 from uniformer.preprocess import MAX_LONG_SIDE, MEAN, STD
 from uniformer.segmenter import Segmenter
@@ -81,21 +83,46 @@ def onnx_bytes(
     _check(model, form, size, weights)
     prepared = portable(model) if form == "plain" else rewrite(model, winograd=form == "winograd")
     traced = Outputs(prepared, tuple(outputs))
+    graph = _graph(traced, {"image": example(model, size)}, traced.names(), fixed=size is not None)
+    return _file(graph, model, form, weights)
+
+
+def steerable_onnx(model: Segmenter, *, weights: StoredWeights = "float16") -> bytes:
+    """Return an ONNX file whose inputs steer reach and heads, in the plain form, for every size.
+
+    :mod:`uniformer.export.steerable` tells its inputs and outputs; ``weights`` and metadata are
+    those of :func:`export_onnx`, and so are the errors, for which blocks of another kind are one
+    more reason.
+    """
+    _check(model, "plain", None, weights)
+    traced = Steerable(portable(model))
+    graph = _graph(traced, traced.example(128, 160), traced.names(), fixed=False)
+    return _file(graph, model, "plain", weights)
+
+
+def _graph(
+    traced: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], *, fixed: bool
+) -> Any:
+    """Return a module as ONNX; the first input is the image, whose size may be ``fixed``."""
     # Tracing takes a map of one token for a scalar, so it is told of larger ones; the graph is not.
     height, width = (torch.export.Dim(name, min=2 * MIN_SIDE) for name in ("height", "width"))
-    dynamic = None if size else ({2: height, 3: width},)
+    others = (None,) * (len(inputs) - 1)
     with _quiet():
         program = torch.onnx.export(
             traced.eval(),
-            (example(model, size),),
+            tuple(inputs.values()),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["image"],
-            output_names=traced.names(),
-            dynamic_shapes=dynamic,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=None if fixed else ({2: height, 3: width}, *others),
             verbose=False,
         )
-    graph = program.model_proto
+    return program.model_proto
+
+
+def _file(graph: Any, model: Segmenter, form: str, weights: str) -> bytes:
+    """Return the bytes of a graph, with the facts about ``model`` and weights as small as asked."""
     for name, value in _metadata(model, form).items():
         graph.metadata_props.add(key=name, value=value)
     if weights == "float16":

@@ -22,7 +22,7 @@ from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.grid import Token
 from analysis.core.progress import Progress, Work, relay
-from analysis.receptive_field.effective import EffectiveField, effective_field_steps
+from analysis.receptive_field.effective import EffectiveField, Measured, effective_field_steps
 from analysis.receptive_field.extent import FieldSummary, summarize
 from analysis.receptive_field.networks.network import Network, check_size
 from analysis.receptive_field.networks.picture_folder import PictureFolder
@@ -154,9 +154,9 @@ def compare_fields(
             centers=centers, until_known=until_known,
         )  # fmt: skip
 
-        def step(done: int, before: int = number * steps_per_network) -> Progress:
-            batches = before + math.ceil(done / batch_size)
-            return Progress(max(batches, 1), len(networks) * steps_per_network)
+        def step(done: Measured, before: int = number * steps_per_network) -> Progress:
+            batches = before + math.ceil(done.pictures / batch_size)
+            return Progress(max(batches, 1), len(networks) * steps_per_network, done.energy)
 
         fields += _described(network, units, (yield from relay(work, step)))
     return FieldComparison(tuple(fields), size_px, pixel, len(pictures), seed)
@@ -216,6 +216,8 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
         "center_row_input_px": field.center_px[0],
         "center_column_input_px": field.center_px[1],
         "theoretical_input_px": field.theoretical_px,
+        "theoretical_top_input_px": field.theoretical.top_px,
+        "theoretical_left_input_px": field.theoretical.left_px,
         "theoretical_height_input_px": field.theoretical.height_px,
         "theoretical_width_input_px": field.theoretical.width_px,
     }

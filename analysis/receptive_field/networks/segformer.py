@@ -13,7 +13,7 @@ from analysis.core.grid import Token
 from analysis.receptive_field.effective import Readout
 from analysis.receptive_field.networks.hub import hub_file
 from analysis.receptive_field.networks.network import Level, Network, check_size
-from analysis.receptive_field.theoretical import Sliding, Whole
+from analysis.receptive_field.theoretical import Sliding, Step, Whole
 
 REPOSITORY = "nvidia/mit-b0"
 RANDOM = "random: transformers' initialisation, weights of standard deviation 0.02"
@@ -46,7 +46,8 @@ def segformer_network(size_px: tuple[int, int], weights: str | None = "default")
 def as_network(model: nn.Module, size_px: tuple[int, int], trained: bool, weights: str) -> Network:
     """Return a ``SegformerModel`` behind the protocol."""
     model = model.eval().requires_grad_(False)
-    steps, levels = [], []
+    steps: list[Step] = []
+    levels: list[Level] = []
     patches = zip(model.config.patch_sizes, model.config.strides, strict=True)
     for number, (kernel, stride) in enumerate(patches, start=1):
         steps += [Sliding(kernel, stride, kernel // 2), Whole()]

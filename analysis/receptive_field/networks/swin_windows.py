@@ -11,9 +11,9 @@ class Spans:
 
     spans: tuple[tuple[int, int], ...]
 
-    def reads(self, first: int, last: int) -> tuple[int, int]:
+    def reads(self, first: float, last: float) -> tuple[int, int]:
         """Return the outermost positions that the outputs read."""
-        read = self.spans[first : last + 1]
+        read = self.spans[int(first) : int(last) + 1]
         return min(span[0] for span in read), max(span[1] for span in read)
 
     def outputs(self, side: int) -> int:

@@ -149,7 +149,7 @@ def _sliding(layer: nn.Module) -> Sliding:
 
 
 def _resnet(model: nn.Module, axis: int, side: int) -> Stages:
-    stages = [
+    stages: Stages = [
         [_sliding(block.conv2) for block in layer]
         for layer in (model.layer1, model.layer2, model.layer3, model.layer4)
     ]
@@ -158,7 +158,7 @@ def _resnet(model: nn.Module, axis: int, side: int) -> Stages:
 
 
 def _convnext(model: nn.Module, axis: int, side: int) -> Stages:
-    stages = []
+    stages: Stages = []
     for number, stage in enumerate(model.stages):
         entry = model.stem[0] if number == 0 else stage.downsample[1]
         stages.append([_sliding(entry), *(_sliding(block.conv_dw) for block in stage.blocks)])
@@ -166,7 +166,7 @@ def _convnext(model: nn.Module, axis: int, side: int) -> Stages:
 
 
 def _swin(model: nn.Module, axis: int, side: int) -> Stages:
-    stages = []
+    stages: Stages = []
     for number, layer in enumerate(model.layers):
         entry = _sliding(model.patch_embed.proj) if number == 0 else Sliding(2, 2)
         side = entry.outputs(side)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -14,7 +14,7 @@ from ui.service.actions import Actions
 from ui.service.jobs import Job, pixel_of
 from ui.service.queues import LIGHT
 from ui.service.selection import Selection
-from uniformer.config import REACHES
+from uniformer.config import REACHES, Reach
 
 NAME = messages.TAB
 AT_A_PIXEL = ("rollout", "similarity", "jacobian")
@@ -51,7 +51,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
 
     what.change(choose, what, [what, nulls, place], show_progress="hidden", **LIGHT)
 
-    def asked(now: Selection, what: str, nulls: bool, beside: str) -> list[Job]:
+    def asked(now: Selection, what: str, nulls: bool, beside: Reach | Literal[""]) -> list[Job]:
         return questions(actions, now, what, nulls, beside)
 
     view.wire(actions, session, asked, [what, nulls, beside])
@@ -63,7 +63,9 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     )
 
 
-def questions(actions: Actions, now: Selection, what: str, nulls: bool, beside: str) -> list[Job]:
+def questions(
+    actions: Actions, now: Selection, what: str, nulls: bool, beside: Reach | Literal[""]
+) -> list[Job]:
     """Return what to ask: ``what`` in the reach of the result, and in the reach ``beside`` it."""
     parameters: dict[str, Any] = {}
     if what == "profile":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from analysis.receptive_field.effective import MOST_PROBES
@@ -52,6 +54,6 @@ def question(
 ) -> Job:
     """Return what to ask; ``others`` are among "reaches" and "untrained"."""
     x, y = pixel_of(actions, now)
-    parameters = {name: name in others for name in messages.COMPARES}
+    parameters: dict[str, Any] = {name: name in others for name in messages.COMPARES}
     parameters |= {"x": x, "y": y, "peers": ",".join(peers) or None, "probes": int(probes)}
     return Job("receptive-field", now, parameters)

@@ -30,7 +30,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     file = gr.File(visible="hidden")
     gr.Markdown(f"## {messages.LINK}\n{messages.LINK_SAYS}")
     # Put in here: an update would wipe properties.
-    said = {"label": messages.LINK, "copy": messages.COPY, "none": messages.LINK_NONE}
+    said = {"label": messages.LINK, "copy": messages.COPY, "without": messages.LINK_NONE}
     link = gr.HTML(
         None,
         html_template=template.fill((ASSETS / "link.html").read_text(), said),

@@ -10,6 +10,7 @@ import gradio as gr
 
 from analysis.attribution.methods import METHODS
 from analysis.core.evidence import GRADES
+from analysis.core.subject import Extent
 from analysis.questions.explaining import METHOD_NAMES
 from ui.messages import why as messages
 from ui.page.answer_card import note_line
@@ -109,7 +110,7 @@ def _wire_region(
 ) -> None:
     """Keep the region with the selection, and show the editor for one that is painted."""
 
-    def choose(now: Selection, region: str) -> list[Any]:
+    def choose(now: Selection, region: Extent) -> list[Any]:
         if region == "mask":
             return [now, gr.ImageEditor(visible=True)]
         return [replace(now, region=region), gr.ImageEditor(visible=False)]

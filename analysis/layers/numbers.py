@@ -1,0 +1,103 @@
+"""The numbers of an answer one by one, with their units, errors and one line of help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.layers.layer import Number
+
+UNITS = {
+    "picture_px": "px of the picture",
+    "input_px": "px of the network's input",
+    "px": "px",
+    "nats": "nats",
+    "share": "share",
+    "percent": "%",
+    "tokens": "tokens",
+    "pixels": "pixels",
+    "seconds": "s",
+    "auc": "area",
+}
+"""What the ends of names say; a share is a part of 1."""
+
+ERROR = "_error"
+
+HELP = {
+    "kl_nats": "How far the class probabilities moved, mean over the picture; 0: not at all.",
+    "flipped_share": "Part of the pixels that got another label.",
+    "margin_change_nats": "Change of the evidence for the watched class over all others.",
+    "size_share": "How large the change itself is, as a share of what it changes.",
+    "verdict": "Whether it does more than random changes as large.",
+    "controls": "Random changes as large that it is compared with.",
+    "control_kl_nats": "The same of the random changes, on average.",
+    "control_kl_nats_low": "95 % of the random changes lie above.",
+    "control_kl_nats_high": "95 % of the random changes lie below.",
+    "control_flipped_share": "The same of the random changes, on average.",
+    "class_before": "The label of the marked pixel as it is.",
+    "class_after": "Its label after the change.",
+    "score_value": "How strongly the region is the class.",
+    "baseline_score_value": "The same of the picture that is compared with.",
+    "completeness_gap_share": "Part of the score's change that the map misses.",
+    "positive_share_in_region": "Part of what speaks for the class that lies in the region itself.",
+    "map_sum": "All of the map together.",
+    "distance_picture_px": "Mean distance of what is looked at.",
+    "uniform_distance_picture_px": "The same if all were looked at evenly.",
+    "entropy": "How evenly the weight is spread: 0 on one token, 1 on all.",
+    "effective_keys": "As many tokens of equal weight would be as even.",
+    "mass_5x5": "Weight on the 5 by 5 tokens around.",
+    "padding_mass": "Weight on padding, which is no part of the picture.",
+    "attended": "What the weight falls on, by predicted class.",
+    "side_50_picture_px": "Side of the square with half of the energy.",
+    "side_95_picture_px": "Side of the square with 95 % of the energy.",
+    "theoretical_height_picture_px": "What could matter whatever the weights: its height.",
+    "theoretical_width_picture_px": "What could matter whatever the weights: its width.",
+    "probes": "Random probes the energy is the mean of.",
+}
+
+FIRST = (
+    "class_before", "class_after", "flipped_share", "kl_nats", "margin_change_nats", "verdict",
+    "control_kl_nats", "score_value", "positive_share_in_region", "completeness_gap_share",
+    "distance_picture_px", "uniform_distance_picture_px", "entropy", "attended",
+    "side_50_picture_px", "side_95_picture_px", "theoretical_height_picture_px",
+    "theoretical_width_picture_px",
+)  # fmt: skip
+"""What stands beside the sentence; the rest is behind "all numbers"."""
+
+LEFT_OUT = ("x", "y", "warning", "score_unit", "map_unit", "map_signed", "map_stage", "fields")
+"""What the selection, the sentence and the layer itself say already."""
+
+UNIT_IN = {"score_value": "score_unit", "baseline_score_value": "score_unit", "map_sum": "map_unit"}
+"""Numbers whose unit is another of the answer's values."""
+
+
+def numbers_of(values: dict[str, Any]) -> tuple[Number, ...]:
+    """Return the plain values among ``values``, those of ``FIRST`` first; lists are in tables."""
+    errors = {key.replace(ERROR, ""): value for key, value in values.items() if ERROR in key}
+    found = [
+        _number(key, value, errors.get(key), str(values.get(UNIT_IN.get(key, ""), "")))
+        for key, value in values.items()
+        if ERROR not in key and key not in LEFT_OUT and not isinstance(value, dict | list | tuple)
+    ]
+    return tuple(sorted(found, key=lambda number: _rank(number.key)))
+
+
+def _rank(key: str) -> int:
+    return FIRST.index(key) if key in FIRST else len(FIRST)
+
+
+def _number(key: str, value: Any, error: float | None, unit: str) -> Number:
+    name = key
+    if not isinstance(value, str | bool) and not unit:
+        for end, says in UNITS.items():
+            if f"_{end}_" in f"_{key}_":
+                unit, name = says, key.removesuffix(f"_{end}")
+                break
+    return Number(
+        key=key,
+        name=name.replace("_", " "),
+        value=value,
+        error=error,
+        unit=unit,
+        help=HELP.get(key, ""),
+        first=key in FIRST,
+    )

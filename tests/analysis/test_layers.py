@@ -1,0 +1,239 @@
+"""Layers are the questions' answers, put in their place: same numbers, no pass of their own."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from steps import told
+
+from analysis import AnalysisError
+from analysis.attribution.methods import METHODS
+from analysis.core.activation_cache import trace
+from analysis.core.progress import finish
+from analysis.layers import LAYERS, Layer, LayerAsk, layer_work, question_of
+from analysis.layers.layer import Placed
+from analysis.layers.numbers import numbers_of
+from analysis.questions import QUESTIONS, common
+from analysis.questions.common import TracedPicture
+from analysis.questions.explaining import METHOD_NAMES
+from analysis.questions.parameters import parameters_of
+from analysis.questions.what_if import Kind
+from uniformer.pictures import Picture
+from uniformer.segmenter import UNTRAINED
+
+X, Y = 70, 20
+LEAST = {
+    "occlusion": {"window_px": 32},
+    "integrated-gradients": {"steps": 2},
+    "smooth-grad": {"steps": 2},
+    "field": {"probes": 2},
+    "fields": {"probes": 1},
+    "compare": {"other_reach": "window"},
+    "attributions": {"methods": "layer-cam"},
+    "faithfulness": {"methods": "layer-cam", "steps": 1},
+}
+"""Parameters that make the slow ones short."""
+
+NOTE = UNTRAINED.note
+"""What ends the sentence of every answer about random weights."""
+
+TOLD_TIMES = ("seconds",)
+
+
+@pytest.fixture
+def traced(tiny, picture):
+    """A model, its picture and the trace that all layers start from."""
+    model, image = tiny(), picture()
+    return model, TracedPicture(Picture(image), trace(model, image, short_side=64))
+
+
+def asked(name, **more):
+    return LayerAsk(name, X, Y, parameters=LEAST.get(name, {}), **more)
+
+
+def untimed(values):
+    """Return values without the times that they took."""
+    if isinstance(values, dict):
+        return {key: untimed(value) for key, value in values.items() if key not in TOLD_TIMES}
+    return [untimed(value) for value in values] if isinstance(values, list) else values
+
+
+def test_every_question_method_and_intervention_is_a_layer():
+    assert {kind.question for kind in LAYERS.values()} == set(QUESTIONS)
+    methods = {kind.fixed["method"] for kind in LAYERS.values() if "method" in kind.fixed}
+    assert methods == set(METHOD_NAMES)
+    kinds = {kind.fixed["kind"] for kind in LAYERS.values() if "kind" in kind.fixed}
+    assert kinds | {"hide-region", "hide-segment"} == set(Kind.__args__)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_offers_what_its_question_takes_and_can_be_asked_as_it_stands(name):
+    kind = LAYERS[name]
+    known = {each.name for each in parameters_of(QUESTIONS[kind.question])}
+    assert set(kind.named) <= known
+    assert kind.fixed.keys() <= known
+    assert not set(kind.named) & kind.fixed.keys()
+    assert kind.title
+    assert kind.help
+    assert kind.misleads
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_has_the_numbers_of_its_question_and_runs_no_pass_of_its_own(
+    traced, monkeypatch, name
+):
+    model, given = traced
+    question, arguments = question_of(asked(name), given.trace)
+    answer = finish(QUESTIONS[question](model, given.picture.pixels, **arguments))
+    monkeypatch.setattr(common, "trace", lambda *a, **k: pytest.fail("the picture is traced anew"))
+    layer = finish(layer_work(model, given, asked(name)))
+    assert isinstance(layer, Layer)
+    assert layer.answer.settings == answer.settings
+    assert untimed(layer.answer.numbers).keys() == untimed(answer.numbers).keys()
+    for key, array in answer.arrays.items():
+        np.testing.assert_array_equal(layer.answer.arrays[key], array, err_msg=key)
+    plain = {
+        key: value
+        for key, value in answer.numbers.items()
+        if isinstance(value, int | float) and key not in TOLD_TIMES
+    }
+    for number in layer.numbers:
+        if number.key in plain:
+            np.testing.assert_equal(number.value, plain[number.key])
+    _assert_placed(layer.placed, given.trace)
+
+
+def _assert_placed(placed, traced):
+    """Maps cover the picture, values are within their scale, boxes have an area, plots lines."""
+    if placed.map is not None:
+        height, width = traced.picture_size_px
+        down, across = np.multiply(placed.map.shape, placed.token_size_px)
+        assert (down, across) == pytest.approx((height, width), rel=0.5)
+        assert placed.scale.low - 1e-6 <= np.nanmin(placed.map)
+        assert np.nanmax(placed.map) <= placed.scale.high * (1 + 1e-6) + 1e-6
+        assert placed.scale.words
+    for box in placed.boxes:
+        assert box.left < box.right
+        assert box.top < box.bottom
+    for plot in placed.plots:
+        for series in plot.series:
+            assert len(series.x) == len(series.y)
+    assert (placed.form == "plot") == (placed.map is None)
+
+
+def test_another_model_or_setting_is_traced_anew(tiny, picture):
+    model, image = tiny(), picture()
+    given = TracedPicture(Picture(image), trace(model, image, short_side=64))
+    assert given.fits(model, 64)
+    assert not given.fits(model, 96)
+    assert not given.fits(tiny(), 64)
+    model.set_reach("window", 2)
+    assert not given.fits(model, 64)
+    answer = finish(QUESTIONS["probe"](model, given, x=X, y=Y, short_side=64))
+    anew = finish(QUESTIONS["probe"](model, image, x=X, y=Y, short_side=64))
+    assert answer.numbers["stages"][2] == anew.numbers["stages"][2]
+    model.set_reach("global", 3)
+
+
+@pytest.mark.parametrize("name", ["occlusion", "segment-ablation", "integrated-gradients", "field"])
+def test_a_map_is_told_while_it_is_made(traced, name):
+    steps, layer = told(layer_work(*traced, asked(name)))
+    known = [step.found for step in steps if step.found is not None]
+    assert known
+    for found in known:
+        assert isinstance(found, Placed)
+        assert found.map.shape == layer.placed.map.shape
+        assert found.scale.kind == layer.placed.scale.kind
+    assert [step.found is None for step in steps].count(False) >= len(steps) - 1
+
+
+def test_an_effect_is_told_before_it_is_compared(traced):
+    steps, layer = told(layer_work(*traced, asked("silence-head")))
+    alone = steps[0].found
+    assert isinstance(alone, Layer)
+    np.testing.assert_array_equal(alone.placed.map, layer.placed.map)
+    keys = {number.key for number in alone.numbers}
+    assert "kl_nats" in keys
+    assert not any(key.startswith("control") or key == "verdict" for key in keys)
+    assert layer.sentence.startswith(alone.sentence.removesuffix(NOTE))
+    assert alone.answer.settings == layer.answer.settings
+    assert all(step.found is None for step in steps[1:])
+
+
+@pytest.mark.parametrize("region", ["pixel", "segment", "class", "mask"])
+def test_what_is_hidden_is_what_is_chosen(traced, region):
+    model, given = traced
+    mask = np.zeros((64, 96), bool)
+    mask[3:9, 60:80] = True
+    layer = finish(layer_work(model, given, asked("hide", region=region, mask=mask)))
+    labels = given.trace.labels
+    area = {
+        "class": labels == labels[Y, X],
+        "mask": mask,
+    }.get(region)
+    words = layer.answer.numbers["intervention"]
+    if area is not None:
+        assert words.startswith(f"{area.mean():.1%} of the picture")
+    kind = layer.answer.settings["parameters"]["kind"]
+    assert kind == ("hide-region" if region == "pixel" else "hide-segment")
+
+
+def test_a_field_lies_in_what_the_unit_can_see(traced):
+    layer = finish(layer_work(*traced, LayerAsk("field", X, Y, parameters={"level": "stage 1"})))
+    box = layer.placed.boxes[0]
+    known = np.isfinite(layer.placed.map)
+    down, across = layer.placed.token_size_px
+    rows, columns = np.nonzero(known)
+    assert rows.min() * down >= box.top - 1e-6
+    assert (rows.max() + 1) * down <= box.bottom + 1e-6
+    assert columns.min() * across >= box.left - 1e-6
+    assert (columns.max() + 1) * across <= box.right + 1e-6
+    assert known.sum() < known.size
+    assert layer.placed.map[known].max() == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        LayerAsk("nothing", X, Y),
+        LayerAsk("grad-cam", 96, Y),
+        LayerAsk("grad-cam", X, Y, region="picture"),
+        LayerAsk("row", X, Y, region="mask"),
+        LayerAsk("row", X, Y, parameters={"colour": 1}),
+        LayerAsk("grad-cam", X, Y, region="mask"),
+        LayerAsk("hide", X, Y, region="mask"),
+        LayerAsk("grad-cam", X, Y, label=77),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(traced, wrong):
+    with pytest.raises(AnalysisError):
+        finish(layer_work(*traced, wrong))
+
+
+def test_numbers_have_their_unit_and_their_error():
+    found = numbers_of(
+        {
+            "margin_change_nats": -2.0, "side_50_picture_px": 24.0,
+            "side_50_error_picture_px": 1.5, "positive_share_in_region": 0.5, "x": 3,
+            "score_value": 1.0, "score_unit": "logits", "stages": [{}], "verdict": "more",
+        }
+    )  # fmt: skip
+    by_key = {number.key: number for number in found}
+    assert by_key.keys() == {
+        "margin_change_nats", "side_50_picture_px", "positive_share_in_region", "score_value",
+        "verdict",
+    }  # fmt: skip
+    side = by_key["side_50_picture_px"]
+    assert (side.unit, side.error, side.name) == ("px of the picture", 1.5, "side 50")
+    assert by_key["score_value"].unit == "logits"
+    assert by_key["positive_share_in_region"].unit == "share"
+    assert by_key["margin_change_nats"].unit == "nats"
+    assert [number.first for number in found] == sorted((n.first for n in found), reverse=True)
+
+
+def test_what_a_method_always_says_is_said_once(traced):
+    layer = finish(layer_work(*traced, asked("layer-cam")))
+    method = METHODS["layer_cam"]
+    assert method.description in layer.answer.sentence
+    assert method.description not in layer.sentence
+    assert dataclasses.replace(layer).misleads == method.misleads

@@ -1,0 +1,104 @@
+"""What the workbench lets a visitor take away: a layer, or the labels, in the form they choose."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from analysis import Trace
+from analysis.layers import Layer
+from ui.messages import web as text
+from ui.service.export import file_stem, write_report
+from ui.service.snippets import command_snippet, label_command, python_snippet, start_snippet
+from ui.service.stored_results import StoredResult
+from uniformer.segmentation import Segmentation
+
+TYPES = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+    "npz": "application/octet-stream",
+    "csv": "text/csv",
+    "json": "application/json",
+    "python": "text/x-python",
+    "command": "text/plain",
+    "html": "text/html",
+    "masks": "application/zip",
+}
+"""All kinds, in the order in which to offer them, and what a file of each is."""
+
+LABEL_FILES = {"png": "overlay.png", "npz": "npz", "json": "json"}
+MASKS = ("labels.png", "colors.png", "overlay.png")
+
+File = tuple[bytes, str]
+"""Content and media type."""
+
+
+def layer_file(stored: StoredResult, layer: Layer, kind: str) -> File:
+    """Return a layer as a file; several tables are an archive. Figures are drawn only here.
+
+    Raises ``ValueError`` for a kind that there is not of this layer.
+    """
+    content = json.loads(layer.answer.to_json())
+    if kind == "python":
+        return python_snippet(content).encode(), TYPES[kind]
+    if kind == "command":
+        command = command_snippet(content)
+        if not command:
+            raise ValueError(text.NO_COMMAND)
+        return f"{command}\n".encode(), TYPES[kind]
+    if kind not in ("png", "svg", "pdf", "npz", "csv", "json"):
+        raise ValueError(text.NO_SUCH_FILE)
+    with TemporaryDirectory(dir=stored.folder) as place:
+        stem = f"{file_stem(stored.subject.title)}.{layer.id}"
+        files = layer.answer.save(place, stem, (kind,))
+        if not files:
+            raise ValueError(text.NO_TABLES)
+        return _one(files, TYPES[kind])
+
+
+def labels_file(
+    stored: StoredResult, trace: Trace, whole: Callable[[], Segmentation], kind: str
+) -> File:
+    """Return the labels as a file; pictures and arrays are of the ``whole`` picture.
+
+    Raises ``ValueError`` for a kind that there is not of them.
+    """
+    result = stored.result
+    if kind == "python":
+        height, width = result.labels.shape
+        return start_snippet(result, (width // 2, height // 2)).encode(), TYPES[kind]
+    if kind == "command":
+        return f"{label_command(result)}\n".encode(), TYPES[kind]
+    if kind == "html":
+        return write_report(stored, trace).read_bytes(), TYPES[kind]
+    if kind == "csv":
+        table = io.StringIO()
+        rows = [asdict(row) for row in result.table()]
+        writer = csv.DictWriter(table, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        return table.getvalue().encode(), TYPES[kind]
+    if kind not in (*LABEL_FILES, "masks"):
+        raise ValueError(text.NO_SUCH_FILE)
+    names = MASKS if kind == "masks" else (LABEL_FILES[kind],)
+    with TemporaryDirectory(dir=stored.folder) as place:
+        files = whole().save(place, file_stem(stored.subject.title), names)
+        return _one(files, TYPES[kind])
+
+
+def _one(files: Sequence[Path], kind: str) -> File:
+    """Return the content of a file, or of several as an archive."""
+    if len(files) == 1:
+        return files[0].read_bytes(), kind
+    content = io.BytesIO()
+    with ZipFile(content, "w", ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.name)
+    return content.getvalue(), "application/zip"
