@@ -12,6 +12,7 @@ from threading import Thread
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 from test_web_rows import _map
 
 from analysis.affinity.row_summary import LOCAL_STAGES, affinity_row, row_numbers
@@ -368,7 +369,7 @@ def test_the_policy_of_the_page_lets_nothing_out(browser, address):
 def test_a_browser_without_simd_gets_a_sentence(visitor, address):
     visitor.add_init_script("WebAssembly.validate = () => false;")
     visitor.goto(address)
-    visitor.wait_for_function("document.getElementById('loading').textContent.includes('SIMD')")
+    expect(visitor.locator("#loading")).to_contain_text("WebAssembly with SIMD")
     assert visitor.locator("#workbench").inner_html() == ""
 
 

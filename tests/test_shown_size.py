@@ -12,6 +12,7 @@ from PIL import Image
 from ui.host.settings import Settings
 from ui.service.actions import Actions
 from ui.service.examples import EXAMPLES
+from ui.service.shared_results import Shared, SharedResults
 from ui.service.shown_size import SHOWN_PIXELS, made_smaller
 from uniformer.pictures import Picture, open_picture
 
@@ -42,7 +43,7 @@ def test_a_picture_of_the_size_of_a_screen_stays_as_it_is():
     assert made_smaller(picture) is picture
 
 
-def test_what_is_taken_away_has_every_pixel_and_the_labels_that_were_shown(photo):
+def test_what_is_taken_away_has_every_pixel_and_the_labels_that_were_shown(photo, tmp_path):
     actions = Actions(Settings())
     now = actions.open_photo(actions.first.selection, str(photo), photo.name).selection
     shown = actions.stored(now).result
@@ -57,5 +58,8 @@ def test_what_is_taken_away_has_every_pixel_and_the_labels_that_were_shown(photo
     assert told["settings"]["made_smaller_to"] == list(shown.labels.shape)
     with Image.open(actions.export(now, "overlay", 0.0)) as file:
         assert file.size == SIZE
+    shared, whole = SharedResults(tmp_path, 10**9, 60), actions.stored(now).original
+    shared.write("key", Shared(shown, {}, whole))
+    assert np.array_equal(shared.read("key").original.pixels, whole.pixels)
     again = actions.change_reach(now, "window", 8).selection
     assert actions.whole(again).labels.shape == SIZE[::-1]

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -20,6 +21,11 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from analysis.core.evidence import GRADES, Grade
 from analysis.core.grid import Box, Grid
 from analysis.figures.palette import SEQUENTIAL
+
+FILE_SETTINGS = {"svg.hashsalt": "figure"}
+"""Settings of Matplotlib for files: ids in an SVG are random otherwise, and no two files equal."""
+
+rcParams.update(FILE_SETTINGS)
 
 DIVERGING = "RdBu_r"
 """For signed quantities, white at 0; colour-blind safe as :data:`SEQUENTIAL` is."""

@@ -94,6 +94,7 @@ export class BrowserSource {
       })),
       first: { model: name, reach, windowSize, example: examples[0].name },
       gradients: false,
+      elsewhere: this.facts.withApp.map(({ title }) => title),
       takeAway: KINDS,
       fileBytes: MAX_FILE_BYTES,
     };
@@ -278,7 +279,11 @@ export class BrowserSource {
       return await this.#calls.ask(call, given, {
         signal,
         onPartial: (partial) =>
-          onPartial?.({ ahead: 0, words: this.#say("live.loading"), ...partial }),
+          onPartial?.({
+            ahead: 0,
+            ...(call === "layer" ? {} : { words: this.#say("live.loading") }),
+            ...partial,
+          }),
       });
     } catch (error) {
       if (signal?.aborted) throw error;

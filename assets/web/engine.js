@@ -16,7 +16,7 @@
  *
  * @typedef {object} Runtime  What is used of onnxruntime-web.
  * @property {{wasm: {numThreads: number, wasmBinary: ArrayBuffer, wasmPaths: string}}} env
- * @property {{create: (file: ArrayBuffer) => Promise<Session>}} InferenceSession
+ * @property {{create: (file: ArrayBuffer, options: object) => Promise<Session>}} InferenceSession
  * @property {new (type: string, data: unknown, dims: readonly number[]) => unknown} Tensor
  *
  * @typedef {import("./live_facts.js").Facts} Facts
@@ -26,6 +26,8 @@
  * @property {{stage: number, block: number | null, head: number}[]} [silenced]  Null: all blocks.
  */
 
+/** Optimizing the graph takes a second at the start and makes no pass faster. */
+const AS_IT_IS = { graphOptimizationLevel: "disabled" };
 /** Side of the picture of zeros that is run once, so that the first real one finds all compiled. */
 const WARM_SIDE = 64;
 
@@ -75,7 +77,7 @@ export class Engine {
     });
     const sessions = [];
     for (const graph of [network, terms]) {
-      sessions.push(await runtime.InferenceSession.create(graph));
+      sessions.push(await runtime.InferenceSession.create(graph, AS_IT_IS));
     }
     const engine = new Engine(runtime, facts, sessions[0], sessions[1]);
     const nothing = new Float32Array(3 * WARM_SIDE ** 2);

@@ -52,13 +52,13 @@ export function layerOf(finding, picture, ask, say, seconds) {
  */
 function effectLayer(effect, picture, say) {
   const { labels, flipped, kl, margin, controls, size } = effect;
-  const name = picture.classes[effect.watched].name;
+  const name = className(picture, effect.watched, say);
   const { width, height } = picture;
   const last = picture.classes.length - 1;
   const words = say("live.labels.scale");
   const numbers = [
-    number(say, "class_before", picture.classes[effect.before].name, "", true),
-    number(say, "class_after", picture.classes[effect.after].name, "", true),
+    number(say, "class_before", className(picture, effect.before, say), "", true),
+    number(say, "class_after", className(picture, effect.after, say), "", true),
     number(say, "flipped", 100 * flipped, "%", true),
     number(say, "kl", kl, "nats", true),
     number(say, "margin", margin, "nats", true),
@@ -123,8 +123,8 @@ function controlSentence(kl, { count, overlap, ratio, kl: drawn, flipped }, say)
  */
 function fallLayer({ map, rows, columns, score, baseline, watched, against }, picture, say) {
   const most = map.reduce((high, value) => Math.max(high, Math.abs(value)), 0);
-  const name = picture.classes[watched].name;
-  const rival = against === null ? "" : picture.classes[against].name;
+  const name = className(picture, watched, say);
+  const rival = against === null ? "" : className(picture, against, say);
   const { width, height } = picture;
   return {
     kind: /** @type {const} */ ("map"),
@@ -163,7 +163,7 @@ export function fallScale(most, say) {
  * @param {Say} say
  */
 function sweepLayer({ watched, heads }, picture, say) {
-  const name = picture.classes[watched].name;
+  const name = className(picture, watched, say);
   const [most, next] = heads;
   const place = { name, stage: most.stage, block: most.block, head: most.head };
   const values = { fall: digits(-most.margin), next: digits(-next.margin) };
@@ -199,6 +199,18 @@ function sweepLayer({ watched, heads }, picture, say) {
 function number(say, key, value, unit, first = false) {
   const [name, help] = [say(`live.number.${key}`), say(`live.number.${key}.help`)];
   return { name, value, error: null, unit, help, first };
+}
+
+/**
+ * @param {Picture} picture
+ * @param {number} index
+ * @param {Say} say
+ */
+function className(picture, index, say) {
+  const { name } = picture.classes[index];
+  const key = `class.${name}`;
+  const said = say(key);
+  return said === key ? name : said; // no language translates the names of every model
 }
 
 /** @param {number} value */

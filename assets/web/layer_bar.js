@@ -202,7 +202,23 @@ function optionsOf(bench, state) {
     kinds.length > 1 && chooser,
     ...parameterOptions(bench, state, kind),
     h("p", { class: "explains" }, kind.help),
+    elsewhere(bench),
   ];
+}
+
+/**
+ * What cannot be asked here, and how it can.
+ * @param {Bench} bench
+ */
+function elsewhere({ say, catalog }) {
+  if (!catalog.elsewhere?.length) return false;
+  return h(
+    "details",
+    { class: "explains", "data-part": "elsewhere" },
+    h("summary", {}, say("elsewhere")),
+    h("p", {}, say("elsewhere.help")),
+    h("p", {}, catalog.elsewhere.join(" · ")),
+  );
 }
 
 /**

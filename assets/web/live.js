@@ -60,6 +60,7 @@ async function start() {
     },
   });
   document.documentElement.dataset.ready = "yes";
+  performance.mark("ready");
   kept = await keep();
   document.documentElement.dataset.offline = kept ? "yes" : "no";
   note();

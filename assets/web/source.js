@@ -72,6 +72,7 @@
  * @property {Example[]} examples
  * @property {Setting & {example: string}} first  What the page opens with.
  * @property {boolean} gradients  Whether whoever computes can look backwards through the network.
+ * @property {string[]} [elsewhere]  Titles of what only the app can compute, if this is not the app.
  * @property {TakeAwayKind[]} takeAway
  * @property {number} fileBytes  The largest file that can be opened.
  */
