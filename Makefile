@@ -33,6 +33,7 @@ coverage: $(VENV)/development
 lint: $(VENV)/development $(NODE_MODULES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/mypy
 	npm run --silent lint
 
@@ -50,7 +51,7 @@ bench: $(VENV)/development
 	$(BIN)/python -m benchmarks.engines
 
 # Visitors at once, against a server of its own on the loopback; see docs/reliability.md.
-MINUTES ?= 10
+MINUTES ?= 3
 soak: $(VENV)/development
 	$(BIN)/python scripts/soak.py --minutes $(MINUTES)
 

@@ -1,16 +1,20 @@
 """Many visitors at once, for minutes, against a server on this machine: python scripts/soak.py.
 
 Each answer is compared, bit for bit, with the answer to the same request when nobody else was
-there. Prints a table for docs/reliability.md and fails if any answer was wrong or absent, or if
-memory grew.
+there. Prints the table of docs/reliability.md and fails if any answer was wrong or absent, if
+memory grew, or if there were fewer or later answers than is asked for.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import itertools
+import json
 import os
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -30,6 +34,11 @@ from serving import Server, serving  # noqa: E402
 
 PICTURES = ("coffee.jpg", "chelsea_cat.jpg")
 GROWTH = 0.05
+"""Most by which memory may grow from the first third of the run to its last, median to median."""
+
+ANSWERS_A_MINUTE, SEGMENT_SECONDS = 150, 2.0
+"""Least of all answers together, and most that 95 % of labels take, on an idle machine."""
+
 WARM_UPS = 4
 PATIENCE_SECONDS = 600
 QUEUE_FULL = "queue is full"
@@ -79,10 +88,28 @@ def connect(server: Server) -> Client:
 
 
 def resident_bytes(server: Server) -> int:
-    """Return the memory the server holds; Linux only."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) * 1024
+    """Return the memory that the server and the processes it started hold; Linux only."""
+    total = 0
+    for number in family(server):
+        status = Path(f"/proc/{number}/status").read_text()
+        total += sum(int(n) for n in re.findall(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE))
+    return total * 1024
+
+
+def processor_seconds(server: Server) -> float:
+    """Return the processor time that the server and the processes it started have taken."""
+    ticks = 0
+    for number in family(server):
+        values = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(values[11]) + int(values[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def family(server: Server) -> list[int]:
+    """Return the numbers of the server's process and of those it started."""
+    own = server.process.pid
+    children = Path(f"/proc/{own}/task").glob("*/children")
+    return [own, *(int(number) for file in children for number in file.read_text().split())]
 
 
 def ask(client: Client, request: Request) -> tuple[Any, list[bytes]]:
@@ -94,16 +121,43 @@ def ask(client: Client, request: Request) -> tuple[Any, list[bytes]]:
     return _untimed(found), [_bytes(Path(path)) for path in paths]
 
 
-def soak(server: Server, visitors: int, minutes: float, short_side: int) -> tuple[Tally, list[int]]:
-    """Return what happened, and the bytes of memory after warm-up and after the run."""
+@dataclass
+class Watch:
+    """What the server takes while visitors are there: bytes of memory, looked at every second."""
+
+    memory: list[int] = field(default_factory=list)
+    processor_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def growth(self) -> float:
+        """Memory in the last third of the run over that in the first, minus 1."""
+        third = max(1, len(self.memory) // 3)
+        return float(np.median(self.memory[-third:]) / np.median(self.memory[:third]) - 1)
+
+
+def soak(server: Server, visitors: int, minutes: float, short_side: int) -> tuple[Tally, Watch]:
+    """Return what happened, and what the server took for it."""
     mix = requests(short_side)
     client = connect(server)
     serial = {request: ask(client, request) for request in mix}
     _crowd(server, visitors, lambda: False, mix, serial, Tally(), rounds=WARM_UPS)
-    before = resident_bytes(server)
-    tally, end = Tally(), time.monotonic() + minutes * 60
+    tally, watch, over = Tally(), Watch(), threading.Event()
+    start, used = time.monotonic(), processor_seconds(server)
+
+    def look() -> None:
+        while not over.wait(1):
+            watch.memory.append(resident_bytes(server))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    end = start + minutes * 60
     _crowd(server, visitors, lambda: time.monotonic() > end, mix, serial, tally)
-    return tally, [before, resident_bytes(server)]
+    over.set()
+    watcher.join()
+    watch.seconds = time.monotonic() - start
+    watch.processor_seconds = processor_seconds(server) - used
+    return tally, watch
 
 
 def burst(server: Server, count: int, short_side: int) -> Tally:
@@ -167,34 +221,54 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10, help="how long, after the warm-up")
     parser.add_argument("--visitors", type=int, default=16, help="how many at once")
     parser.add_argument("--short-side", type=int, default=128, help="pixels the network sees")
+    parser.add_argument(
+        "--answers", type=float, default=ANSWERS_A_MINUTE, help="least a minute; 0: any"
+    )
+    parser.add_argument(
+        "--segment-seconds",
+        type=float,
+        default=SEGMENT_SECONDS,
+        help="most for 95 %% of the labels",
+    )
     args = parser.parse_args()
     flags = ("--weights", "default", "--queue-size", str(args.visitors), "--threads", "1")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), *flags) as server:
-        tally, (before, after) = soak(server, args.visitors, args.minutes, args.short_side)
+        tally, watch = soak(server, args.visitors, args.minutes, args.short_side)
         full = burst(server, BURST * args.visitors, args.short_side)
-    growth = after / before - 1
     total = sum(map(len, tally.seconds.values()))
+    a_minute = 60 * total / watch.seconds
+    labels = np.percentile(tally.seconds["/segment"] or [np.inf], [50, 95])
     print(f"{args.visitors} visitors, {args.minutes:g} minutes, short side {args.short_side}, ")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[1]:.1f} at the end (5 minutes)\n")
     print(table(tally))
-    print(f"\n{total} answers, {len(tally.failures)} wrong or failed")
+    print(f"\n{total} answers, {a_minute:.0f} a minute, {len(tally.failures)} wrong or failed")
+    print(f"/segment: median {labels[0]:.1f} s, 95th percentile {labels[1]:.1f} s")
+    print(
+        f"processor: {watch.processor_seconds / max(total, 1):.2f} s an answer, "
+        f"{watch.processor_seconds / watch.seconds:.2f} cores of the server's"
+    )
     print(
         f"{BURST * args.visitors} at once: {full.refused_full} told that the queue is full, "
         f"{len(full.seconds['/segment'])} answered, {len(full.failures)} wrong or failed"
     )
-    print(
-        f"memory {before / 2**20:.0f} MiB after warm-up, {after / 2**20:.0f} MiB after, "
-        f"{growth:+.1%}"
-    )
+    first, last = watch.memory[0] / 2**20, watch.memory[-1] / 2**20
+    print(f"memory {first:.0f} MiB at first, {last:.0f} MiB at last, {watch.growth:+.1%}")
     failures = tally.failures + full.failures
     for failure in failures[:10]:
         print(failure, file=sys.stderr)
     good = total and full.refused_full and not failures and not tally.refused_full
-    return 0 if good and growth <= GROWTH else 1
+    fast = a_minute >= args.answers and labels[1] <= args.segment_seconds
+    return 0 if good and fast and watch.growth <= GROWTH else 1
 
 
 def _bytes(path: Path) -> bytes:
-    """Return the content of a file; of an NPZ its arrays, since its zip has the time in it."""
+    """Return the content of a file; of an NPZ its arrays, since its zip has the time in it.
+
+    Of a table what took how long is left out, as it is of the JSON.
+    """
+    if path.suffix == ".csv":
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        return json.dumps(_untimed(rows)).encode()
     if path.suffix != ".npz":
         return path.read_bytes()
     with np.load(path) as arrays:

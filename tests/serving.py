@@ -40,19 +40,26 @@ class Server:
 
 @contextmanager
 def serving(
-    folder: Path, *flags: str, root: Path = ROOT, port: int | None = None, **environment: str
+    folder: Path,
+    *flags: str,
+    root: Path = ROOT,
+    port: int | None = None,
+    user: int | None = None,
+    **environment: str,
 ) -> Iterator[Server]:
     """Start ``root``'s app with untrained weights, and end it if it still runs.
 
-    ``port`` is a free one unless it is given.
+    ``port`` is a free one unless it is given, and ``user`` the one who runs the tests.
     """
     output, temporary, port = folder / "output.txt", folder / "temporary", port or free_port()
     temporary.mkdir(exist_ok=True)
+    if user is not None:
+        os.chown(temporary, user, user)
     command = [sys.executable, "app.py", "--port", str(port), "--weights", "none", *flags]
     environment = {**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1", **environment}
     with output.open("wb") as file:
         process = subprocess.Popen(
-            command, cwd=root, env=environment, stdout=file, stderr=subprocess.STDOUT
+            command, cwd=root, env=environment, stdout=file, stderr=subprocess.STDOUT, user=user
         )
     server = Server(f"http://127.0.0.1:{port}", process, output, temporary)
     try:

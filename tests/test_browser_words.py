@@ -11,9 +11,8 @@ from visiting import Workbench, open_tab
 
 from analysis.questions import QUESTIONS
 from ui.layout import TABS
-from ui.messages import cite
+from ui.messages import cite, translations
 from ui.messages import page as text
-from ui.page.language import translations
 from ui.service.examples import ASSETS, EXAMPLES
 from uniformer.config import MODELS
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from uniformer import create_model
+from uniformer.cli import main
 from uniformer.dataset import DatasetError
 from uniformer.evaluate import evaluate
-from uniformer.pictures import PictureError
 
 MODULE = importlib.import_module("uniformer.evaluate")  # the function has the module's name
 SMALL = {"short_side": 64}
@@ -170,16 +170,77 @@ def test_a_state_that_cannot_be_written_shows_before_the_work(model, folders, tm
     assert not done
 
 
-def test_a_broken_picture_is_named(model, folders):
+def break_picture(folders):
     (folders[0] / "p1.png").write_bytes(b"not a picture")
-    with pytest.raises(PictureError, match=r"p1\.png"):
+    return folders[0] / "p1.png", "not a picture"
+
+
+def break_size(folders):
+    Image.new("L", (10, 10)).save(folders[1] / "p1.png")
+    return folders[1] / "p1.png", "has 10x10 pixels, but its picture has 64x64"
+
+
+def break_ids(folders):
+    Image.new("L", (64, 64), 200).save(folders[1] / "p1.png")
+    return folders[1] / "p1.png", "holds the id 200"
+
+
+BREAKS = pytest.mark.parametrize("break_one", [break_picture, break_size, break_ids])
+
+
+@BREAKS
+def test_what_cannot_be_used_is_named_and_the_others_are_scored(
+    model, folders, break_one, tmp_path
+):
+    file, reason = break_one(folders)
+    result = evaluate(model, *folders, **SMALL)
+    (sentence,) = result.left_out
+    assert str(file) in sentence
+    assert reason in sentence
+    assert "1 of 3 pictures are not in these scores" in result.table()
+    for folder in folders:
+        (folder / "p1.png").unlink()
+    without = evaluate(model, *folders, **SMALL)
+    assert (result.pictures, result.miou, without.left_out) == (2, without.miou, ())
+    np.testing.assert_array_equal(result.confusion, without.confusion)
+
+
+@BREAKS
+def test_what_was_left_out_is_told_again_when_resumed_and_scored_once_it_is_mended(
+    model, folders, break_one, tmp_path
+):
+    undisturbed, state = evaluate(model, *folders, **SMALL), tmp_path / "state.json"
+    kept = {folder: (folder / "p1.png").read_bytes() for folder in folders}
+    break_one(folders)
+    first = evaluate(model, *folders, **SMALL, resume=state)
+    done = []
+    again = evaluate(model, *folders, **SMALL, resume=state, progress=lambda *at: done.append(at))
+    assert again == first
+    assert not done
+    for folder, content in kept.items():
+        (folder / "p1.png").write_bytes(content)
+    assert evaluate(model, *folders, **SMALL, resume=state) == undisturbed
+
+
+def test_where_no_picture_can_be_used_there_are_no_scores(model, folders):
+    for file in folders[0].iterdir():
+        file.write_bytes(b"not a picture")
+    with pytest.raises(DatasetError, match=r"None of the 3 pictures could be used; .*p0\.png"):
         evaluate(model, *folders, **SMALL)
 
 
-def test_a_picture_and_annotation_of_different_size_are_named(model, folders):
-    Image.new("L", (10, 10)).save(folders[1] / "p0.png")
-    with pytest.raises(DatasetError, match=r"p0\.png has 10x10 pixels, but its picture has 60x40"):
-        evaluate(model, *folders, **SMALL)
+def test_the_command_names_what_it_left_out_and_its_exit_code_says_so(folders, tmp_path, capsys):
+    file, reason = break_picture(folders)
+    report = tmp_path / "r.json"
+    command = ["evaluate", "--weights", "none", "--short-side", "64", "-o", str(report)]
+    command += ["--images", str(folders[0]), "--annotations", str(folders[1])]
+    assert main(command) == 1
+    told = capsys.readouterr()
+    assert [line for line in told.err.splitlines() if "error" in line] == [
+        f"uniformer: error: {file} is {reason} in a format that can be read: use JPEG, PNG, WebP "
+        "or TIFF."
+    ]
+    assert json.loads(report.read_text())["pictures"] == 2
 
 
 def test_the_report_is_json_without_nan(model, folders):

@@ -5,6 +5,7 @@ Downloads that break off and caches that rot are in test_hub.py, temporary files
 
 import contextlib
 import errno
+import io
 import json
 import os
 import resource
@@ -15,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from pathlib import Path
 
 import httpx
@@ -29,11 +29,13 @@ from serving import ROOT, free_port, serving
 from toy import Toy
 
 import app
+from analysis.cli.main import main as analysis_main
 from ui.host import logs
 from ui.host import temp_files as scratch
 from ui.messages import page as text
 from ui.service.model_cache import ModelCache
 from uniformer import files, segment
+from uniformer.cli import main as uniformer_main
 from uniformer.files import replace_file
 from uniformer.weights import DATA, WeightsError
 
@@ -130,25 +132,82 @@ def test_full_disk_is_one_sentence_on_the_command_line(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+class FullDisk:
+    """Opens files to be written on a disk that takes ``room`` bytes more in all."""
+
+    def __init__(self, room):
+        self.room, self._open = room, Path.open
+
+    def open(self, path, mode="r", *arguments, **options):
+        file = self._open(path, mode, *arguments, **options)
+        return io.BufferedWriter(_OnDisk(file, self)) if mode == "wb" else file
+
+
+class _OnDisk(io.RawIOBase):
+    def __init__(self, file, disk):
+        self._file, self._disk = file, disk
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self._disk.room -= len(data)
+        if self._disk.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._file.write(data)
+
+    def close(self):
+        self._file.close()
+        super().close()
+
+
+SMALL = ["--weights", "none", "--short-side", "64"]
+PROGRAMS = {
+    "segment": (uniformer_main, SMALL),
+    "probe": (analysis_main, [*SMALL, "--pixel", "9,9", "--formats", "npz,json"]),
+    "publish": (analysis_main, ["--weights", "none"]),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_disk_that_fills_up_ends_a_folder_in_one_sentence_and_the_same_command_goes_on(
+    program, tmp_path, monkeypatch, capsys
+):
+    main, options = PROGRAMS[program]
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    for number in range(3):
+        photo(folder, number, size=(48, 64))
+    first = str(folder / "photo0.png")
+    assert main([program, first, "-o", str(tmp_path / "one"), *options]) == 0
+    needed = sum(file.stat().st_size for file in (tmp_path / "one").iterdir())
+    capsys.readouterr()
+
+    disk, command = FullDisk(int(1.5 * needed)), [program, str(folder), "-o", str(out), *options]
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", lambda *given, **named: disk.open(*given, **named))
+        assert main(command) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert len(errors) == 1
+    assert os.strerror(errno.ENOSPC) in errors[0]
+    assert "run the same command again" in errors[0]
+    assert not list(out.glob(".*"))
+    assert any(file.name.startswith("photo0") for file in out.iterdir())
+
+    assert main(command) == 0
+    names = {file.name.partition(".")[0] for file in out.iterdir()}
+    assert {f"photo{number}" for number in range(3)} <= names
+
+
 # A server under way
 
 
-def join(server, session):
-    """Upload a photo and ask for its labels, as the page does, without waiting for them."""
-    with PHOTO.open("rb") as file:
-        upload = httpx.post(server.url + "/gradio_api/upload", files={"files": file}, timeout=60)
-    config = server.get("/config").json()
-    photo = next(
-        part["id"] for part in config["components"] if part["props"].get("elem_id") == "photo"
-    )
-    events = [entry for entry in config["dependencies"] if [photo, "input"] in entry["targets"]]
-    (event,) = (entry for entry in events if entry["backend_fn"])
-    given = {"path": upload.json()[0], "orig_name": "cat.jpg", "meta": {"_type": "gradio.FileData"}}
-    data = [given if part == photo else None for part in event["inputs"]]
-    asked = {"data": data, "fn_index": event["id"], "session_hash": session}
-    answer = httpx.post(server.url + "/gradio_api/queue/join", json=asked, timeout=60)
-    assert answer.is_success, answer.text
-    return upload.json()[0]
+def labelling(server):
+    """Send a photo to be labelled, and return the answer as soon as it begins."""
+    client = httpx.Client(timeout=60)
+    files = {"file": ("cat.jpg", PHOTO.read_bytes())}
+    request = client.build_request("POST", f"{server.url}/web/api/open", files=files)
+    return client.send(request, stream=True)
 
 
 def upload_half(server):
@@ -183,11 +242,8 @@ def test_visitors_who_leave_in_the_middle_are_forgotten(server):
     before, logged = actions(server), len(server.output.read_text())
     for _ in range(3):
         upload_half(server).close()
-        session = uuid.uuid4().hex
-        join(server, session)
-        address = f"{server.url}/gradio_api/queue/data?session_hash={session}"
-        with httpx.stream("GET", address, timeout=60) as events:
-            next(line for line in events.iter_lines() if "process_starts" in line)
+        labelling(server).close()
+    labelling(server).read()
     wait_for(lambda: actions(server) > before)
     assert server.get("/healthz").is_success
     assert not [path for path in server.temporary.rglob("*") if "half" in path.name]
@@ -238,12 +294,13 @@ def files_go_after_their_time(server, tmp_path):
 def sigterm_during_work_ends_it_with_every_file_gone(server):
     sent = {"picture": handle_file(str(PHOTO)), "x": 9, "y": 9, "steps": 128, "short_side": 1024}
     Client(server.url, verbose=False).submit(**sent, api_name="/attribute")
-    join(server, "a")
+    asked = labelling(server)
     half = upload_half(server)
     wait_for(lambda: "actions_running 0.0" not in server.get("/metrics").text)
     assert list(server.temporary.iterdir())
     assert server.stop(signal.SIGTERM) == 0
     half.close()
+    asked.close()
     assert not [path for path in server.temporary.rglob("*") if path.is_file()]
     assert "terminate" not in server.output.read_text()
 

@@ -1,15 +1,19 @@
 """The Dockerfile, as far as it can be known without building it."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from serving import free_port
+from serving import free_port, serving
 
 ROOT = Path(__file__).parent.parent
+USER = 1000
+BY_HASH = "install --no-cache-dir --no-deps --require-hashes -r requirements.lock"
 NEEDED = ("app.py", "uniformer", "analysis", "ui", "assets", "requirements.lock")
 
 
@@ -54,8 +58,75 @@ def test_everything_is_installed_from_the_lock_by_hash_and_nothing_else(stages, 
         if name == "RUN" and "pip" in rest:
             paths = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
             subprocess.run(["sh", "-c", rest], cwd=tmp_path, env=paths, check=True)
-    assert asked.read_text() == "install --no-cache-dir --require-hashes -r requirements.lock\n"
+    assert asked.read_text() == f"{BY_HASH}\n"
     assert not any("pip" in rest for name, rest in stages[1] if name == "RUN")
+
+
+def test_with_an_index_of_torch_without_cuda_only_torch_comes_from_there(stages, tmp_path):
+    """The same with the build argument: what is left of the lock is all but torch and CUDA."""
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    pip, asked = tmp_path / "pip", tmp_path / "asked"
+    pip.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    pip.chmod(0o755)
+    assert ("ARG", "TORCH_INDEX=") in stages[0]
+    for name, rest in stages[0]:
+        if name == "RUN" and "pip" in rest:
+            given = {"PATH": f"{tmp_path}:/usr/bin:/bin", "TORCH_INDEX": "https://cpu.example"}
+            subprocess.run(["sh", "-c", rest], cwd=tmp_path, env=given, check=True)
+    assert asked.read_text().splitlines() == [
+        "install --no-cache-dir --no-deps --index-url https://cpu.example -r torch.txt",
+        BY_HASH,
+    ]
+    before, after = (locked(folder / "requirements.lock") for folder in (ROOT, tmp_path))
+    gone = {name for name in before if name not in after}
+    assert (tmp_path / "torch.txt").read_text().split() == [
+        f"{name}=={before[name][0]}" for name in ("torch", "torchvision")
+    ]
+    assert {"torch", "torchvision", "triton"} <= gone
+    assert all(name.startswith(("torch", "triton", "nvidia-", "cuda-")) for name in gone)
+    assert not [name for name in after if name.startswith(("nvidia-", "cuda-"))]
+    assert after == {name: entry for name, entry in before.items() if name not in gone}
+
+
+def locked(file):
+    """The packages of a lock: their version, and the lines with their hashes."""
+    entries, name = {}, None
+    for line in file.read_text().splitlines():
+        if found := re.match(r"([a-z][\w.-]*)==(\S+)", line):
+            name = found[1]
+            entries[name] = [found[2]]
+        elif name and line.startswith(" "):
+            entries[name].append(line)
+    return entries
+
+
+def test_a_linter_finds_nothing():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a process as another user")
+def test_the_files_of_the_image_are_served_by_a_user_who_cannot_change_them(tmp_path):
+    """As in the image: the allowed files in a fresh folder, the user of the Dockerfile."""
+    patterns = (ROOT / ".dockerignore").read_text().splitlines()
+    app, home = tmp_path / "app", tmp_path / "home"
+    app.mkdir()
+    home.mkdir()
+    for name in (line[1:] for line in patterns if line.startswith("!")):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, app / name)
+    os.chown(home, USER, USER)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    before = sorted(str(file) for file in app.rglob("*"))
+    with serving(home, root=app, user=USER, HOME=str(home)) as server:
+        assert server.get("/").is_success
+        assert server.get("/web/api/catalog").is_success
+        assert server.stop() == 0
+    assert sorted(str(file) for file in app.rglob("*")) == before
 
 
 def test_image_names_no_host_to_take_packages_from():

@@ -89,7 +89,7 @@ def asked(actions, **parameters):
 def is_over_soon(actions):
     """Return whether nothing computes any more, by now or within a step."""
     actions.turns.close(PATIENCE_SECONDS)
-    return not actions.turns._at_work
+    return not actions.turns.at_work
 
 
 @pytest.mark.parametrize("way", ["closed", "forgotten"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 
 import numpy as np
@@ -49,6 +50,45 @@ def test_the_class_writes_the_files_of_the_command_and_tells_of_each_photo(rows,
     assert "not a picture" in told["error"][2]
     assert all(0 < share <= 1 for share in told["largest_share"][:2])
     assert list(told["name"]) == ["p0", "p1", "p2"]
+
+
+def told_of(label, rows):
+    return label({key: np.array([row[key] for row in rows]) for key in ("photo", "name")})
+
+
+def fail_with(monkeypatch, label, failures):
+    """Let photos called so fail; the others are labelled."""
+    plain = label._batch.label
+
+    def labelled(photo, name):
+        if name in failures:
+            raise failures[name]
+        return plain(photo, name)
+
+    monkeypatch.setattr(label._batch, "label", labelled)
+
+
+def test_whatever_one_row_does_the_others_are_labelled(rows, tmp_path, monkeypatch):
+    label = LabelPhotos(tmp_path / "out", short_side=64)
+    fail_with(monkeypatch, label, {"p0": RuntimeError("Out of memory.")})
+    told = told_of(label, rows[:2])
+    assert list(told["error"]) == ["RuntimeError: Out of memory.", ""]
+    assert told["largest_share"][1] > 0
+
+
+def test_a_full_disk_ends_the_job(rows, tmp_path, monkeypatch):
+    label = LabelPhotos(tmp_path / "out", short_side=64)
+    fail_with(monkeypatch, label, {"p1": OSError(errno.ENOSPC, "No space left on device", "p1")})
+    with pytest.raises(OSError, match="No space"):
+        told_of(label, rows)
+
+
+def test_what_every_row_would_meet_ends_the_job_soon(rows, tmp_path, monkeypatch):
+    label = LabelPhotos(tmp_path / "out", short_side=64)
+    fail_with(monkeypatch, label, {f"p{n}": RuntimeError("No device.") for n in range(100)})
+    many = [{"photo": rows[0]["photo"], "name": f"p{n}"} for n in range(100)]
+    with pytest.raises(RuntimeError, match="No device"):
+        told_of(label, many)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from steps import told
 
 from analysis import AnalysisError, global_affinity, row_statistics, trace
 from analysis.cli import main as cli
-from analysis.core.progress import Progress
+from analysis.core.progress import Progress, finish
 from analysis.report.messages import REPORT
 from analysis.report.page import Caption, report_html
 from analysis.report.publish import publish
@@ -45,6 +45,26 @@ def site(model, tmp_path_factory):
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     Image.fromarray(noise).save(awkward)
     return told(publish(model, [PHOTO, awkward], folder / "out", short_side=SIDE))
+
+
+def test_a_photo_that_cannot_be_used_is_named_and_the_others_have_pages(model, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"not a picture")
+    site = finish(publish(model, [broken, PHOTO], tmp_path / "out", short_side=SIDE))
+    assert [page.stem for page in site.pages] == [PHOTO.stem]
+    (sentence,) = site.left_out
+    assert sentence.startswith(f"{broken}: ")
+    assert "broken.html" not in site.index.read_text()
+    assert PHOTO.stem in site.index.read_text()
+
+
+def test_where_no_photo_can_be_used_no_site_is_written(model, tmp_path):
+    broken = [tmp_path / f"{number}.png" for number in range(2)]
+    for file in broken:
+        file.write_bytes(b"not a picture")
+    with pytest.raises(ValueError, match=r"None of the 2 pictures could be used; .*0\.png"):
+        finish(publish(model, broken, tmp_path / "out", short_side=SIDE))
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ VALUES = {
     "picture_pixels": ("1000000", 10**6, "-1"),
     "files_bytes": ("1048576", 2**20, "1"),
     "store_bytes": ("1048576", 2**20, "1"),
+    "store": ("/srv/results", "/srv/results", "a\nb"),
     "store_seconds": ("0.5e2", 50.0, "nan"),
     "queue_size": ("8", 8, "0"),
     "concurrency": ("4", 4, "2.5"),

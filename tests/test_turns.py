@@ -48,17 +48,17 @@ class Long:
 def test_quick_work_begins_while_a_step_of_long_work_goes_on():
     turns = Turns(2)
     long = Long(turns)
-    wait_for(lambda: turns._at_work == 1, PATIENCE_SECONDS)
+    wait_for(lambda: turns.at_work == 1, PATIENCE_SECONDS)
     for _ in range(5):
         with turns.quick():
-            assert turns._at_work == 2
+            assert turns.at_work == 2
     long.end()
 
 
 def test_where_one_computes_at_a_time_quick_work_waits_for_one_step_only():
     turns, begun = Turns(1), threading.Event()
     long = Long(turns)
-    wait_for(lambda: turns._at_work == 1, PATIENCE_SECONDS)
+    wait_for(lambda: turns.at_work == 1, PATIENCE_SECONDS)
 
     def visit():
         with turns.quick():
@@ -75,19 +75,41 @@ def test_where_one_computes_at_a_time_quick_work_waits_for_one_step_only():
     long.end()
 
 
-def test_several_long_ones_leave_a_place_for_quick_work_and_take_turns():
+def test_long_ones_take_all_places_and_quick_work_begins_all_the_same():
     turns = Turns(2)
     both = [Long(turns, 3), Long(turns, 3)]
-    wait_for(lambda: turns._at_work, PATIENCE_SECONDS)
-    assert turns._at_work == 1
-    with turns.quick():
-        assert turns._at_work == 2
+    wait_for(lambda: turns._long == 2, PATIENCE_SECONDS)
+    for _ in range(3):
+        with turns.quick():
+            assert (turns._quick, turns._long) == (1, 2)
     for long in both:
         long.let_on(3)
     for long in both:
         long.thread.join(PATIENCE_SECONDS)
         assert long.made == [0, 1, 2, "closed"]
-    assert (turns._free, turns._long_free) == (2, 1)
+    assert (turns._quick, turns._long) == (0, 0)
+
+
+def test_a_long_one_begins_no_step_while_quick_work_has_all_places():
+    turns, over = Turns(2), threading.Event()
+
+    def visit():
+        with turns.quick():
+            over.wait(PATIENCE_SECONDS)
+
+    visitors = [threading.Thread(target=visit) for _ in range(3)]
+    for visitor in visitors:
+        visitor.start()
+    wait_for(lambda: turns._quick == 2, PATIENCE_SECONDS)
+    long = Long(turns, 1)
+    long.let_on()
+    assert (turns._quick, turns._long, turns._quick_waiting) == (2, 0, 1)
+    assert not long.made
+    over.set()
+    for visitor in visitors:
+        visitor.join(PATIENCE_SECONDS)
+    long.thread.join(PATIENCE_SECONDS)
+    assert long.made == [0, "closed"]
 
 
 def test_long_work_is_not_kept_waiting_for_ever_by_quick_work(monkeypatch):
@@ -126,16 +148,16 @@ def test_a_place_is_given_back_however_work_ends(ends):
         steps.close()
     with pytest.raises(KeyError), turns.quick():
         raise KeyError
-    assert (turns._free, turns._long_free, turns._at_work) == (1, 1, 0)
+    assert (turns._quick, turns._long) == (0, 0)
 
 
 def test_once_closed_nothing_begins_and_what_is_under_way_is_waited_for():
     turns = Turns(2)
     long = Long(turns)
-    wait_for(lambda: turns._at_work == 1, PATIENCE_SECONDS)
+    wait_for(lambda: turns.at_work == 1, PATIENCE_SECONDS)
     threading.Timer(0.1, long.let_on).start()
     turns.close(PATIENCE_SECONDS)
-    assert turns._at_work == 0
+    assert turns.at_work == 0
     long.thread.join(PATIENCE_SECONDS)
     assert (long.error, long.made) == (STOPPING, [0, "closed"])
     with pytest.raises(ValueError, match="being stopped"), turns.quick():

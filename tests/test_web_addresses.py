@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import gradio as gr
 import httpx
@@ -251,3 +252,18 @@ def test_a_browser_reads_what_python_frames():
     for name, array in values.items():
         assert second[2][name] == list(array.shape)
         np.testing.assert_array_equal(np.array(second[1][name], array.dtype), array.ravel())
+
+
+def test_the_catalog_is_said_in_the_language_asked_for(page):
+    english, chinese, other = (
+        last(page.get("api/catalog", params={"language": language}))[0]
+        for language in ("en", "zh-CN", "xx")
+    )
+    assert english == other
+    assert [one["id"] for one in chinese["layers"]] == [one["id"] for one in english["layers"]]
+    for one, there in zip(english["models"], chinese["models"], strict=True):
+        assert one["knows"] != there["knows"]
+        numbers = re.compile(r"\d+(?:\.\d+)?")
+        assert sorted(numbers.findall(one["knows"])) == sorted(numbers.findall(there["knows"]))
+    by_id = {one["id"]: one for one in chinese["layers"]}
+    assert by_id["silence-head"]["title"] == "让一个头沉默"

@@ -102,7 +102,7 @@ def test_what_was_asked_before_is_there_at_once(page, key, monkeypatch):
 
 
 def at_work(page):
-    return page.actions.turns._at_work + len(page.actions.turns._long_waiting)
+    return page.actions.turns.at_work + len(page.actions.turns._long_waiting)
 
 
 def test_a_long_layer_tells_of_itself_and_stops_when_its_reader_leaves(page, key):

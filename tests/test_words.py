@@ -12,14 +12,15 @@ import pytest
 import ui.messages
 from analysis.attribution.methods import METHODS
 from analysis.core import evidence
+from analysis.layers import LAYERS
+from analysis.layers.placing import table_place
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
 from analysis.report import messages as report_words
 from ui.layout import TABS
-from ui.messages import cite
+from ui.messages import LANGUAGES, cite, translations
 from ui.messages import page as text
 from ui.page.form import info_of
-from ui.page.language import LANGUAGES, translations
 from ui.page.tabs import researcher
 from ui.page.tabs.what_if import CHOICES
 from uniformer.classes import class_set
@@ -60,6 +61,9 @@ def page_sentences():
         said |= strings_in({n: value for n, value in vars(module).items() if n.isupper()})
     for method in METHODS.values():
         said |= {method.title, method.description, method.misleads, method.cost}
+    for kind in LAYERS.values():
+        if kind.question != kind.id or kind.place is not table_place:  # which docstrings describe
+            said |= {kind.title, kind.help, kind.misleads}
     for name, ask in QUESTIONS.items():
         said |= {researcher.first_line(name), *map(info_of, parameters_of(ask))}
     credits = {credit for *_, credit in text.EXAMPLES.values()}

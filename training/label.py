@@ -71,9 +71,9 @@ def label_folder(
     """Write the pictures of ``source`` into ``out`` and return how many, and which were left out.
 
     Pictures that are there already are not made again. One that is a near copy of a picture in a
-    folder of ``exclude`` (dHash) is left out, so that nothing is learned from what is used to
-    judge. Raises :class:`~uniformer.dataset.DatasetError` for a folder, file or label map that
-    cannot be used, naming it.
+    folder of ``exclude`` (dHash) is left out, and removed if it is there already, so that nothing
+    is learned from what is used to judge. Raises :class:`~uniformer.dataset.DatasetError` for a
+    folder, file or label map that cannot be used, naming it.
     """
     table = _table(source)
     pairs = (
@@ -124,7 +124,8 @@ class _Work:
             self.out / kind / "train" / f"{self.prefix}{file.stem}.{suffix}"
             for kind, suffix in (("masks", "png"), ("confidence", "png"), ("images", "jpg"))
         ]
-        if targets[-1].is_file():
+        done = targets[-1].is_file()
+        if done and not len(self.apart):
             return None
         try:
             picture = open_picture(file)
@@ -134,7 +135,11 @@ class _Work:
             len(self.apart)
             and np.bitwise_count(self.apart ^ np.uint64(_hash(picture))).min() <= NEAR_COPY
         ):
+            for target in reversed(targets):  # the picture first: without it none is learned from
+                target.unlink(missing_ok=True)
             return file.name
+        if done:
+            return None
         true = None if mask is None else read_annotation(mask, picture.shape[:2], 255)
         if _teachers is None:
             cv2.setNumThreads(1)

@@ -25,13 +25,13 @@ from uniformer.classify import classify
 from uniformer.dataset import list_photos
 from uniformer.engines import fastest_engine, optimize_for_inference
 from uniformer.engines.model import Predictor
+from uniformer.errors import PictureError, hits_all, reason_of, stopped
 from uniformer.export import export_onnx
 from uniformer.factory import create_model
 from uniformer.files import file_names, replace_file
 from uniformer.manifest import write_manifest
 from uniformer.model_table import model_table
 from uniformer.options import for_command_line
-from uniformer.pictures import PictureError
 from uniformer.runtime import find_device
 from uniformer.segmentation import FILES
 from uniformer.segmenter import Segmenter
@@ -146,7 +146,7 @@ def run_convert(args: argparse.Namespace) -> int:
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    """Score a model, print the table, write the report."""
+    """Score a model, print the table, write the report; 1 when pictures had to be left out."""
     from uniformer.evaluate import evaluate  # torchmetrics takes seconds to import
 
     if args.output is not None and not args.output.parent.is_dir():
@@ -170,7 +170,9 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if args.output is not None:
         replace_file(args.output, lambda file: file.write(result.to_json().encode()))
     print(result.table())
-    return 0
+    for sentence in result.left_out:
+        print(f"uniformer: error: {for_command_line(sentence)}", file=sys.stderr)
+    return 1 if result.left_out else 0
 
 
 def run_export(args: argparse.Namespace) -> int:
@@ -210,14 +212,6 @@ def telling_once(program: str) -> Callable[[str], None]:
     )
 
 
-def reason_of(error: Exception) -> str:
-    """Return what went wrong with one photo, on one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'it'} cannot be written: {error.strerror}."
-    words = " ".join(str(error).split())
-    return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
-
-
 def _expanded(arguments: Sequence[Path]) -> list[Path]:
     """Return the arguments with patterns such as ``*.png`` resolved where the shell did not."""
     paths: list[Path] = []
@@ -245,34 +239,41 @@ def _label_share(
         _tell_weights(batch.model)
     share = work[rank::count]
     bar = tqdm(share, unit="photo", disable=None if len(share) > 1 else True)
-    with ThreadPoolExecutor(1) as writer:  # one photo is written while the next is labelled
-        writing: tuple[Path, Future[None]] | None = None
-        for photo, name in bar:
-            try:
-                record, write = batch.predict(photo, name)
-            except PictureError as error:
-                failures.append(_at(photo, error))
-                continue
-            except Exception as error:  # whatever one photo does, the others are labelled
-                failures.append(f"{photo}: {reason_of(error)}")
-                continue
+    try:
+        with ThreadPoolExecutor(1) as writer:  # one photo is written while the next is labelled
+            writing: tuple[Path, Future[None]] | None = None
+            for photo, name in bar:
+                try:
+                    record, write = batch.predict(photo, name)
+                except PictureError as error:
+                    failures.append(_at(photo, error))
+                    continue
+                except Exception as error:  # whatever one photo does, the others are labelled
+                    failures.append(f"{photo}: {reason_of(error)}")
+                    continue
+                failures += _unwritten(writing)
+                told = partial(_tell_of, photo, record, args.output / name)
+                writing = photo, writer.submit(_write_and_tell, write, told)
             failures += _unwritten(writing)
-            told = partial(_tell_of, photo, record, args.output / name)
-            writing = photo, writer.submit(_write_and_tell, write, told)
-        failures += _unwritten(writing)
-    for failure in failures:
-        print(f"uniformer: error: {failure}", file=sys.stderr)
+    finally:
+        for failure in failures:
+            print(f"uniformer: error: {failure}", file=sys.stderr)
     return len(failures)
 
 
 def _unwritten(writing: tuple[Path, Future[None]] | None) -> list[str]:
-    """Wait for the files of a photo and return why they could not be written, if so."""
+    """Wait for the files of a photo and return why they could not be written, if so.
+
+    Raises ``ValueError`` where those of the other photos could not be written either.
+    """
     if writing is None:
         return []
     photo, written = writing
     try:
         written.result()
     except Exception as error:  # whatever one photo does, the others are labelled
+        if hits_all(error):
+            raise stopped(error) from error
         return [f"{photo}: {reason_of(error)}"]
     return []
 

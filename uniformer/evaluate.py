@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from uniformer.dataset import pair_annotations, read_annotation
+from uniformer.dataset import DatasetError, pair_annotations, read_annotation
 from uniformer.engines.model import Predictor
+from uniformer.errors import PictureError, none_of, reason_of
 from uniformer.evaluation import Evaluation
 from uniformer.journal import EvaluationJournal, State, digest_names, digest_weights, extend_digest
 from uniformer.metrics import Counts, count
@@ -52,9 +53,9 @@ def evaluate(
     names of files. Where a file that it counted has another content now, it starts again, with a
     note.
 
-    Raises :class:`uniformer.dataset.DatasetError` for folders, annotations or a resume file that
-    cannot be used and :class:`uniformer.pictures.PictureError` for a broken picture: a score that
-    silently left pictures out would not be one.
+    A picture or annotation that cannot be used is left out, and ``left_out`` of what is returned
+    says why. Raises :class:`uniformer.dataset.DatasetError` for folders or a resume file that
+    cannot be used, and where no picture can be.
     """
     notes: list[str] = []
     pairs = pair_annotations(
@@ -75,16 +76,20 @@ def evaluate(
         **options,
     }
     journal = None if resume is None else _open_journal(Path(resume), model, settings, pairs)
-    counts = _count_pairs(model, pairs, zero_is_other, options, journal, progress, notes)
+    state = _count_pairs(model, pairs, zero_is_other, options, journal, progress, notes)
+    if len(state.left_out) == len(pairs):
+        first = state.left_out[0]
+        raise DatasetError(first if len(pairs) == 1 else none_of(len(pairs), first))
     return Evaluation.of(
-        counts,
+        state.counts,
         model.classes.names,
         model=model.config.name,
         weights=model.weights,
         settings=settings,
         images=str(images),
         annotations=str(annotations),
-        pictures=len(pairs),
+        pictures=len(pairs) - len(state.left_out),
+        left_out=state.left_out,
         notes=tuple(notes),
     )
 
@@ -110,8 +115,8 @@ def _count_pairs(
     journal: EvaluationJournal | None,
     progress: Callable[[int, int], None] | None,
     notes: list[str],
-) -> Counts:
-    """Return the counts of all pairs, continuing from the journal and keeping it up to date.
+) -> State:
+    """Return the state after all pairs, continuing from the journal and keeping it up to date.
 
     What had to be assumed of pictures is added to ``notes``, the first of each kind.
     """
@@ -122,15 +127,20 @@ def _count_pairs(
             notes.append(journal.note)
     try:
         for picture_file, annotation_file in pairs[state.done :]:
-            counts, assumed = _count_pair(
-                model, picture_file, annotation_file, zero_is_other, options
-            )
+            counts, left_out = Counts.zero(len(model.classes)), state.left_out
+            assumed: tuple[str, ...] = ()
+            try:
+                counts, assumed = _count_pair(
+                    model, picture_file, annotation_file, zero_is_other, options
+                )
+            except Exception as error:  # whatever one picture does, the others are scored
+                left_out = (*left_out, _at(picture_file, error))
             if assumed and not any(note.endswith(assumed[0]) for note in notes):
                 notes.append(f"{picture_file.name}, for one: {assumed[0]}")
             read = state.read
             if journal is not None:
                 read = extend_digest(read, picture_file, annotation_file)
-            state = State(state.done + 1, state.counts + counts, read)
+            state = State(state.done + 1, state.counts + counts, read, left_out)
             if journal is not None and state.done % SAVE_EVERY == 0:
                 journal.write(state)
             if progress is not None:
@@ -138,7 +148,16 @@ def _count_pairs(
     finally:
         if journal is not None:
             journal.write(state)
-    return state.counts
+    return state
+
+
+def _at(file: Path, error: Exception) -> str:
+    """Return what went wrong with a picture or its annotation, which it names by its path."""
+    if isinstance(error, DatasetError):
+        return reason_of(error)
+    if isinstance(error, PictureError):
+        return str(error).replace(file.name, str(file), 1)
+    return f"{file}: {reason_of(error)}"
 
 
 def _count_pair(

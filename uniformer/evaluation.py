@@ -40,8 +40,8 @@ class Evaluation:
     how often such labels are right, and ``reliability`` that gap bin by bin. All are None when no
     pixel is annotated. ``classes`` has a row per class of the
     model. ``confusion`` (classes, classes) counts pixels, a row per annotated class. ``images`` and
-    ``annotations`` are the folders as they were named. ``notes`` are sentences on what was left out
-    or had to be assumed.
+    ``annotations`` are the folders as they were named. ``left_out`` says for each picture that is
+    not scored why. ``notes`` are sentences on what was no picture or had to be assumed.
     """
 
     model: str
@@ -58,6 +58,7 @@ class Evaluation:
     classes: tuple[ClassScore, ...]
     reliability: Reliability = field(repr=False, compare=False)
     confusion: np.ndarray = field(repr=False, compare=False)
+    left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -137,6 +138,9 @@ class Evaluation:
             lines.append(f"{absent} of {len(self.classes)} classes neither annotated nor predicted")
         if not self.weights.trained:
             lines.append(self.weights.note)
+        if self.left_out:
+            count = self.pictures + len(self.left_out)
+            lines.append(f"{len(self.left_out)} of {count} pictures are not in these scores")
         lines += self.notes
         return "\n".join(lines)
 

@@ -20,11 +20,15 @@ from uniformer.metrics import Counts
 
 @dataclass(frozen=True)
 class State:
-    """The counts of the first ``done`` pictures; ``read`` is a digest of their files' contents."""
+    """The counts of the first ``done`` pictures; ``read`` is a digest of their files' contents.
+
+    ``left_out`` says for each of them that could not be counted why.
+    """
 
     done: int
     counts: Counts
     read: str = ""
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def empty(cls, classes: int) -> State:
@@ -59,7 +63,7 @@ class EvaluationJournal:
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
             identity, done = dict(content["identity"]), int(content["done"])
-            read = str(content.get("read"))
+            read, left_out = str(content.get("read")), tuple(map(str, content.get("left_out", ())))
             counts = Counts(*(np.array(sums, dtype=np.int64) for sums in content["counts"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(
@@ -81,7 +85,7 @@ class EvaluationJournal:
                 f"Files that {self.file} had counted have changed since: it was started again."
             )
             return empty
-        return State(done, counts, read)
+        return State(done, counts, read, left_out)
 
     def write(self, state: State) -> None:
         """Replace the file by ``state``, at once, so that it is never half-written."""
@@ -90,6 +94,7 @@ class EvaluationJournal:
             "identity": self.identity,
             "done": state.done,
             "read": state.read,
+            "left_out": list(state.left_out),
             "counts": [numbers.tolist() for numbers in sums],
         }
         replace_file(self.file, lambda file: file.write(json.dumps(content).encode()))
@@ -112,6 +117,9 @@ def digest_names(files: Sequence[Path]) -> str:
 def extend_digest(digest: str, *files: Path) -> str:
     """Return a digest of what ``digest`` stands for and of the contents of ``files`` after it."""
     for file in files:
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        try:
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+        except OSError:
+            content = "unreadable"
         digest = hashlib.sha256(f"{digest} {content}".encode()).hexdigest()
     return digest

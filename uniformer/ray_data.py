@@ -15,8 +15,11 @@ import numpy as np
 
 from uniformer.batch import USUAL_FILES, PhotoBatch
 from uniformer.engines import optimize_for_inference
+from uniformer.errors import PictureError, hits_all, reason_of
 from uniformer.factory import create_model
-from uniformer.pictures import PictureError
+
+UNEXPECTED_IN_A_ROW = 5
+"""Failures that are no fault of a picture after which it is believed that every row would fail."""
 
 
 class LabelPhotos:
@@ -45,23 +48,30 @@ class LabelPhotos:
         usual = {"mode": "whole", "flip": False, "scales": (1.0,), "short_side": None}
         settings = {**usual, **prediction, "precision": precision}
         self._batch = PhotoBatch(fast, Path(folder), settings, files)
+        self._unexpected = 0
 
     def __call__(self, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the rows with three more columns: their largest class, its share, and ``error``.
 
         ``photo`` (a path) and ``name`` (of the files, each once) are read. ``largest_share`` is 0
-        to 1; where a photo cannot be read, ``error`` says why, and is empty otherwise.
+        to 1; where a photo cannot be labelled, ``error`` says why, and is empty otherwise. What
+        would meet every row, such as a full disk, is raised and so ends the job.
         """
         names, shares, errors = [], [], []
         for photo, name in zip(rows["photo"], rows["name"], strict=True):
+            largest, reason = {"name": "", "share": 0.0}, ""
             try:
                 largest = self._batch.label(Path(str(photo)), str(name))["table"][0]
+                self._unexpected = 0
             except PictureError as error:
-                largest = {"name": "", "share": 0.0}
-                errors.append(str(error))
-            else:
-                errors.append("")
+                reason = str(error)
+            except Exception as error:
+                self._unexpected += 1
+                if hits_all(error) or self._unexpected >= UNEXPECTED_IN_A_ROW:
+                    raise
+                reason = reason_of(error)
             names.append(largest["name"])
             shares.append(largest["share"])
+            errors.append(reason)
         added = {"largest_class": names, "largest_share": shares, "error": errors}
         return {**rows, **{name: np.array(column) for name, column in added.items()}}

@@ -17,7 +17,7 @@ from uniformer.classes import IGNORE_INDEX
 from uniformer.commands import telling
 from uniformer.dataset import pair_annotations, read_annotation
 from uniformer.files import file_names, replace_file
-from uniformer.options import add_annotated, add_output
+from uniformer.options import add_annotated, add_output, for_command_line
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
 from uniformer.segmenter import Segmenter
@@ -46,7 +46,10 @@ def add_errors_options(command: argparse.ArgumentParser) -> None:
 
 
 def run_errors(model: Segmenter, args: argparse.Namespace) -> int:
-    """Score all pictures, map the errors of the first few, write figures and tables; return 0."""
+    """Score all pictures, map the errors of the first few, write figures and tables.
+
+    Returns 1 when pictures had to be left out.
+    """
     from uniformer.evaluate import evaluate  # torchmetrics takes seconds to import
 
     for name, kind in (file.split(".") for file in WRITTEN):
@@ -69,8 +72,10 @@ def run_errors(model: Segmenter, args: argparse.Namespace) -> int:
     print(found.table())
     for sentence in unmapped:
         print(f"analysis: warning: {sentence}", file=sys.stderr)
+    for sentence in found.left_out:
+        print(f"analysis: error: {for_command_line(sentence)}", file=sys.stderr)
     print(f"-> {args.output}")
-    return 0
+    return 1 if found.left_out else 0
 
 
 def write_errors(found: Evaluation, output: Path) -> None:
@@ -106,8 +111,11 @@ def map_errors(model: Segmenter, args: argparse.Namespace) -> list[str]:
     for (photo, annotation), name in zip(pairs, names, strict=True):
         if not left:
             break
-        picture = open_picture(photo)
-        truth = read_annotation(annotation, picture.shape[:2], classes, args.zero_is_other)
+        try:
+            picture = open_picture(photo)
+            truth = read_annotation(annotation, picture.shape[:2], classes, args.zero_is_other)
+        except ValueError:  # told by the evaluation, which left it out
+            continue
         if (truth == IGNORE_INDEX).all():
             unmapped.append(f"{photo} has no map of errors: no pixel of it is annotated.")
             continue

@@ -36,8 +36,9 @@ from analysis.questions.answer import provenance
 from analysis.questions.common import in_reach
 from analysis.questions.parameters import parameters_of, summary_of, takes_mask
 from uniformer.authorship import of_others
-from uniformer.commands import model_of, reason_of, telling, telling_once
+from uniformer.commands import model_of, telling, telling_once
 from uniformer.dataset import list_photos
+from uniformer.errors import hits_all, reason_of, stopped
 from uniformer.files import file_names
 from uniformer.label_maps import read_mask
 from uniformer.options import Parser, add_output, add_photos, add_processes, exit_code
@@ -155,9 +156,11 @@ def _ask_share(
         try:
             said = _answer(args, model, photo, stem)
         except Exception as error:  # whatever one photo does, the others are asked about
+            if hits_all(error):
+                raise stopped(error) from error
             failed += 1
             print(f"analysis: error: {photo}: {reason_of(error)}", file=sys.stderr)
-            with suppress(OSError):  # such as a full disk, which was the failure itself
+            with suppress(OSError):  # the failure itself may be that nothing can be written
                 note_failure(args.output, stem, reason_of(error))
         else:
             note_failure(args.output, stem, None)
@@ -205,14 +208,16 @@ def _mask(args: argparse.Namespace, picture: np.ndarray) -> np.ndarray | None:
 
 
 def _publish(args: argparse.Namespace) -> int:
-    """Write a site about the photos."""
+    """Write a site about the photos; 1 when some could not be used."""
     from analysis.report.publish import publish  # matplotlib takes a while to import
 
     model = open_model(args)
     photos = list_photos(args.photos, args.recursive, telling_once("analysis"))
     site = _finish(publish(model, photos, args.output), "publish")
     print(f"{len(site.pages)} pages -> {site.index}")
-    return 0
+    for sentence in site.left_out:
+        print(f"analysis: error: {sentence}", file=sys.stderr)
+    return 1 if site.left_out else 0
 
 
 def _live(args: argparse.Namespace) -> int:

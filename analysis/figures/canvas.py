@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
@@ -21,6 +21,11 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from analysis.core.evidence import GRADES, Grade
 from analysis.core.grid import Box, Grid
+
+FILE_SETTINGS = {"svg.hashsalt": "figure"}
+"""Settings of Matplotlib for files: ids in an SVG are random otherwise, and no two files equal."""
+
+rcParams.update(FILE_SETTINGS)
 
 SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
 """Perceptually uniform and colour-blind safe; diverging for signed quantities, white at 0."""

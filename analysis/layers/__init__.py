@@ -6,8 +6,8 @@ or plots, with a scale, numbers with units, and how it can mislead. Its numbers 
 
 from __future__ import annotations
 
-from analysis.layers.asking import LayerAsk, layer_work, question_of
+from analysis.layers.asking import LayerAsk, layer_work, question_of, warm_up
 from analysis.layers.kinds import LAYERS, LayerKind
 from analysis.layers.layer import Layer
 
-__all__ = ["LAYERS", "Layer", "LayerAsk", "LayerKind", "layer_work", "question_of"]
+__all__ = ["LAYERS", "Layer", "LayerAsk", "LayerKind", "layer_work", "question_of", "warm_up"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,12 @@ class LayerAsk:
         if unknown := self.parameters.keys() - known.keys():
             raise AnalysisError(f"{kind.title} does not take {', '.join(sorted(unknown))}.")
         return known | dict(self.parameters)
+
+
+def warm_up() -> None:
+    """Import what live layers need and takes seconds to load."""
+    for name in ("captum.attr", "pytorch_grad_cam"):
+        import_module(name)
 
 
 def question_of(ask: LayerAsk, trace: Trace) -> tuple[str, dict[str, Any]]:

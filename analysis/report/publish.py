@@ -18,6 +18,7 @@ from analysis.report.page import Caption, report_html
 from analysis.report.scripts import asset
 from analysis.report.template import fill
 from uniformer.authorship import MARK, of_others
+from uniformer.errors import hits_all, none_of, reason_of, stopped
 from uniformer.files import file_names, replace_file
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
@@ -30,10 +31,14 @@ NAMED_CLASSES = 3
 
 @dataclass(frozen=True)
 class Site:
-    """The files of a site, ``index`` to be opened first."""
+    """The files of a site, ``index`` to be opened first.
+
+    ``left_out`` says for each photo without a page why it has none.
+    """
 
     index: Path
     pages: tuple[Path, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def publish(
@@ -42,8 +47,9 @@ def publish(
     """Write ``folder``/index.html with a page per photo; yield progress, and return the site.
 
     Pages are named after the photos and link to nothing outside the folder. Files of the same name
-    are replaced, each only when it is complete, the index last. Raises
-    :class:`uniformer.pictures.PictureError` for a photo that cannot be used and ``OSError``.
+    are replaced, each only when it is complete, the index last. A photo that cannot be used is left
+    out, and the site says so. Raises ``ValueError`` where no photo can be used, and where writing
+    fails in a way that all of them would meet, and ``OSError``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if of_others(folder, "index", ("html",)):
@@ -52,16 +58,27 @@ def publish(
     names = file_names(
         [Path("index"), *photos], lambda name: bool(of_others(folder, name, ("html", "jpg")))
     )[1:]
-    pages, cards = [], []
+    pages: list[Path] = []
+    cards: list[str] = []
+    left_out: list[str] = []
     for done, (photo, name) in enumerate(zip(photos, names, strict=True)):
         yield Progress(done, len(photos))
-        picture = open_picture(photo)
-        result = segment(picture, model, short_side=short_side)
-        traced = trace(model, picture, short_side=short_side)
-        page = report_html(result, traced, Caption(_title(photo)), home="index.html")
-        pages.append(_write(folder / f"{name}.html", page.encode()))
-        _write(folder / f"{name}.jpg", _thumbnail(result))
+        try:
+            picture = open_picture(photo)
+            result = segment(picture, model, short_side=short_side)
+            traced = trace(model, picture, short_side=short_side)
+            page = report_html(result, traced, Caption(_title(photo)), home="index.html")
+            file = _write(folder / f"{name}.html", page.encode())
+            _write(folder / f"{name}.jpg", _thumbnail(result))
+        except Exception as error:  # whatever one photo does, the others have their pages
+            if hits_all(error):
+                raise stopped(error) from error
+            left_out.append(f"{photo}: {reason_of(error)}")
+            continue
+        pages.append(file)
         cards.append(_card(name, _title(photo), result))
+    if left_out and not pages:
+        raise ValueError(left_out[0] if len(photos) == 1 else none_of(len(photos), left_out[0]))
     yield Progress(len(photos), len(photos))
     values = {
         "title": REPORT["site"],
@@ -71,7 +88,7 @@ def publish(
         "facts": f"{model.config.name} · {model.weights.note}",
     }
     index = fill(asset("site.html"), values)
-    return Site(_write(folder / "index.html", index.encode()), tuple(pages))
+    return Site(_write(folder / "index.html", index.encode()), tuple(pages), tuple(left_out))
 
 
 def _title(photo: Path) -> str:

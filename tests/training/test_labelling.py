@@ -160,6 +160,20 @@ def test_near_copies_of_what_judges_are_left_out_and_named(teachers, tmp_path):
     assert (members[FIRST_GROUP + COARSE.index("animal")] == groups()[COARSE.index("animal")]).all()
 
 
+def test_what_is_excluded_later_is_removed_and_the_rest_is_not_made_again(teachers, tmp_path):
+    for index in range(2):
+        write(tmp_path / "new", f"{index}.png", pattern(index))
+    write(tmp_path / "val", "judge.png", pattern(1))
+    made = tmp_path / "out" / "images" / "train" / "0.jpg"
+    label_folder(Source(tmp_path / "new"), tmp_path, tmp_path / "out", 45)
+    before = made.stat().st_mtime_ns
+    judges = [tmp_path / "val"]
+    told = label_folder(Source(tmp_path / "new"), tmp_path, tmp_path / "out", 45, exclude=judges)
+    assert told == (1, ["1.png"])
+    assert {file.stem for file in (tmp_path / "out").rglob("train/*")} == {"0"}
+    assert made.stat().st_mtime_ns == before
+
+
 def test_what_was_made_is_not_made_again(teachers, tmp_path):
     write(tmp_path / "new", "0.png", pattern(0))
     made = tmp_path / "out" / "images" / "train" / "0.jpg"

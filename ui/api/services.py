@@ -21,8 +21,10 @@ from analysis.report.page import Caption
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
+from ui.service.cost import refuse_too_long
 from ui.service.export import file_stem, write_labels_for
-from ui.service.limits import QUESTION_PIXELS, bound, check
+from ui.service.figures import drawn_elsewhere
+from ui.service.limits import QUESTION_PIXELS, QUESTION_SECONDS, bound, check
 from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 from uniformer.annotations import FORMATS
@@ -226,10 +228,12 @@ class Services:
         place = _place(values)
         picture = opened(sent, min(self._max_pixels, QUESTION_PIXELS))
         with self._model_cache.acquire_original(*place) as model:
+            refuse_too_long(model, question, picture, own, QUESTION_SECONDS)
             asked = work.answer(model, question, picture, own)
             answer = yield from self._turns.stepwise(asked)
         stem = f"{sent.stem}.{question}"
-        figure, arrays, *tables = answer.save(folder, stem, ("png", "npz", "csv"))
+        kinds = ("png", "npz", "csv")
+        figure, arrays, *tables = drawn_elsewhere(answer).save(folder, stem, kinds)
         said = json.loads(answer.to_json())
         return {"answer": said, "figure": figure, "arrays": arrays, "tables": tables}
 

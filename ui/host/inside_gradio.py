@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio import mcp, processing_utils, queueing, route_utils, routes
+from gradio import component_meta, mcp, processing_utils, queueing, route_utils, routes
 from gradio.block_function import BlockFunction
 from gradio.context import LocalContext
 from gradio.queueing import Event, Queue
@@ -43,6 +43,7 @@ __all__ = [
     "tell_errors_by",
     "this_event",
     "upload_folder",
+    "write_no_interfaces",
 ]
 
 PATIENT = {"_frontend": False}
@@ -55,6 +56,11 @@ PUBLIC_NAMES: Collection[str] = processing_utils.PUBLIC_HOSTNAME_WHITELIST
 def upload_folder() -> Path:
     """Return where Gradio keeps what visitors send and what they may fetch."""
     return Path(get_upload_folder())
+
+
+def write_no_interfaces() -> None:
+    """Keep Gradio from writing a file beside each class that is made from one of its components."""
+    component_meta.create_or_modify_pyi = lambda *given: None
 
 
 def keep_mcp_files_in(folder: Path) -> None:

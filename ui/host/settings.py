@@ -95,6 +95,12 @@ class Settings(BaseModel):
     store_bytes: int = _whole(
         2**30, "memory for the results of all visitors together", 2**20, 2**40
     )
+    store: str = _setting(
+        "",
+        "folder in which servers share results, at most files_bytes; by default none",
+        "a folder in one line",
+        pattern=r"^[^\x00-\x1f]*$",
+    )
     store_seconds: float = _setting(
         3600.0,
         "how long results and uploads are kept without use",

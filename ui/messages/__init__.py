@@ -1,1 +1,58 @@
-"""The sentences of the tabs, one file per tab."""
+"""The sentences of the page, one file per part, and their translations, one JSON per language."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LANGUAGES = ("zh",)
+"""Beside English; a browser set to zh-CN or zh-TW uses ``zh``."""
+
+
+@cache
+def translations(language: str) -> dict[str, str]:
+    """Return the table of a language, from the English sentence; empty for English and others."""
+    if language not in LANGUAGES:
+        return {}
+    return json.loads((Path(__file__).parent / f"{language}.json").read_text(encoding="utf-8"))
+
+
+@cache
+def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
+    """Return what sentences look like into which something is put, with their translations."""
+    return [
+        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(english))), other)
+        for english, other in translations(language).items()
+        if "{" in english
+    ]
+
+
+def _sentence(english: str, language: str) -> str:
+    table = translations(language)
+    if english in table or not table:
+        return table.get(english, english)
+    for pattern, other in _patterns(language):
+        if found := pattern.fullmatch(english):
+            return other.format(**found.groupdict())
+    return english
+
+
+WORDS = {"title", "help", "misleads", "knows", "missing", "alt"}
+"""Names of what is for people to read; all else, such as ids, stays as it is."""
+
+
+def said(content: Any, language: str) -> Any:
+    """Return JSON ``content`` with its ``WORDS`` in the language, as far as they are known."""
+    if isinstance(content, dict):
+        return {
+            name: _sentence(value, language)
+            if name in WORDS and isinstance(value, str)
+            else said(value, language)
+            for name, value in content.items()
+        }
+    if isinstance(content, list):
+        return [said(value, language) for value in content]
+    return content

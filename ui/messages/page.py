@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.report.messages import VIEWER as VIEWER
@@ -92,6 +93,15 @@ def facts(width: int, height: int, model: str, reach: str, window_size: int, sec
 def no_weights(config: ModelConfig) -> str:
     """Return the sentence for a model whose weights cannot be had, though a result stays shown."""
     return (NO_WEIGHTS_ON_HUB if config.hub else NO_WEIGHTS_AT_ALL).format(model=config.name)
+
+
+def would_take(minutes: float, given: float, fewer: Sequence[str]) -> str:
+    """Refuse a question before it begins; ``fewer`` are the parameters it could have less of."""
+    asked = f"fewer {' or '.join(fewer)}, or for " if fewer else ""
+    return (
+        f"This would take about {minutes:.0f} minutes here, and {given:.0f} are given: ask for "
+        f"{asked}a smaller short_side."
+    )
 
 
 def too_large(megapixels: float, limit: float) -> str:

@@ -11,21 +11,10 @@ English in every language, as their files do.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import gradio as gr
 
+from ui.messages import LANGUAGES, translations
 from ui.service.examples import ASSETS
-
-FOLDER = Path(__file__).parents[1] / "messages"
-LANGUAGES = ("zh",)
-"""Beside English; a browser set to zh-CN or zh-TW uses ``zh``."""
-
-
-def translations(language: str) -> dict[str, str]:
-    """Return the table of a language."""
-    return json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
 
 
 def spoken() -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 
 from ui.messages import page as text
+from ui.page.carried import CarriedSelection
 from ui.service.queues import HEAVY
 from ui.service.selection import Selection
 
@@ -61,7 +62,7 @@ class Session:
 
     def __init__(self, first: Selection, open_tab: str) -> None:
         self.first = first
-        self.selection = gr.State(first)
+        self.selection = CarriedSelection(first, visible="hidden", elem_id="selection")
         self.message = gr.HTML(elem_id="message")
         self.open_tab = gr.State(open_tab)
         self.shown = gr.State({})

@@ -32,7 +32,8 @@ from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
 from ui.service.payloads import lens_payload, view_payload
 from ui.service.selection import Selection
-from ui.service.stored_results import PictureInfo, ResultStore, StoredResult
+from ui.service.shared_results import SharedResults
+from ui.service.stored_results import PictureInfo, ResultGone, ResultStore, StoredResult
 from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from ui.service.zerogpu import lends_gpus
@@ -60,7 +61,10 @@ class Actions:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._store = ResultStore(settings.store_bytes, settings.store_seconds)
+        shared = settings.store and SharedResults(
+            Path(settings.store), settings.files_bytes, settings.store_seconds
+        )
+        self._store = ResultStore(settings.store_bytes, settings.store_seconds, shared or None)
         models = {settings.model: settings.weights}
         self.model_cache = ModelCache(
             models, settings.models_in_memory, self._store.drop_traces, settings.device
@@ -170,13 +174,14 @@ class Actions:
     def trace(self, selection: Selection) -> Trace:
         """Return what the picture left in the model; the first call runs it, later ones do not."""
         stored = self.stored(selection)
-        if stored.trace is not None:
-            return stored.trace
-        with self.original(selection) as model, self.turns.quick():
-            short_side = stored.result.settings["short_side"]
-            traced = trace(model, stored.result.picture, short_side=short_side)
-        self._store.keep_trace(selection.key, traced, selection.model)
-        return traced
+        with stored.tracing:
+            if stored.trace is not None:
+                return stored.trace
+            with self.original(selection) as model, self.turns.quick():
+                short_side = stored.result.settings["short_side"]
+                traced = trace(model, stored.result.picture, short_side=short_side)
+            self._store.keep_trace(selection.key, traced, selection.model)
+            return traced
 
     def layer(self, key: str, ask: LayerAsk) -> Work[Layer]:
         """Yield the progress of a layer of the result under ``key``, and return the layer.
@@ -204,10 +209,15 @@ class Actions:
 
     @contextmanager
     def original(self, selection: Selection) -> Iterator[Segmenter]:
-        """Lend the model behind a result, not optimized and in its reach."""
+        """Lend the model behind a result, not optimized and in its reach.
+
+        Where it has other weights here than where the result was made, that counts as forgotten.
+        """
         given = self.stored(selection).result
         reach, window_size = given.settings["reach"], given.settings["window_size"]
         with self.model_cache.acquire_original(selection.model, reach, window_size) as model:
+            if model.weights.sha256 != given.weights.sha256:
+                raise ResultGone(text.RESULT_GONE)
             yield model
 
     def _lens(self, selection: Selection) -> dict[str, Any]:

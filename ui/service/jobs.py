@@ -27,6 +27,7 @@ from ui.messages import questions as messages
 from ui.service import gpu_calls as work
 from ui.service.actions import Actions
 from ui.service.export import file_stem
+from ui.service.figures import drawn_elsewhere
 from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
 
@@ -131,7 +132,7 @@ def _write(answer: Answer, folder: Path, stem: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
     try:
-        answer.save(unfinished, stem, FORMATS)
+        drawn_elsewhere(answer).save(unfinished, stem, FORMATS)
         if not folder.exists():
             unfinished.rename(folder)
     finally:

@@ -8,7 +8,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import cast
 
 from analysis.core.shared_weight_copy import shared_weight_copy
@@ -111,6 +112,9 @@ class ModelCache:
             if entry.model is None:
                 weights = None if name != known else self._weights.get(name, "default")
                 model = create_model(known, weights=weights, device=self._device)
+                if model.weights.source == weights:  # a file, whose folder is nobody's business
+                    file = Path(model.weights.source).name
+                    model.weights = replace(model.weights, source=file)
                 # The draw that an answer about the same setting compares with.
                 entry.model = model if name == known else random_model(model)
                 self._drop_oldest()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
-from uniformer.config import Reach
+from ui.messages import web as text
+from uniformer.config import MAX_WINDOW_SIZE, REACHES, Reach
+from uniformer.predict import SHORT_SIDES
 
 Region = Literal["pixel", "segment", "class"]
 """What a question about a pixel is about: the pixel, the segment around it, all of its class."""
@@ -31,3 +33,39 @@ class Selection:
     block: int = 0
     head: int | None = None
     short_side: int | None = None
+
+
+LONGEST_NAME = 200
+LARGEST = 2**20
+"""More than any side of a picture, stage, block or head."""
+
+
+def from_browser(content: Any) -> Selection:
+    """Return the selection that a page says it shows, as ``dataclasses.asdict`` had made it.
+
+    Raises ``ValueError`` for anything that no page of this server says.
+    """
+    names = {entry.name for entry in fields(Selection)}
+    if not isinstance(content, dict) or set(content) != names:
+        raise ValueError(text.NOT_UNDERSTOOD)
+    pixel = content["pixel"]
+    pixel = tuple(pixel) if isinstance(pixel, list) else pixel
+    said = Selection(**{**content, "pixel": pixel})
+    if not (
+        all(isinstance(name, str) and len(name) <= LONGEST_NAME for name in (said.key, said.model))
+        and said.reach in REACHES
+        and _whole(said.window_size, 1, MAX_WINDOW_SIZE)
+        and (pixel is None or (isinstance(pixel, tuple) and len(pixel) == 2))
+        and all(_whole(value, 0, LARGEST) for value in pixel or ())
+        and said.region in get_args(Region)
+        and _whole(said.stage, 1, 4)
+        and _whole(said.block, 0, LARGEST)
+        and (said.head is None or _whole(said.head, 0, LARGEST))
+        and (said.short_side is None or _whole(said.short_side, *SHORT_SIDES))
+    ):
+        raise ValueError(text.NOT_UNDERSTOOD)
+    return said
+
+
+def _whole(value: Any, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from analysis import Trace
 from analysis.layers import Layer
 from ui.messages import page as text
+from ui.service.shared_results import Shared, SharedResults
 from uniformer.segmentation import Segmentation
 
 LAYERS_PER_RESULT = 6
@@ -45,7 +46,8 @@ class StoredResult:
 
     ``model`` is what the model cache calls the one that labelled it. ``trace`` is what the picture
     left in that model, once somebody has asked for it, and ``traced_model`` its name, then.
-    ``layers`` are the last that were asked for, by what was asked.
+    ``layers`` are the last that were asked for, by what was asked. ``tracing`` is held by whoever
+    makes the trace, so that it is made once.
     """
 
     subject: PictureInfo
@@ -57,6 +59,7 @@ class StoredResult:
     trace: Trace | None = None
     traced_model: str = ""
     layers: OrderedDict[str, Layer] = field(default_factory=OrderedDict)
+    tracing: threading.Lock = field(default_factory=threading.Lock)
     last_used: float = field(default_factory=time.monotonic)
 
     @property
@@ -75,12 +78,15 @@ class ResultStore:
     """Results by an unguessable key; the least recently used go first.
 
     The newest result always stays, and so do pinned ones. Files made from a result live in its
-    folder and go with it.
+    folder and go with it. What is not here may be among the ``shared`` ones, if there are any.
     """
 
-    def __init__(self, max_bytes: int, max_seconds: float) -> None:
+    def __init__(
+        self, max_bytes: int, max_seconds: float, shared: SharedResults | None = None
+    ) -> None:
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
+        self._shared = shared
         self._stored: OrderedDict[str, StoredResult] = OrderedDict()
         self._lock = threading.Lock()
         self._root = tempfile.TemporaryDirectory(prefix="uniformer-lens-")
@@ -96,11 +102,11 @@ class ResultStore:
     ) -> str:
         """Keep a result, of what the model cache calls ``model``, and return its key."""
         key = secrets.token_urlsafe(16)
-        folder = Path(self._root.name) / key
-        with self._lock:
-            folder.mkdir()
-            self._stored[key] = StoredResult(subject, result, seconds, folder, pinned, model)
-            self._forget(keep=key)
+        stored = StoredResult(subject, result, seconds, self._folder(key), pinned, model)
+        self._keep(key, stored)
+        if self._shared is not None:
+            about = {"subject": asdict(subject), "seconds": seconds, "model": model}
+            self._shared.write(key, Shared(result, about))
         return key
 
     def get(self, key: str) -> StoredResult:
@@ -108,14 +114,44 @@ class ResultStore:
         with self._lock:
             self._forget(keep=None)
             stored = self._stored.get(key)
-            if stored is None:
-                raise ResultGone(text.RESULT_GONE)
-            stored.last_used = time.monotonic()
-            self._stored.move_to_end(key)
-            return stored
+            if stored is not None:
+                stored.last_used = time.monotonic()
+                self._stored.move_to_end(key)
+        if stored is None:
+            return self._fetched(key)
+        if self._shared is not None:
+            self._shared.used(key)
+        return stored
+
+    def _fetched(self, key: str) -> StoredResult:
+        """Return what another server, or this one before, has kept under ``key``."""
+        found = None if self._shared is None else self._shared.read(key)
+        if found is None:
+            raise ResultGone(text.RESULT_GONE)
+        subject, about = PictureInfo(**found.about["subject"]), found.about
+        return self._keep(
+            key,
+            StoredResult(
+                subject, found.result, about["seconds"], self._folder(key), False, about["model"]
+            ),
+        )
+
+    def _keep(self, key: str, stored: StoredResult) -> StoredResult:
+        """Keep a result here and return it, or the one that came first under its key."""
+        with self._lock:
+            stored.folder.mkdir(exist_ok=True)
+            stored = self._stored.setdefault(key, stored)
+            self._forget(keep=key)
+        return stored
+
+    def _folder(self, key: str) -> Path:
+        return Path(self._root.name) / key
 
     def forget_old(self) -> None:
         """Remove what nobody has used for as long as results are kept, though nobody asks."""
+        if self._shared is not None:
+            with contextlib.suppress(OSError):  # told to the log when something is written
+                self._shared.sweep()
         with self._lock:
             self._forget(keep=None)
             for folder in Path(self._root.name).iterdir():

@@ -19,20 +19,25 @@ STOPPING = "This server is being stopped: please ask again in a minute."
 
 
 class Turns:
-    """Lets ``places`` computations run at a time, of which long work has all but one, if several.
+    """Lets ``places`` computations run at a time, and where there are several one more quick one.
 
-    Long work gives its place back after every step, so that quick work waits for one step at most,
-    and takes turns with other long work, step by step.
+    Long work takes all places while nobody asks for anything quick, gives its place back after
+    every step, and takes turns with other long work, step by step. So quick work begins at once, or
+    where there is one place after one step.
     """
 
     def __init__(self, places: int) -> None:
-        self._free = places
-        self._long_free = max(1, places - 1)
-        self._quick_waiting = 0
+        self._places = places
+        self._most = places + (places > 1)
+        self._quick = self._long = self._quick_waiting = 0
         self._long_waiting: deque[object] = deque()
-        self._at_work = 0
         self._closed = False
         self._changed = threading.Condition()
+
+    @property
+    def at_work(self) -> int:
+        """How many computations run now."""
+        return self._quick + self._long
 
     def close(self, seconds: float) -> None:
         """Let nothing more begin, not even a step, and wait for what is under way to end its own.
@@ -42,7 +47,7 @@ class Turns:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._at_work, seconds)
+            self._changed.wait_for(lambda: not self.at_work, seconds)
 
     @contextmanager
     def quick(self) -> Iterator[None]:
@@ -50,14 +55,17 @@ class Turns:
         with self._changed:
             self._quick_waiting += 1
             try:
-                self._changed.wait_for(lambda: self._free > 0 or self._closed)
+                self._changed.wait_for(self._may_be_quick)
             finally:
                 self._quick_waiting -= 1
-            self._take(long=False)
+            self._raise_if_closed()
+            self._quick += 1
         try:
             yield
         finally:
-            self._give_back(long=False)
+            with self._changed:
+                self._quick -= 1
+                self._changed.notify_all()
 
     def stepwise(self, steps: Generator[T, None, R]) -> Generator[T, None, R]:
         """Yield what ``steps`` yields and return what it returns; each step waits for a place.
@@ -72,7 +80,9 @@ class Turns:
                 except StopIteration as end:
                     return end.value
                 finally:
-                    self._give_back(long=True)
+                    with self._changed:
+                        self._long -= 1
+                        self._changed.notify_all()
                 yield step
 
     def begun_quick(self, steps: Generator[T, None, R]) -> Generator[T, None, R]:
@@ -91,7 +101,7 @@ class Turns:
 
         def mine() -> bool:
             first = not self._quick_waiting or time.monotonic() > waits_until
-            free = self._free > 0 and self._long_free > 0 and self._long_waiting[0] is me
+            free = self.at_work < self._places and self._long_waiting[0] is me
             return self._closed or (free and first)
 
         with self._changed:
@@ -102,18 +112,13 @@ class Turns:
             finally:
                 self._long_waiting.remove(me)
                 self._changed.notify_all()
-            self._take(long=True)
+            self._raise_if_closed()
+            self._long += 1
 
-    def _take(self, long: bool) -> None:
+    def _may_be_quick(self) -> bool:
+        room = self._quick < self._places and self.at_work < self._most
+        return self._closed or room
+
+    def _raise_if_closed(self) -> None:
         if self._closed:
             raise ValueError(STOPPING)
-        self._at_work += 1
-        self._free -= 1
-        self._long_free -= long
-
-    def _give_back(self, long: bool) -> None:
-        with self._changed:
-            self._at_work -= 1
-            self._free += 1
-            self._long_free += long
-            self._changed.notify_all()

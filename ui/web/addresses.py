@@ -27,7 +27,7 @@ from ui.host.entrance import guarded
 from ui.host.middleware import NO_ROOM
 from ui.host.places import sender_of
 from ui.host.settings import Settings
-from ui.messages import page
+from ui.messages import page, said
 from ui.messages import web as text
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
@@ -80,7 +80,8 @@ class Addresses:
         ]
 
     async def _catalog(self, request: Request) -> Response:
-        return Response(frame(self._workbench.catalog()), media_type=MEDIA_TYPE)
+        language = request.query_params.get("language", "").partition("-")[0]
+        return Response(frame(said(self._workbench.catalog(), language)), media_type=MEDIA_TYPE)
 
     async def _open(self, request: Request) -> Response:
         async with request.form(max_files=1, max_fields=4) as form:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
-from analysis.layers import LAYERS, LayerAsk
+from analysis.layers import LAYERS, LayerAsk, warm_up
 from analysis.report.workbench_data import block_content, picture_content, probabilities
 from ui.host.settings import Settings
 from ui.messages import web as text
@@ -18,6 +18,7 @@ from ui.service.actions import Actions, Labelled
 from ui.service.examples import EXAMPLES
 from ui.service.limits import QUESTION_SECONDS, within
 from ui.service.model_cache import OWN, RANDOM
+from ui.service.one_thread import beside
 from ui.service.selection import Selection
 from ui.service.take_away import TYPES, labels_file, layer_file
 from ui.service.weights_download import fetch
@@ -69,6 +70,7 @@ class Workbench:
         """Return the labels of a ``photo``, or without one of the example called ``name``."""
         first = self.actions.first
         if photo is None and name == first.example and _same(setting, first.selection):
+            beside(lambda: self._prepared(first.selection))
             return self._picture(first.selection)
         yield from self._fetched(setting)
         if photo is None:
@@ -167,7 +169,14 @@ class Workbench:
         except WeightsError as error:
             title = text.title(find_config(setting.model.removeprefix(RANDOM)))
             raise ValueError(text.NO_WEIGHTS.format(model=title)) from error
+        beside(lambda: self._prepared(labelled.selection))
         return self._picture(labelled.selection)
+
+    def _prepared(self, selection: Selection) -> Work[None]:
+        """Do what the first layers of a picture need, before they are asked for."""
+        self.actions.trace(selection)
+        yield Progress(1, 2)
+        warm_up()
 
     def _picture(self, selection: Selection) -> Content:
         """Return a ``Picture`` of ``assets/web/source.js``."""

@@ -3,8 +3,8 @@
 A tab is a module with ``NAME``, the words on the tab, and ``build(actions, session, tab)``. It
 becomes part of the page by one line in ``TABS`` of ``ui/layout.py``. In ``build``:
 
-- ``session.selection`` (``gr.State`` of :class:`ui.service.selection.Selection`) is an input of
-  every event, and an output of those that choose a pixel, region, stage, block or head;
+- ``session.selection`` (a :class:`ui.service.selection.Selection`, kept by the browser) is an
+  input of every event, and an output of those that choose a pixel, region, stage, block or head;
 - ``session.fill(tab, outputs, make)`` fills what depends on the result alone, when the tab is open;
 - ``actions.trace(now)``, ``actions.stored(now)`` and ``actions.original(now)`` give the trace, the
   labels and the model behind a selection;

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui.messages import models as messages
+from ui.page.carried import read
 from ui.page.session import Session, attempt
 from ui.service.actions import Actions
 from ui.service.queues import HEAVY
@@ -49,10 +50,10 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
             return [gr.skip(), gr.skip()]
         return _changed(lambda: actions.change_model(now, fetched).selection)
 
-    def upload(now: Selection, given: dict[str, Any] | None) -> list[Any]:
+    def upload(said: Any, given: dict[str, Any] | None) -> list[Any]:
         if given is None:
             return [gr.skip(), ""]
-        path, name = given["path"], given["orig_name"]
+        now, path, name = read(said), given["path"], given["orig_name"]
         return _changed(lambda: actions.add_model(now, path, name).selection)
 
     now, shown = session.selection, [session.selection, session.message]
