@@ -35,7 +35,12 @@ export function menu(button, make, { label, end = false, wide = false }) {
     );
   });
   panel.addEventListener("toggle", (event) => {
-    if (/** @type {ToggleEvent} */ (event).newState !== "open") return;
+    if (/** @type {ToggleEvent} */ (event).newState !== "open") {
+      // Back to where it was opened from, unless something else has taken the focus.
+      const root = /** @type {ShadowRoot} */ (button.getRootNode());
+      if (!root.activeElement || panel.contains(root.activeElement)) button.focus();
+      return;
+    }
     place(panel, button, end);
     const chosen = panel.querySelector("[aria-current=true], [aria-checked=true]");
     const first = chosen ?? panel.querySelector("button:not(:disabled), input, select, a[href]");

@@ -34,6 +34,8 @@ LEAST = {
 }
 """Parameters that make the slow ones short."""
 
+LONGEST = ("faithfulness", "representation", "fields", "radius-curve")
+
 NOTE = UNTRAINED.note
 """What ends the sentence of every answer about random weights."""
 
@@ -78,7 +80,10 @@ def test_a_layer_offers_what_its_question_takes_and_can_be_asked_as_it_stands(na
     assert kind.misleads
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONGEST else name for name in LAYERS],
+)
 def test_a_layer_has_the_numbers_of_its_question_and_runs_no_pass_of_its_own(
     traced, monkeypatch, name
 ):

@@ -1,0 +1,94 @@
+// @ts-check
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import {
+  beginning,
+  homeOf,
+  openedWith,
+  probeOf,
+  queryOf,
+  readQuery,
+  Store,
+} from "../../assets/web/selection.js";
+
+/** @returns {any} */
+function picture(changes = {}) {
+  const stages = [1, 2, 3, 4].map((stage) => ({
+    stage,
+    depth: 2 * stage,
+    heads: stage > 2 ? 5 : 1,
+  }));
+  const setting = { model: "nano", reach: "global", windowSize: 8 };
+  return { key: "k", example: "a.jpg", width: 100, height: 50, stages, setting, ...changes };
+}
+
+test("hovering previews, what is marked stays, and leaving shows where one looks first", () => {
+  const state = { ...beginning(), picture: picture() };
+  assert.deepEqual(probeOf(state), homeOf(state.picture));
+  assert.deepEqual(probeOf({ ...state, hover: { x: 1, y: 2 } }), { x: 1, y: 2 });
+  const place = { x: 7, y: 8 };
+  assert.deepEqual(probeOf({ ...state, place, hover: { x: 1, y: 2 } }), place);
+});
+
+test("a new picture forgets the mark, another setting of the same one keeps it", () => {
+  const place = { x: 7, y: 8 };
+  const mask = new Uint8Array(3);
+  const state = { ...beginning(), picture: picture(), place, mask };
+  const other = { ...state, ...openedWith(state, picture({ key: "l" }), false) };
+  assert.equal(other.place, null);
+  assert.equal(other.mask, null);
+  const again = { ...state, ...openedWith(state, picture({ key: "m" }), true) };
+  assert.deepEqual(again.place, place);
+});
+
+test("blocks and heads that the new model lacks fall back to those it has", () => {
+  const choices = { 3: { block: 9, head: 7 }, 4: { block: 1, head: 4 } };
+  const patch = openedWith({ ...beginning(), choices }, picture(), false);
+  assert.deepEqual(patch.choices?.[3], { block: 5, head: null });
+  assert.deepEqual(patch.choices?.[4], { block: 1, head: 4 });
+});
+
+test("a link says all of a view, and reading it gives the same", () => {
+  const setting = { model: "nano", reach: /** @type {const} */ ("window"), windowSize: 8 };
+  const state = {
+    ...beginning(),
+    picture: picture(),
+    setting,
+    place: { x: 3, y: 4 },
+    region: /** @type {const} */ ("class"),
+    layer: "hide",
+    parameters: { hide: { fill: "blur", size: 40 } },
+    against: 2,
+    compare: { kind: /** @type {const} */ ("setting"), setting: { ...setting, untrained: true } },
+  };
+  const read = readQuery(queryOf(state));
+  assert.equal(read.example, "a.jpg");
+  assert.deepEqual(read.setting, setting);
+  assert.deepEqual(read.patch.place, state.place);
+  assert.equal(read.patch.region, "class");
+  assert.equal(read.patch.layer, "hide");
+  assert.deepEqual(read.patch.parameters, { hide: { fill: "blur", size: "40" } });
+  assert.equal(read.patch.against, 2);
+  assert.deepEqual(read.patch.compare, state.compare);
+});
+
+test("a picture that nobody else has is never linked to, and nonsense in a link is left out", () => {
+  const own = { ...beginning(), picture: picture({ example: null }), setting: picture().setting };
+  assert.equal(queryOf(own), "");
+  const { patch, setting } = readQuery("?x=-1&y=abc&reach=far&stage=9&region=mask");
+  assert.equal(patch.place, undefined);
+  assert.equal(patch.stage, undefined);
+  assert.equal(patch.region, undefined);
+  assert.deepEqual(setting, {});
+});
+
+test("listeners are told once what differs, and nothing when nothing does", () => {
+  const store = new Store();
+  /** @type {string[][]} */
+  const told = [];
+  store.listen((_, changed) => told.push([...changed]));
+  store.set({ place: { x: 1, y: 2 }, opacity: 0.6 });
+  store.set({ place: { x: 1, y: 2 } });
+  assert.deepEqual(told, [["place"]]);
+});
