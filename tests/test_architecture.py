@@ -138,6 +138,21 @@ def test_only_figures_draw():
             assert "matplotlib" not in imported_roots(file), file
 
 
+def test_the_page_starts_without_what_only_some_answers_need():
+    """They take a second to import, and whoever opens the page waits for it."""
+    for package in ("uniformer", "analysis", "ui"):
+        for file in (ROOT / package).rglob("*.py"):
+            where = file.relative_to(ROOT).as_posix()
+            if where.startswith("analysis/figures/") and file.stem != "palette":
+                continue
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                names = [alias.name for alias in getattr(node, "names", [])]
+                for name in [node.module] if isinstance(node, ast.ImportFrom) else names:
+                    assert name.split(".")[0] not in ("scipy", "matplotlib", "captum"), where
+                    drawn = name.startswith("analysis.figures") and not name.endswith(".palette")
+                    assert not drawn or where.startswith("analysis/cli/"), where
+
+
 def test_the_entry_stays_thin():
     source = (ROOT / "app.py").read_text(encoding="utf-8")
     assert len(source.splitlines()) <= 40

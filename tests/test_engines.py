@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ from golden import fill_model, recorded_input
 from tiny_segmenter import TINY, make
 
 import uniformer.engines as engines
-from uniformer import optimize_for_inference, segment
+from uniformer import commands, optimize_for_inference, segment
 from uniformer.cli import main
 from uniformer.engines import EngineModel, fastest_engine, graphs
 from uniformer.engines.model import REPEATS, precisions
@@ -95,12 +98,13 @@ def test_the_reach_of_an_engine_is_its_own(model):
 
 
 def test_a_graph_is_made_once_and_for_these_weights_only(model, monkeypatch):
-    first = graphs.stored_graph(model)
+    first = graphs.stored_graph(model, "winograd")
     monkeypatch.setattr(graphs, "onnx_bytes", lambda model, form: b"made anew")
-    assert graphs.stored_graph(model) == first
-    assert graphs.stored_graph(make(TINY, seed=1)) == b"made anew"
+    assert graphs.stored_graph(model, "winograd") == first
+    assert graphs.stored_graph(model, "plain") == b"made anew"
+    assert graphs.stored_graph(make(TINY, seed=1), "winograd") == b"made anew"
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
-    assert graphs.stored_graph(model) == b"made anew"
+    assert graphs.stored_graph(model, "winograd") == b"made anew"
 
 
 def test_auto_takes_the_fastest_that_is_right(model, monkeypatch):
@@ -130,6 +134,23 @@ def test_auto_takes_the_fastest_that_is_right(model, monkeypatch):
     assert fastest_engine(model) == "onnxruntime"
     with pytest.raises(ValueError, match=r"openvino only .* use the engine torch"):
         optimize_for_inference(model, "openvino")
+
+
+def test_auto_goes_on_with_the_engine_of_the_folder_and_is_one_for_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "fastest_engine", lambda *_: "openvino")
+    monkeypatch.setattr(commands, "_create", lambda *_: None)
+    args = argparse.Namespace(output=tmp_path, precision="float32", device="cpu")
+    assert commands._engine_for_all(args) == "openvino"
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(ValueError, match="Under torchrun name the engine"):
+        commands._engine_for_all(args)
+    settings = {"precision": "float32", "engine": "onnxruntime 1.32.0"}
+    (tmp_path / "another.json").write_text("[]")
+    (tmp_path / "photo.json").write_text(json.dumps({"settings": settings}))
+    assert commands._engine_for_all(args) == "onnxruntime"
+    monkeypatch.delenv("RANK")
+    args.precision = "bfloat16"
+    assert commands._engine_for_all(args) == "openvino"
 
 
 def test_what_cannot_be_had_is_told_in_a_sentence(model, monkeypatch, capsys):

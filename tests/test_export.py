@@ -20,6 +20,7 @@ from uniformer.export import export_onnx, onnx_bytes
 from uniformer.export.onnx import SMALL
 from uniformer.export.outputs import Outputs
 from uniformer.export.rewriting import ConvOfUpsampled, MatrixPool, portable, rewrite
+from uniformer.export.winograd import WinogradConv3x3
 from uniformer.heads import resize_bilinear
 
 SIZES = [(64, 96), (100, 74), (33, 67)]
@@ -50,6 +51,13 @@ def test_products_before_a_resize_equal_products_after_it(size, target):
     expected = F.conv2d(resize_bilinear(x, target), weight, padding=1)
     ours = ConvOfUpsampled(weight)(x.permute(0, 2, 3, 1), target)
     assert close(ours.permute(0, 3, 1, 2), expected)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (3, 9), (17, 30), (33, 8)])
+def test_winograd_equals_direct_convolution(size):
+    x, weight, bias = torch.randn(2, 5, *size), torch.randn(7, 5, 3, 3), torch.randn(7)
+    expected = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+    assert close(WinogradConv3x3(weight, bias)(x), expected)
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3, 6])
@@ -154,7 +162,7 @@ def test_every_model_exports_in_both_forms(name):
     x = recorded_input(64, 96)
     with torch.inference_mode():
         expected = model(x)
-    for form in ("plain", "rewritten"):
+    for form in ("plain", "rewritten", "winograd"):
         assert close(answers(onnx_bytes(model, form=form), x.numpy())["logits"], expected)
 
 

@@ -71,13 +71,13 @@ def test_classes_that_cannot_win_are_left_out(monkeypatch):
     logits = random_logits(classes=50, sharpness=0.5)
     logits[..., 10:] -= 30
     seen = []
-    softmax = tiles._softmax
+    scores = tiles._scores
 
     def spy(blocks, classes):
         seen.append(len(classes))
-        return softmax(blocks, classes)
+        return scores(blocks, classes)
 
-    monkeypatch.setattr(tiles, "_softmax", spy)
+    monkeypatch.setattr(tiles, "_scores", spy)
     check(label_picture([[window(logits)]], *PICTURE), full_size(logits))
     assert max(seen) == 10
 

@@ -200,9 +200,10 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--form",
-        choices=("plain", "rewritten"),
+        choices=("plain", "rewritten", "winograd"),
         default="plain",
-        help="plain follows the official operations, rewritten needs fewer (default: %(default)s)",
+        help="plain follows the official operations, rewritten needs fewer, winograd fewer still "
+        "in wide 3x3 convolutions, for float32 only (default: %(default)s)",
     )
     parser.add_argument(
         "--size",

@@ -23,7 +23,7 @@ from uniformer.batch import PhotoBatch
 from uniformer.checkpoint import WeightsError, convert_checkpoint, inspect_checkpoint
 from uniformer.classify import classify
 from uniformer.dataset import list_photos
-from uniformer.engines import fastest_engine, optimize_for_inference
+from uniformer.engines import ENGINES, fastest_engine, optimize_for_inference
 from uniformer.engines.model import Predictor
 from uniformer.errors import PictureError, hits_all, reason_of, stopped
 from uniformer.export import export_onnx
@@ -44,7 +44,7 @@ NAMED_CLASSES = 3
 def run_segment(args: argparse.Namespace) -> int:
     """Label photos one by one, in one process or several; 1 when some could not be read."""
     if args.engine == "auto":  # one for all processes, and for the manifest
-        args.engine = fastest_engine(_create(args, args.device), args.precision)
+        args.engine = _engine_for_all(args)
     photos = list_photos(_expanded(args.photos), args.recursive, telling_once("uniformer"))
     _check_tables(args.output)
     for name in args.format:
@@ -57,6 +57,26 @@ def run_segment(args: argparse.Namespace) -> int:
     if len(work) > 1 or args.format:
         _write_tables(args, work)
     return 1 if failed else 0
+
+
+def _engine_for_all(args: argparse.Namespace) -> str:
+    """Return what ``auto`` stands for: that of a run which this one goes on with, or the fastest.
+
+    Raises ``ValueError`` for processes of torchrun, each of which would find its own.
+    """
+    for file in args.output.glob("*.json"):
+        try:
+            before = json.loads(file.read_text(encoding="utf-8"))["settings"]
+            if before["precision"] == args.precision:
+                return before["engine"].split()[0]
+        except (OSError, ValueError, KeyError, TypeError):  # another's file
+            continue
+    if "RANK" in os.environ:
+        raise ValueError(
+            f"Under torchrun name the engine, {', '.join(ENGINES)}: each process would find the "
+            "fastest for itself."
+        )
+    return fastest_engine(_create(args, args.device), args.precision)
 
 
 def _write_tables(args: argparse.Namespace, work: Sequence[tuple[Path, str]]) -> None:

@@ -15,12 +15,12 @@ EPS = 1e-6
 
 def to_tokens(x: Tensor) -> Tensor:
     """Return a map (B, C, H, W) as tokens (B, H*W, C) in row-major order."""
-    return x.flatten(2).transpose(1, 2)
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def to_map(tokens: Tensor, height: int, width: int) -> Tensor:
     """Return row-major tokens (B, H*W, C) as a map (B, C, H, W)."""
-    return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, height, width)
+    return tokens.unflatten(1, (height, width)).permute(0, 3, 1, 2)
 
 
 class PatchEmbed(nn.Module):

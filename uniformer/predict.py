@@ -38,6 +38,7 @@ def segment(
     scales: Sequence[float] = (1.0,),
     short_side: int | None = None,
     precision: Precision = "float32",
+    onto: PictureSource | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Segmentation:
     """Label every pixel of a picture, resized as the model was tested officially.
@@ -54,6 +55,8 @@ def segment(
             most 2048.
         precision: "bfloat16" runs a float32 network in autocast; labels are always decided in
             float32.
+        onto: the same picture at another size, whose pixels get the labels instead, of the pass
+            over ``image``, so that both sizes are labelled alike.
         progress: called with the steps done and in all; what it raises stops the work.
 
     Returns:
@@ -75,10 +78,11 @@ def segment(
     """
     settings = prediction_settings(model, mode, flip, scales, short_side, precision)
     short_side = settings["short_side"]
-    read = read_picture(image)
+    seen = read_picture(image)
+    read = seen if onto is None else read_picture(onto)
     picture = read.pixels
     size = picture.shape[0], picture.shape[1]
-    inputs = [preprocess(picture, short_side, model.config.size_divisor, s) for s in scales]
+    inputs = [preprocess(seen.pixels, short_side, model.config.size_divisor, s) for s in scales]
     crop = model.config.short_side if mode == "slide" else None
     grids = [(window_spans(x.shape[-2], crop), window_spans(x.shape[-1], crop)) for x in inputs]
     flips = (False, True) if flip else (False,)
@@ -93,6 +97,8 @@ def segment(
         ]
         maps = label_picture(passes, *size, step)
     settings["network_sizes"] = [list(x.shape[-2:]) for x in inputs]
+    if onto is not None:
+        settings["made_smaller_to"] = list(seen.pixels.shape[:2])
     return Segmentation(
         picture=picture,
         **vars(maps),

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from analysis.attribution.finding import Finding
@@ -94,6 +93,8 @@ def connected_segments(labels: np.ndarray) -> np.ndarray:
 
     Areas below 0.5 % of the pixels, and all beyond the 40 largest, join the nearest one that stays.
     """
+    from scipy import ndimage  # the page starts without it
+
     parts, count = np.zeros(labels.shape, dtype=np.int64), 0
     for label in np.unique(labels):
         found, new = ndimage.label(labels == label, structure=np.ones((3, 3)))

@@ -6,8 +6,8 @@ perturbed: a region that moves with the prediction makes attributions meaningles
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from scipy import ndimage
 
 from analysis.core.checks import check_label, check_pixel
 from analysis.core.errors import AnalysisError
@@ -24,9 +24,9 @@ def pixel_region(size_px: tuple[int, int], x: int, y: int) -> np.ndarray:
 
 def segment_region(labels: np.ndarray, x: int, y: int) -> np.ndarray:
     """Return the connected area (8 neighbours) of equal ``labels`` (H, W) around a pixel."""
-    seed = pixel_region(labels.shape, x, y)
-    parts, _ = ndimage.label(labels == labels[y, x], structure=np.ones((3, 3)))
-    return parts == parts[seed][0]
+    check_pixel(labels.shape, x, y)
+    _, parts = cv2.connectedComponents((labels == labels[y, x]).astype(np.uint8), connectivity=8)
+    return parts == parts[y, x]
 
 
 def class_region(labels: np.ndarray, label: int, classes: ClassSet) -> np.ndarray:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtrit
 
 FEWEST = 3
 """Random changes from which on their spread can be told."""
@@ -50,6 +49,8 @@ def spread(values: Sequence[float]) -> Spread:
     drawn = np.asarray(values, dtype=np.float64)
     if len(drawn) < FEWEST:
         return Spread(float(drawn.mean()) if len(drawn) else np.nan, np.nan, np.nan)
+    from scipy.special import stdtrit  # the page starts without it
+
     tail = stdtrit(len(drawn) - 1, (1 + CONFIDENCE) / 2)
     reach = tail * drawn.std(ddof=1) * np.sqrt(1 + 1 / len(drawn))
     return Spread(*map(float, (drawn.mean(), drawn.mean() - reach, drawn.mean() + reach)))

@@ -12,7 +12,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from analysis.core.errors import AnalysisError
@@ -64,6 +63,8 @@ def replacement_of(x: Tensor, kind: Replacement) -> Tensor:
     if kind == "mean":
         return x.mean(dim=(2, 3), keepdim=True).expand_as(x)
     sigma = BLUR_SHARE * min(x.shape[-2:])
+    from scipy import ndimage  # the page starts without it
+
     blurred = ndimage.gaussian_filter(x.cpu().numpy(), (0, 0, sigma, sigma), mode="nearest")
     return torch.from_numpy(blurred).to(x)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 from torch import Tensor
 
 from analysis.core.progress import Work, counted
@@ -47,6 +46,8 @@ class Lead:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the mean, by Student's t."""
+        from scipy.special import stdtrit  # the page starts without it
+
         reach = stdtrit(len(self.leads) - 1, (1 + CONFIDENCE) / 2) * self.error
         return self.mean - float(reach), self.mean + float(reach)
 

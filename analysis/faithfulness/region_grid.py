@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from analysis.core.errors import AnalysisError
 from uniformer.config import STRIDES
@@ -57,6 +56,8 @@ def signed_distance(inside: np.ndarray) -> np.ndarray:
     """
     if inside.all():
         return np.zeros(inside.shape)
+    from scipy import ndimage  # the page starts without it
+
     return ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
 
 

@@ -10,10 +10,9 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 import numpy as np
-from matplotlib import colormaps, rcParams
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
@@ -21,14 +20,15 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from analysis.core.evidence import GRADES, Grade
 from analysis.core.grid import Box, Grid
+from analysis.figures.palette import SEQUENTIAL
 
 FILE_SETTINGS = {"svg.hashsalt": "figure"}
 """Settings of Matplotlib for files: ids in an SVG are random otherwise, and no two files equal."""
 
 rcParams.update(FILE_SETTINGS)
 
-SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
-"""Perceptually uniform and colour-blind safe; diverging for signed quantities, white at 0."""
+DIVERGING = "RdBu_r"
+"""For signed quantities, white at 0; colour-blind safe as :data:`SEQUENTIAL` is."""
 
 INK, QUIET, ACCENT = "#1c1f1e", "#5e6663", "#c2410c"
 
@@ -37,9 +37,6 @@ NOTHING, SHADE = "#d9dcda", "#eef1ef"
 
 OPACITY, PALENESS = 0.75, 0.55
 """Of maps over a picture, and of the picture under them: colours stay those of the colour bar."""
-
-SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colours of lines, after Okabe and Ito: told apart with any colour vision."""
 
 
 class Limits(NamedTuple):
@@ -52,11 +49,6 @@ class Limits(NamedTuple):
 def pixel_words(pixel: tuple[int, int] | None) -> str:
     """Return what a title calls the pixel (x, y), or one that it was not told."""
     return "one pixel" if pixel is None else f"pixel ({pixel[0]}, {pixel[1]})"
-
-
-def color_steps(count: int) -> list[str]:
-    """Return ``count`` colours (#rrggbb) of the sequential scale, for what draws in a browser."""
-    return [to_hex(colormaps[SEQUENTIAL](step / (count - 1))) for step in range(count)]
 
 
 def new_figure(width: float, height: float, title: str, grade: Grade, caption: str) -> Figure:

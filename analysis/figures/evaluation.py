@@ -14,7 +14,6 @@ from analysis.figures.canvas import (
     INK,
     OPACITY,
     QUIET,
-    SERIES,
     Limits,
     color_bar,
     heat,
@@ -23,6 +22,7 @@ from analysis.figures.canvas import (
     picture_height,
     plot_axes,
 )
+from analysis.figures.palette import SERIES
 from uniformer.evaluation import ClassScore, Evaluation
 
 PANEL = 5.0

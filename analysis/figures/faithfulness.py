@@ -10,7 +10,8 @@ from analysis.core.uncertainty import spread
 from analysis.faithfulness.deletion_insertion import Curve
 from analysis.faithfulness.parameter_randomisation import ParameterRandomisation
 from analysis.faithfulness.ranking import Ranking
-from analysis.figures.canvas import INK, QUIET, SERIES, new_figure, plot_axes
+from analysis.figures.canvas import INK, QUIET, new_figure, plot_axes
+from analysis.figures.palette import SERIES
 
 PANELS = {
     "deletion": ("Deletion: lower is better", "pixels replaced, %"),

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.core.uncertainty import Spread, spread
-from analysis.figures.canvas import INK, SERIES, new_figure, plain_ticks, plot_axes, shade_stages
+from analysis.figures.canvas import INK, new_figure, plain_ticks, plot_axes, shade_stages
+from analysis.figures.palette import SERIES
 from analysis.profile.depth_profile import BlockProfile, DepthProfile
 
 Values = Callable[[BlockProfile], np.ndarray]

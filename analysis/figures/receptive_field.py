@@ -14,7 +14,6 @@ from analysis.figures.canvas import (
     INK,
     NOTHING,
     QUIET,
-    SERIES,
     Limits,
     color_bar,
     heat,
@@ -23,6 +22,7 @@ from analysis.figures.canvas import (
     plain_ticks,
     plot_axes,
 )
+from analysis.figures.palette import SERIES
 from analysis.receptive_field.extent import Square, energy_within
 from analysis.receptive_field.networks.comparison import LOGITS, FieldComparison, NetworkField
 

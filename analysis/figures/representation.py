@@ -17,7 +17,6 @@ from analysis.core.evidence import most_doubtful
 from analysis.figures.canvas import (
     INK,
     QUIET,
-    SERIES,
     Limits,
     color_bar,
     heat,
@@ -27,6 +26,7 @@ from analysis.figures.canvas import (
     shade_stages,
     shared_limits,
 )
+from analysis.figures.palette import SERIES
 from analysis.representation.block_cka import BlockCka
 from analysis.representation.spectrum import NYQUIST, Spectrum
 from analysis.representation.survey import PARTS, BlockSurvey, Survey

@@ -11,7 +11,6 @@ from analysis.core.forward import Place
 from analysis.figures.canvas import (
     INK,
     QUIET,
-    SERIES,
     color_bar,
     heat,
     new_figure,
@@ -20,6 +19,7 @@ from analysis.figures.canvas import (
     plot_axes,
     shared_limits,
 )
+from analysis.figures.palette import SERIES
 from analysis.rollout.agreement import Agreement
 from analysis.rollout.relevance import Relevance
 from analysis.rollout.rollout import Rollout

@@ -12,7 +12,6 @@ from matplotlib.patches import Patch
 from analysis.figures.canvas import (
     INK,
     QUIET,
-    SERIES,
     color_bar,
     hatch,
     heat,
@@ -23,6 +22,7 @@ from analysis.figures.canvas import (
     plot_axes,
     shared_limits,
 )
+from analysis.figures.palette import SERIES
 from analysis.interventions.effect import Effect, EffectReport
 from analysis.interventions.head_sweep import HeadSweep
 from analysis.interventions.radius_curve import RadiusCurve

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
+from numpy import fft
 from torch import Tensor
 
 from analysis.core.forward import AttentionMask

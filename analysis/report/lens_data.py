@@ -14,7 +14,7 @@ from analysis.affinity.local_affinity import LocalAffinity
 from analysis.affinity.row_summary import LOCAL_STAGES, affinity_row, row_numbers
 from analysis.core.activation_cache import Trace
 from analysis.core.token_classes import token_classes
-from analysis.figures.canvas import color_steps
+from analysis.figures.palette import color_steps
 from analysis.report.packing import jpeg_url, packed, packed_image, size_within
 from uniformer.segmentation import Segmentation
 

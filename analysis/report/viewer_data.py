@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures.canvas import SERIES, color_steps
+from analysis.figures.palette import SERIES, color_steps
 from analysis.report.packing import jpeg_url, packed_image, size_within
 from uniformer.segmentation import Segmentation
 

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.canvas import QUIET, SERIES, new_figure, plot_axes
+from analysis.figures.canvas import QUIET, new_figure, plot_axes
+from analysis.figures.palette import SERIES
 from benchmarks.claims.conditions import CONTROL, NEAR_TOKENS, RADII_TOKENS
 from benchmarks.claims.findings import Findings
 from benchmarks.claims.intervals import Interval

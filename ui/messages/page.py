@@ -69,6 +69,7 @@ NO_WEIGHTS_AT_ALL = (
     "The weights of {model} are not on the Hugging Face Hub, so the last result stays: choose "
     "another model, or start this page with --weights and a file."
 )
+SHOWN_SMALLER = "Shown at {shown} pixels; files that you take away have all {whole}."
 TOO_LARGE = (
     "This picture has {megapixels} million pixels and this page takes {limit}: make it smaller, or "
     "use python -m uniformer segment."

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,15 @@ from ui.service.one_thread import on_one_thread
 from ui.service.payloads import lens_payload, view_payload
 from ui.service.selection import Selection
 from ui.service.shared_results import SharedResults
+from ui.service.shown_size import made_smaller
 from ui.service.stored_results import PictureInfo, ResultGone, ResultStore, StoredResult
 from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from ui.service.zerogpu import lends_gpus
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
-from uniformer.pictures import PictureSource, read_picture
+from uniformer.pictures import Picture, PictureSource, read_picture
+from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
 from uniformer.weights import WeightsError
 
@@ -57,7 +60,7 @@ class Labelled:
 class Actions:
     """The actions of the page over one cache of models and one store of results.
 
-    The first example is labelled and traced when this is made, before anybody asks.
+    The first example is labelled when this is made, before anybody asks.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -75,7 +78,6 @@ class Actions:
         metrics.HELD_BYTES.set_function(lambda: self._store.usage()[1])
         nothing = _start(find_config(settings.model))
         self.first = self.open_example(nothing, next(iter(EXAMPLES)), pinned=True)
-        self._first_lens = self._lens(self.first.selection)
 
     @metrics.measured("open_photo")
     def open_photo(self, selection: Selection, photo: PictureSource, name: str) -> Labelled:
@@ -85,7 +87,9 @@ class Actions:
         if pixels > self._max_pixels:
             raise ValueError(text.too_large(pixels / 1e6, self._max_pixels / 1e6))
         subject = PictureInfo(title=Path(name).stem, alt=name)
-        return self._label(replace(selection, pixel=None), picture, subject)
+        shown = made_smaller(picture)
+        original = None if shown is picture else picture
+        return self._label(replace(selection, pixel=None), shown, subject, original=original)
 
     @metrics.measured("open_example")
     def open_example(self, selection: Selection, name: str, *, pinned: bool = False) -> Labelled:
@@ -148,6 +152,11 @@ class Actions:
             return self._first_lens
         return self._lens(selection)
 
+    @cached_property
+    def _first_lens(self) -> dict[str, Any]:
+        """What most visitors open the lens with."""
+        return self._lens(self.first.selection)
+
     def lens_piece(
         self, selection: Selection, stage: int, block: int, head: int | None
     ) -> dict[str, Any]:
@@ -164,8 +173,19 @@ class Actions:
 
     @metrics.measured("take_away")
     def export(self, selection: Selection, kind: str, opacity: float) -> Path:
-        """Write the result as one of ``text.DOWNLOADS`` and return the file."""
-        return write_file(self.stored(selection), kind, opacity)
+        """Write the result as one of ``text.DOWNLOADS`` and return the file.
+
+        Of a photo that is shown smaller it has every pixel.
+        """
+        return write_file(self.stored(selection), self.whole(selection), kind, opacity)
+
+    def whole(self, selection: Selection) -> Segmentation:
+        """Return the result at the size of the visitor's picture."""
+        stored = self.stored(selection)
+        if stored.original is None:
+            return stored.result
+        exactly = self.selection(selection.key)
+        return self._segment(exactly, stored.result.as_read, onto=stored.original)[0]
 
     def stored(self, selection: Selection) -> StoredResult:
         """Return what is kept of a result; ``ValueError`` if the server has forgotten it."""
@@ -226,7 +246,8 @@ class Actions:
 
     def _again(self, selection: Selection) -> Labelled:
         stored = self.stored(selection)
-        return self._label(selection, stored.result.as_read, stored.subject)
+        shown = stored.result.as_read
+        return self._label(selection, shown, stored.subject, original=stored.original)
 
     def _label(
         self,
@@ -234,14 +255,24 @@ class Actions:
         picture: PictureSource,
         subject: PictureInfo,
         pinned: bool = False,
+        original: Picture | None = None,
     ) -> Labelled:
+        result, seconds = self._segment(selection, picture)
+        key = self._store.put(
+            subject, result, seconds, pinned=pinned, model=selection.model, original=original
+        )
+        return Labelled(replace(selection, key=key), subject.example)
+
+    def _segment(
+        self, selection: Selection, picture: PictureSource, onto: PictureSource | None = None
+    ) -> tuple[Segmentation, float]:
+        """Return the labels of ``picture``, or of ``onto``, and the seconds that they took."""
         place = selection.model, selection.reach, selection.window_size
+        short_side = selection.short_side
         with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            result = finish(on_one_thread(lambda: work.label(model, picture, selection.short_side)))
-            seconds = time.perf_counter() - start
-        key = self._store.put(subject, result, seconds, pinned=pinned, model=selection.model)
-        return Labelled(replace(selection, key=key), subject.example)
+            result = finish(on_one_thread(lambda: work.label(model, picture, short_side, onto)))
+            return result, time.perf_counter() - start
 
 
 def layer_key(ask: LayerAsk) -> str:

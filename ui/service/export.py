@@ -27,20 +27,21 @@ FILES = {
 """What :meth:`uniformer.Segmentation.save` calls the downloads."""
 
 
-def write_file(stored: StoredResult, kind: str, opacity: float) -> Path:
+def write_file(stored: StoredResult, result: Segmentation, kind: str, opacity: float) -> Path:
     """Write a file of ``FILES``, or labels in one of ``uniformer.annotations.FORMATS``.
 
-    It comes into the result's folder; its path is returned. The overlay has ``opacity``, from 0 to
-    1. Raises ``ValueError`` for an unknown kind or opacity.
+    ``result`` is what is stored, or the same at the size of the visitor's picture. The file comes
+    into the result's folder; its path is returned. The overlay has ``opacity``, from 0 to 1. Raises
+    ``ValueError`` for an unknown kind or opacity.
     """
     if kind in FORMATS:
         example = EXAMPLES.get(stored.subject.example or "")
         called = example.path.name if example else stored.subject.alt
-        return write_labels_for(kind, stored.result, stored.folder, called)
+        return write_labels_for(kind, result, stored.folder, called)
     if kind not in FILES:
         raise ValueError(text.NO_SUCH_FILE)
     stem = file_stem(stored.subject.title)
-    return stored.result.save(stored.folder, stem, [FILES[kind]], opacity)[0]
+    return result.save(stored.folder, stem, [FILES[kind]], opacity)[0]
 
 
 def write_labels_for(kind: str, result: Segmentation, folder: Path, called: str) -> Path:

@@ -14,8 +14,6 @@ import signal
 import sys
 from typing import IO
 
-from matplotlib import rcParams
-
 PREFIX_BYTES = 8
 """Before every message: its length, the first byte highest."""
 
@@ -38,6 +36,8 @@ def receive(pipe: IO[bytes]) -> bytes:
 
 def main() -> None:
     """Answer until the end of the input."""
+    from matplotlib import rcParams  # the server, which imports this too, starts without it
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the server decides
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer

@@ -38,10 +38,16 @@ class _Drawn:
 
 @on_gpu(label_seconds)
 def label(
-    model: Segmenter, picture: PictureSource, short_side: int | None = None
+    model: Segmenter,
+    picture: PictureSource,
+    short_side: int | None = None,
+    onto: PictureSource | None = None,
 ) -> Work[Segmentation]:
-    """Return the labels of ``picture``; ``ValueError`` where they cannot be had."""
-    result = segment(picture, _placed(model), short_side=short_side)
+    """Return the labels of ``picture``, for the pixels of ``onto`` where that is another size.
+
+    Raises ``ValueError`` where they cannot be had.
+    """
+    result = segment(picture, _placed(model), short_side=short_side, onto=onto)
     yield Progress(1, 1)
     return result
 

@@ -42,7 +42,12 @@ RADII, WINDOWS = 6, 5
 """Of a radius-curve and of a reach-cost: they double up to the side of a map of 64 tokens."""
 
 
-def label_seconds(model: Segmenter, picture: PictureSource, short_side: int | None = None) -> int:
+def label_seconds(
+    model: Segmenter,
+    picture: PictureSource,
+    short_side: int | None = None,
+    onto: PictureSource | None = None,
+) -> int:
     """Return the seconds for labels; 0 for a model that stays on the CPU, as for all below."""
     return _seconds(model, picture, short_side, 2)
 

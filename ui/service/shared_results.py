@@ -24,6 +24,7 @@ import numpy as np
 
 from uniformer.classes import ClassSet
 from uniformer.files import replace_file
+from uniformer.pictures import Picture
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import WeightsRecord
 
@@ -41,10 +42,14 @@ FRESH_SECONDS = 60
 
 @dataclass(frozen=True)
 class Shared:
-    """What is written of a result: ``about`` is what else the server knows of it, for JSON."""
+    """What is written of a result: ``about`` is what else the server knows of it, for JSON.
+
+    ``original`` is the visitor's picture where the result is of a smaller one.
+    """
 
     result: Segmentation
     about: dict[str, Any]
+    original: Picture | None = None
 
 
 class SharedResults:
@@ -72,6 +77,9 @@ class SharedResults:
             "notes": result.notes,
         }
         arrays = {name: getattr(result, name) for name in ARRAYS}
+        if shared.original is not None:
+            facts["original_notes"] = shared.original.notes
+            arrays["original"] = shared.original.pixels
         arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
 
         def fill(file: BinaryIO) -> None:
@@ -91,6 +99,8 @@ class SharedResults:
             with np.load(file, allow_pickle=False) as content:
                 arrays = {name: content[name] for name in ARRAYS}
                 facts = json.loads(content["facts"].tobytes())
+                pixels = content.get("original")
+            original = None if pixels is None else Picture(pixels, tuple(facts["original_notes"]))
             result = Segmentation(
                 **arrays,
                 classes=_classes(**facts["classes"]),
@@ -105,7 +115,7 @@ class SharedResults:
             LOG.warning("A result of another server could not be read.", exc_info=True)
             return None
         self.used(key)
-        return Shared(result, facts["about"])
+        return Shared(result, facts["about"], original)
 
     def used(self, key: str) -> None:
         """Note that somebody looks at the result under ``key``, which keeps it."""

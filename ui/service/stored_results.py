@@ -18,6 +18,7 @@ from analysis import Trace
 from analysis.layers import Layer
 from ui.messages import page as text
 from ui.service.shared_results import Shared, SharedResults
+from uniformer.pictures import Picture
 from uniformer.segmentation import Segmentation
 
 LAYERS_PER_RESULT = 6
@@ -44,6 +45,8 @@ class PictureInfo:
 class StoredResult:
     """One result with its subject; ``seconds`` is what labelling took.
 
+    ``original`` is the visitor's picture where the result is of a smaller one.
+
     ``model`` is what the model cache calls the one that labelled it. ``trace`` is what the picture
     left in that model, once somebody has asked for it, and ``traced_model`` its name, then.
     ``layers`` are the last that were asked for, by what was asked. ``tracing`` is held by whoever
@@ -56,6 +59,7 @@ class StoredResult:
     folder: Path
     pinned: bool
     model: str = ""
+    original: Picture | None = None
     trace: Trace | None = None
     traced_model: str = ""
     layers: OrderedDict[str, Layer] = field(default_factory=OrderedDict)
@@ -67,6 +71,7 @@ class StoredResult:
         """Memory of the arrays and of the trace."""
         values = (getattr(self.result, entry.name) for entry in fields(self.result))
         arrays = sum(value.nbytes for value in values if isinstance(value, np.ndarray))
+        arrays += 0 if self.original is None else self.original.pixels.nbytes
         kept = [
             array for layer in [*self.layers.values()] for array in layer.answer.arrays.values()
         ]
@@ -99,14 +104,16 @@ class ResultStore:
         *,
         pinned: bool = False,
         model: str = "",
+        original: Picture | None = None,
     ) -> str:
         """Keep a result, of what the model cache calls ``model``, and return its key."""
         key = secrets.token_urlsafe(16)
-        stored = StoredResult(subject, result, seconds, self._folder(key), pinned, model)
+        folder = self._folder(key)
+        stored = StoredResult(subject, result, seconds, folder, pinned, model, original)
         self._keep(key, stored)
         if self._shared is not None:
             about = {"subject": asdict(subject), "seconds": seconds, "model": model}
-            self._shared.write(key, Shared(result, about))
+            self._shared.write(key, Shared(result, about, original))
         return key
 
     def get(self, key: str) -> StoredResult:
@@ -129,12 +136,16 @@ class ResultStore:
         if found is None:
             raise ResultGone(text.RESULT_GONE)
         subject, about = PictureInfo(**found.about["subject"]), found.about
-        return self._keep(
-            key,
-            StoredResult(
-                subject, found.result, about["seconds"], self._folder(key), False, about["model"]
-            ),
+        stored = StoredResult(
+            subject,
+            found.result,
+            about["seconds"],
+            self._folder(key),
+            pinned=False,
+            model=about["model"],
+            original=found.original,
         )
+        return self._keep(key, stored)
 
     def _keep(self, key: str, stored: StoredResult) -> StoredResult:
         """Keep a result here and return it, or the one that came first under its key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from ui.messages import web as text
 from ui.service.export import file_stem, write_report
 from ui.service.snippets import command_snippet, label_command, python_snippet, start_snippet
 from ui.service.stored_results import StoredResult
+from uniformer.segmentation import Segmentation
 
 TYPES = {
     "png": "image/png",
@@ -62,8 +63,13 @@ def layer_file(stored: StoredResult, layer: Layer, kind: str) -> File:
         return _one(files, TYPES[kind])
 
 
-def labels_file(stored: StoredResult, trace: Trace, kind: str) -> File:
-    """Return the labels as a file. Raises ``ValueError`` for a kind that there is not of them."""
+def labels_file(
+    stored: StoredResult, trace: Trace, whole: Callable[[], Segmentation], kind: str
+) -> File:
+    """Return the labels as a file; pictures and arrays are of the ``whole`` picture.
+
+    Raises ``ValueError`` for a kind that there is not of them.
+    """
     result = stored.result
     if kind == "python":
         height, width = result.labels.shape
@@ -83,7 +89,7 @@ def labels_file(stored: StoredResult, trace: Trace, kind: str) -> File:
         raise ValueError(text.NO_SUCH_FILE)
     names = MASKS if kind == "masks" else (LABEL_FILES[kind],)
     with TemporaryDirectory(dir=stored.folder) as place:
-        files = result.save(place, file_stem(stored.subject.title), names)
+        files = whole().save(place, file_stem(stored.subject.title), names)
         return _one(files, TYPES[kind])
 
 

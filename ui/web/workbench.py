@@ -116,8 +116,9 @@ class Workbench:
         """Yield how far it is, and return a layer, or without one the labels, as a file."""
         stored = self.actions.stored(self.actions.selection(key))
         if ask is None:
+            now = self.actions.selection(key)
             content, media_type = labels_file(
-                stored, self.actions.trace(self.actions.selection(key)), kind
+                stored, self.actions.trace(now), lambda: self.actions.whole(now), kind
             )
             yield Progress(1, 1)
         else:

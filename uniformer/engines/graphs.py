@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 import uniformer
-from uniformer.export import onnx_bytes
+from uniformer.export import Form, onnx_bytes
 from uniformer.files import replace_file
 from uniformer.segmenter import Segmenter
 
@@ -17,20 +17,20 @@ KEPT = 6
 """Files kept, the most recently used ones: 20 to 320 MB each."""
 
 
-def stored_graph(model: Segmenter) -> bytes:
-    """Return the rewritten form of ``model`` as ONNX, for every size, from the cache if there.
+def stored_graph(model: Segmenter, form: Form) -> bytes:
+    """Return a form of ``model`` as ONNX, for every size, from the cache if there.
 
     The folder is ``uniformer-lens`` in the user's cache folder (``XDG_CACHE_HOME``). Where it
     cannot be written to, the graph is made each time.
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uniformer-lens"
-    file = folder / f"{_identity(model)}.onnx"
+    file = folder / f"{_identity(model, form)}.onnx"
     try:
         data = file.read_bytes()
         file.touch()
         return data
     except OSError:
-        data = onnx_bytes(model, form="rewritten")
+        data = onnx_bytes(model, form=form)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(file, lambda part: part.write(data))
@@ -40,12 +40,13 @@ def stored_graph(model: Segmenter) -> bytes:
     return data
 
 
-def _identity(model: Segmenter) -> str:
-    """Return a sha256 of what a graph depends on: weights, reach, and the code that makes it."""
+def _identity(model: Segmenter, form: Form) -> str:
+    """Return a sha256 of what a graph depends on: weights, reach, form, the code that makes it."""
     from uniformer.journal import digest_weights  # brings torchmetrics, which takes seconds
 
     digest = hashlib.sha256(digest_weights(model).encode())
-    digest.update(f"{model.config} {model.reach} {model.window_size} {torch.__version__}".encode())
+    settings = model.config, model.reach, model.window_size, form, torch.__version__
+    digest.update(str(settings).encode())
     package = Path(uniformer.__file__).parent
     for source in sorted(package.rglob("*.py")):
         digest.update(source.read_bytes())

@@ -14,11 +14,15 @@ from torch import Tensor
 
 from uniformer.config import Reach
 from uniformer.engines.graphs import stored_graph
+from uniformer.export import Form
 from uniformer.segmenter import Segmenter
 
 REPEATS = 8
 """Pictures of one size in a row before a graph is compiled for that size alone."""
 
+
+FORMS: dict[str, Form] = {"float32": "winograd", "bfloat16": "rewritten"}
+"""What is made of a model for each precision."""
 
 Runner = Callable[[np.ndarray], np.ndarray]
 """A compiled graph: normalised RGB (1, 3, H, W) to logits, float32."""
@@ -57,7 +61,8 @@ class EngineModel:
         """Return float32 logits of normalised RGB (B, 3, H, W)."""
         if self._runner is None:
             with _in_reach(self._model, self.reach, self.window_size):
-                self._runner = self._make(stored_graph(self._model), self._precision)
+                graph = stored_graph(self._model, FORMS[self._precision])
+            self._runner = self._make(graph, self._precision)
         pictures = x.float().contiguous().numpy()
         logits = [self._runner(pictures[n : n + 1]) for n in range(len(pictures))]
         return torch.from_numpy(np.concatenate(logits))

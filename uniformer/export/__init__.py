@@ -1,5 +1,5 @@
 """Models for engines other than PyTorch; see :func:`export_onnx`."""
 
-from uniformer.export.onnx import export_onnx, onnx_bytes, steerable_onnx
+from uniformer.export.onnx import Form, export_onnx, onnx_bytes, steerable_onnx
 
-__all__ = ["export_onnx", "onnx_bytes", "steerable_onnx"]
+__all__ = ["Form", "export_onnx", "onnx_bytes", "steerable_onnx"]

@@ -1,9 +1,9 @@
 """The decode heads rewritten for prediction: less arithmetic for the same logits.
 
 Maps inside are (B, H, W, C), contiguous. The official heads convolve maps that have just been
-upsampled; here :mod:`uniformer.fast.upsampled` does the products before the resize, and
-:mod:`uniformer.fast.winograd` the 3x3 convolutions that remain. Sums of levels and the classifier
-stay float32 in every precision: they are cheap, and most of what bfloat16 would change in labels.
+upsampled; here :mod:`uniformer.fast.upsampled` does the products before the resize. Sums of levels
+and the classifier stay float32 in every precision: they are cheap, and most of what bfloat16 would
+change in labels.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uniformer.config import STRIDES
 from uniformer.fast.backbone import first, last
 from uniformer.fast.folding import conv_then_norm, linear, recast
 from uniformer.fast.upsampled import UpsampledConv3x3
-from uniformer.fast.winograd import WinogradConv3x3
 from uniformer.heads import FPN, ConvModule, FPNHead, UPerHead
 
 
-class DirectConv3x3(nn.Module):
-    """The library's 3x3 convolution on (B, H, W, C), for what Winograd does not speed up."""
+class Conv3x3(nn.Module):
+    """A 3x3 convolution on (B, H, W, C)."""
 
     def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
@@ -35,22 +33,12 @@ class DirectConv3x3(nn.Module):
         return last(F.conv2d(first(x), self.weight, self.bias, padding=1))
 
 
-def conv3x3(weight: Tensor, bias: Tensor, dtype: torch.dtype, stride: int) -> nn.Module:
-    """Return the better of the two 3x3 convolutions for maps of this stride.
-
-    Winograd needs float32 (bfloat16 has too few digits for its transforms), pays on CPUs, and its
-    weights take four times the memory, which the coarsest maps do not earn back.
-    """
-    pays = dtype == torch.float32 and weight.device.type == "cpu" and stride <= 16
-    return WinogradConv3x3(weight, bias) if pays else DirectConv3x3(weight, bias, dtype)
-
-
-def fused(module: ConvModule, dtype: torch.dtype, stride: int) -> nn.Module:
+def fused(module: ConvModule, dtype: torch.dtype) -> nn.Module:
     """Return convolution and BatchNorm of ``module`` as one layer, without its ReLU."""
     weight, bias = conv_then_norm(module.conv, module.bn)
     if weight.shape[-1] == 1:
         return linear(weight, bias, dtype)
-    return conv3x3(weight, bias, dtype, stride)
+    return Conv3x3(weight, bias, dtype)
 
 
 def resized(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -65,27 +53,19 @@ class FastUPerHead(nn.Module):
         super().__init__()
         self.dtype = dtype
         self.scales = tuple(module[0].output_size for module in source.psp_modules)
-        self.pooled = nn.ModuleList(
-            fused(module[1], dtype, STRIDES[-1]) for module in source.psp_modules
-        )
+        self.pooled = nn.ModuleList(fused(module[1], dtype) for module in source.psp_modules)
         weight, bias = conv_then_norm(source.bottleneck.conv, source.bottleneck.bn)
         channels = source.conv_seg.in_channels
         inputs = weight.shape[1] - channels * len(self.scales)
-        self.bottleneck = conv3x3(weight[:, :inputs], bias, dtype, STRIDES[-1])
+        self.bottleneck = Conv3x3(weight[:, :inputs], bias, dtype)
         self.pooled_bottleneck = nn.ModuleList(
             UpsampledConv3x3(part, dtype) for part in weight[:, inputs:].split(channels, dim=1)
         )
-        self.laterals = nn.ModuleList(
-            fused(module, dtype, stride)
-            for module, stride in zip(source.lateral_convs, STRIDES, strict=False)
-        )
-        self.outputs = nn.ModuleList(
-            fused(module, dtype, stride)
-            for module, stride in zip(source.fpn_convs, STRIDES, strict=False)
-        )
+        self.laterals = nn.ModuleList(fused(module, dtype) for module in source.lateral_convs)
+        self.outputs = nn.ModuleList(fused(module, dtype) for module in source.fpn_convs)
         weight, bias = conv_then_norm(source.fpn_bottleneck.conv, source.fpn_bottleneck.bn)
         finest, *coarser = weight.split(channels, dim=1)
-        self.fusion = conv3x3(finest, bias, dtype, STRIDES[0])
+        self.fusion = Conv3x3(finest, bias, dtype)
         self.coarser_fusion = nn.ModuleList(UpsampledConv3x3(part, dtype) for part in coarser)
         self.classify = recast(source.conv_seg, torch.float32)
 
@@ -122,8 +102,8 @@ class FastFPN(nn.Module):
         self.dtype = dtype
         self.laterals = nn.ModuleList(recast(module.conv, dtype) for module in source.lateral_convs)
         self.outputs = nn.ModuleList(
-            conv3x3(module.conv.weight.detach(), module.conv.bias.detach(), dtype, stride)
-            for module, stride in zip(source.fpn_convs, STRIDES, strict=True)
+            Conv3x3(module.conv.weight.detach(), module.conv.bias.detach(), dtype)
+            for module in source.fpn_convs
         )
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -146,10 +126,10 @@ class FastFPNHead(nn.Module):
         super().__init__()
         self.scale_heads = nn.ModuleList(
             nn.ModuleList(
-                DoubledConv3x3(module, dtype) if step else fused(module, dtype, stride)
+                DoubledConv3x3(module, dtype) if step else fused(module, dtype)
                 for step, module in enumerate(m for m in head if isinstance(m, ConvModule))
             )
-            for head, stride in zip(source.scale_heads, STRIDES, strict=True)
+            for head in source.scale_heads
         )
         self.classify = recast(source.conv_seg, torch.float32)
 
