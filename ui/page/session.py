@@ -62,7 +62,7 @@ class Session:
 
     def __init__(self, first: Selection, open_tab: str) -> None:
         self.first = first
-        self.selection = CarriedSelection(first, visible="hidden", elem_id="selection")
+        self.selection = CarriedSelection(first, elem_id="selection")
         self.message = gr.HTML(elem_id="message")
         self.open_tab = gr.State(open_tab)
         self.shown = gr.State({})
