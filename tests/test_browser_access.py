@@ -49,6 +49,13 @@ def assert_focus_is_visible(page):
     assert outlined or style["boxShadow"] != "none", style
 
 
+def test_what_the_page_keeps_for_its_events_is_not_in_sight(visit):
+    page = visit()
+    kept = page.locator("#selection")
+    expect(kept).to_be_attached()
+    expect(kept).to_be_hidden()
+
+
 def test_keyboard_alone_marks_a_pixel_and_chooses_a_layer(visit):
     page = visit()
     seen = Workbench(page)

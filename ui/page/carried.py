@@ -32,9 +32,12 @@ class CarriedSelection(gr.JSON):
 
     is_template = True  # to the browser it is what it is made of
 
-    def __init__(self, value: Any = None, **options: Any) -> None:
+    # The browser is told what is named here, and nothing that comes by **options.
+    def __init__(
+        self, value: Any = None, *, elem_id: str | None = None, visible: Any = "hidden"
+    ) -> None:
         content = asdict(value) if isinstance(value, Selection) else value
-        super().__init__(value=content, **options)
+        super().__init__(value=content, elem_id=elem_id, visible=visible)
 
     def preprocess(self, payload: Any) -> Selection:
         """Return what the page says, checked."""

@@ -62,9 +62,7 @@ class Session:
 
     def __init__(self, first: Selection, open_tab: str) -> None:
         self.first = first
-        # In a column that the style sheet hides: an update makes a hidden component visible.
-        with gr.Column(elem_id="carried"):
-            self.selection = CarriedSelection(first, elem_id="selection")
+        self.selection = CarriedSelection(first, elem_id="selection")
         self.message = gr.HTML(elem_id="message")
         self.open_tab = gr.State(open_tab)
         self.shown = gr.State({})
