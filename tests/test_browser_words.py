@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from visiting import Workbench, open_tab
 
 from analysis.questions import QUESTIONS
+from analysis.questions.parameters import parameters_of
 from ui.layout import TABS
 from ui.messages import cite, translations, web
 from ui.messages import page as text
@@ -63,6 +64,7 @@ def english_sentences(page):
     """Return what a visitor reads that is neither Chinese nor a name."""
     names = {text.TITLE, "Semantic FPN", "arXiv 2201.09450", *MODELS}
     names |= {web.title(config) for config in MODELS.values()}
+    names |= {one.name for ask in QUESTIONS.values() for one in parameters_of(ask)}
     names |= {example.credit for example in EXAMPLES.values()}
     read = [line for line in page.evaluate(READ) if line not in names]
     return [line for line in read if SENTENCE.search(line) and not CHINESE.search(line)]

@@ -82,7 +82,7 @@ def _component(parameter: Parameter, visible: bool, value: Any = None) -> Any:
     start = parameter.default if value is None else value
     start = None if start is REQUIRED else start
     said: dict[str, Any] = {
-        "label": parameter.name.replace("_", " "),
+        "label": parameter.name,  # as programs write it, in every language
         "info": info_of(parameter),
         "visible": visible,
     }

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ui.messages import page as text
+from ui.service.zerogpu import lends_gpus
 from uniformer.cost import macs_of, seconds_per_mac
 from uniformer.pictures import Picture
 from uniformer.preprocess import network_size
@@ -105,7 +106,12 @@ def expected_seconds(
 def refuse_too_long(
     model: Segmenter, question: str, picture: Picture, values: Mapping[str, Any], seconds: float
 ) -> None:
-    """Raise ``ValueError``, one sentence, for what would surely take more than ``seconds``."""
+    """Raise ``ValueError``, one sentence, for what would surely take more than ``seconds``.
+
+    Estimates are of the processor: on a GPU nothing is refused beforehand.
+    """
+    if lends_gpus() or model.device.type != "cpu":
+        return
     expected = expected_seconds(model, question, picture, values)
     if expected > FACTOR * seconds:
         fewer = [name for name in ("steps", "probes", "methods") if name in values]
