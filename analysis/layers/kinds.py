@@ -1,8 +1,8 @@
 """The registry of layers, made from the registries of questions, methods and interventions.
 
 A method added to :data:`analysis.attribution.methods.METHODS` or a question added to
-:data:`analysis.questions.QUESTIONS` is here by itself. ``seconds`` were measured with the bundled
-model on the first example, with one core to itself.
+:data:`analysis.questions.QUESTIONS` is here by itself. ``seconds`` are about what
+the bundled model takes for the first example: enough to say whether one waits.
 """
 
 from __future__ import annotations
