@@ -279,9 +279,15 @@ def test_an_evaluation_goes_on_from_its_state(data, tmp_path, monkeypatch, capsy
     assert "p1.jpg" in only_error(capsys)[0]
     broken.write_bytes(good)
     assert run("evaluate", *data, *QUICK, *state) == 0
-    resumed = capsys.readouterr().out
+    mended = capsys.readouterr().out
     assert run("evaluate", *data, *QUICK) == 0
-    assert capsys.readouterr().out == resumed
+    undisturbed = capsys.readouterr().out
+    # The one that was left out counts as read: its mending starts all again, and is told.
+    assert mended.startswith(undisturbed)
+    (note,) = mended.removeprefix(undisturbed).splitlines()
+    assert note.endswith("state.json had counted have changed since: it was started again.")
+    assert run("evaluate", *data, *QUICK, *state) == 0
+    assert capsys.readouterr().out == undisturbed
 
 
 def test_ids_from_one_need_the_switch(data, tmp_path, capsys):
