@@ -185,3 +185,16 @@ def test_all_of_it_happens_on_one_thread_in_the_context_of_the_caller(places):
     assert list(steps) == []
     assert len(seen) == 1
     assert threading.get_ident() not in seen
+
+
+def test_threads_that_stay_compute_with_as_many_as_their_caller():
+    def work():
+        yield torch.get_num_threads()
+
+    threads = torch.get_num_threads()
+    try:
+        for count in (1, 2, 1):
+            torch.set_num_threads(count)
+            assert list(on_one_thread(work)) == [count]
+    finally:
+        torch.set_num_threads(threads)

@@ -39,7 +39,11 @@ def run_in_parallel(work: Callable[[], None], processes: int) -> None:
         ]
         for peer in peers:
             peer.start()
-        _join(work, 0, processes, meeting)
+        threads = torch.get_num_threads()
+        try:
+            _join(work, 0, processes, meeting)
+        finally:
+            torch.set_num_threads(threads)
         for peer in peers:
             peer.join()
 

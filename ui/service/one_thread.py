@@ -11,6 +11,8 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import torch
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -101,12 +103,18 @@ def beside(start: Callable[[], Generator[Any, None, Any]]) -> None:
 def _begin(
     start: Callable[[], Generator[T, None, Any]], tell: Callable[[T | _End], None]
 ) -> threading.Event:
-    """Begin the work on a thread of its own; set what is returned to stop it at its next step."""
-    stopped = threading.Event()
+    """Begin the work on a thread of its own; set what is returned to stop it at its next step.
+
+    It computes with as many threads as its caller: torch keeps the number by thread, one that stays
+    may have another from before, and the last bit of a sum depends on it.
+    """
+    stopped, count = threading.Event(), torch.get_num_threads()
 
     def work() -> None:
         end = _End()
         try:
+            if torch.get_num_threads() != count:
+                torch.set_num_threads(count)
             if not stopped.is_set():
                 with closing(start()) as steps:
                     while not stopped.is_set():
