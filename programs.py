@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
+
+LATE = ("captum", "matplotlib", "pytorch_grad_cam", "scipy")
+"""Libraries of the analysis that are imported when they are first used."""
 
 
 def lens() -> int:
@@ -10,7 +14,10 @@ def lens() -> int:
     try:
         from analysis.cli.main import main
     except ModuleNotFoundError as missing:
-        return _needs("analysis", missing)
+        return _needs("analysis", missing.name)
+    for name in LATE:
+        if find_spec(name) is None:
+            return _needs("analysis", name)
     return main()
 
 
@@ -20,11 +27,11 @@ def page() -> int:
         from app import main
         from ui import leave
     except ModuleNotFoundError as missing:
-        return _needs("app", missing)
+        return _needs("app", missing.name)
     leave(main())
 
 
-def _needs(extra: str, missing: ModuleNotFoundError) -> int:
+def _needs(extra: str, missing: str | None) -> int:
     wanted = f'pip install "uniformer-lens[{extra}]"'
-    print(f"uniformer-lens: {missing.name} is not installed: run {wanted}.", file=sys.stderr)
+    print(f"uniformer-lens: {missing} is not installed: run {wanted}.", file=sys.stderr)
     return 1

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import wraps
 
 import pytest
 from playwright.sync_api import expect
@@ -37,8 +38,11 @@ def toy(monkeypatch):
         finally:
             told["closed"] += 1
 
-    monkeypatch.setitem(QUESTIONS, "profile", lambda model, image, **rest: endless(model, image))
-    monkeypatch.setattr("ui.service.jobs.parameters_of", lambda ask: [])
+    @wraps(QUESTIONS["profile"])  # the workbench tells its parameters too
+    def profile(model, image, **rest):
+        return endless(model, image)
+
+    monkeypatch.setitem(QUESTIONS, "profile", profile)
     return told
 
 
@@ -132,12 +136,12 @@ def test_answer_for_a_picture_no_longer_shown_is_dropped(visit):
 
 
 def test_what_cannot_be_answered_is_a_sentence(visit, monkeypatch):
+    @wraps(QUESTIONS["compare"])
     def refuse(model, image, **rest):
         raise AnalysisError("Choose another reach for this.")
         yield
 
     monkeypatch.setitem(QUESTIONS, "compare", refuse)
-    monkeypatch.setattr("ui.service.jobs.parameters_of", lambda ask: [])
     page = visit()
     open_tab(page, compare.NAME)
     page.locator("#compare-ask").click()

@@ -16,6 +16,7 @@ from ui.messages import cite, translations, web
 from ui.messages import page as text
 from ui.service.examples import ASSETS, EXAMPLES
 from uniformer.config import MODELS
+from uniformer.segmenter import UNTRAINED
 
 pytestmark = pytest.mark.browser
 
@@ -114,8 +115,11 @@ def test_language_chosen_on_the_workbench_is_spoken_at_once_and_everywhere(visit
     seen.mark(100, 60)
     stage = seen.root.locator("[data-layer=stage-3]")
     expect(stage).to_have_text("Stage 3")
+    notice = seen.root.locator(".notices p")
+    expect(notice).to_have_text(UNTRAINED.note)
     seen.root.locator("select.language").select_option("zh")
     expect(stage).to_have_text("阶段 3")
+    expect(notice).to_have_text(CHINESE)
     assert seen.pixel() == (100, 60)  # nothing else has changed
     expect(page.locator("#researcher > button")).to_have_text(CHINESE)
     seen.root.locator("select.language").select_option("en")

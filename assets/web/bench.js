@@ -48,6 +48,15 @@ export class Bench {
   }
 
   /**
+   * A sentence that came with the picture, in the page's language where that has it.
+   * @param {string} sentence
+   * @returns {string}
+   */
+  spoken(sentence) {
+    return this.state.picture?.spoken?.[this.language]?.[sentence] ?? sentence;
+  }
+
+  /**
    * Changes the selection.
    * @param {Partial<import("./selection.js").State>} patch
    */

@@ -118,6 +118,8 @@
  * @property {Setting} setting
  * @property {{name: string, title: string, knows: string, trained: boolean}} model
  * @property {string[]} notices  Whole sentences that must be seen.
+ * @property {Record<string, Record<string, string>>} [spoken]  By language, what `knows` and
+ *   `notices` are in it; without it they are in the page's language already.
  * @property {number} seconds  What labelling took.
  */
 

@@ -142,7 +142,7 @@ export function top(bench, pictures, guide, speak) {
       modelTitle,
       `${info?.title ?? now.model.title}${setting.untrained ? ` · ${say("untrained")}` : ""}`,
     );
-    write(knows, trained ? info.knows : now.model.knows);
+    write(knows, trained ? info.knows : bench.spoken(now.model.knows));
     refill(
       reach,
       ...catalog.reaches

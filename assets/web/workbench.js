@@ -132,7 +132,7 @@ function build(page, bench, pictures, speak) {
     message.textContent = sentence;
     const said = picture?.notices ?? [];
     notices.hidden = !said.length;
-    fill(notices, ...said.map((notice) => h("p", {}, notice)));
+    fill(notices, ...said.map((notice) => h("p", {}, bench.spoken(notice))));
     credit.textContent = picture
       ? [
           picture.credit && bench.say("credit", { credit: picture.credit }),

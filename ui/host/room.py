@@ -77,11 +77,11 @@ class Room:
             else:
                 await JSONResponse({"detail": text.NO_ROOM}, 507)(scope, receive, send)
         finally:
+            if upload:
+                self._note(sender, bytes(said))  # first: it is never counted as neither
             self._coming[sender] -= coming
             if self._coming[sender] <= 0:
                 del self._coming[sender]
-            if upload:
-                self._note(sender, bytes(said))
 
     async def _has_room(self, sender: str) -> bool:
         """Return whether what is there and what comes in now is within both bounds."""

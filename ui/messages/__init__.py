@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,15 @@ def _sentence(english: str, language: str) -> str:
         if found := pattern.fullmatch(english):
             return other.format(**found.groupdict())
     return english
+
+
+def in_every_language(sentences: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return, by language, what English sentences are in it, as far as they are known."""
+    english = list(sentences)
+    return {
+        language: {each: own for each in english if (own := _sentence(each, language)) != each}
+        for language in LANGUAGES
+    }
 
 
 WORDS = {"title", "help", "misleads", "knows", "missing", "alt"}

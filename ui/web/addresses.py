@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import mimetypes
 import zlib
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
@@ -42,7 +41,15 @@ LOG = logging.getLogger(__name__)
 
 MODULES = ASSETS / "web"
 
-SUFFIXES = {".js", ".css", ".json", ".html", ".svg", ".webp", ".png"}
+SUFFIXES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+    ".png": "image/png",
+}
 
 MOST_JSON_BYTES = 16 * 2**20
 """Of what is asked about a picture, a painted mask among it."""
@@ -228,8 +235,9 @@ async def _module(request: Request) -> Response:
         known = False
     if not known:
         return JSONResponse({"detail": "Not Found"}, 404)
-    kind = mimetypes.types_map.get(path.suffix, MEDIA_TYPE)
-    return FileResponse(path, media_type=kind, headers={"Cache-Control": "no-cache"})
+    return FileResponse(
+        path, media_type=SUFFIXES[path.suffix], headers={"Cache-Control": "no-cache"}
+    )
 
 
 async def _body(request: Request) -> bytes:

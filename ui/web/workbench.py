@@ -13,6 +13,7 @@ from analysis.core.progress import Progress, Work, relay
 from analysis.layers import LAYERS, LayerAsk, warm_up
 from analysis.report.workbench_data import block_content, picture_content, probabilities
 from ui.host.settings import Settings
+from ui.messages import in_every_language
 from ui.messages import web as text
 from ui.service.actions import Actions, Labelled
 from ui.service.examples import EXAMPLES
@@ -195,6 +196,7 @@ class Workbench:
         if not result.weights.trained:
             known = text.KNOWS_NOTHING
         untrained = () if result.weights.trained else (result.weights.note,)
+        notices = [*untrained, *result.notes]
         return {
             "key": selection.key,
             "title": stored.subject.title,
@@ -208,7 +210,8 @@ class Workbench:
                 "knows": known,
                 "trained": result.weights.trained,
             },
-            "notices": [*untrained, *result.notes],
+            "notices": notices,
+            "spoken": in_every_language([known, *notices]),
             "seconds": stored.seconds,
             **facts,
         }, arrays
