@@ -4,16 +4,6 @@ WORKDIR /build
 COPY requirements.lock .
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
-# The address of an index that has torch without CUDA: the image is then a quarter as large. Those two
-# wheels are other files than the lock knows the hashes of; all else is installed by hash.
-ARG TORCH_INDEX=
-RUN if [ -n "$TORCH_INDEX" ]; then \
-        grep -oE '^(torch|torchvision)==[^ ]+' requirements.lock > torch.txt \
-        && pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" -r torch.txt \
-        && awk '/^[a-z]/ { skip = /^((torch|torchvision|triton)==|(nvidia|cuda)-)/ } !skip' \
-            requirements.lock > rest.lock \
-        && mv rest.lock requirements.lock; \
-    fi
 RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 
 FROM python:3.11-slim

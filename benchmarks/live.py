@@ -20,9 +20,11 @@ from threading import Thread
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.page import MOVES, TIME_MOVES
+
 PATIENCE_MS = 300_000
 EXAMPLES = ("kodim08_market_place_houses.jpg", "kodim22_barn_and_pond.jpg", "coffee.jpg")
-MOVES = 200
+HOST = "#workbench"
 
 SOURCE = """async () => {
   const { BrowserSource } = await import("./web/browser_source.js");
@@ -37,21 +39,6 @@ LABEL = """async ([name, shortSide]) => {
   const start = performance.now();
   await lens.open(photo, { model, reach, windowSize, shortSide });
   return (performance.now() - start) / 1000;
-}"""
-# Milliseconds until everything is drawn and laid out, for moves over the picture.
-MOVE = """(moves) => {
-  const stage = document.querySelector("#workbench").shadowRoot.querySelector(".stage");
-  const box = stage.getBoundingClientRect();
-  return Array.from({ length: moves }, (_, at) => {
-    const clientX = box.left + box.width * ((at * 0.618) % 1);
-    const clientY = box.top + box.height * ((at * 0.381) % 1);
-    const start = performance.now();
-    stage.dispatchEvent(
-      new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse", bubbles: true }),
-    );
-    stage.getBoundingClientRect();
-    return performance.now() - start;
-  });
 }"""
 
 
@@ -88,8 +75,8 @@ def open_pages(browser: Browser, address: str, rounds: int) -> None:
             page.context.close()
     show("opening to a labelled picture that answers the probe", opened, "s")
     page.wait_for_timeout(5000)  # the blocks of all stages are fetched meanwhile
-    page.evaluate(MOVE, MOVES)  # compiled now
-    moves = page.evaluate(MOVE, MOVES)
+    page.evaluate(TIME_MOVES, [HOST, MOVES])  # compiled now
+    moves = page.evaluate(TIME_MOVES, [HOST, MOVES])
     show(f"probe move, {MOVES} moves", [(each, float("nan")) for each in moves], "ms")
     page.context.close()
 

@@ -25,12 +25,13 @@ ROOT = Path(__file__).parent.parent
 PHOTOS = ("chelsea_cat.jpg", "coffee.jpg")
 VIEWPORT = {"width": 1280, "height": 860}
 MOVES = 200
+HOST = ".lens-workbench"
 PATIENCE_MS = 120_000
 
 # Milliseconds until everything is drawn and laid out, for moves over the picture. The events are
 # made here, so it times the drawing only: not the browser's way from the pointer to the event.
-TIME_MOVES = """(moves) => {
-  const stage = document.querySelector(".lens-workbench").shadowRoot.querySelector(".stage");
+TIME_MOVES = """([host, moves]) => {
+  const stage = document.querySelector(host).shadowRoot.querySelector(".stage");
   const box = stage.getBoundingClientRect();
   return Array.from({ length: moves }, (_, at) => {
     const clientX = box.left + box.width * ((at * 0.618) % 1);
@@ -91,8 +92,8 @@ def main() -> None:
         open_page(page, address)
         uploads = [upload(page, PHOTOS[number % len(PHOTOS)]) for number in range(rounds + 1)]
         show("upload to labels", uploads[1:], "s")
-        page.evaluate(TIME_MOVES, 20)  # the first moves are compiled
-        show(f"probe move, {MOVES} moves", page.evaluate(TIME_MOVES, MOVES), "ms")
+        page.evaluate(TIME_MOVES, [HOST, 20])  # the first moves are compiled
+        show(f"probe move, {MOVES} moves", page.evaluate(TIME_MOVES, [HOST, MOVES]), "ms")
         for layer in page.evaluate(LIVE):
             show(f"click to the layer {layer}", clicks(page, layer, rounds), "ms")
         browser.close()

@@ -62,44 +62,6 @@ def test_everything_is_installed_from_the_lock_by_hash_and_nothing_else(stages, 
     assert not any("pip" in rest for name, rest in stages[1] if name == "RUN")
 
 
-def test_with_an_index_of_torch_without_cuda_only_torch_comes_from_there(stages, tmp_path):
-    """The same with the build argument: what is left of the lock is all but torch and CUDA."""
-    shutil.copy(ROOT / "requirements.lock", tmp_path)
-    pip, asked = tmp_path / "pip", tmp_path / "asked"
-    pip.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
-    pip.chmod(0o755)
-    assert ("ARG", "TORCH_INDEX=") in stages[0]
-    for name, rest in stages[0]:
-        if name == "RUN" and "pip" in rest:
-            given = {"PATH": f"{tmp_path}:/usr/bin:/bin", "TORCH_INDEX": "https://cpu.example"}
-            subprocess.run(["sh", "-c", rest], cwd=tmp_path, env=given, check=True)
-    assert asked.read_text().splitlines() == [
-        "install --no-cache-dir --no-deps --index-url https://cpu.example -r torch.txt",
-        BY_HASH,
-    ]
-    before, after = (locked(folder / "requirements.lock") for folder in (ROOT, tmp_path))
-    gone = {name for name in before if name not in after}
-    assert (tmp_path / "torch.txt").read_text().split() == [
-        f"{name}=={before[name][0]}" for name in ("torch", "torchvision")
-    ]
-    assert {"torch", "torchvision", "triton"} <= gone
-    assert all(name.startswith(("torch", "triton", "nvidia-", "cuda-")) for name in gone)
-    assert not [name for name in after if name.startswith(("nvidia-", "cuda-"))]
-    assert after == {name: entry for name, entry in before.items() if name not in gone}
-
-
-def locked(file):
-    """The packages of a lock: their version, and the lines with their hashes."""
-    entries, name = {}, None
-    for line in file.read_text().splitlines():
-        if found := re.match(r"([a-z][\w.-]*)==(\S+)", line):
-            name = found[1]
-            entries[name] = [found[2]]
-        elif name and line.startswith(" "):
-            entries[name].append(line)
-    return entries
-
-
 def test_a_linter_finds_nothing():
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)

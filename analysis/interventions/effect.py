@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -230,10 +231,10 @@ def _without(trace: Trace, interventions: Sequence[Intervention], draws: int) ->
     return "there is no other change of its kind"
 
 
-def _overlap(here: Intervention, there: Intervention, trace: Trace) -> float:
+def _overlap(here: Intervention, there: Any, trace: Trace) -> float:
     """Return which share of the place of one change its control has too."""
     # A control is of the kind of what it stands beside, which no type can say of a pair.
-    return here.overlap(there, trace)  # type: ignore[arg-type]
+    return here.overlap(there, trace)
 
 
 def effect_of(

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import torch
@@ -22,14 +22,18 @@ from uniformer.pictures import PictureSource, read_picture
 from uniformer.segmentation import describe_picture
 from uniformer.segmenter import Segmenter
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 FORMATS = ("png", "svg", "pdf", "npz", "csv", "json")
 DOTS_PER_INCH = 144
 """Of every PNG file."""
 
 Row = dict[str, Any]
+
+
+class Figure(Protocol):
+    """What an answer needs of a figure: Matplotlib's, or one that is drawn in another process."""
+
+    def savefig(self, fname: Any, /, *, format: str, dpi: float, metadata: dict[str, Any]) -> None:
+        """Write it into a file that is open for writing bytes."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +146,12 @@ def writing(text: str) -> Callable[[BinaryIO], Any]:
 
 def _drawing(figure: Figure, kind: str) -> Callable[[BinaryIO], Any]:
     # Without a date two runs give the same file.
-    undated = {
+    undated: dict[str, dict[str, Any]] = {
         "png": {"Software": MARK},
         "svg": {"Date": None, "Creator": MARK},
         "pdf": {"CreationDate": None},
-    }[kind]
-    return lambda file: figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=undated)
+    }
+    return lambda file: figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=undated[kind])
 
 
 def plain(value: Any) -> Any:

@@ -55,9 +55,11 @@ def test_a_trace_changes_no_answer(tiny, picture, method):
     model = tiny(reach="window")
     traced = trace(model, picture())
     fresh = finish(attribute(model, picture(), region(), 2, method=method, settings=QUICK))
-    ask = lambda: finish(  # noqa: E731
-        attribute(model, picture(), region(), 2, method=method, settings=QUICK, traced=traced)
-    )
+
+    def ask():
+        settings = {"method": method, "settings": QUICK, "traced": traced}
+        return finish(attribute(model, picture(), region(), 2, **settings))
+
     np.testing.assert_allclose(ask().map, fresh.map, rtol=1e-6, atol=1e-9)
     model.set_reach("global")
     np.testing.assert_allclose(ask().map, fresh.map, rtol=1e-6, atol=1e-9)

@@ -24,7 +24,7 @@ PROCESSES = max(1, (os.cpu_count() or 1) // 2)
 
 def drawn_elsewhere(answer: Answer) -> Answer:
     """Return ``answer`` with a figure that another process turns into files, the same bytes."""
-    return replace(answer, figure=lambda: _Figure(answer.figure()))  # type: ignore[arg-type, return-value]
+    return replace(answer, figure=lambda: _Figure(answer.figure()))
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Figure:
 
     figure: Any
 
-    def savefig(self, file: BinaryIO, **options: Any) -> None:
+    def savefig(self, file: BinaryIO, /, **options: Any) -> None:
         """Write the figure into ``file``; without a process, as when it was killed, here."""
         from analysis.figures.canvas import FILE_SETTINGS  # with Matplotlib, which is slow to load
 
