@@ -9,6 +9,7 @@ What the environment says already is left as it is.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -30,6 +31,22 @@ def quota() -> int | None:
         return max(1, int(microseconds) // int(period))
     except (OSError, ValueError):  # no container, or "max"
         return None
+
+
+def as_here() -> Callable[[], None]:
+    """Return what gives the thread that calls it as many computing threads as this one has.
+
+    PyTorch keeps the number by thread, and the last bit of a sum depends on it.
+    """
+    import torch  # which reads what is settled here, so not before
+
+    count = torch.get_num_threads()
+
+    def take() -> None:
+        if torch.get_num_threads() != count:
+            torch.set_num_threads(count)
+
+    return take
 
 
 settle()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from torch import Tensor
@@ -45,9 +45,6 @@ from analysis.questions.explaining import METHOD_NAMES, LayerStage, methods_name
 from analysis.questions.faithfulness_verdict import Verdict, draw, numbers, sentence, tables
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
-
-if TYPE_CHECKING:
-    pass
 
 FEW = "integrated-gradients,gradient-x-activation,signed-grad-cam,layer-cam,eigen-cam"
 """One method of each family that takes seconds."""

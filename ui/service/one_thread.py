@@ -11,7 +11,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
+from uniformer.threads import as_here
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -105,16 +105,14 @@ def _begin(
 ) -> threading.Event:
     """Begin the work on a thread of its own; set what is returned to stop it at its next step.
 
-    It computes with as many threads as its caller: torch keeps the number by thread, one that stays
-    may have another from before, and the last bit of a sum depends on it.
+    It computes with as many threads as its caller; one that stays may have had another number.
     """
-    stopped, count = threading.Event(), torch.get_num_threads()
+    stopped, as_caller = threading.Event(), as_here()
 
     def work() -> None:
         end = _End()
         try:
-            if torch.get_num_threads() != count:
-                torch.set_num_threads(count)
+            as_caller()
             if not stopped.is_set():
                 with closing(start()) as steps:
                     while not stopped.is_set():
