@@ -4,6 +4,7 @@
  * The live edition mounts the workbench with it.
  */
 
+import { keyOf } from "./asks.js";
 import { fileOf, KINDS } from "./browser_files.js";
 import { Calls, Failure } from "./calls.js";
 import { fallScale, layerOf } from "./finding_words.js";
@@ -33,6 +34,7 @@ const MOST_LAYERS = 4;
 export class BrowserSource {
   /** @type {Say} */
   #say = (key) => key;
+  #language = "";
   /** The latest answers, so that taking one away asks nothing anew. */
   /** @type {Map<string, Layer>} */
   #layers = new Map();
@@ -65,8 +67,12 @@ export class BrowserSource {
    * @returns {Promise<Catalog>}
    */
   async catalog(language) {
+    this.#language = language;
     const { say } = await wordsOf(language);
-    this.#say = say;
+    if (this.#language === language) {
+      this.#say = say;
+      this.#layers.clear(); // their words are of another language
+    }
     const { model, examples } = this.facts;
     const { name, reach, windowSize } = model;
     const reaches = /** @type {import("./source.js").Reach[]} */ (["global", "hybrid", "window"]);
@@ -301,14 +307,6 @@ export class BrowserSource {
     const reason = known ? error.reason : "failed";
     return new SourceError(this.#say(`live.photo.${reason}`), place);
   }
-}
-
-/**
- * @param {Picture} picture
- * @param {import("./source.js").Ask} ask
- */
-function keyOf(picture, { mask, ...rest }) {
-  return JSON.stringify([picture.key, rest, mask ? [...mask].join() : ""]);
 }
 
 /**

@@ -19,15 +19,13 @@ export function compareMenu(button, bench, pictures) {
   return menu(
     button,
     (close) => {
-      const { setting, compare, beside, layer } = bench.state;
+      const { setting, compare, layer } = bench.state;
       if (!setting) return [];
       const model = catalog.models.find((each) => each.name === setting.model);
       /** @param {Partial<Setting>} change */
       const other = (change) => () => {
         close();
-        const wanted = { ...setting, ...change };
-        if (!wanted.untrained) delete wanted.untrained;
-        pictures.compare(wanted);
+        pictures.compare({ ...setting, ...change });
       };
       const item = (
         /** @type {string} */ words,
@@ -49,11 +47,11 @@ export function compareMenu(button, bench, pictures) {
         close();
         const { stage, choices, parameters, against } = bench.state;
         const shown = structuredClone({ layer, stage, choices, parameters, against });
-        bench.set({ compare: { kind: "held", shown }, other: null });
+        pictures.against({ kind: "held", shown });
       };
       const photo = () => {
         close();
-        bench.set({ compare: { kind: "photo" }, other: null });
+        pictures.against({ kind: "photo" });
       };
       return [
         compare && [
@@ -68,7 +66,7 @@ export function compareMenu(button, bench, pictures) {
               "",
               () => {
                 close();
-                bench.set({ compare: null, other: null });
+                pictures.against(null);
               },
               "end",
             ),
@@ -105,7 +103,6 @@ export function compareMenu(button, bench, pictures) {
             `model-${each.name}`,
           ),
         ),
-        void beside,
       ].flat();
     },
     { label: say("compare"), end: true },

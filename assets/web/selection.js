@@ -253,7 +253,7 @@ export function readQuery(search) {
         model: other[0] ?? "",
         reach: other[1],
         windowSize: Number(other[2]) || 8,
-        ...(other[3] === "1" ? { untrained: true } : {}),
+        untrained: other[3] === "1",
       },
     };
   }
