@@ -364,7 +364,7 @@ function secondsWords(seconds) {
  */
 function said(bench, layer, also) {
   const { say } = bench;
-  const seconds = layer.seconds < 0.095 ? layer.seconds.toFixed(2) : layer.seconds.toFixed(1);
+  const { seconds } = layer;
   return [
     h("p", { class: "says" }, layer.sentence),
     also && h("p", { class: "says other" }, `${say("compare.other")} ${also.sentence}`),
@@ -395,7 +395,12 @@ function said(bench, layer, also) {
       ),
     ),
     layer.misleads && h("p", { class: "misleads" }, layer.misleads),
-    h("p", { class: "took" }, say("ask.took", { seconds })),
+    seconds !== null &&
+      h(
+        "p",
+        { class: "took" },
+        say("ask.took", { seconds: seconds.toFixed(seconds < 0.095 ? 2 : 1) }),
+      ),
   ];
 }
 

@@ -36,8 +36,8 @@ export class Bench {
       new Slot(source, arrived, this.kept),
       new Slot(source, arrived, this.kept),
     ]);
-    /** What went wrong last, and beside what it is said. */
-    this.problem = { place: "", sentence: "" };
+    /** What went wrong last, in one sentence, or "". */
+    this.problem = "";
     /** Pictures being labelled, and how far the last one is. */
     this.waiting = 0;
     /** @type {import("./source.js").Partial | null} */
@@ -69,7 +69,7 @@ export class Bench {
     this.listeners.clear();
     this.kept.clear();
     for (const slot of this.slots) slot.want(null, null, null);
-    this.problem = { place: "", sentence: "" };
+    this.problem = "";
     this.catalog = catalog;
     this.words = words;
   }

@@ -3,6 +3,7 @@
 
 import { h } from "./dom.js";
 import { menu } from "./popover.js";
+import { REACHES } from "./selection.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -39,10 +40,10 @@ export function compareMenu(button, bench, pictures) {
           h("b", {}, words),
           help && h("span", {}, help),
         );
-      const reaches = catalog.reaches.filter(
-        ({ name }) => name !== setting.reach && (model?.reaches.includes(name) ?? true),
+      const reaches = (model?.reaches ?? REACHES).filter((each) => each !== setting.reach);
+      const models = catalog.models.filter(
+        (each) => each.available && (each.name !== setting.model || setting.untrained),
       );
-      const models = catalog.models.filter((each) => each.available && each.name !== setting.model);
       const hold = () => {
         close();
         const { stage, choices, parameters, against } = bench.state;
@@ -73,12 +74,12 @@ export function compareMenu(button, bench, pictures) {
           ),
         ],
         h("h3", {}, say("compare.with")),
-        ...reaches.map(({ name, title, help }) =>
+        ...reaches.map((reach) =>
           item(
-            say("compare.reach", { reach: title }),
-            help,
-            other({ reach: name }),
-            `reach-${name}`,
+            say("compare.reach", { reach: say(`reach.${reach}`) }),
+            say(`reach.${reach}.help`),
+            other({ reach }),
+            `reach-${reach}`,
           ),
         ),
         item(say("compare.photo"), say("compare.photo.help"), photo, "photo"),

@@ -152,7 +152,7 @@ export class Pictures {
 
   /** @param {string} sentence */
   #tell(sentence) {
-    this.bench.problem = { place: "picture", sentence };
+    this.bench.problem = sentence;
     this.bench.tell();
   }
 }
@@ -165,8 +165,7 @@ export class Pictures {
  */
 function checked(bench, picture, patch) {
   const { layer, parameters, ...kept } = patch;
-  if (layer && isLayer(bench, layer))
-    Object.assign(kept, parameters ? { layer, parameters } : { layer });
+  if (layer && isLayer(bench, layer)) Object.assign(kept, { layer }, parameters && { parameters });
   const { place } = kept;
   if (place && (place.x >= picture.width || place.y >= picture.height)) {
     kept.place = homeOf(picture);

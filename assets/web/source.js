@@ -23,13 +23,11 @@
  * @property {string} name
  * @property {string} title
  * @property {string} knows  One short line: what it knows, and how well.
- * @property {number} classes
  * @property {boolean} available  Whether it can be asked right now.
  * @property {string} missing  Where it can be had, if it is not available; else "".
  * @property {Reach} reach  The reach it was trained with.
  * @property {number} windowSize
  * @property {Reach[]} reaches  Those it can be switched to.
- * @property {boolean} trained
  *
  * @typedef {object} Example
  * @property {string} name
@@ -67,11 +65,9 @@
  *
  * @typedef {object} Catalog
  * @property {ModelInfo[]} models
- * @property {{name: Reach, title: string, help: string}[]} reaches
  * @property {LayerKind[]} layers
  * @property {Example[]} examples
  * @property {Setting & {example: string}} first  What the page opens with.
- * @property {boolean} gradients  Whether whoever computes can look backwards through the network.
  * @property {string[]} [elsewhere]  Titles of what only the app can compute, if this is not the app.
  * @property {{labels: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway  Kinds of file there are.
  * @property {number} fileBytes  The largest file that can be opened.
@@ -214,10 +210,7 @@
  * @property {string} misleads  How it can mislead, in one line.
  * @property {NumberInfo[]} numbers
  * @property {{title: string, head: string[], rows: (string | number)[][]}[]} [tables]
- * @property {Record<string, unknown>} settings
- * @property {number} seconds
- * @property {string} command  Command line that answers the same.
- * @property {string} python
+ * @property {number | null} seconds  Null while the last answer is on its way.
  *
  * @typedef {object} Partial  How far a layer is.
  * @property {number} done
@@ -254,16 +247,12 @@
  *   Of a layer, or of the labels if `ask` is null.
  */
 
-/** What went wrong, in one sentence for people; `place` says beside what it belongs. */
+/** What went wrong, in one sentence for people. */
 export class SourceError extends Error {
-  /**
-   * @param {string} sentence
-   * @param {"picture" | "model" | "layer" | "take-away"} place
-   */
-  constructor(sentence, place = "layer") {
+  /** @param {string} sentence */
+  constructor(sentence) {
     super(sentence);
     this.name = "SourceError";
     this.sentence = sentence;
-    this.place = place;
   }
 }

@@ -133,9 +133,8 @@ function build(page, bench, pictures, speak) {
   const credit = h("p", { class: "credit" });
   const tell = () => {
     const { picture } = bench.state;
-    const { sentence } = bench.problem;
-    message.hidden = !sentence;
-    message.textContent = sentence;
+    message.hidden = !bench.problem;
+    message.textContent = bench.problem;
     const said = picture?.notices ?? [];
     notices.hidden = !said.length;
     fill(notices, ...said.map((notice) => h("p", {}, bench.spoken(notice))));

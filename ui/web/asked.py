@@ -41,8 +41,8 @@ def named(name: str, value: Any) -> str:
 def read_setting(given: Any, now: Selection) -> Selection:
     """Return the selection that a ``Setting`` of ``assets/web/source.js`` means.
 
-    Model, reach and window that it leaves out stay as in ``now``; without ``untrained`` the weights
-    are the model's own, without ``shortSide`` so is the size. Raises ``ValueError`` for anything else.
+    Model, reach and window that it leaves out stay as in ``now``; weights and size are the model's
+    own without ``untrained`` and ``shortSide``. Raises ``ValueError`` for anything else.
     """
     if not isinstance(given, dict):
         raise ValueError(text.NOT_UNDERSTOOD)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from typing import Any, cast
 
 import numpy as np
@@ -16,7 +15,6 @@ from analysis.questions.answer import plain
 from analysis.questions.parameters import REQUIRED, Parameter
 from ui.messages import web as text
 from ui.service.limits import QUESTION_COUNTS, bound, check
-from ui.service.snippets import command_snippet, python_snippet
 from ui.web.asked import named, whole
 from uniformer.config import STRIDES
 
@@ -113,7 +111,7 @@ def _mask(given: Any, size_px: tuple[int, int]) -> np.ndarray:
 
 def layer_content(layer: Layer, seconds: float | None = None) -> Content:
     """Return a ``Layer`` of ``assets/web/source.js``."""
-    answer, plain = layer.answer, json.loads(layer.answer.to_json())
+    answer = layer.answer
     placed, arrays = _placed_content(layer.placed)
     return {
         "id": layer.id,
@@ -128,10 +126,7 @@ def layer_content(layer: Layer, seconds: float | None = None) -> Content:
              "rows": [[_cell(value) for value in row.values()] for row in rows[:MOST_ROWS]]}
             for name, rows in answer.tables.items()
         ],
-        "settings": plain["settings"],
         "seconds": seconds,
-        "command": command_snippet(plain),
-        "python": python_snippet(plain),
     }, arrays  # fmt: skip
 
 
