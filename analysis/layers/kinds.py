@@ -32,6 +32,7 @@ from analysis.layers.placing import (
 from analysis.questions import QUESTIONS
 from analysis.questions.explaining import METHOD_NAMES
 from analysis.questions.parameters import Parameter, parameters_of, summary_of
+from analysis.receptive_field.networks.comparison import LOGITS
 
 Group = Literal["stages", "field", "why", "whatif", "research"]
 
@@ -50,9 +51,10 @@ class LayerKind:
     """A layer that can be asked for: a question with some parameters ``fixed``, and its place.
 
     ``help`` explains it in one line, ``misleads`` says how it can mislead. Of the question's other
-    parameters it offers those ``named``, with ``defaults`` of its own, and ``extra`` ones that only
-    its placing reads. ``regions`` are what it can be about, the first unless told otherwise. One
-    that is ``live`` shows something after the first of its steps, about as long as one pass.
+    parameters it offers those ``named``, with ``defaults`` of its own and only the ``choices`` that
+    it can place, and ``extra`` ones that only its placing reads. ``regions`` are what it can be
+    about, the first unless told otherwise. One that is ``live`` shows something after the first of
+    its steps, about as long as one pass.
     """
 
     id: str
@@ -69,6 +71,7 @@ class LayerKind:
     named: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     extra: tuple[Parameter, ...] = ()
 
     @property
@@ -79,6 +82,7 @@ class LayerKind:
             replace(
                 known[name],
                 default=self.defaults.get(name, known[name].default),
+                choices=self.choices.get(name, known[name].choices),
                 optional=known[name].optional and name not in self.defaults,
             )
             for name in self.named
@@ -117,6 +121,7 @@ def _fields() -> list[LayerKind]:
             "Which pixels move this unit of a stage, or its class, and which could at all.",
             misleads, "receptive-field", field_place, PIXEL, 1.0, live=True,
             named=("level", "probes", "seed"), defaults={"level": "stage 3", "probes": 8},
+            choices={"level": ("stage 1", "stage 2", "stage 3", "stage 4", LOGITS)},
         ),
         LayerKind(
             "fields", "research", "Fields of all levels, reaches and other networks",

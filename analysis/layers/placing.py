@@ -6,7 +6,7 @@ known of a map on the way is placed by the same rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def field_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Place
     (name,) = (key for key in answer.arrays if key.startswith("field"))
     placed = field_map(answer.arrays[name], trace)
     down, across = placed.token_size_px
-    boxes = [_theoretical_box(row, down, across)]
+    boxes = list(_theoretical_box(row, down, across))
     for percent in (50, 95):
         half = row[f"side_{percent}_input_px"] / 2
         y, x = (row[f"center_{axis}_input_px"] + 0.5 for axis in ("row", "column"))
@@ -115,11 +115,14 @@ def field_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Place
     return Placed("map", placed.map, placed.token_size_px, placed.scale, boxes)
 
 
-def _theoretical_box(row: Row, down: float, across: float) -> Box:
+def _theoretical_box(row: Row, down: float, across: float) -> Iterator[Box]:
+    """Yield the rectangle that a unit can see, where that is known."""
+    if row["theoretical_height_input_px"] is None:
+        return
     top, left = (row[f"theoretical_{edge}_input_px"] for edge in ("top", "left"))
     height, width = (row[f"theoretical_{side}_input_px"] for side in ("height", "width"))
     edges = left * across, top * down, (left + width) * across, (top + height) * down
-    return Box(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
+    yield Box(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
 
 
 def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Place:
