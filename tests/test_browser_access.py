@@ -26,21 +26,13 @@ def address(bundled):
     return bundled
 
 
-def tab_until(page, target, at_most=60):
-    """Press Tab until ``target`` has the focus; every stop on the way shows where it is."""
+def tab_until(page, target, at_most=60, key="Tab"):
+    """Press Tab, or Shift+Tab as ``key``, until ``target`` has the focus."""
     for _ in range(at_most):
-        page.keyboard.press("Tab")
+        page.keyboard.press(key)
         if target.evaluate("node => node === node.getRootNode().activeElement"):
             return
-    raise AssertionError(f"{target} is not reached by {at_most} tabs.")
-
-
-def tab_back_until(page, target, at_most=60):
-    for _ in range(at_most):
-        page.keyboard.press("Shift+Tab")
-        if target.evaluate("node => node === node.getRootNode().activeElement"):
-            return
-    raise AssertionError(f"{target} is not reached by {at_most} tabs back.")
+    raise AssertionError(f"{target} is not reached by {at_most} times {key}.")
 
 
 def assert_focus_is_visible(page):
@@ -74,7 +66,7 @@ def test_keyboard_alone_marks_a_pixel_and_chooses_a_layer(visit):
     page.keyboard.press("Escape")
     assert seen.state("place") is None
     head = seen.root.locator(".options [data-value='1']").last
-    tab_back_until(page, head)
+    tab_until(page, head, key="Shift+Tab")
     page.keyboard.press("Enter")
     assert seen.state("choices[3].head") == 1
     expect(seen.root.locator(".options [data-value='1']").last).to_be_focused()

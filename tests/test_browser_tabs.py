@@ -1,6 +1,7 @@
 """The tabs that ask the analysis, in a real browser: figures, cancelling, sentences, files."""
 
 import json
+import secrets
 import time
 from functools import wraps
 
@@ -14,6 +15,7 @@ from analysis.questions import QUESTIONS
 from ui.messages import depth as depth_words
 from ui.messages import questions as messages
 from ui.page.tabs import compare, depth, fields, models
+from ui.service import jobs
 from uniformer.weights import DATA
 
 pytestmark = pytest.mark.browser
@@ -25,7 +27,13 @@ def address(untrained):
 
 
 @pytest.fixture
-def toy(monkeypatch):
+def anew(monkeypatch):
+    """Have every question worked on, though an earlier visit has asked it of the first picture."""
+    monkeypatch.setattr(jobs, "_digest", lambda *asked: secrets.token_hex(12))
+
+
+@pytest.fixture
+def toy(monkeypatch, anew):
     """Make the question of the first tab an endless one, and return what it has done."""
     told = {"steps": 0, "closed": 0}
 
@@ -135,7 +143,7 @@ def test_answer_for_a_picture_no_longer_shown_is_dropped(visit):
     expect(page.locator("#compare-card .answer")).to_have_count(0)
 
 
-def test_what_cannot_be_answered_is_a_sentence(visit, monkeypatch):
+def test_what_cannot_be_answered_is_a_sentence(visit, monkeypatch, anew):
     @wraps(QUESTIONS["compare"])
     def refuse(model, image, **rest):
         raise AnalysisError("Choose another reach for this.")

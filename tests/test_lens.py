@@ -10,19 +10,16 @@ import pytest
 from PIL import Image
 
 from analysis import (
-    AnalysisError,
     global_affinity,
     local_affinity,
-    row_statistics,
 )
 from analysis.affinity.atlas import ERROR_OF_PEAK
 from analysis.report.lens_data import first_pieces
+from analysis.report.viewer_data import segmentation_view
 from ui.host.settings import Settings
 from ui.service.actions import Actions
 from ui.service.model_cache import ModelCache
 from uniformer.config import MODELS
-
-CHOICES = {1: (0, None), 2: (2, None), 3: (5, None), 4: (1, 3)}
 
 
 @pytest.fixture(scope="module")
@@ -72,35 +69,6 @@ def test_payload_decodes_to_the_rows_of_the_analysis(actions, shown):
         assert error <= ERROR_OF_PEAK * peak + 1e-7
 
 
-def test_exact_values_are_those_of_the_analysis(actions, shown):
-    selection, _ = shown
-    values = actions.probe(selection, 40, 21, CHOICES)
-    traced = actions.trace(selection)
-    for stage in (1, 2):
-        token = traced.grid(stage).token_at(40, 21)
-        want = local_affinity(traced, stage, CHOICES[stage][0], token)
-        got = values["stages"][str(stage)]
-        assert got["weight"] == want.norm_share.ravel().tolist()
-        assert got["distance_picture_px"] == row_statistics(want).of(None)["distance_picture_px"]
-    token = traced.grid(3).token_at(40, 21)
-    row = global_affinity(traced, 3, 5, token)
-    got = values["stages"]["3"]
-    assert got["weight"] == row.weight.mean(0).ravel().tolist()
-    assert got["entropy"] == row_statistics(row).of(None)["entropy"]
-    assert sum(share for _, share in got["composition"]) == pytest.approx(1)
-    last = global_affinity(traced, 4, 1, traced.grid(4).token_at(40, 21))
-    got = values["stages"]["4"]
-    assert got["weight"] == last.weight[3].ravel().tolist()
-    assert got["mass_5x5"] == row_statistics(last).of(3)["mass_5x5"]
-
-
-def test_values_without_meaning_are_sent_as_json(actions, shown):
-    alone = actions.change_reach(shown[0], "window", 1)  # a single key has no entropy
-    values = actions.probe(alone.selection, 0, 0, {3: (0, None)})
-    assert values["stages"]["3"]["entropy"] is None
-    json.dumps(values, allow_nan=False)
-
-
 def test_changed_reach_is_traced_anew_and_seen_in_the_payload(actions, shown):
     local = actions.change_reach(shown[0], "window", 2)
     before, after = shown[1], actions.lens(local.selection)
@@ -109,25 +77,15 @@ def test_changed_reach_is_traced_anew_and_seen_in_the_payload(actions, shown):
     assert actions.trace(shown[0]).reach == "global"
 
 
-@pytest.mark.parametrize(
-    ("x", "y", "choice"), [(96, 0, (0, None)), (0, 0, (9, None)), (0, 0, (0, 99))]
-)
-def test_what_does_not_exist_is_refused(actions, shown, x, y, choice):
-    with pytest.raises(AnalysisError, match=r"\.$"):
-        actions.probe(shown[0], x, y, {3: choice})
-
-
 def test_blocks_beyond_the_bytes_are_left_for_later_last_blocks_first(actions, shown):
     traced = actions.trace(shown[0])
     assert [(sent["stage"], sent["block"]) for sent in first_pieces(traced, 1)] == [(1, 1)]
-    later = actions.lens_piece(shown[0], 4, 0, 2)
-    assert (later["key"], later["head"]) == (shown[0].key, 2)
 
 
-def test_labels_of_the_lens_are_those_of_the_segment_tab(actions, shown):
-    payload, view = shown[1], actions.view(shown[0])
-    # The lens explains the network as it is, the tab shows the fast form of it: but for ties, the
-    # classes are the same.
+def test_labels_of_the_lens_are_those_of_the_result(actions, shown):
+    payload, view = shown[1], segmentation_view(actions.stored(shown[0]).result)
+    # The lens explains the network as it is, the result is that of the fast form of it: but for
+    # ties, the classes are the same.
     assert (unpack(payload["labels"]) == unpack(view["labels"])).mean() > 0.999
     assert {entry["name"] for entry in payload["classes"]} == {row["name"] for row in view["rows"]}
 

@@ -17,10 +17,10 @@ from ui.api.endpoints import new_folder
 from ui.api.refusals import Refusal, refusing
 from ui.api.services import Sent, Services
 from ui.host.settings import Settings
-from ui.messages import page as text
 from ui.service.actions import Actions
 from ui.service.export import write_report
 from ui.service.jobs import Job, run
+from ui.service.take_away import LABEL_KINDS
 from ui.web.workbench import Workbench
 from uniformer.weights import DATA
 
@@ -109,14 +109,15 @@ def test_no_labels_report_or_list(host, picture):
 def test_nothing_of_the_page_or_the_workbench(host):
     _, actions, settings = host
     now = actions.first.selection
-    assert_nothing_told(actions.view(now))
     assert_nothing_told(actions.lens(now))
-    assert_nothing_told([actions.export(now, kind, 0.5) for kind in text.DOWNLOADS])
     assert_nothing_told(write_report(actions.stored(now), actions.trace(now)))
     answer = finish(run(actions, Job("probe", now, {"x": 3, "y": 4, "short_side": 64})))
     assert_nothing_told([answer.content, *(answer.folder / name for name in answer.files)])
     workbench = Workbench(actions, settings)
     assert_nothing_told(workbench.catalog())
+    for kind in LABEL_KINDS:
+        facts, arrays = finish(workbench.take_away(now.key, None, kind))
+        assert_nothing_told([facts, arrays["file"].tobytes().decode("latin-1")])
     facts, _ = finish(workbench.relabel(now))
     assert "mine.safetensors" in json.dumps(actions.stored(now).result.describe())
     assert_nothing_told(facts)

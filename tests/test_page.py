@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import io
 import json
 import zlib
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 import app
-from analysis.report.viewer_data import MAX_VIEW_SIDE
+from analysis.report.viewer_data import MAX_VIEW_SIDE, segmentation_view
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.page.session import attempt
@@ -22,6 +23,7 @@ from ui.service.examples import EXAMPLES, FOLDER
 from ui.service.export import file_stem
 from ui.service.model_cache import ModelCache
 from ui.service.stored_results import PictureInfo, ResultGone, ResultStore
+from ui.service.take_away import TYPES, labels_file
 from uniformer.annotations import FORMATS
 from uniformer.authorship import MARK
 from uniformer.classes import class_set
@@ -73,15 +75,15 @@ def small_result(side=10):
 def test_page_opens_with_the_first_example_labelled(actions):
     first = actions.first
     assert first.example == next(iter(EXAMPLES))
-    view = actions.view(first.selection)
-    assert view["rows"]
-    assert view["credit"] in text.EXAMPLES[first.example]
+    kept = stored(actions, first)
+    assert kept.result.table()
+    assert kept.subject.credit in text.EXAMPLES[first.example]
 
 
 def test_view_holds_exact_labels_and_confidence_in_percent(actions, photo):
     answer = actions.open_photo(actions.first.selection, str(photo), photo.name)
     result = stored(actions, answer).result
-    view = actions.view(answer.selection)
+    view = segmentation_view(result)
     np.testing.assert_array_equal(unpack(view, "labels"), result.labels)
     for name in ("confidence", "entropy", "margin"):
         values = unpack(view | view["maps"], name) / 100
@@ -96,14 +98,14 @@ def test_large_picture_is_sent_small_with_labels_picked_not_mixed(actions, tmp_p
     path = tmp_path / "wide.png"
     Image.new("RGB", (3 * MAX_VIEW_SIDE, 90), "teal").save(path)
     answer = actions.open_photo(actions.first.selection, str(path), path.name)
-    labels = stored(actions, answer).result.labels
-    view = actions.view(answer.selection)
+    result = stored(actions, answer).result
+    view, labels = segmentation_view(result), result.labels
     assert (view["width"], view["height"]) == (MAX_VIEW_SIDE, 30)
     np.testing.assert_array_equal(unpack(view, "labels"), labels[1::3, 1::3])
 
 
 def test_untrained_weights_are_announced(actions):
-    assert actions.view(actions.first.selection)["notice"] == UNTRAINED.note
+    assert segmentation_view(stored(actions, actions.first).result)["notice"] == UNTRAINED.note
 
 
 def test_broken_photo_is_one_sentence_and_loses_nothing(actions, tmp_path):
@@ -206,40 +208,50 @@ def test_store_forgets_what_nobody_used_in_time(monkeypatch):
         store.get(key)
 
 
+def taken(actions, selection, kind):
+    """The content and the type of the labels as a file."""
+    stored = actions.stored(selection)
+    trace, whole = lambda: actions.trace(selection), lambda: actions.whole(selection)
+    return labels_file(stored, trace, whole, kind)
+
+
 def test_files_taken_away_are_exact(actions, photo):
     answer = actions.open_photo(actions.first.selection, str(photo), photo.name)
     result = stored(actions, answer).result
-    files = {kind: actions.export(answer.selection, kind, 0.3) for kind in text.DOWNLOADS}
-    assert files["labels"].name == "my_photo.labels.png"
-    with Image.open(files["labels"]) as image:
-        assert image.mode == "L"
-        np.testing.assert_array_equal(image, result.labels)
-    with Image.open(files["colors"]) as image:
-        np.testing.assert_array_equal(image, result.classes.palette[result.labels])
-    with Image.open(files["overlay"]) as image:
-        np.testing.assert_array_equal(image, result.overlay(0.3))
-    kept = result.confidence.astype(np.float16)
-    np.testing.assert_array_equal(np.load(files["npz"])["confidence"], kept)
-    assert json.loads(files["json"].read_text())["table"][0]["name"]
+    content, kind = taken(actions, answer.selection, "masks")
+    assert kind == "application/zip"
+    expected = {
+        "labels": result.labels,
+        "colors": result.classes.palette[result.labels],
+        "overlay": result.overlay(0.6),
+    }
+    with ZipFile(io.BytesIO(content)) as archive:
+        assert set(archive.namelist()) == {f"my_photo.{name}.png" for name in expected}
+        for name, pixels in expected.items():
+            with Image.open(archive.open(f"my_photo.{name}.png")) as image:
+                np.testing.assert_array_equal(image, pixels)
+    arrays = np.load(io.BytesIO(taken(actions, answer.selection, "npz")[0]))
+    np.testing.assert_array_equal(arrays["confidence"], result.confidence.astype(np.float16))
+    assert json.loads(taken(actions, answer.selection, "json")[0])["table"][0]["name"]
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_labels_are_taken_away_for_other_tools_as_one_file(actions, kind):
     selection = actions.first.selection
-    file = actions.export(selection, kind, 0.5)
+    content, said = taken(actions, selection, kind)
     example = EXAMPLES[actions.stored(selection).subject.example].path
-    assert file.name.startswith(f"{example.stem}.{kind}.")
     if kind in ("coco", "labelme", "cvat"):
-        assert f'"{example.name}"' in file.read_text("utf-8")
-    if file.suffix == ".zip":
-        assert ZipFile(file).testzip() is None
+        assert f'"{example.name}"' in content.decode()
+    if said == "application/zip":
+        assert ZipFile(io.BytesIO(content)).testzip() is None
     else:
-        assert MARK in file.read_text("utf-8")[:200]
+        assert said == TYPES[kind]
+        assert MARK in content.decode()[:200]
 
 
 def test_unknown_file_is_refused(actions):
-    with pytest.raises(ValueError, match="no such file"):
-        actions.export(actions.first.selection, "../../etc/passwd", 0.5)
+    with pytest.raises(ValueError, match="no file of this kind"):
+        taken(actions, actions.first.selection, "../../etc/passwd")
 
 
 @pytest.mark.parametrize(

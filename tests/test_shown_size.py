@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import cv2
@@ -14,6 +15,7 @@ from ui.service.actions import Actions
 from ui.service.examples import EXAMPLES
 from ui.service.shared_results import Shared, SharedResults
 from ui.service.shown_size import SHOWN_PIXELS, made_smaller
+from ui.service.take_away import labels_file
 from uniformer.pictures import Picture, open_picture
 
 SIZE = (2304, 1536)
@@ -48,15 +50,19 @@ def test_what_is_taken_away_has_every_pixel_and_the_labels_that_were_shown(photo
     now = actions.open_photo(actions.first.selection, str(photo), photo.name).selection
     shown = actions.stored(now).result
     assert shown.labels.size <= SHOWN_PIXELS
-    with Image.open(actions.export(now, "labels", 0.5)) as file:
-        whole = np.asarray(file)
+
+    def taken(kind):
+        stored, whole = actions.stored(now), lambda: actions.whole(now)
+        return io.BytesIO(labels_file(stored, lambda: actions.trace(now), whole, kind)[0])
+
+    whole = np.load(taken("npz"))["labels"]
     assert whole.shape == SIZE[::-1]
     near = cv2.resize(whole, shown.labels.shape[::-1], interpolation=cv2.INTER_NEAREST)
     assert (near == shown.labels).mean() > 0.98
-    told = json.loads(actions.export(now, "json", 0.5).read_text())
+    told = json.load(taken("json"))
     assert told["picture"]["width"] == SIZE[0]
     assert told["settings"]["made_smaller_to"] == list(shown.labels.shape)
-    with Image.open(actions.export(now, "overlay", 0.0)) as file:
+    with Image.open(taken("png")) as file:
         assert file.size == SIZE
     shared, whole = SharedResults(tmp_path, 10**9, 60), actions.stored(now).original
     shared.write("key", Shared(shown, {}, whole))

@@ -205,8 +205,14 @@ def test_a_layer_of_the_place_before_is_never_shown_as_that_of_the_new_one(visit
     seen.layer("why")
     expect(seen.result.locator(".says")).to_be_visible()
     first = seen.root.evaluate("host => host.bench.slot().key")
-    seen.mark(60, 400)
-    assert seen.root.evaluate("host => host.bench.slot().key") != first
-    assert seen.root.evaluate("host => host.bench.slot().layer") is None
+    at_once = seen.root.evaluate(
+        """(host) => {
+          host.bench.store.set({ place: { x: 60, y: 400 } });
+          const { key, layer } = host.bench.slot();
+          return { key, layer };
+        }"""
+    )
+    assert at_once["key"] != first
+    assert at_once["layer"] is None
     expect(seen.result.locator(".says")).to_be_visible()
     assert seen.root.evaluate("host => host.bench.slot().ask.x") == 60

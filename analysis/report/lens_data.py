@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from analysis.affinity.atlas import GlobalAtlas, LocalAtlas, global_atlas, local_atlas
-from analysis.affinity.attended_classes import attended_classes
-from analysis.affinity.local_affinity import LocalAffinity
-from analysis.affinity.row_summary import LOCAL_STAGES, affinity_row, row_numbers
+from analysis.affinity.row_summary import LOCAL_STAGES
 from analysis.core.activation_cache import Trace
 from analysis.core.token_classes import token_classes
 from analysis.figures.palette import color_steps
@@ -29,9 +27,6 @@ MAPS = (
     ("distance_picture_px", "uniform_distance_picture_px", "entropy", "mass_5x5", "padding_mass"),
 )
 """Numbers of every row, sent as float32 after the peaks: of local blocks, and of global ones."""
-
-Choice = tuple[int, int | None]
-"""Block, counted from 0, and head; None is the mean over heads."""
 
 
 def lens_view(result: Segmentation, trace: Trace, max_bytes: int) -> dict[str, Any]:
@@ -78,21 +73,6 @@ def piece(trace: Trace, stage: int, block: int, head: int | None) -> dict[str, A
         return {"head": None, "kernel": kernel, **_packed(local, MAPS[0])}
     atlas = global_atlas(trace, stage, block, head)
     return {"head": head, "cell": atlas.cell, **_packed(atlas, MAPS[1])}
-
-
-def exact(trace: Trace, x: int, y: int, choices: Mapping[int, Choice]) -> dict[str, Any]:
-    """Return the float values of one probe as questions have them, stage by stage.
-
-    Raises :class:`analysis.AnalysisError` for a pixel, block or head that does not exist.
-    """
-    return {
-        "x": x,
-        "y": y,
-        "stages": {
-            str(stage): _exact_stage(trace, stage, choice, x, y)
-            for stage, choice in choices.items()
-        },
-    }
 
 
 def _classes(trace: Trace) -> list[dict[str, Any]]:
@@ -151,28 +131,3 @@ def _packed(atlas: GlobalAtlas | LocalAtlas, names: Sequence[str]) -> dict[str, 
         "maps": packed(maps.astype("<f4").tobytes()),
         "composition": packed(steps.tobytes()),
     }
-
-
-def _exact_stage(trace: Trace, stage: int, choice: Choice, x: int, y: int) -> dict[str, Any]:
-    """Return weights, numbers and classes of the row of one stage; NaN is None in JSON."""
-    block, head = choice
-    tokens = token_classes(trace.labels, trace.grid(stage))
-    row = affinity_row(trace, stage, block, x, y)
-    numbers = row_numbers(trace, row, tokens, head)
-    local = stage in LOCAL_STAGES
-    found = attended_classes(row, tokens, None if local else head)
-    if isinstance(row, LocalAffinity):
-        weight = row.norm_share
-    else:
-        weight = row.weight.mean(0) if head is None else row.weight[head]
-    return {
-        "token": row.token,
-        "weight": weight.ravel().tolist(),
-        **{name: _number(numbers[name]) for name in MAPS[not local]},
-        "composition": list(zip(found.classes.tolist(), found.share.tolist(), strict=True)),
-    }
-
-
-def _number(value: float) -> float | None:
-    """Return a float for JSON, which has no NaN."""
-    return None if np.isnan(value) else value

@@ -95,7 +95,7 @@ export class BrowserSource {
       first: { model: name, reach, windowSize, example: examples[0].name },
       gradients: false,
       elsewhere: this.facts.withApp.map(({ title }) => title),
-      takeAway: KINDS,
+      takeAway: { labels: KINDS, layers: KINDS },
       fileBytes: MAX_FILE_BYTES,
     };
   }

@@ -73,7 +73,7 @@
  * @property {Setting & {example: string}} first  What the page opens with.
  * @property {boolean} gradients  Whether whoever computes can look backwards through the network.
  * @property {string[]} [elsewhere]  Titles of what only the app can compute, if this is not the app.
- * @property {TakeAwayKind[]} takeAway
+ * @property {{labels: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway  Kinds of file there are.
  * @property {number} fileBytes  The largest file that can be opened.
  */
 
@@ -232,7 +232,7 @@
  * @property {Scale} [scale]
  * @property {Layer} [layer]  A whole answer that says less than the last one will: show it.
  *
- * @typedef {"png" | "svg" | "pdf" | "npz" | "csv" | "json" | "python" | "command" | "html" | "masks"} TakeAwayKind
+ * @typedef {"png" | "svg" | "pdf" | "npz" | "csv" | "json" | "python" | "command" | "html" | "masks" | "coco" | "coco-panoptic" | "labelme" | "label-studio" | "cvat" | "geojson"} TakeAwayKind
  *
  * @typedef {object} Stop
  * @property {AbortSignal} [signal]  Stops the work within a second, wherever it is done.

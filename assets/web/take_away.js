@@ -23,6 +23,12 @@ const ENDINGS = /** @type {Record<TakeAwayKind, string>} */ ({
   command: "sh",
   html: "html",
   masks: "zip",
+  coco: "coco.json",
+  "coco-panoptic": "zip",
+  labelme: "json",
+  "label-studio": "json",
+  cvat: "xml",
+  geojson: "geojson",
 });
 
 /** Several files, such as the tables of an answer, come as an archive. */
@@ -43,7 +49,8 @@ export function takeAwayMenu(button, bench, view) {
       if (!picture) return [];
       const said = h("p", { class: "hint", role: "status" });
       const asked = takenOf(bench, state);
-      const kinds = bench.catalog.takeAway;
+      const { labels, layers } = bench.catalog.takeAway;
+      const kinds = asked ? layers : labels;
       const name = fileName(bench);
       const link = queryOf(state);
       return [

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 from mcp import types
 
+from ui.api.endpoints import file_address
 from ui.api.services import Service
 from ui.host.inside_gradio import is_sent_file, mcp
 
@@ -78,7 +79,7 @@ def _with_address(part: Any, root: str) -> Any:
     if isinstance(part, list):
         return [_with_address(each, root) for each in part]
     if is_sent_file(part) and not part.get("url"):
-        return part | {"url": f"{root}/gradio_api/file={part['path']}"}
+        return part | {"url": file_address(root, part["path"])}
     return part
 
 

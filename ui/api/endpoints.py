@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -76,6 +77,11 @@ def sent_file(given: Any) -> Sent:
         raise ValueError("picture must be a file that was sent to this server.")
     name = given.get("orig_name")
     return Sent(path, name if isinstance(name, str) else "")
+
+
+def file_address(root: str, path: object) -> str:
+    """Return where a file that was handed out is served for some time, as a URI."""
+    return f"{root}/gradio_api/file={quote(str(path))}"
 
 
 def new_folder() -> Path:

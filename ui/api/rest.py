@@ -20,7 +20,7 @@ from starlette.routing import Route
 from analysis.core.progress import Progress, Work, finish, relay
 from analysis.questions.parameters import Parameter
 from ui.api.descriptions import llms_text, openapi
-from ui.api.endpoints import new_folder
+from ui.api.endpoints import file_address, new_folder
 from ui.api.refusals import Refusal, refusing
 from ui.api.services import Answer, Sent, Service
 from ui.host.entrance import guarded
@@ -215,5 +215,5 @@ def _part(found: Any, root: str) -> Any:
         "name": found.name,
         "media_type": MEDIA_TYPES.get(found.suffix, "application/octet-stream"),
         "bytes": found.stat().st_size,
-        "url": f"{root}/gradio_api/file={found}",
+        "url": file_address(root, found),
     }

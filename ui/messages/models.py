@@ -23,7 +23,6 @@ UPLOAD_INFO = (
 UPLOAD = "Checkpoint"
 HEADERS = ("Model", "Blocks", "Decoder", "Trained reach", "Published mIoU", "Weights")
 TABLE = "Models"
-OWN_NAME = "your checkpoint"
 OWN_GONE = "The server no longer holds your model: upload it again, or choose another one."
 IN_USE = "In use: {model}."
 STOP = "Stop the download"

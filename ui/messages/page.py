@@ -21,14 +21,6 @@ REACHES = {
 
 RESEARCHER = "Researcher: every question, with all its parameters"
 
-DOWNLOADS = {
-    "labels": ("Class ids", "PNG", "One grey value per pixel: the class index, from 0. Exact."),
-    "colors": ("Colours", "PNG", "Every pixel in the colour of its class. Exact."),
-    "overlay": ("Overlay", "PNG", "The picture under its labels, as opaque as shown."),
-    "npz": ("Arrays", "NPZ", "Labels, confidence, entropy and margin as NumPy arrays."),
-    "json": ("Table", "JSON", "The classes with their areas, the model and its settings."),
-}
-
 RESULT_GONE = "The server no longer holds this result: give it the picture again."
 SERVER_FAILED = "Something went wrong on the server and nothing was changed: please try again."
 NO_ROOM = "The server has no room for this file now: please try a smaller one, or later."
@@ -60,7 +52,6 @@ GRADIO = (
     "In queue: {at} of {count}",
 )
 
-LABELLED_IN = "labelled in {seconds} s"
 NO_WEIGHTS_ON_HUB = (
     "The weights of {model} could not be downloaded from the Hub, so the last result stays: choose "
     "another model, or start this page with --weights and a file."
@@ -82,13 +73,6 @@ EXAMPLES = {
     )
 }
 """File name: title, what it shows, credit as in CREDITS.md."""
-
-
-def facts(width: int, height: int, model: str, reach: str, window_size: int, seconds: float) -> str:
-    """Return the line under a result: picture size, model, reach and the time it took."""
-    size = f"{width} × {height} px"  # noqa: RUF001
-    extent = REACHES[reach].format(window=window_size)
-    return f"{size} · {model} · {extent} · {LABELLED_IN.format(seconds=f'{seconds:.1f}')}"
 
 
 def no_weights(config: ModelConfig) -> str:

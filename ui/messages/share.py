@@ -18,10 +18,4 @@ LINK_NONE = (
 )
 PYTHON = "The same in Python"
 PYTHON_SAYS = "Every answer on this page has its own program below its figure; this is the start."
-BAD_LINK = "The {part} in this link does not exist here, so the page opens as usual."
 SITE = "A page of your own for many pictures"
-
-
-def bad_link(part: str) -> str:
-    """Return the sentence for a link with something that does not exist."""
-    return BAD_LINK.format(part=part)

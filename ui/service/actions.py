@@ -21,17 +21,15 @@ from analysis.core.progress import Work, finish
 from analysis.layers import Layer, LayerAsk
 from analysis.questions.answer import digest
 from analysis.questions.common import TracedPicture
-from analysis.report import lens_data
 from ui.host import metrics
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
 from ui.service.examples import EXAMPLES
-from ui.service.export import write_file
 from ui.service.gpu_seconds import layer_seconds
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
-from ui.service.payloads import lens_payload, view_payload
+from ui.service.payloads import lens_payload
 from ui.service.selection import Selection
 from ui.service.shared_results import SharedResults
 from ui.service.shown_size import made_smaller
@@ -141,10 +139,6 @@ class Actions:
             key, stored.model, used["reach"], used["window_size"], short_side=used["short_side"]
         )
 
-    def view(self, selection: Selection) -> dict[str, Any]:
-        """Return the result for ``assets/viewer.js``."""
-        return view_payload(selection.key, self.stored(selection))
-
     @metrics.measured("lens")
     def lens(self, selection: Selection) -> dict[str, Any]:
         """Return what ``assets/lens.js`` needs to answer every probe of the picture."""
@@ -156,28 +150,6 @@ class Actions:
     def _first_lens(self) -> dict[str, Any]:
         """What most visitors open the lens with."""
         return self._lens(self.first.selection)
-
-    def lens_piece(
-        self, selection: Selection, stage: int, block: int, head: int | None
-    ) -> dict[str, Any]:
-        """Return one block, of one head or the mean, that :meth:`lens` left out."""
-        traced = self.trace(selection)
-        return {"key": selection.key, **lens_data.piece(traced, stage, block, head)}
-
-    @metrics.measured("probe")
-    def probe(
-        self, selection: Selection, x: int, y: int, choices: dict[int, tuple[int, int | None]]
-    ) -> dict[str, Any]:
-        """Return the exact values at pixel (x, y); ``choices`` maps a stage to block and head."""
-        return {"key": selection.key, **lens_data.exact(self.trace(selection), x, y, choices)}
-
-    @metrics.measured("take_away")
-    def export(self, selection: Selection, kind: str, opacity: float) -> Path:
-        """Write the result as one of ``text.DOWNLOADS`` and return the file.
-
-        Of a photo that is shown smaller it has every pixel.
-        """
-        return write_file(self.stored(selection), self.whole(selection), kind, opacity)
 
     def whole(self, selection: Selection) -> Segmentation:
         """Return the result at the size of the visitor's picture."""
@@ -211,7 +183,7 @@ class Actions:
         """
         selection, asked = self.selection(key), layer_key(ask)
         stored = self.stored(selection)
-        if (known := stored.layers.get(asked)) is not None:
+        if (known := self._store.layer(key, asked)) is not None:
             return known
         with self.original(selection) as model:
             picture, short_side = stored.result.as_read, stored.result.settings["short_side"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,38 +12,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from analysis import Trace
 from analysis.report.page import Caption, report_html
-from ui.messages import page as text
-from ui.service.examples import EXAMPLES
 from ui.service.stored_results import StoredResult
-from uniformer.annotations import FORMATS, LabelledPicture, write_annotations
+from uniformer.annotations import LabelledPicture, write_annotations
 from uniformer.files import replace_file
 from uniformer.segmentation import Segmentation
-
-FILES = {
-    "labels": "labels.png",
-    "colors": "colors.png",
-    "overlay": "overlay.png",
-    "npz": "npz",
-    "json": "json",
-}
-"""What :meth:`uniformer.Segmentation.save` calls the downloads."""
-
-
-def write_file(stored: StoredResult, result: Segmentation, kind: str, opacity: float) -> Path:
-    """Write a file of ``FILES``, or labels in one of ``uniformer.annotations.FORMATS``.
-
-    ``result`` is what is stored, or the same at the size of the visitor's picture. The file comes
-    into the result's folder; its path is returned. The overlay has ``opacity``, from 0 to 1. Raises
-    ``ValueError`` for an unknown kind or opacity.
-    """
-    if kind in FORMATS:
-        example = EXAMPLES.get(stored.subject.example or "")
-        called = example.path.name if example else stored.subject.alt
-        return write_labels_for(kind, result, stored.folder, called)
-    if kind not in FILES:
-        raise ValueError(text.NO_SUCH_FILE)
-    stem = file_stem(stored.subject.title)
-    return result.save(stored.folder, stem, [FILES[kind]], opacity)[0]
 
 
 def write_labels_for(kind: str, result: Segmentation, folder: Path, called: str) -> Path:
@@ -59,10 +33,17 @@ def write_labels_for(kind: str, result: Segmentation, folder: Path, called: str)
         if len(files) == 1:
             return files[0].rename(folder / f"{stem}.{kind}{files[0].suffix}")
         target = folder / f"{stem}.{kind}.zip"
-        with ZipFile(target, "w", ZIP_DEFLATED) as archive:
-            for file in files:
-                archive.write(file, file.relative_to(place))
+        target.write_bytes(zipped(files, Path(place)))
     return target
+
+
+def zipped(files: Sequence[Path], folder: Path) -> bytes:
+    """Return an archive of ``files``, named as they lie below ``folder``."""
+    content = io.BytesIO()
+    with ZipFile(content, "w", ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.relative_to(folder))
+    return content.getvalue()
 
 
 def write_report(stored: StoredResult, trace: Trace) -> Path:

@@ -59,7 +59,10 @@ class _Processes:
         ``RuntimeError`` for a figure that cannot be drawn.
         """
         with self._places:
-            process = self._idle.pop() if self._idle else _start()
+            try:
+                process = self._idle.pop()
+            except IndexError:  # asking first would let two threads take the last one
+                process = _start()
             assert process.stdin is not None  # they are pipes, see below
             assert process.stdout is not None
             try:

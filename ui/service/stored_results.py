@@ -49,7 +49,7 @@ class StoredResult:
 
     ``model`` is what the model cache calls the one that labelled it. ``trace`` is what the picture
     left in that model, once somebody has asked for it, and ``traced_model`` its name, then.
-    ``layers`` are the last that were asked for, by what was asked. ``tracing`` is held by whoever
+    ``layers`` are those used last, by what was asked. ``tracing`` is held by whoever
     makes the trace, so that it is made once.
     """
 
@@ -72,10 +72,8 @@ class StoredResult:
         values = (getattr(self.result, entry.name) for entry in fields(self.result))
         arrays = sum(value.nbytes for value in values if isinstance(value, np.ndarray))
         arrays += 0 if self.original is None else self.original.pixels.nbytes
-        kept = [
-            array for layer in [*self.layers.values()] for array in layer.answer.arrays.values()
-        ]
-        arrays += sum(array.nbytes for array in kept)
+        for layer in self.layers.values():
+            arrays += sum(array.nbytes for array in layer.answer.arrays.values())
         return arrays + (0 if self.trace is None else self.trace.bytes)
 
 
@@ -182,6 +180,14 @@ class ResultStore:
             if key in self._stored:
                 self._stored[key].trace, self._stored[key].traced_model = trace, model
                 self._forget(keep=key)
+
+    def layer(self, key: str, asked: str) -> Layer | None:
+        """Return a layer of the result under ``key`` that is still kept, as the last used one."""
+        layers = self.get(key).layers
+        with self._lock:
+            if asked in layers:
+                layers.move_to_end(asked)
+            return layers.get(asked)
 
     def keep_layer(self, key: str, asked: str, layer: Layer) -> None:
         """Keep one of the last layers of the result under ``key``, by what was ``asked``."""

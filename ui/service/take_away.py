@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zipfile import ZIP_DEFLATED, ZipFile
 
 from analysis import Trace
 from analysis.layers import Layer
 from ui.messages import web as text
-from ui.service.export import file_stem, write_report
+from ui.service.examples import EXAMPLES
+from ui.service.export import file_stem, write_labels_for, write_report, zipped
 from ui.service.snippets import command_snippet, label_command, python_snippet, start_snippet
 from ui.service.stored_results import StoredResult
+from uniformer.annotations import FORMATS
 from uniformer.segmentation import Segmentation
 
 TYPES = {
@@ -30,8 +31,18 @@ TYPES = {
     "command": "text/plain",
     "html": "text/html",
     "masks": "application/zip",
+    "coco": "application/json",
+    "coco-panoptic": "application/zip",
+    "labelme": "application/json",
+    "label-studio": "application/json",
+    "cvat": "application/xml",
+    "geojson": "application/geo+json",
 }
-"""All kinds, in the order in which to offer them, and what a file of each is."""
+"""All kinds, and what a file of each is; those of ``uniformer.annotations`` are for other tools."""
+
+LAYER_KINDS = ("png", "svg", "pdf", "npz", "csv", "json", "python", "command")
+LABEL_KINDS = ("png", "npz", "csv", "json", "python", "command", "html", "masks", *FORMATS)
+"""What there is of a layer, and of the labels, in the order in which to offer it."""
 
 LABEL_FILES = {"png": "overlay.png", "npz": "npz", "json": "json"}
 MASKS = ("labels.png", "colors.png", "overlay.png")
@@ -53,7 +64,7 @@ def layer_file(stored: StoredResult, layer: Layer, kind: str) -> File:
         if not command:
             raise ValueError(text.NO_COMMAND)
         return f"{command}\n".encode(), TYPES[kind]
-    if kind not in ("png", "svg", "pdf", "npz", "csv", "json"):
+    if kind not in LAYER_KINDS:
         raise ValueError(text.NO_SUCH_FILE)
     with TemporaryDirectory(dir=stored.folder) as place:
         stem = f"{file_stem(stored.subject.title)}.{layer.id}"
@@ -64,11 +75,14 @@ def layer_file(stored: StoredResult, layer: Layer, kind: str) -> File:
 
 
 def labels_file(
-    stored: StoredResult, trace: Trace, whole: Callable[[], Segmentation], kind: str
+    stored: StoredResult,
+    trace: Callable[[], Trace],
+    whole: Callable[[], Segmentation],
+    kind: str,
 ) -> File:
-    """Return the labels as a file; pictures and arrays are of the ``whole`` picture.
+    """Return the labels as a file; pictures, arrays and masks are of the ``whole`` picture.
 
-    Raises ``ValueError`` for a kind that there is not of them.
+    ``trace`` is for the report. Raises ``ValueError`` for a kind that there is not of them.
     """
     result = stored.result
     if kind == "python":
@@ -77,7 +91,7 @@ def labels_file(
     if kind == "command":
         return f"{label_command(result)}\n".encode(), TYPES[kind]
     if kind == "html":
-        return write_report(stored, trace).read_bytes(), TYPES[kind]
+        return write_report(stored, trace()).read_bytes(), TYPES[kind]
     if kind == "csv":
         table = io.StringIO()
         rows = [asdict(row) for row in result.table()]
@@ -85,10 +99,15 @@ def labels_file(
         writer.writeheader()
         writer.writerows(rows)
         return table.getvalue().encode(), TYPES[kind]
-    if kind not in (*LABEL_FILES, "masks"):
+    if kind not in LABEL_KINDS:
         raise ValueError(text.NO_SUCH_FILE)
-    names = MASKS if kind == "masks" else (LABEL_FILES[kind],)
     with TemporaryDirectory(dir=stored.folder) as place:
+        if kind in FORMATS:
+            example = EXAMPLES.get(stored.subject.example or "")
+            called = example.path.name if example else stored.subject.alt
+            file = write_labels_for(kind, whole(), Path(place), called)
+            return file.read_bytes(), TYPES["masks"] if file.suffix == ".zip" else TYPES[kind]
+        names = MASKS if kind == "masks" else (LABEL_FILES[kind],)
         files = whole().save(place, file_stem(stored.subject.title), names)
         return _one(files, TYPES[kind])
 
@@ -97,8 +116,4 @@ def _one(files: Sequence[Path], kind: str) -> File:
     """Return the content of a file, or of several as an archive."""
     if len(files) == 1:
         return files[0].read_bytes(), kind
-    content = io.BytesIO()
-    with ZipFile(content, "w", ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.write(file, file.name)
-    return content.getvalue(), "application/zip"
+    return zipped(files, files[0].parent), TYPES["masks"]

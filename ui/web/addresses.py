@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -110,7 +111,8 @@ class Addresses:
 
     async def _relabel(self, request: Request) -> Response:
         given = _json(await _body(request))
-        now = self._workbench.actions.selection(named("key", given.get("key")))
+        key = named("key", given.get("key"))
+        now = await to_thread.run_sync(self._workbench.actions.selection, key)
         setting = read_setting(given.get("setting"), now)
         steps = _measured("web relabel", lambda: self._workbench.relabel(setting))
         return self._answer(request, steps, self._quick, compress=True)
@@ -127,19 +129,23 @@ class Addresses:
 
     async def _layer(self, request: Request) -> Response:
         key, given = request.path_params["key"], _json(await _body(request))
-        ask = read_ask(given, self._workbench.picture_size(key))
+        ask = read_ask(given, await self._size(key))
         steps = _measured("web layer", lambda: self._workbench.layer(key, ask))
         lane = self._quick if ask.kind.live else self._long
         return self._answer(request, steps, lane, compress=True)
 
     async def _take_away(self, request: Request) -> Response:
         key, given = request.path_params["key"], _json(await _body(request))
-        size, ask, kind = self._workbench.picture_size(key), None, named("kind", given.get("kind"))
+        ask, kind = None, named("kind", given.get("kind"))
         if given.get("ask") is not None:
-            ask = read_ask(_json(json.dumps(given["ask"])), size)
+            ask = read_ask(_object(given["ask"]), await self._size(key))
         steps = _measured("web file", lambda: self._workbench.take_away(key, ask, kind))
         quick = ask is None or ask.kind.live
         return self._answer(request, steps, self._quick if quick else self._long)
+
+    async def _size(self, key: str) -> tuple[int, int]:
+        """Return the size of a picture, which may have to be read from a disk."""
+        return await to_thread.run_sync(self._workbench.picture_size, key)
 
     def _answer(
         self, request: Request, start: Callable[[], Steps], lane: Lane, compress: bool = False
@@ -174,12 +180,13 @@ class Frames(Response):
             await send({"type": "http.response.start", **start})
             async with aclosing(self._frames) as frames:
                 async for part in frames:
-                    await send(_body_part(self._packed(part), more=True))
+                    content = await to_thread.run_sync(self._compressed, part)
+                    await send(_body_part(content, more=True))
             last = self._gzip.flush() if self._gzip else b""
             await send(_body_part(last, more=False))
             group.cancel_scope.cancel()
 
-    def _packed(self, part: bytes) -> bytes:
+    def _compressed(self, part: bytes) -> bytes:
         if self._gzip is None:
             return part
         return self._gzip.compress(part) + self._gzip.flush(zlib.Z_SYNC_FLUSH)
@@ -255,6 +262,10 @@ def _json(content: Any) -> dict[str, Any]:
         found = json.loads(content)
     except (ValueError, TypeError, RecursionError):
         found = None
+    return _object(found)
+
+
+def _object(found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(text.NOT_UNDERSTOOD)
     return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
-from analysis.layers import LAYERS, LayerAsk, warm_up
+from analysis.layers import LAYERS, Layer, LayerAsk, warm_up
 from analysis.report.workbench_data import block_content, picture_content, probabilities
 from ui.host.settings import Settings
 from ui.messages import in_every_language
@@ -21,7 +21,7 @@ from ui.service.limits import QUESTION_SECONDS, within
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.one_thread import beside
 from ui.service.selection import Selection
-from ui.service.take_away import TYPES, labels_file, layer_file
+from ui.service.take_away import LABEL_KINDS, LAYER_KINDS, labels_file, layer_file
 from ui.service.weights_download import fetch
 from ui.web.asked import setting_of
 from ui.web.layers import kind_facts, layer_content
@@ -63,7 +63,7 @@ class Workbench:
             "examples": _examples(),
             "first": {**setting_of(first.selection), "example": first.example},
             "gradients": True,
-            "takeAway": list(TYPES),
+            "takeAway": {"labels": LABEL_KINDS, "layers": LAYER_KINDS},
             "fileBytes": self._settings.upload_bytes,
         }
 
@@ -99,35 +99,42 @@ class Workbench:
     def layer(self, key: str, ask: LayerAsk) -> Steps:
         """Yield how far a layer is, with what is known of it on the way, and return the layer."""
         start, told = time.perf_counter(), float("-inf")
-        in_time = within(QUESTION_SECONDS)
 
         def tell(step: Progress) -> Progress:
             nonlocal told
-            in_time(step.done, step.total)
             now = time.perf_counter()
             if step.found is None or now - told < BETWEEN_SECONDS:
                 return replace(step, found=None)
             told = now
             return step
 
-        layer = yield from relay(self.actions.layer(key, ask), tell)
+        layer = yield from relay(self._in_time(key, ask), tell)
         return layer_content(layer, time.perf_counter() - start)
 
     def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> Steps:
         """Yield how far it is, and return a layer, or without one the labels, as a file."""
-        stored = self.actions.stored(self.actions.selection(key))
+        now = self.actions.selection(key)
+        stored = self.actions.stored(now)
         if ask is None:
-            now = self.actions.selection(key)
             content, media_type = labels_file(
-                stored, self.actions.trace(now), lambda: self.actions.whole(now), kind
+                stored, lambda: self.actions.trace(now), lambda: self.actions.whole(now), kind
             )
             yield Progress(1, 1)
         else:
-            layer = yield from relay(
-                self.actions.layer(key, ask), lambda step: replace(step, found=None)
-            )
+            work = self._in_time(key, ask)
+            layer = yield from relay(work, lambda step: replace(step, found=None))
             content, media_type = layer_file(stored, layer, kind)
         return {"type": media_type}, {"file": np.frombuffer(content, np.uint8)}
+
+    def _in_time(self, key: str, ask: LayerAsk) -> Work[Layer]:
+        """Make a layer within the time that a question may take."""
+        in_time = within(QUESTION_SECONDS)
+
+        def told(step: Progress) -> Progress:
+            in_time(step.done, step.total)
+            return step
+
+        return relay(self.actions.layer(key, ask), told)
 
     def picture_size(self, key: str) -> tuple[int, int]:
         """Return height and width of a picture."""
