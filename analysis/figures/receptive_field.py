@@ -153,12 +153,11 @@ def _map(axes: Axes, field: NetworkField, size_px: tuple[int, int]) -> AxesImage
     axes.set_facecolor(NOTHING)
     shown = np.where(np.isfinite(decades), decades, np.nan)
     image = heat(axes, shown, Limits(-DECADES, 0.0), size_px)
-    box = field.theoretical
-    axes.add_patch(
-        Rectangle(
-            (box.left_px, box.top_px), box.width_px, box.height_px, fill=False, ec=THEORY, lw=1.4
+    if (box := field.theoretical) is not None:
+        corner = box.left_px, box.top_px
+        axes.add_patch(
+            Rectangle(corner, box.width_px, box.height_px, fill=False, ec=THEORY, lw=1.4)
         )
-    )
     for square in field.summary.squares:
         if square.energy_share in (HALF, MOST):
             _square(axes, field, square, INNER if square.energy_share == HALF else OUTER)
@@ -197,7 +196,7 @@ def _even_curve(axes: Axes, field: NetworkField, scale: float) -> None:
 
 def _cells(field: NetworkField, comparison: FieldComparison) -> list[str]:
     box, (down, across), scale = field.theoretical, comparison.picture_scale, comparison.side_scale
-    theory = f"{down * box.height_px:.0f} x {across * box.width_px:.0f}"
+    theory = "?" if box is None else f"{down * box.height_px:.0f} x {across * box.width_px:.0f}"
     if field.theoretical_px:
         theory = f"{scale * field.theoretical_px:.0f}"
     sides = [_side(square, scale) for square in field.summary.squares]

@@ -55,12 +55,16 @@ class LayerAsk:
 
     @property
     def values(self) -> dict[str, Any]:
-        """All parameters of the kind, defaults included."""
+        """All parameters of the kind, defaults included; :class:`AnalysisError` for any other."""
         kind = self.kind
-        known = {each.name: each.default for each in kind.parameters}
+        known = {each.name: each for each in kind.parameters}
         if unknown := self.parameters.keys() - known.keys():
             raise AnalysisError(f"{kind.title} does not take {', '.join(sorted(unknown))}.")
-        return known | dict(self.parameters)
+        for name, value in self.parameters.items():
+            choices = known[name].choices
+            if choices and value is not None and value not in choices:
+                raise AnalysisError(f"{kind.title}: choose {name} of {', '.join(choices)}.")
+        return {each.name: each.default for each in known.values()} | dict(self.parameters)
 
 
 def warm_up() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from analysis.affinity.pruning import PRUNING_STAGES
 from analysis.attribution.methods import METHODS, Method
 from analysis.layers.placing import (
     Place,
@@ -19,6 +20,7 @@ from analysis.layers.placing import (
     depth_place,
     effect_place,
     field_place,
+    kept_place,
     labels_place,
     norm_scale,
     pixels_place,
@@ -32,6 +34,7 @@ from analysis.layers.placing import (
 from analysis.questions import QUESTIONS
 from analysis.questions.explaining import METHOD_NAMES
 from analysis.questions.parameters import Parameter, parameters_of, summary_of
+from analysis.receptive_field.networks.comparison import LOGITS
 
 Group = Literal["stages", "field", "why", "whatif", "research"]
 
@@ -50,9 +53,10 @@ class LayerKind:
     """A layer that can be asked for: a question with some parameters ``fixed``, and its place.
 
     ``help`` explains it in one line, ``misleads`` says how it can mislead. Of the question's other
-    parameters it offers those ``named``, with ``defaults`` of its own, and ``extra`` ones that only
-    its placing reads. ``regions`` are what it can be about, the first unless told otherwise. One
-    that is ``live`` shows something after the first of its steps, about as long as one pass.
+    parameters it offers those ``named``, with ``defaults`` of its own and only the ``choices`` that
+    it can place, and ``extra`` ones that only its placing reads. ``regions`` are what it can be
+    about, the first unless told otherwise. One that is ``live`` shows something after the first of
+    its steps, about as long as one pass.
     """
 
     id: str
@@ -69,6 +73,7 @@ class LayerKind:
     named: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     extra: tuple[Parameter, ...] = ()
 
     @property
@@ -79,6 +84,7 @@ class LayerKind:
             replace(
                 known[name],
                 default=self.defaults.get(name, known[name].default),
+                choices=self.choices.get(name, known[name].choices),
                 optional=known[name].optional and name not in self.defaults,
             )
             for name in self.named
@@ -87,6 +93,17 @@ class LayerKind:
 
 STAGE_SHOWN = Parameter("stage", int, "stage whose map is shown, 1 to 4", 4, False, None)
 BLOCK_SHOWN = Parameter("block", int, "block whose map is shown, from 0", 0, False, None)
+STAGE_PRUNED = Parameter(
+    "stage", int, "stage whose tokens are shown, 3 or 4", PRUNING_STAGES[0], False, PRUNING_STAGES
+)
+BLOCK_PRUNED = Parameter(
+    "block",
+    int,
+    "block whose tokens are shown, from 0; by default all that prune",
+    None,
+    True,
+    None,
+)
 
 
 def _rows() -> list[LayerKind]:
@@ -103,6 +120,12 @@ def _rows() -> list[LayerKind]:
             "How far and how evenly the pixel looks in every block and head.",
             weight, "probe", depth_place, PIXEL, 0.1, live=True,
         ),
+        LayerKind(
+            "kept", "stages", "Which tokens passed through a block",
+            "Light models pass half of the tokens through a block, and one merged from the others.",
+            "Exact, but a token that was left out still gets what the merged one learned.",
+            "pruning", kept_place, PICTURE, 0.1, live=True, extra=(STAGE_PRUNED, BLOCK_PRUNED),
+        ),
     ]  # fmt: skip
 
 
@@ -117,6 +140,7 @@ def _fields() -> list[LayerKind]:
             "Which pixels move this unit of a stage, or its class, and which could at all.",
             misleads, "receptive-field", field_place, PIXEL, 1.0, live=True,
             named=("level", "probes", "seed"), defaults={"level": "stage 3", "probes": 8},
+            choices={"level": ("stage 1", "stage 2", "stage 3", "stage 4", LOGITS)},
         ),
         LayerKind(
             "fields", "research", "Fields of all levels, reaches and other networks",

@@ -6,13 +6,14 @@ known of a map on the way is placed by the same rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from analysis.attribution.methods import METHODS
 from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
 from analysis.core.uncertainty import with_error
 from analysis.layers.layer import Box, Placed, Plot, Scale, Series
 from analysis.questions.answer import Answer, Row
@@ -26,6 +27,8 @@ DECADES = 8
 FOR_AND_AGAINST = "red speaks for it, blue against it"
 SPEAKS_FOR = "the brighter, the more it speaks for it"
 CHANGES = "a pixel has the class it gets"
+KEPT = "bright tokens passed through the block, dark ones were merged into one"
+KEPT_BY_BLOCKS = "1: the token passed through every block that prunes, 0: through none"
 
 
 def attribution_scale(values: np.ndarray, method: str) -> Scale:
@@ -104,7 +107,7 @@ def field_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Place
     (name,) = (key for key in answer.arrays if key.startswith("field"))
     placed = field_map(answer.arrays[name], trace)
     down, across = placed.token_size_px
-    boxes = [_theoretical_box(row, down, across)]
+    boxes = list(_theoretical_box(row, down, across))
     for percent in (50, 95):
         half = row[f"side_{percent}_input_px"] / 2
         y, x = (row[f"center_{axis}_input_px"] + 0.5 for axis in ("row", "column"))
@@ -115,11 +118,14 @@ def field_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Place
     return Placed("map", placed.map, placed.token_size_px, placed.scale, boxes)
 
 
-def _theoretical_box(row: Row, down: float, across: float) -> Box:
+def _theoretical_box(row: Row, down: float, across: float) -> Iterator[Box]:
+    """Yield the rectangle that a unit can see, where that is known."""
+    if row["theoretical_height_input_px"] is None:
+        return
     top, left = (row[f"theoretical_{edge}_input_px"] for edge in ("top", "left"))
     height, width = (row[f"theoretical_{side}_input_px"] for side in ("height", "width"))
     edges = left * across, top * down, (left + width) * across, (top + height) * down
-    return Box(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
+    yield Box(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
 
 
 def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Place:
@@ -131,6 +137,23 @@ def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Place:
         return Placed("map", values, trace.grid(stage).token_size_px, scale(values))
 
     return place
+
+
+def kept_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
+    """Place which tokens passed through a block, 1 or 0, or through what share of the blocks."""
+    stage, block = int(asked["stage"]), asked["block"]
+    depth = len(trace.block_inputs[stage - 1])
+    if block is not None and not 0 <= block < depth:
+        raise AnalysisError(
+            f"There is no block {block} in stage {stage}: its blocks are 0 to {depth - 1}."
+        )
+    kept = [answer.arrays[f"stage{stage}_block{at}_kept"] for at in range(depth)]
+    pruning = [one for one in kept if not one.all()] or kept
+    chosen, unit, words = pruning, "share of the blocks", KEPT_BY_BLOCKS
+    if block is not None:
+        chosen, unit, words = [kept[block]], "kept", KEPT
+    scale = Scale("sequential", 0.0, 1.0, unit, words)
+    return Placed("map", np.mean(chosen, axis=0), trace.grid(stage).token_size_px, scale)
 
 
 def pixels_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:

@@ -119,7 +119,7 @@ def faithfulness(
     names = methods_named(methods)
     asked = start(model, image, short_side, any_network=True)
     subject = asked.subject(x, y, region, label, mask)
-    settings = AttributionSettings(replacement, steps, steps)
+    settings = AttributionSettings(replacement, steps, steps, seed)
     trial = Trial(
         asked, subject, asked.inputs(),
         {name: partial(_found, METHOD_NAMES[name], subject, stage, settings) for name in names},

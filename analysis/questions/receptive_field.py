@@ -10,6 +10,7 @@ from torch import Tensor
 
 from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import check_pixel
+from analysis.core.errors import AnalysisError
 from analysis.core.forward import Place
 from analysis.core.grid import Grid
 from analysis.core.progress import Work
@@ -105,7 +106,7 @@ def receptive_field(
     found = replace(found, in_picture=InPicture(asked.trace.picture_size_px, (y, x)))
     return asked.answer(
         title=f"What the units at pixel ({x}, {y}) see",
-        sentence=_sentence(found, known=not isinstance(model, AnySegmenter)),
+        sentence=_sentence(found),
         grade=found.grade,
         numbers={"x": x, "y": y, "label": asked.names[subject.label], **_numbers(found)},
         arrays={f"field{at}_{_slug(field)}": field.energy for at, field in enumerate(found.fields)},
@@ -200,7 +201,10 @@ def _measured(
     if level != "all":
         networks, others = ([_only(each, level) for each in group] for group in (networks, others))
     found = FieldComparison((), size_px, at, 1, seed)
-    if measured := [network for network in [*networks, *others] if network.levels]:
+    measured = [network for network in [*networks, *others] if network.levels]
+    if not measured and level not in ("all", LOGITS):
+        raise AnalysisError(f"{networks[0].name} has no known {level}: choose level logits.")
+    if measured:
         work = compare_fields(measured, [pixels], at, probes=probes, seed=seed, until_known=True)
         found = yield from work
     fields = list(found.fields)
@@ -238,7 +242,9 @@ def _logit_field(
     """Return the field of the margin of a class; one output needs no probes, so it is exact.
 
     In theory it is the whole picture: the decoder reads stage 4, which is global in every reach.
+    Of a network that is no UniFormer it is not known.
     """
+    whole = ReceptiveField(0, network.size_px[0], 0, network.size_px[1])
     energy = effective_fields(margin_unit(form, at, label), [pixels])["margin"].energy
     center = (float(at[0]), float(at[1]))
     return NetworkField(
@@ -250,7 +256,7 @@ def _logit_field(
         unit=at,
         center_px=center,
         theoretical_px=None,
-        theoretical=ReceptiveField(0, network.size_px[0], 0, network.size_px[1]),
+        theoretical=None if isinstance(form, AnySegmenter) else whole,
         energy=energy,
         probes=1,
         summary=summarize(energy, center).exact(),
@@ -263,10 +269,10 @@ def _slug(field: NetworkField) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in words).split())
 
 
-def _sentence(found: FieldComparison, known: bool) -> str:
+def _sentence(found: FieldComparison) -> str:
     """Return what the first network's levels see: half and 95 % of the energy, and what they can.
 
-    What they can see is only ``known`` of UniFormers.
+    What they can see is left out where it is not known.
     """
     first = found.fields[0]
     parts = []
@@ -279,9 +285,10 @@ def _sentence(found: FieldComparison, known: bool) -> str:
             )
             for square in field.summary.squares
         }
-        down, across = found.picture_scale
-        height, width = down * field.theoretical.height_px, across * field.theoretical.width_px
-        theory = f"can see {height:.0f} x {width:.0f} px of the picture, and " if known else ""
+        (down, across), box, theory = found.picture_scale, field.theoretical, ""
+        if box is not None:
+            height, width = down * box.height_px, across * box.width_px
+            theory = f"can see {height:.0f} x {width:.0f} px of the picture, and "
         parts.append(
             f"{field.level} {theory}has half of its energy within {sides[0.5]} px, 95 % within "
             f"{sides[0.95]}"

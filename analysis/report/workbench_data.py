@@ -116,6 +116,7 @@ def stage_facts(
                 "depth": len(windows),
                 "heads": 1 if local else config.dims[stage - 1] // config.head_dim,
                 "windows": list(windows),
+                "pruned": config.pruned and not local,
             }
         )
     return facts

@@ -81,7 +81,8 @@ export class Blocks {
    */
   loadNext(picture) {
     for (const held of this.held.values()) if (held instanceof AbortController) return;
-    for (const { stage, depth } of picture.stages) {
+    for (const { stage, depth, pruned } of picture.stages) {
+      if (pruned) continue; // its blocks have no rows
       for (let block = 0; block < depth; block++) {
         if (this.asked.has(nameOf(picture, stage, block))) continue;
         this.#load(picture, stage, block);

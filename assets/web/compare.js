@@ -1,6 +1,7 @@
 // @ts-check
 /** "Compare with …": another reach, model or random weights; the photo alone; or a layer held still. */
 
+import { checkpointBox } from "./checkpoint.js";
 import { h } from "./dom.js";
 import { menu } from "./popover.js";
 import { REACHES } from "./selection.js";
@@ -16,13 +17,17 @@ import { REACHES } from "./selection.js";
  * @param {import("./pictures.js").Pictures} pictures
  */
 export function compareMenu(button, bench, pictures) {
-  const { say, catalog } = bench;
+  const { say } = bench;
+  const own = checkpointBox(bench, ({ name, reach, windowSize }) => {
+    const { setting } = bench.state;
+    if (setting) pictures.compare({ ...setting, model: name, reach, windowSize, untrained: false });
+  });
   return menu(
     button,
     (close) => {
       const { setting, compare, layer } = bench.state;
       if (!setting) return [];
-      const model = catalog.models.find((each) => each.name === setting.model);
+      const model = bench.models.find((each) => each.name === setting.model);
       /** @param {Partial<Setting>} change */
       const other = (change) => () => {
         close();
@@ -41,7 +46,7 @@ export function compareMenu(button, bench, pictures) {
           help && h("span", {}, help),
         );
       const reaches = (model?.reaches ?? REACHES).filter((each) => each !== setting.reach);
-      const models = catalog.models.filter(
+      const models = bench.models.filter(
         (each) => each.available && (each.name !== setting.model || setting.untrained),
       );
       const hold = () => {
@@ -104,6 +109,7 @@ export function compareMenu(button, bench, pictures) {
             `model-${each.name}`,
           ),
         ),
+        own,
       ].flat();
     },
     { label: say("compare"), end: true },

@@ -5,8 +5,8 @@
  * the layer.
  */
 
+import { choose } from "./choose.js";
 import { h, refill, s, write } from "./dom.js";
-import { choose } from "./layer_bar.js";
 import { niceStep } from "./palette.js";
 import { probeOf } from "./selection.js";
 import { digits, percent, times } from "./words.js";
@@ -103,6 +103,7 @@ export function depth(bench) {
     /** @type {Dot[]} */
     const dots = [];
     for (const stage of picture.stages) {
+      if (stage.pruned) continue; // its blocks have no rows
       for (let block = 0; block < stage.depth; block++) {
         const heads = stage.kind === "local" ? [null] : [...Array(stage.heads).keys(), null];
         for (const head of heads) {

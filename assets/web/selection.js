@@ -5,6 +5,8 @@
  * this" is made of it.
  */
 
+import { fitting } from "./kept.js";
+
 /**
  * @typedef {import("./source.js").Picture} Picture
  * @typedef {import("./source.js").Setting} Setting
@@ -135,7 +137,7 @@ export function openedWith(state, picture, samePicture) {
   if (!samePicture || before?.setting.model !== picture.setting.model) {
     Object.assign(patch, { against: null, isolated: null });
   }
-  return patch;
+  return { ...patch, ...fitting(state, picture) };
 }
 
 /**
@@ -167,13 +169,15 @@ export function homeOf(picture) {
 }
 
 /**
- * The query of a link to exactly this; empty for a picture that nobody else has.
+ * The query of a link to exactly this; empty for a picture or a model that nobody else has.
  * @param {State} state
  * @returns {string}
  */
 export function queryOf(state) {
   const { picture, setting } = state;
   if (!picture?.example || !setting) return "";
+  const compared = state.compare?.kind === "setting" ? state.compare.setting : setting;
+  if (isOwn(setting) || isOwn(compared)) return "";
   const query = new URLSearchParams({
     example: picture.example,
     model: setting.model,
@@ -202,6 +206,14 @@ export function queryOf(state) {
     query.set("with", [model, reach, windowSize, untrained ? 1 : 0].join(","));
   }
   return `?${query}`;
+}
+
+/**
+ * Whether it asks a checkpoint of the visitor's own, which whoever knows its name can ask.
+ * @param {Setting} setting
+ */
+function isOwn({ model }) {
+  return model.startsWith("own:");
 }
 
 /**

@@ -123,6 +123,18 @@ export class ServerSource {
   }
 
   /**
+   * @param {File} file
+   * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
+   * @returns {Promise<import("./source.js").ModelInfo>}
+   */
+  async addModel(file, stop = {}) {
+    const body = new FormData();
+    body.set("file", file);
+    const { facts } = await this.#ask("checkpoint", { method: "POST", body, ...stop });
+    return /** @type {import("./source.js").ModelInfo} */ (facts);
+  }
+
+  /**
    * @param {string} path
    * @param {RequestInit & {onPartial?: (partial: Partial) => void}} [options]
    * @returns {Promise<Frame>}
@@ -157,7 +169,8 @@ export async function lastFrame(body, onPartial, signal) {
       const { done, value } = await reader.read();
       if (done) throw new SourceError(BROKEN);
       for (const frame of frames.push(value)) {
-        if (frame.facts.error) throw new SourceError(frame.facts.error);
+        const { error, keys } = frame.facts;
+        if (error) throw new SourceError(error, keys);
         if (!frame.facts.partial) return frame;
         onPartial?.(partialOf(frame));
       }

@@ -28,6 +28,8 @@
  * @property {Reach} reach  The reach it was trained with.
  * @property {number} windowSize
  * @property {Reach[]} reaches  Those it can be switched to.
+ * @property {Record<string, Record<string, string>>} [spoken]  By language, what `title` and `knows`
+ *   are in it; without it they are in the page's language already.
  *
  * @typedef {object} Example
  * @property {string} name
@@ -93,6 +95,7 @@
  * @property {number} heads  1 for local stages, which have none.
  * @property {(number | null)[]} windows  Per block its window's side in tokens; null is the whole map.
  * @property {"local" | "global"} kind
+ * @property {boolean} [pruned]  Its blocks pass a part of the tokens only, and have no rows.
  *
  * @typedef {object} Picture  A labelled picture.
  * @property {string} key  Cannot be guessed; names the result until it is dropped.
@@ -245,14 +248,20 @@
  * @property {(picture: Picture, ask: Ask, stop?: Watch) => Promise<Layer>} layer
  * @property {(picture: Picture, ask: Ask | null, kind: TakeAwayKind, stop?: Stop) => Promise<Blob>} takeAway
  *   Of a layer, or of the labels if `ask` is null.
+ * @property {(file: File, stop?: Watch) => Promise<ModelInfo>} [addModel]
+ *   A checkpoint of the visitor's own, which nobody else can ask; absent where none can be taken.
  */
 
 /** What went wrong, in one sentence for people. */
 export class SourceError extends Error {
-  /** @param {string} sentence */
-  constructor(sentence) {
+  /**
+   * @param {string} sentence
+   * @param {Record<string, string[]>} keys  Of a checkpoint that does not fit, by what is wrong.
+   */
+  constructor(sentence, keys = {}) {
     super(sentence);
     this.name = "SourceError";
     this.sentence = sentence;
+    this.keys = keys;
   }
 }

@@ -19,7 +19,10 @@ from analysis.core.errors import AnalysisError
 from analysis.core.progress import finish
 from analysis.core.targets import RegionScore
 from analysis.interventions import HideRegion, intervene
+from analysis.layers import LayerAsk, layer_work
 from analysis.questions import QUESTIONS
+from analysis.questions.common import TracedPicture
+from uniformer.pictures import Picture
 from uniformer.preprocess import preprocess
 
 NAMES = ("sky", "tree", "house", "road", "dog")
@@ -96,6 +99,30 @@ def test_the_field_of_a_pixelwise_network_is_its_pixel(picture):
     assert np.argwhere(energy).tolist() == [[11, 7]]
     assert "can see" not in answer.sentence
     assert answer.tables.keys() == {"fields"}
+    (row,) = answer.tables["fields"]
+    assert {value for key, value in row.items() if key.startswith("theoretical")} == {None}
+    assert answer.figure() is not None
+
+
+def test_only_the_levels_that_a_network_has_can_be_asked_about(picture):
+    model, place = as_segmenter(Linear(), NAMES, short_side=64), {"x": 7, "y": 11, "short_side": 64}
+    for level in ("all", "logits", "stage 1", "stage 4"):
+        steps = QUESTIONS["receptive-field"](model, picture(), level=level, **place)
+        if level.startswith("stage"):
+            with pytest.raises(AnalysisError, match=rf"no known {level}: choose level logits\.$"):
+                finish(steps)
+        else:
+            assert [row["level"] for row in finish(steps).tables["fields"]] == ["logits"]
+
+
+def test_what_a_unit_can_see_is_laid_over_the_picture_only_where_it_is_known(tiny, picture):
+    ask = LayerAsk("field", 7, 11, parameters={"level": "logits"})
+    for model in (as_segmenter(Linear(), NAMES, short_side=64), tiny()):
+        given = TracedPicture(Picture(picture()), trace(model, picture(), short_side=64))
+        layer = finish(layer_work(model, given, ask))
+        names = [box.name for box in layer.placed.boxes]
+        known = ["what it can see"] if model.config.name != "Linear" else []
+        assert names == [*known, "50 % of the energy", "95 % of the energy"]
 
 
 def test_hiding_a_region_is_a_pass_over_the_picture_without_it(lraspp, picture):

@@ -197,6 +197,22 @@ def test_a_field_lies_in_what_the_unit_can_see(traced):
     assert layer.placed.map[known].max() == 0
 
 
+LIVE_CHOICES = [
+    (name, parameter.name, value)
+    for name, kind in LAYERS.items()
+    if kind.live or kind.group == "why"
+    for parameter in kind.parameters
+    for value in parameter.choices or ()
+]
+
+
+@pytest.mark.parametrize(("name", "parameter", "value"), LIVE_CHOICES)
+def test_every_choice_that_a_layer_offers_can_be_placed(traced, name, parameter, value):
+    ask = asked(name)
+    ask = dataclasses.replace(ask, parameters={**ask.parameters, parameter: value})
+    _assert_placed(finish(layer_work(*traced, ask)).placed, traced[1].trace)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -205,6 +221,7 @@ def test_a_field_lies_in_what_the_unit_can_see(traced):
         LayerAsk("grad-cam", X, Y, region="picture"),
         LayerAsk("row", X, Y, region="mask"),
         LayerAsk("row", X, Y, parameters={"colour": 1}),
+        LayerAsk("field", X, Y, parameters={"level": "all"}),
         LayerAsk("grad-cam", X, Y, region="mask"),
         LayerAsk("hide", X, Y, region="mask"),
         LayerAsk("grad-cam", X, Y, label=77),

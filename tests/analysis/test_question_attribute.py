@@ -49,6 +49,21 @@ def test_an_attribution_answer_has_the_map_and_numbers_of_the_method(tiny, pictu
     assert answer.settings["parameters"]["method"] == method
 
 
+@pytest.mark.parametrize("question", ["attributions", "faithfulness"])
+def test_maps_that_are_drawn_are_those_of_the_seed_wherever_they_are_asked_for(
+    tiny, picture, question
+):
+    model, photo = tiny(), picture()
+    drawn = []
+    for seed in (3, 4):
+        asked = {"steps": 1, "seed": seed, **PAINTED}
+        alone = finish(QUESTIONS["attribute"](model, photo, MASK, method="smooth-grad", **asked))
+        steps = QUESTIONS[question](model, photo, MASK, methods="smooth-grad", **asked)
+        drawn.append(finish(steps).arrays["smooth-grad"])
+        np.testing.assert_allclose(drawn[-1], alone.arrays["map"], rtol=1e-4)
+    assert not np.allclose(*drawn)
+
+
 def test_several_attributions_are_those_of_each_method_and_each_comes_once(tiny, picture):
     model, photo = tiny(), picture()
     methods = "layer-cam, gradient-x-activation,layer-cam"

@@ -36,8 +36,9 @@ LOGITS = "logits"
 class NetworkField:
     """The field of one unit: what it can see, ``theoretical``, and how much it does, ``energy``.
 
-    ``energy`` is float64 (H, W); ``theoretical`` lies within the picture, and ``theoretical_px`` is
-    its side without borders (see :class:`analysis.receptive_field.networks.network.Level`).
+    ``energy`` is float64 (H, W); ``theoretical`` lies within the picture, None where the network's
+    layers are not known, and ``theoretical_px`` is its side without borders (see
+    :class:`analysis.receptive_field.networks.network.Level`).
     ``center_px`` (row, column) counts from the middle of the first pixel; ``summary`` is taken
     about it.
     """
@@ -50,7 +51,7 @@ class NetworkField:
     unit: Token
     center_px: tuple[float, float]
     theoretical_px: int | None
-    theoretical: ReceptiveField
+    theoretical: ReceptiveField | None
     energy: np.ndarray
     probes: int
     summary: FieldSummary
@@ -106,7 +107,8 @@ class FieldComparison:
 
         ``theoretical_input_px`` is None where a unit sees the whole picture or where there is no
         single number; ``theoretical_height_input_px`` and ``theoretical_width_input_px`` are those
-        in this picture. Columns in ``picture_px`` are there where ``in_picture`` is known.
+        in this picture, None where the layers are not known. Columns in ``picture_px`` are there
+        where ``in_picture`` is known.
         """
         return [_table_row(field, self) for field in self.fields]
 
@@ -216,10 +218,7 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
         "center_row_input_px": field.center_px[0],
         "center_column_input_px": field.center_px[1],
         "theoretical_input_px": field.theoretical_px,
-        "theoretical_top_input_px": field.theoretical.top_px,
-        "theoretical_left_input_px": field.theoretical.left_px,
-        "theoretical_height_input_px": field.theoretical.height_px,
-        "theoretical_width_input_px": field.theoretical.width_px,
+        **_theoretical(field.theoretical),
     }
     for square in summary.squares:
         percent = f"{100 * square.energy_share:g}"
@@ -239,17 +238,25 @@ def _table_row(field: NetworkField, comparison: FieldComparison) -> dict[str, ob
     return row
 
 
+def _theoretical(box: ReceptiveField | None) -> dict[str, object]:
+    """Return where a theoretical field is and how large, None where it is not known."""
+    return {
+        f"theoretical_{name}_input_px": None if box is None else getattr(box, f"{name}_px")
+        for name in ("top", "left", "height", "width")
+    }
+
+
 def _in_picture(field: NetworkField, comparison: FieldComparison) -> dict[str, object]:
     """Return the sides of a row in pixels of the picture."""
     (down, across), side = comparison.picture_scale, comparison.side_scale
-    squares = {}
+    box, squares = field.theoretical, {}
     for square in field.summary.squares:
         percent = f"{100 * square.energy_share:g}"
         squares[f"side_{percent}_picture_px"] = side * square.side_px
         squares[f"side_{percent}_error_picture_px"] = side * square.side_error_px
     return {
-        "theoretical_height_picture_px": down * field.theoretical.height_px,
-        "theoretical_width_picture_px": across * field.theoretical.width_px,
+        "theoretical_height_picture_px": None if box is None else down * box.height_px,
+        "theoretical_width_picture_px": None if box is None else across * box.width_px,
         **squares,
         "radius_picture_px": side * field.summary.radius_px,
         "radius_error_picture_px": side * field.summary.radius_error_px,
