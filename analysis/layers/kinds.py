@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from analysis.affinity.pruning import PRUNING_STAGES
 from analysis.attribution.methods import METHODS, Method
 from analysis.layers.placing import (
     Place,
@@ -19,6 +20,7 @@ from analysis.layers.placing import (
     depth_place,
     effect_place,
     field_place,
+    kept_place,
     labels_place,
     norm_scale,
     pixels_place,
@@ -90,6 +92,17 @@ class LayerKind:
 
 
 STAGE_SHOWN = Parameter("stage", int, "stage whose map is shown, 1 to 4", 4, False, None)
+STAGE_PRUNED = Parameter(
+    "stage", int, "stage whose tokens are shown, 3 or 4", PRUNING_STAGES[0], False, PRUNING_STAGES
+)
+BLOCK_PRUNED = Parameter(
+    "block",
+    int,
+    "block whose tokens are shown, from 0; by default all that prune",
+    None,
+    True,
+    None,
+)
 
 
 def _rows() -> list[LayerKind]:
@@ -105,6 +118,12 @@ def _rows() -> list[LayerKind]:
             "depth", "stages", "Every block and head at this pixel",
             "How far and how evenly the pixel looks in every block and head.",
             weight, "probe", depth_place, PIXEL, 0.1, live=True,
+        ),
+        LayerKind(
+            "kept", "stages", "Which tokens passed through a block",
+            "Light models pass half of the tokens through a block, and one merged from the others.",
+            "Exact, but a token that was left out still gets what the merged one learned.",
+            "pruning", kept_place, PICTURE, 0.1, live=True, extra=(STAGE_PRUNED, BLOCK_PRUNED),
         ),
     ]  # fmt: skip
 

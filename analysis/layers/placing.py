@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.attribution.methods import METHODS
 from analysis.core.activation_cache import Trace
+from analysis.core.errors import AnalysisError
 from analysis.core.targets import SCORE_UNITS, Score
 from analysis.core.uncertainty import FEWEST, spread, with_error
 from analysis.layers.layer import Box, Placed, Plot, Scale, Series
@@ -25,6 +26,8 @@ DECADES = 8
 """Powers of ten below its maximum down to which the energy of a field is shown."""
 
 CHANGES = "a pixel has the class it gets"
+KEPT = "bright tokens passed through the block, dark ones were merged into one"
+KEPT_BY_BLOCKS = "1: the token passed through every block that prunes, 0: through none"
 
 
 def attribution_scale(values: np.ndarray, method: str, score: Score) -> Scale:
@@ -132,6 +135,23 @@ def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Place:
         return Placed("map", values, trace.grid(stage).token_size_px, scale(values))
 
     return place
+
+
+def kept_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
+    """Place which tokens passed through a block, 1 or 0, or through what share of the blocks."""
+    stage, block = int(asked["stage"]), asked["block"]
+    depth = len(trace.block_inputs[stage - 1])
+    if block is not None and not 0 <= block < depth:
+        raise AnalysisError(
+            f"There is no block {block} in stage {stage}: its blocks are 0 to {depth - 1}."
+        )
+    kept = [answer.arrays[f"stage{stage}_block{at}_kept"] for at in range(depth)]
+    pruning = [one for one in kept if not one.all()] or kept
+    chosen, unit, words = pruning, "share of the blocks", KEPT_BY_BLOCKS
+    if block is not None:
+        chosen, unit, words = [kept[block]], "kept", KEPT
+    scale = Scale("sequential", 0.0, 1.0, unit, words)
+    return Placed("map", np.mean(chosen, axis=0), trace.grid(stage).token_size_px, scale)
 
 
 def pixels_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:

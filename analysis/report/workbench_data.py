@@ -106,6 +106,7 @@ def stage_facts(
                 "depth": len(windows),
                 "heads": config.heads[stage - 1],
                 "windows": list(windows),
+                "pruned": config.pruned and not local,
             }
         )
     return facts

@@ -5,8 +5,8 @@
  * the layer.
  */
 
+import { choose } from "./choose.js";
 import { h, refill, s, write } from "./dom.js";
-import { choose } from "./layer_bar.js";
 import { niceStep } from "./palette.js";
 import { probeOf } from "./selection.js";
 import { digits, percent, times } from "./words.js";
@@ -90,6 +90,7 @@ export function depth(bench) {
     const { picture } = bench.state;
     if (!picture || wanted !== picture.key) return;
     for (const stage of picture.stages) {
+      if (stage.pruned) continue;
       for (let block = 0; block < stage.depth; block++) {
         if (bench.blocks.has(picture, stage.stage, block)) continue;
         if (bench.blocks.failure(picture, stage.stage, block)) continue;
@@ -115,6 +116,7 @@ export function depth(bench) {
     const dots = [];
     let missing = 0;
     for (const stage of picture.stages) {
+      if (stage.pruned) continue; // its blocks have no rows
       for (let block = 0; block < stage.depth; block++) {
         const heads = stage.kind === "local" ? [null] : [...Array(stage.heads).keys(), null];
         for (const head of heads) {

@@ -1,8 +1,10 @@
 // @ts-check
 /** The bar above the picture: which layer lies on it, and what that layer can be told. */
 
+import { choose, select } from "./choose.js";
 import { compareMenu } from "./compare.js";
 import { fill, h, icon, refill } from "./dom.js";
+import { KEPT, keptOptions, lookInto, looksInto } from "./kept.js";
 import { choiceIn, kindOf, placeMeant, valueFor } from "./layers.js";
 import { takeAwayMenu } from "./take_away.js";
 
@@ -69,8 +71,8 @@ export function layerBar(bench, pictures, view) {
       found.push({
         id: `stage-${stage}`,
         title: say("stage.number", { stage }),
-        on: layer === "rows" && state.stage === stage,
-        go: () => bench.set({ layer: "rows", stage }),
+        on: looksInto(state, stage),
+        go: () => bench.set(lookInto(bench.state, stage)),
       });
     }
     for (const name of GROUPS) {
@@ -189,6 +191,8 @@ function optionsOf(bench, state) {
   }
   if (state.layer === "rows") return rowOptions(bench, state);
   if (!kind) return [];
+  if (kind.id === KEPT)
+    return [...keptOptions(bench, state), h("p", { class: "explains" }, kind.help)];
   const kinds = ofGroup(bench, kind.group);
   const many = kinds.length > 4;
   const names = kinds.map(
@@ -373,51 +377,4 @@ function control(bench, parameter, value, change) {
 function choiceTitle(bench, parameter, choice) {
   const key = `choice.${parameter.name}.${choice}`;
   return bench.has(key) ? bench.say(key) : String(choice).replaceAll(/[-_]/g, " ");
-}
-
-/**
- * A few choices side by side.
- * @param {string} label
- * @param {[value: unknown, title: string, help?: string][]} choices
- * @param {unknown} now
- * @param {(value: unknown) => void} pick
- */
-export function choose(label, choices, now, pick) {
-  return h(
-    "div",
-    { class: "segmented", role: "group", "aria-label": label },
-    ...choices.map(([value, title, help]) =>
-      h(
-        "button",
-        {
-          type: "button",
-          "aria-pressed": String(value === now),
-          title: help,
-          "data-value": String(value),
-          onclick: () => pick(value),
-        },
-        title,
-      ),
-    ),
-  );
-}
-
-/**
- * @param {string} label
- * @param {[value: unknown, title: string, help?: string][]} choices
- * @param {unknown} now
- * @param {(value: unknown) => void} pick
- */
-function select(label, choices, now, pick) {
-  const made = h(
-    "select",
-    {
-      "aria-label": label,
-      onchange: () => pick(choices[made.selectedIndex]?.[0] ?? null),
-    },
-    ...choices.map(([value, title, help]) =>
-      h("option", { selected: value === now, title: help }, title),
-    ),
-  );
-  return made;
 }

@@ -5,6 +5,8 @@
  * this" is made of it.
  */
 
+import { fitting } from "./kept.js";
+
 /**
  * @typedef {import("./source.js").Picture} Picture
  * @typedef {import("./source.js").Setting} Setting
@@ -132,7 +134,7 @@ export function openedWith(state, picture, samePicture) {
   if (!samePicture || before?.setting.model !== picture.setting.model) {
     Object.assign(patch, { against: null, isolated: null });
   }
-  return patch;
+  return { ...patch, ...fitting(state, picture) };
 }
 
 /**

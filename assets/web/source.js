@@ -97,6 +97,7 @@
  * @property {number} heads  1 for local stages, which have none.
  * @property {(number | null)[]} windows  Per block its window's side in tokens; null is the whole map.
  * @property {"local" | "global"} kind
+ * @property {boolean} [pruned]  Its blocks pass a part of the tokens only, and have no rows.
  *
  * @typedef {object} Picture  A labelled picture.
  * @property {string} key  Cannot be guessed; names the result until it is dropped.

@@ -2,6 +2,7 @@
 /** Four tiles, one per stage: what it used for the pixel, how far that is, and on which classes. */
 
 import { fill, h, write } from "./dom.js";
+import { lookInto, looksInto } from "./kept.js";
 import { choiceIn } from "./layers.js";
 import { RATIO } from "./palette.js";
 import { paintMap } from "./pane.js";
@@ -32,6 +33,7 @@ export function stages(bench) {
       "choices",
       "layer",
       "stage",
+      "parameters",
       "ownColors",
     ]);
     if (keys.some((key) => changed.has(key))) update();
@@ -76,7 +78,7 @@ class Tile {
         type: "button",
         class: "tile",
         "data-stage": String(number),
-        onclick: () => bench.set({ layer: "rows", stage: number }),
+        onclick: () => bench.set(lookInto(bench.state, number)),
       },
       h(
         "span",
@@ -101,23 +103,32 @@ class Tile {
     this.element.hidden = !info;
     if (!picture || !info) return;
     const choice = choiceIn(picture, state, number);
-    const on = state.layer === "rows" && state.stage === number;
-    this.element.setAttribute("aria-pressed", String(on));
-    const found = bench.blocks.reading(picture, number, choice, probeOf(state));
-    const failure = bench.blocks.failure(picture, number, choice.block);
+    this.element.setAttribute("aria-pressed", String(looksInto(state, number)));
+    const at = probeOf(state);
+    const found = info.pruned ? null : bench.blocks.reading(picture, number, choice, at);
+    const failure = info.pruned
+      ? say("kept.says")
+      : bench.blocks.failure(picture, number, choice.block);
     const whose =
       choice.head === null ? say("head.mean") : say("head.number", { head: choice.head });
     const block = say("block.number", { block: choice.block });
-    write(this.kind, info.kind === "local" ? `${say("local")} · ${block}` : `${block} · ${whose}`);
+    const kind = info.kind === "local" ? `${say("local")} · ${block}` : `${block} · ${whose}`;
+    write(this.kind, info.pruned ? say("kept") : kind);
     this.element.classList.toggle("coming", !found);
+    this.element.classList.toggle("pruned", info.pruned === true);
     // Never the numbers of another picture: what is not here is said to be on its way.
     this.element.dataset.of = found ? `${picture.key} ${found.row.token}` : "";
     if (!found) {
       this.drawn = null;
       this.canvas.width = 0;
       this.photo.style.backgroundImage = "";
-      write(this.far, failure ? "–" : "…");
+      write(this.far, info.pruned ? "" : failure ? "–" : "…");
       write(this.even, failure);
+      this.element.setAttribute(
+        "aria-label",
+        [say("stage.number", { stage: number }), failure].join(say("comma")),
+      );
+      this.element.title = "";
       fill(this.bar);
       write(this.mix, "");
       return;

@@ -13,12 +13,16 @@ from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
 from analysis.core.progress import finish
 from analysis.core.token_classes import token_classes
+from analysis.layers import LayerAsk, layer_work
 from analysis.questions import QUESTIONS
+from analysis.questions.common import TracedPicture
 from analysis.receptive_field.effective import effective_fields
 from analysis.receptive_field.units import stage_units
+from analysis.report.workbench_data import stage_facts
 from uniformer.classes import numbered_classes
 from uniformer.config import BackboneConfig, FPNConfig, ModelConfig
 from uniformer.light import select
+from uniformer.pictures import Picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
@@ -122,6 +126,36 @@ def test_the_answer_counts_tokens_and_classes(light, picture):
     assert "keeps 50% of the tokens" in answer.sentence
     figure = answer.figure()
     assert "E · exact" in figure.get_supxlabel()
+
+
+@pytest.mark.parametrize(("stage", "block"), [(3, None), (3, 0), (3, 2), (4, 1)])
+def test_the_layer_shows_what_a_real_pass_kept(light, picture, stage, block):
+    image = picture()
+    given = TracedPicture(Picture(image), trace(light, image))
+    ask = LayerAsk("kept", 3, 3, parameters={"stage": stage, "block": block})
+    placed = finish(layer_work(light, given, ask)).placed
+    passed = [one for one in pruning(given.trace) if one.stage == stage]
+    if block is None:
+        expected = np.mean([one.kept for one in passed if one.prunes], axis=0)
+        assert 0 < expected.mean() < 1
+    else:
+        expected = passed[block].kept
+    np.testing.assert_array_equal(placed.map, expected)
+    assert placed.token_size_px == given.trace.grid(stage).token_size_px
+
+
+def test_the_layer_refuses_a_block_that_is_not_there(light, picture):
+    image = picture()
+    given = TracedPicture(Picture(image), trace(light, image))
+    ask = LayerAsk("kept", 3, 3, parameters={"stage": 4, "block": 2})
+    with pytest.raises(AnalysisError, match=r"^There is no block 2 in stage 4: .* 0 to 1\.$"):
+        finish(layer_work(light, given, ask))
+
+
+def test_a_page_is_told_which_stages_prune(light, tiny):
+    for model, pruned in ((light, [False, False, True, True]), (tiny(), [False] * 4)):
+        told = stage_facts(model, (96, 96), (96, 96))
+        assert [one["pruned"] for one in told] == pruned
 
 
 def test_a_model_that_does_not_prune_keeps_all(tiny, picture):

@@ -92,3 +92,23 @@ test("listeners are told once what differs, and nothing when nothing does", () =
   store.set({ place: { x: 1, y: 2 } });
   assert.deepEqual(told, [["place"]]);
 });
+
+test("where a model prunes tokens the page leads to the kept ones, and back with another model", () => {
+  const plain = picture();
+  const light = picture({
+    stages: plain.stages.map((/** @type {any} */ each) => ({ ...each, pruned: each.stage > 2 })),
+  });
+  const rows = { ...beginning(), picture: plain, layer: "rows", stage: 4 };
+  const there = { ...rows, ...openedWith(rows, light, true) };
+  assert.equal(there.layer, "kept");
+  assert.deepEqual(there.parameters.kept, { stage: 4, block: null });
+  const back = { ...there, ...openedWith(there, plain, true) };
+  assert.equal(back.layer, "rows");
+  assert.equal(back.stage, 4);
+  const local = { ...rows, stage: 2 };
+  assert.equal({ ...local, ...openedWith(local, light, true) }.layer, "rows");
+  const labels = { ...beginning(), picture: plain };
+  assert.equal({ ...labels, ...openedWith(labels, light, true) }.layer, "labels");
+  const beyond = { ...there, parameters: { kept: { stage: 4, block: 99 } } };
+  assert.equal(openedWith(beyond, light, true).parameters?.kept?.block, null);
+});
