@@ -73,8 +73,9 @@ def lead_over(
     replaced, everywhere = replacement_of(x, deletion.replacement), np.ones(size, dtype=bool)
     side = deletion.cell_px
     others = np.random.default_rng(deletion.seed).permutation(np.arange(1, side * side))
+    starts: list[int] = np.resize(others, CUTS - 1).tolist()
     done, total, leads = 0, (CUTS - 1) * 4 * (deletion.steps + 1), [own]
-    for number, start in enumerate(np.resize(others, CUTS - 1).tolist(), start=1):
+    for number, start in enumerate(starts, start=1):
         separations = []
         for values in importance:
             order = deletion_order(
