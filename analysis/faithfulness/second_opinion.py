@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from analysis.core.progress import Progress, Work, counted
+from analysis.core.targets import ScoreFunction
 from analysis.faithfulness.deletion_insertion import (
     Replacement,
-    Score,
     deletion_order,
     evaluate,
     exchange_curve,
@@ -60,7 +60,7 @@ class SecondOpinion:
 
 
 def second_opinion(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
+    score: ScoreFunction, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
 ) -> Work[SecondOpinion]:
     """Score ``maps`` as :func:`rank_maps` does, with the replacement that ``deletion`` has not.
 
@@ -84,7 +84,7 @@ def second_opinion(
 
 
 def salience_coefficients(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
+    score: ScoreFunction, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
 ) -> Work[dict[str, float]]:
     """Return for each map how far its salience orders what parts of the picture are worth, -1 to 1.
 
