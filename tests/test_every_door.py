@@ -68,7 +68,7 @@ def picture(tmp_path_factory):
 def figures_unseen():
     """Draw nothing: figures are not what is compared here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answers, "_drawing", lambda figure, kind: lambda file: file.write(b"figure"))
+        patch.setattr(answers, "drawing", lambda figure, kind: lambda file: file.write(b"figure"))
         yield
 
 

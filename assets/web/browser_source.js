@@ -93,7 +93,7 @@ export class BrowserSource {
         thumbnail: new URL(thumbnail, this.base).href,
       })),
       first: { model: name, reach, windowSize, example: examples[0].name },
-      elsewhere: this.facts.withApp.map(({ title }) => title),
+      elsewhere: this.facts.withApp,
       takeAway: { labels: KINDS, layers: KINDS },
       fileBytes: MAX_FILE_BYTES,
     };
