@@ -4,6 +4,7 @@
 import { Slot } from "./asks.js";
 import { Blocks } from "./blocks.js";
 import { rgb } from "./palette.js";
+import { named } from "./words.js";
 
 /**
  * @typedef {import("./source.js").Picture} Picture
@@ -128,8 +129,7 @@ export class Bench {
    */
   className(picture, index) {
     const name = picture.classes[index]?.name ?? String(index);
-    const key = `class.${name}`;
-    return this.words.has(key) ? this.say(key) : name;
+    return named(this.words, `class.${name}`, name);
   }
 
   /**
