@@ -87,8 +87,14 @@ def lacks_auxiliary(state: Mapping[str, Tensor], model: Mapping[str, Any]) -> bo
 
 
 def count_classes(state: Mapping[str, Tensor]) -> int | None:
-    """Return how many classes the decode head of ``state`` has; None without such a head."""
-    return len(state[CLASSES_KEY]) if CLASSES_KEY in state else None
+    """Return how many classes the decode head of ``state`` has, or the head of a classifier.
+
+    None without such a head, and for a classifier that none of the models here is.
+    """
+    if CLASSES_KEY in state:
+        return len(state[CLASSES_KEY])
+    is_classifier = any(name in CLASSIFIERS for name in guess_configs(state))
+    return len(state[HEAD_KEY]) if is_classifier else None
 
 
 def compare(
