@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from training.data import Example
-from training.vocabulary import COARSE, EVERYDAY, coarse_of_coco, coarse_of_everyday
+from training.vocabulary import COARSE, EVERYDAY, coarse_of_coco, coarse_of_everyday, read_id_names
 from uniformer.classes import IGNORE_INDEX, ClassSet
 from uniformer.dataset import DatasetError, pair_annotations, read_annotation
 from uniformer.pictures import PictureError, open_picture
@@ -31,12 +30,7 @@ def load_ordinary(folder: Path) -> list[Example]:
     Raises :class:`~uniformer.dataset.DatasetError`, which names the file, for one that is missing
     or cannot be used.
     """
-    file = folder / "classes.json"
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-        names = {int(index): str(name) for index, name in rows.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{file} holds no names of ids: {error}.") from error
+    names = read_id_names(folder / "classes.json")
     tables = {indoors: coarse_of_coco(names, indoors) for indoors in (True, False)}
     return _load(
         folder / "images", folder / "masks", IGNORE_INDEX, lambda ids, indoors: tables[indoors][ids]

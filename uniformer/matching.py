@@ -45,8 +45,13 @@ class Difference:
     unexpected: list[str]
     wrong: list[str]
 
+    @property
+    def count(self) -> int:
+        """How many keys differ."""
+        return len(self.missing) + len(self.unexpected) + len(self.wrong)
+
     def __bool__(self) -> bool:
-        return bool(self.missing or self.unexpected or self.wrong)
+        return self.count > 0
 
     def __str__(self) -> str:
         groups = ("missing", self.missing), ("unexpected", self.unexpected), ("wrong", self.wrong)
@@ -149,6 +154,19 @@ def guess_configs(state: Mapping[str, Tensor]) -> list[str]:
         for name in MODELS | CLASSIFIERS
         if not compare(state, skeleton(name), any_classes=True)
     ]
+
+
+def nearest_config(state: Mapping[str, Tensor]) -> tuple[str, Difference] | None:
+    """Return the model that ``state`` comes nearest to and where it departs from that one.
+
+    None where it departs in more keys than half of what the model has. One that fits departs in
+    none.
+    """
+    found = {
+        name: compare(state, skeleton(name), any_classes=True) for name in MODELS | CLASSIFIERS
+    }
+    name = min(found, key=lambda each: found[each].count)
+    return (name, found[name]) if 2 * found[name].count <= len(skeleton(name)) else None
 
 
 @cache

@@ -21,6 +21,8 @@ from uniformer.segmenter import Segmenter
 
 Score = Literal["margin", "logit", "probability"]
 
+SCORE_UNITS: dict[Score, str] = {"margin": "nats", "logit": "logits", "probability": "probability"}
+
 MAX_POINTS = 16_384
 """Pixels of a region that are looked at; larger regions are thinned evenly."""
 

@@ -71,7 +71,7 @@ def second_opinion(
     passes = deletion.steps + 1
     done, total, separations = 0, 2 * len(maps) * passes, {}
     for name, values in maps.items():
-        order = _order(values, everywhere, name, deletion)
+        _, order = _ordered(values, everywhere, name, deletion)
         areas = []
         for start, end in ((x, replaced), (replaced, x)):
             work = exchange_curve(
@@ -100,14 +100,13 @@ def salience_coefficients(
     total = len(maps) * GROUPS
     for number, (name, values) in enumerate(maps.items()):
         salience, falls = [], []
-        order = _order(values, everywhere, name, deletion)
-        importance = map_on_input(values, everywhere.shape, f"map {name}").ravel()
+        importance, order = _ordered(values, everywhere, name, deletion)
         for part in np.array_split(order, GROUPS):
             mask = torch.zeros(everywhere.size, dtype=torch.bool)
             mask[torch.from_numpy(part)] = True
             changed = torch.where(mask.view(everywhere.shape).to(x.device), replaced, x)
             falls.append(clean - evaluate(score, changed).item())
-            salience.append(float(importance[part].sum()))
+            salience.append(float(importance.ravel()[part].sum()))
             yield Progress(number * GROUPS + len(falls), total)
         found[name] = coefficient(np.array(salience), np.array(falls))
     return found
@@ -128,8 +127,10 @@ def coefficient(salience: np.ndarray, falls: np.ndarray) -> float:
     return float((signs * weight).sum() / weight.sum())
 
 
-def _order(
+def _ordered(
     values: np.ndarray, within: np.ndarray, name: str, deletion: DeletionSettings
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a map on the network's input (h, w), and the order in which it takes pixels away."""
     importance = map_on_input(values, within.shape, f"map {name}")
-    return deletion_order(importance, within, cell_px=deletion.cell_px, seed=deletion.seed)
+    order = deletion_order(importance, within, cell_px=deletion.cell_px, seed=deletion.seed)
+    return importance, order

@@ -165,5 +165,6 @@ def _so_far(ask: LayerAsk, found: Any, trace: Trace) -> Layer | Placed | None:
     if ask.kind.question == "receptive-field":
         return field_map(found, trace)
     if ask.kind.question == "attribute":
-        return Placed("map", found, covering(found, trace), attribution_scale(found, ask.layer))
+        scale = attribution_scale(found, ask.kind.fixed["method"], ask.values["score"])
+        return Placed("map", found, covering(found, trace), scale)
     return None

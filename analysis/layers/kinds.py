@@ -92,7 +92,6 @@ class LayerKind:
 
 
 STAGE_SHOWN = Parameter("stage", int, "stage whose map is shown, 1 to 4", 4, False, None)
-BLOCK_SHOWN = Parameter("block", int, "block whose map is shown, from 0", 0, False, None)
 STAGE_PRUNED = Parameter(
     "stage", int, "stage whose tokens are shown, 3 or 4", PRUNING_STAGES[0], False, PRUNING_STAGES
 )
@@ -139,7 +138,7 @@ def _fields() -> list[LayerKind]:
             "field", "field", "What the unit here sees",
             "Which pixels move this unit of a stage, or its class, and which could at all.",
             misleads, "receptive-field", field_place, PIXEL, 1.0, live=True,
-            named=("level", "probes", "seed"), defaults={"level": "stage 3", "probes": 8},
+            named=("level", "probes", "seed"), defaults={"level": "stage 3"},
             choices={"level": ("stage 1", "stage 2", "stage 3", "stage 4", LOGITS)},
         ),
         LayerKind(

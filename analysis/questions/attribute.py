@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from analysis.attribution.attribute import SCORE_UNITS, Attribution
+from analysis.attribution.attribute import Attribution
 from analysis.attribution.messages import scored, summed
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.subject import Subject
+from analysis.core.targets import SCORE_UNITS
 from analysis.questions.common import (
     Against,
     Asked,

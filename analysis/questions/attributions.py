@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from analysis.attribution.attribute import SCORE_UNITS, Attribution
+from analysis.attribution.attribute import Attribution
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.evidence import most_doubtful
 from analysis.core.progress import part_of
+from analysis.core.targets import SCORE_UNITS
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Against,

@@ -171,7 +171,7 @@ def _tried(trial: Trial) -> Work[Verdict]:
     lead = None
     if len(kept) > 1:
         first, other = (kept[row.method] for row in ranking.rows[:2])
-        ahead = lead_over(probability, inputs, first, other, trial.deletion)
+        ahead = lead_over(probability, inputs, first, other, trial.deletion, ranking.lead)
         lead = yield from part_of(ahead, part + 4, parts)
     moved = yield from _moved(trial, list(kept), part + 5)
     check = None

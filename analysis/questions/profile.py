@@ -83,8 +83,7 @@ def _null_means(draws: Sequence[DepthProfile]) -> list[Row]:
         means = [_stage_means(profile, stage) for profile in draws]
         row: Row = {"stage": stage}
         for name in means[0].keys() - {"stage"}:
-            drawn = spread([mean[name] for mean in means])
-            row |= {name: drawn.mean, f"{name}_low": drawn.low, f"{name}_high": drawn.high}
+            row |= spread([mean[name] for mean in means]).named(name)
         rows.append({name: row[name] for name in ("stage", *sorted(row.keys() - {"stage"}))})
     return rows
 

@@ -158,8 +158,7 @@ def _numbers(
 
 def _range(name: str, drawn: Sequence[float]) -> dict[str, float]:
     """Return the mean of the draws that have a value, and the range in which 95 % of them are."""
-    found = spread([value for value in drawn if np.isfinite(value)])
-    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+    return spread([value for value in drawn if np.isfinite(value)]).named(name)
 
 
 def _ranks(found: Survey) -> list[float]:

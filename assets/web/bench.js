@@ -33,6 +33,9 @@ export class Bench {
       new Slot(source, arrived),
       new Slot(source, arrived),
     ]);
+    /** Checkpoints of the visitor's own. */
+    /** @type {import("./source.js").ModelInfo[]} */
+    this.own = [];
     /** What went wrong last, and beside what it is said. */
     this.problem = { place: "", sentence: "" };
     /** Pictures being labelled, and how far the last one is. */
@@ -45,6 +48,16 @@ export class Bench {
 
   get state() {
     return this.store.state;
+  }
+
+  /** All models that there are to choose from, the visitor's own last. */
+  get models() {
+    const own = this.own.map((each) => {
+      const said = each.spoken?.[this.language] ?? {};
+      const { title, knows } = each;
+      return { ...each, title: said[title] ?? title, knows: said[knows] ?? knows };
+    });
+    return [...this.catalog.models, ...own];
   }
 
   /**
@@ -121,7 +134,7 @@ export class Bench {
    * @returns {string}
    */
   settingTitle(setting) {
-    const model = this.catalog.models.find((each) => each.name === setting.model);
+    const model = this.models.find((each) => each.name === setting.model);
     const reach = this.say(`reach.${setting.reach}`);
     const window = setting.reach === "global" ? "" : ` ${setting.windowSize}`;
     const untrained = setting.untrained ? ` · ${this.say("untrained")}` : "";

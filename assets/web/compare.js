@@ -1,6 +1,7 @@
 // @ts-check
 /** "Compare with …": another reach, model or random weights; the photo alone; or a layer held still. */
 
+import { checkpointBox } from "./checkpoint.js";
 import { h } from "./dom.js";
 import { menu } from "./popover.js";
 
@@ -16,12 +17,16 @@ import { menu } from "./popover.js";
  */
 export function compareMenu(button, bench, pictures) {
   const { say, catalog } = bench;
+  const own = checkpointBox(bench, ({ name, reach, windowSize }) => {
+    const { setting } = bench.state;
+    if (setting) pictures.compare({ ...setting, model: name, reach, windowSize, untrained: false });
+  });
   return menu(
     button,
     (close) => {
       const { setting, compare, beside, layer } = bench.state;
       if (!setting) return [];
-      const model = catalog.models.find((each) => each.name === setting.model);
+      const model = bench.models.find((each) => each.name === setting.model);
       /** @param {Partial<Setting>} change */
       const other = (change) => () => {
         close();
@@ -44,7 +49,7 @@ export function compareMenu(button, bench, pictures) {
       const reaches = catalog.reaches.filter(
         ({ name }) => name !== setting.reach && (model?.reaches.includes(name) ?? true),
       );
-      const models = catalog.models.filter((each) => each.available && each.name !== setting.model);
+      const models = bench.models.filter((each) => each.available && each.name !== setting.model);
       const hold = () => {
         close();
         const { stage, choices, parameters, against } = bench.state;
@@ -105,6 +110,7 @@ export function compareMenu(button, bench, pictures) {
             `model-${each.name}`,
           ),
         ),
+        own,
         void beside,
       ].flat();
     },

@@ -166,13 +166,15 @@ export function homeOf(picture) {
 }
 
 /**
- * The query of a link to exactly this; empty for a picture that nobody else has.
+ * The query of a link to exactly this; empty for a picture or a model that nobody else has.
  * @param {State} state
  * @returns {string}
  */
 export function queryOf(state) {
   const { picture, setting } = state;
   if (!picture?.example || !setting) return "";
+  const compared = state.compare?.kind === "setting" ? state.compare.setting : setting;
+  if (isOwn(setting) || isOwn(compared)) return "";
   const query = new URLSearchParams({
     example: picture.example,
     model: setting.model,
@@ -201,6 +203,14 @@ export function queryOf(state) {
     query.set("with", [model, reach, windowSize, untrained ? 1 : 0].join(","));
   }
   return `?${query}`;
+}
+
+/**
+ * Whether it asks a checkpoint of the visitor's own, which whoever knows its name can ask.
+ * @param {Setting} setting
+ */
+function isOwn({ model }) {
+  return model.startsWith("own:");
 }
 
 /**

@@ -124,6 +124,18 @@ export class ServerSource {
   }
 
   /**
+   * @param {File} file
+   * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
+   * @returns {Promise<import("./source.js").ModelInfo>}
+   */
+  async addModel(file, stop = {}) {
+    const body = new FormData();
+    body.set("file", file);
+    const { facts } = await this.#ask("checkpoint", { method: "POST", body, ...stop }, "model");
+    return /** @type {import("./source.js").ModelInfo} */ (facts);
+  }
+
+  /**
    * @param {string} path
    * @param {RequestInit & {onPartial?: (partial: Partial) => void}} options
    * @param {Place} place
@@ -160,7 +172,8 @@ export async function lastFrame(body, onPartial, place, signal) {
       const { done, value } = await reader.read();
       if (done) throw new SourceError(BROKEN, place);
       for (const frame of frames.push(value)) {
-        if (frame.facts.error) throw new SourceError(frame.facts.error, place);
+        const { error, keys } = frame.facts;
+        if (error) throw new SourceError(error, place, keys);
         if (!frame.facts.partial) return frame;
         onPartial?.(partialOf(frame));
       }

@@ -30,6 +30,8 @@
  * @property {number} windowSize
  * @property {Reach[]} reaches  Those it can be switched to.
  * @property {boolean} trained
+ * @property {Record<string, Record<string, string>>} [spoken]  By language, what `title` and `knows`
+ *   are in it; without it they are in the page's language already.
  *
  * @typedef {object} Example
  * @property {string} name
@@ -253,6 +255,8 @@
  * @property {(picture: Picture, ask: Ask, stop?: Watch) => Promise<Layer>} layer
  * @property {(picture: Picture, ask: Ask | null, kind: TakeAwayKind, stop?: Stop) => Promise<Blob>} takeAway
  *   Of a layer, or of the labels if `ask` is null.
+ * @property {(file: File, stop?: Watch) => Promise<ModelInfo>} [addModel]
+ *   A checkpoint of the visitor's own, which nobody else can ask; absent where none can be taken.
  */
 
 /** What went wrong, in one sentence for people; `place` says beside what it belongs. */
@@ -260,11 +264,13 @@ export class SourceError extends Error {
   /**
    * @param {string} sentence
    * @param {"picture" | "model" | "layer" | "take-away"} place
+   * @param {Record<string, string[]>} keys  Of a checkpoint that does not fit, by what is wrong.
    */
-  constructor(sentence, place = "layer") {
+  constructor(sentence, place = "layer", keys = {}) {
     super(sentence);
     this.name = "SourceError";
     this.sentence = sentence;
     this.place = place;
+    this.keys = keys;
   }
 }

@@ -2,6 +2,7 @@
 /** The strip above the picture: which picture, which model with what it knows, reach, language. */
 
 import { Camera } from "./camera.js";
+import { checkpointBox } from "./checkpoint.js";
 import { fill, h, icon, refill, write } from "./dom.js";
 import { menu } from "./popover.js";
 import { LANGUAGES } from "./words.js";
@@ -101,11 +102,14 @@ export function top(bench, pictures, guide, speak) {
     h("span", { class: "two-lines" }, modelTitle, knows),
     icon("down"),
   );
+  const own = checkpointBox(bench, ({ name, reach, windowSize }) =>
+    pictures.relabel({ model: name, reach, windowSize, untrained: false }),
+  );
   const modelMenu = menu(
     model,
     (close) => [
       h("h3", {}, say("model.choose")),
-      h("div", { class: "models" }, ...models(bench, pictures, close)),
+      h("div", { class: "models" }, ...models(bench, pictures, own, close)),
     ],
     { label: say("model.choose"), wide: true },
   );
@@ -131,7 +135,7 @@ export function top(bench, pictures, guide, speak) {
   function update() {
     const { picture: now, setting } = bench.state;
     if (!now || !setting) return;
-    const info = catalog.models.find((each) => each.name === setting.model);
+    const info = bench.models.find((each) => each.name === setting.model);
     const example = catalog.examples.find((each) => each.name === now.example);
     thumb.src = example?.thumbnail ?? now.image;
     write(title, example?.title ?? (now.title || say("picture.yours")));
@@ -140,7 +144,7 @@ export function top(bench, pictures, guide, speak) {
     const trained = info && now.model.trained;
     write(
       modelTitle,
-      `${info?.title ?? now.model.title}${setting.untrained ? ` · ${say("untrained")}` : ""}`,
+      `${info?.title ?? bench.spoken(now.model.title)}${setting.untrained ? ` · ${say("untrained")}` : ""}`,
     );
     write(knows, trained ? info.knows : bench.spoken(now.model.knows));
     refill(
@@ -201,13 +205,14 @@ export function top(bench, pictures, guide, speak) {
  * Models that can be had first; of others, what is missing is told before they are chosen.
  * @param {Bench} bench
  * @param {import("./pictures.js").Pictures} pictures
+ * @param {HTMLElement | null} own  The box for a checkpoint.
  * @param {() => void} close
  */
-function models(bench, pictures, close) {
-  const { say, catalog } = bench;
+function models(bench, pictures, own, close) {
+  const { say } = bench;
   const now = bench.state.setting;
-  const ready = catalog.models.filter((each) => each.available);
-  const missing = catalog.models.filter((each) => !each.available);
+  const ready = bench.models.filter((each) => each.available);
+  const missing = bench.models.filter((each) => !each.available);
   /** @param {ModelInfo} each */
   const row = (each) =>
     h(
@@ -230,6 +235,7 @@ function models(bench, pictures, close) {
     );
   return [
     ...ready.map(row),
+    own,
     missing.length > 0 && h("h3", {}, say("model.missing")),
     ...missing.map(row),
   ];

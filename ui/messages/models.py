@@ -40,6 +40,10 @@ NO_MODEL = (
     "{name} has the names and shapes of no model here: give it the checkpoint of a UniFormer "
     "segmenter or classifier, as the authors or this project save it."
 )
+NEARLY = (
+    "{name} comes nearest to {model}, which it does not fit ({difference}): save the state dict of "
+    "the whole model, and upload that."
+)
 BUNDLED = "bundled"
 ON_HUB = "on the Hugging Face Hub"
 ON_DRIVE = "Google Drive; upload it below"
@@ -57,6 +61,11 @@ def too_large(megabytes: float, limit: float) -> str:
 def no_model(name: str) -> str:
     """Return the sentence for a checkpoint of something else."""
     return NO_MODEL.format(name=name)
+
+
+def nearly(name: str, model: str, difference: str) -> str:
+    """Return the sentence for a checkpoint that departs from a model in a few keys."""
+    return NEARLY.format(name=name, model=model, difference=difference)
 
 
 def read_as(name: str, model: str, others: list[str]) -> str:

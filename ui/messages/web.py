@@ -28,11 +28,13 @@ ON_HUB = "Its weights are downloaded from the Hugging Face Hub when it is first 
 ON_DRIVE = "Its authors keep the weights on Google Drive: download them and upload the file here."
 NEVER_RELEASED = "Its weights were never released: train them, and upload the file here."
 OWN_TITLE = "Your checkpoint {name}"
+NO_CHECKPOINT = "Give a checkpoint: a .pth or .safetensors file."
 
 KNOWS_SCORED = "{classes} everyday classes; {accuracy} % of the pixels of ordinary photos right"
 KNOWS_PUBLISHED = "{title}; mIoU {miou} % there, as published"
 KNOWS_TOP1 = "{title}, one for the whole picture; {top1} % right there, as published"
 KNOWS_CLASSES = "{classes} classes"
+KNOWS_AS = "{classes} classes, read as {model}"
 KNOWS_NOTHING = "nothing: its weights are random"
 
 REACHES = {

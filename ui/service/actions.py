@@ -118,9 +118,14 @@ class Actions:
         The model is found by the new selection alone, so that nobody else can use it.
         """
         self.stored(selection)
-        model = open_upload(path, name)
+        kept, model = self.keep_model(path, name)
         wanted = replace(_start(model.config), key=selection.key, pixel=selection.pixel)
-        return self._again(replace(wanted, model=self.model_cache.add(model)))
+        return self._again(replace(wanted, model=kept))
+
+    def keep_model(self, path: str, name: str) -> tuple[str, Segmenter]:
+        """Keep the visitor's own checkpoint; return the model and a name nobody else can guess."""
+        model = open_upload(path, name)
+        return self.model_cache.add(model), model
 
     @metrics.measured("change_reach")
     def change_reach(self, selection: Selection, reach: Reach, window_size: int) -> Labelled:

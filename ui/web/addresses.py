@@ -11,11 +11,13 @@ import logging
 import zlib
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import anyio
 from anyio import to_thread
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -32,7 +34,8 @@ from ui.messages import web as text
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
 from ui.service.one_thread import steps_on_one_thread
-from ui.web.asked import named, read_setting
+from ui.service.uploads import DoesNotFit
+from ui.web.asked import LONGEST_NAME, named, read_setting
 from ui.web.frames import frame
 from ui.web.lanes import Full, Lane
 from ui.web.layers import partial_content, read_ask
@@ -61,6 +64,9 @@ QUICK_EACH, LONG_EACH = 4, 1
 SESSION = "x-lens-session"
 """The header by which a page names itself, as many visitors may have one address."""
 
+MOST_KEYS = 200
+"""Of each kind in which a checkpoint differs that are told."""
+
 MEDIA_TYPE = "application/octet-stream"
 
 
@@ -80,6 +86,7 @@ class Addresses:
             guarded(f"{api}/catalog", self._catalog),
             guarded(f"{api}/open", self._open, "POST"),
             guarded(f"{api}/relabel", self._relabel, "POST"),
+            guarded(f"{api}/checkpoint", self._checkpoint, "POST"),
             guarded(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
             guarded(f"{api}/{{key}}/probabilities", self._probabilities),
             guarded(f"{api}/{{key}}/layer", self._layer, "POST"),
@@ -116,6 +123,11 @@ class Addresses:
         setting = read_setting(given.get("setting"), now)
         steps = _measured("web relabel", lambda: self._workbench.relabel(setting))
         return self._answer(request, steps, self._quick, compress=True)
+
+    async def _checkpoint(self, request: Request) -> Response:
+        data, name = await _file(request, text.NO_CHECKPOINT)
+        steps = _measured("web checkpoint", lambda: self._workbench.checkpoint(data, name))
+        return self._answer(request, steps, self._quick)
 
     async def _block(self, request: Request) -> Response:
         at = request.path_params
@@ -208,7 +220,7 @@ async def _frames(start: Callable[[], Steps], lane: Lane, sender: str) -> AsyncG
     except Full:
         yield frame({"error": text.BUSY})
     except ValueError as error:
-        yield frame({"error": " ".join(str(error).split())})
+        yield frame({"error": " ".join(str(error).split()), **_differing_keys(error)})
     except Exception as error:
         LOG.exception("An answer to the workbench failed.")
         full = getattr(error, "errno", None) in NO_ROOM
@@ -245,6 +257,23 @@ async def _module(request: Request) -> Response:
     return FileResponse(
         path, media_type=SUFFIXES[path.suffix], headers={"Cache-Control": "no-cache"}
     )
+
+
+def _differing_keys(error: ValueError) -> dict[str, Any]:
+    """Return the keys in which a checkpoint departs from a model, if that is what is wrong."""
+    if not isinstance(error, DoesNotFit):
+        return {}
+    kinds = {name: keys[:MOST_KEYS] for name, keys in asdict(error.difference).items()}
+    return {"keys": kinds}
+
+
+async def _file(request: Request, refusal: str) -> tuple[bytes, str]:
+    """Return the one file of a form and its name; ``ValueError`` with ``refusal`` without one."""
+    async with request.form(max_files=1, max_fields=4) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise ValueError(refusal)
+        return await file.read(), (file.filename or page.PHOTO)[:LONGEST_NAME]
 
 
 async def _body(request: Request) -> bytes:

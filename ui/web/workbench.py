@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import cache
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,30 @@ class Workbench:
         yield from self._fetched(setting)
         return self._labelled(setting, lambda: self.actions.relabel(setting))
 
+    def checkpoint(self, data: bytes, name: str) -> Steps:
+        """Return a ``ModelInfo`` of the visitor's own checkpoint, which only they can name."""
+        with NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            yield Progress(1, 2)
+            kept, model = self.actions.keep_model(file.name, name)
+        config, title = model.config, text.OWN_TITLE.format(name=name)
+        known = text.KNOWS_AS.format(classes=len(model.classes), model=text.title(config))
+        if not model.weights.trained:
+            known = text.KNOWS_NOTHING
+        return {
+            "name": kept,
+            "title": title,
+            "task": config.task,
+            "knows": known,
+            "classes": len(model.classes),
+            "available": True,
+            "missing": "",
+            **_reach_facts(config),
+            "trained": model.weights.trained,
+            "spoken": in_every_language([title, known]),
+        }, {}
+
     def block(self, key: str, stage: int, block: int) -> Steps:
         """Return what the rows of a block are made of."""
         found = block_content(self.actions.trace(self.actions.selection(key)), stage, block)
@@ -154,9 +179,7 @@ class Workbench:
             "classes": _class_count(config),
             "available": available,
             "missing": "" if at_hand else text.missing(config),
-            "reach": config.reach,
-            "windowSize": config.window_size,
-            "reaches": ["global"] if config.backbone.pruned else list(REACHES),
+            **_reach_facts(config),
             "trained": trained,
         }
 
@@ -199,7 +222,9 @@ class Workbench:
         if own:
             name = result.weights.source.removeprefix("upload ")
             title = text.OWN_TITLE.format(name=name)
-        if own or (config.bundled is None and len(result.classes) != _class_count(config)):
+        if own:
+            known = text.KNOWS_AS.format(classes=len(result.classes), model=text.title(config))
+        elif config.bundled is None and len(result.classes) != _class_count(config):
             known = text.KNOWS_CLASSES.format(classes=len(result.classes))
         if not result.weights.trained:
             known = text.KNOWS_NOTHING
@@ -220,7 +245,7 @@ class Workbench:
                 "trained": result.weights.trained,
             },
             "notices": notices,
-            "spoken": in_every_language([known, *notices]),
+            "spoken": in_every_language([title, known, *notices]),
             "seconds": stored.seconds,
             **facts,
         }, arrays
@@ -238,6 +263,15 @@ def _examples() -> list[dict[str, str]]:
         }
         for example in EXAMPLES.values()
     ]
+
+
+def _reach_facts(config: ModelConfig) -> dict[str, Any]:
+    """Return the reach a model was trained with, and those it can be switched to."""
+    return {
+        "reach": config.reach,
+        "windowSize": config.window_size,
+        "reaches": ["global"] if config.backbone.pruned else list(REACHES),
+    }
 
 
 def _class_count(config: ModelConfig) -> int:
