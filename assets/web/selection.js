@@ -5,7 +5,7 @@
  * this" is made of it.
  */
 
-import { fitting } from "./kept.js";
+import { fitting } from "./fitting.js";
 
 /**
  * @typedef {import("./source.js").Picture} Picture

@@ -11,6 +11,7 @@ import {
   readQuery,
   Store,
 } from "../../assets/web/selection.js";
+import { regionsOf } from "../../assets/web/whole.js";
 
 /** @returns {any} */
 function picture(changes = {}) {
@@ -20,7 +21,8 @@ function picture(changes = {}) {
     heads: stage > 2 ? 5 : 1,
   }));
   const setting = { model: "nano", reach: "global", windowSize: 8 };
-  return { key: "k", example: "a.jpg", width: 100, height: 50, stages, setting, ...changes };
+  const model = { task: "segment" };
+  return { key: "k", example: "a.jpg", width: 100, height: 50, stages, setting, model, ...changes };
 }
 
 test("hovering previews, what is marked stays, and leaving shows where one looks first", () => {
@@ -111,4 +113,18 @@ test("where a model prunes tokens the page leads to the kept ones, and back with
   assert.equal({ ...labels, ...openedWith(labels, light, true) }.layer, "labels");
   const beyond = { ...there, parameters: { kept: { stage: 4, block: 99 } } };
   assert.equal(openedWith(beyond, light, true).parameters?.kept?.block, null);
+});
+
+test("a picture that is named whole has no certainty of pixels, and is hidden in part only", () => {
+  const whole = picture({ model: { task: "classify" } });
+  for (const layer of ["confidence", "entropy", "margin"]) {
+    const state = { ...beginning(), picture: picture(), layer };
+    assert.equal({ ...state, ...openedWith(state, whole, true) }.layer, "labels");
+    assert.equal({ ...state, ...openedWith(state, picture(), true) }.layer, layer);
+  }
+  /** @type {any} */
+  const hide = { group: "whatif", regions: ["segment", "pixel", "class", "mask"] };
+  assert.deepEqual(regionsOf(whole, hide), ["pixel", "mask"]);
+  assert.deepEqual(regionsOf(whole, { ...hide, group: "why" }), ["segment"]);
+  assert.deepEqual(regionsOf(picture(), hide), hide.regions);
 });
