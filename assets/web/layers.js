@@ -287,6 +287,7 @@ function answered(picture, slot) {
  * @returns {Painting}
  */
 function paintingOfLayer(picture, layer) {
+  if (layer.kind === "labels" && isWhole(picture)) return blank(picture, "photo");
   const found = blank(picture, layer.kind === "labels" ? "labels" : "map");
   if (layer.map) {
     Object.assign(found, {

@@ -143,6 +143,7 @@ class Tile {
       else this.#global(found);
     }
     const told = isWhole(picture) ? [] : (found.attended?.classes ?? []); // all of it is one class
+    this.bar.hidden = isWhole(picture);
     const classes = told.filter(({ share }) => share > 0.004);
     const names = classes.map(
       ({ index, share }) => `${bench.className(picture, index)} ${percent(share)}`,
