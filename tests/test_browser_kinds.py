@@ -51,6 +51,17 @@ def test_a_stage_that_prunes_shows_the_tokens_it_kept(visit):
     expect(seen.result).to_contain_text("px away on average")
 
 
+def test_a_link_to_rows_that_are_not_there_leads_to_the_kept_tokens(visit, address):
+    page = visit()
+    query = "example=coffee.jpg&model=xxs-fpn&reach=global&untrained=1&layer=rows&stage=3&block=1"
+    page.goto(f"{address}?{query}")
+    page.wait_for_function("() => document.querySelector('.lens-workbench')?.bench")
+    seen = Workbench(page)
+    assert seen.state("picture.model.name") == "xxs-fpn"
+    assert seen.state("layer") == "kept"
+    expect(seen.result).to_contain_text("keeps 50% of the tokens")
+
+
 def test_a_classifier_ranks_classes_of_the_whole_picture_and_has_the_same_lens(visit):
     page = visit()
     seen = Workbench(page)

@@ -291,7 +291,9 @@ function asked(bench) {
   const [slot, second] = bench.slots;
   const { kind, partial } = slot;
   const also = bench.state.compare && second.layer ? second.layer : null;
-  const progress = partial ? `${partial.done} ${partial.total} ${partial.ahead}` : "";
+  const progress = partial
+    ? `${partial.done} ${partial.total} ${partial.ahead} ${partial.layer?.sentence}`
+    : "";
   const key = [slot.key, slot.status, progress, slot.sentence, second.key, second.status].join(" ");
   return {
     key,
@@ -299,7 +301,7 @@ function asked(bench) {
       if (!kind) return [];
       const { layer } = slot;
       /** @type {import("./dom.js").Child[]} */
-      const parts = [head(bench, kind.title, layer?.grade ?? "")];
+      const parts = [head(bench, kind.title, (layer ?? partial?.layer)?.grade ?? "")];
       if (slot.status === "offered") {
         parts.push(
           h("p", {}, kind.help),
@@ -330,6 +332,7 @@ function asked(bench) {
             ),
           );
         }
+        if (partial?.layer) parts.push(...said(bench, partial.layer, null));
       } else if (slot.status === "failed") {
         parts.push(
           h("p", { class: "problem", role: "alert" }, slot.sentence),
@@ -365,7 +368,7 @@ function secondsWords(seconds) {
  */
 function said(bench, layer, also) {
   const { say } = bench;
-  const seconds = layer.seconds < 0.095 ? layer.seconds.toFixed(2) : layer.seconds.toFixed(1);
+  const { seconds } = layer;
   return [
     h("p", { class: "says" }, layer.sentence),
     also && h("p", { class: "says other" }, `${say("compare.other")} ${also.sentence}`),
@@ -396,7 +399,12 @@ function said(bench, layer, also) {
       ),
     ),
     layer.misleads && h("p", { class: "misleads" }, layer.misleads),
-    h("p", { class: "took" }, say("ask.took", { seconds })),
+    seconds !== null &&
+      h(
+        "p",
+        { class: "took" },
+        say("ask.took", { seconds: seconds.toFixed(seconds < 0.095 ? 2 : 1) }),
+      ),
   ];
 }
 

@@ -5,8 +5,6 @@
  * this" is made of it.
  */
 
-import { fitting } from "./fitting.js";
-
 /**
  * @typedef {import("./source.js").Picture} Picture
  * @typedef {import("./source.js").Setting} Setting
@@ -44,6 +42,9 @@ import { fitting } from "./fitting.js";
  *   zoom: Zoom,
  * }} State
  */
+
+/** @type {import("./source.js").Reach[]} */
+export const REACHES = ["global", "hybrid", "window"];
 
 /** @type {Region[]} */
 const REGIONS = ["pixel", "segment", "class", "mask"];
@@ -134,7 +135,7 @@ export function openedWith(state, picture, samePicture) {
   if (!samePicture || before?.setting.model !== picture.setting.model) {
     Object.assign(patch, { against: null, isolated: null });
   }
-  return { ...patch, ...fitting(state, picture) };
+  return patch;
 }
 
 /**
@@ -228,8 +229,8 @@ export function readQuery(search) {
   const setting = {};
   const model = query.get("model");
   if (model) setting.model = model;
-  const reach = query.get("reach");
-  if (reach === "global" || reach === "hybrid" || reach === "window") setting.reach = reach;
+  const reach = reachOf(query.get("reach"));
+  if (reach) setting.reach = reach;
   const windowSize = whole("window");
   if (windowSize) setting.windowSize = windowSize;
   if (query.get("untrained") === "1") setting.untrained = true;
@@ -254,23 +255,18 @@ export function readQuery(search) {
     patch.choices = { [stage]: { block: whole("block") ?? 0, head: whole("head") } };
   }
   patch.against = whole("against");
-  const other = query.get("with")?.split(",");
-  if (
-    other?.length === 4 &&
-    (other[1] === "global" || other[1] === "hybrid" || other[1] === "window")
-  ) {
-    patch.compare = {
-      kind: "setting",
-      setting: {
-        model: other[0] ?? "",
-        reach: other[1],
-        windowSize: Number(other[2]) || 8,
-        ...(other[3] === "1" ? { untrained: true } : {}),
-      },
-    };
+  const [with_ = "", far, side, random] = query.get("with")?.split(",") ?? [];
+  const otherReach = reachOf(far);
+  if (with_ && otherReach) {
+    const windowSize = Number(side) || 8;
+    const other = { model: with_, reach: otherReach, windowSize, untrained: random === "1" };
+    patch.compare = { kind: "setting", setting: other };
   }
   return { example: query.get("example"), setting, patch };
 }
+
+/** @param {string | null | undefined} name */
+const reachOf = (name) => REACHES.find((each) => each === name);
 
 /**
  * @param {unknown} one

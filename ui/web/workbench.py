@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from tempfile import NamedTemporaryFile
 from typing import Any
 
@@ -12,7 +13,13 @@ import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
 from analysis.layers import LAYERS, Layer, LayerAsk, warm_up
-from analysis.report.workbench_data import block_content, picture_content, probabilities
+from analysis.report.workbench_data import (
+    Content,
+    block_content,
+    photo_bytes,
+    picture_content,
+    probabilities,
+)
 from ui.host.settings import Settings
 from ui.messages import in_every_language
 from ui.messages import web as text
@@ -32,9 +39,7 @@ from uniformer.factory import find_config
 from uniformer.pictures import PictureSource
 from uniformer.weights import WeightsError
 
-Content = tuple[dict[str, Any], dict[str, np.ndarray]]
-
-Steps = Work[Content]
+ContentWork = Work[Content]
 """What an answer is: it yields its progress and returns its facts and arrays."""
 
 BETWEEN_SECONDS = 0.2
@@ -56,35 +61,32 @@ class Workbench:
         first = self.actions.first
         return {
             "models": [self._model_facts(config) for config in (MODELS | CLASSIFIERS).values()],
-            "reaches": [
-                {"name": name, "title": title, "help": words}
-                for name, (title, words) in text.REACHES.items()
-            ],
             "layers": [kind_facts(kind) for kind in LAYERS.values()],
             "examples": _examples(),
             "first": {**setting_of(first.selection), "example": first.example},
-            "gradients": True,
             "takeAway": {"labels": LABEL_KINDS, "class": CLASS_KINDS, "layers": LAYER_KINDS},
             "fileBytes": self._settings.upload_bytes,
         }
 
-    def open(self, setting: Selection, photo: PictureSource | None, name: str) -> Steps:
+    def open(self, setting: Selection, photo: PictureSource | None, name: str) -> ContentWork:
         """Return the labels of a ``photo``, or without one of the example called ``name``."""
         first = self.actions.first
         if photo is None and name == first.example and _same(setting, first.selection):
             beside(lambda: self._prepared(first.selection))
-            return self._picture(first.selection)
+            return self._opened(self._picture(first.selection))
         yield from self._fetched(setting)
         if photo is None:
-            return self._labelled(setting, lambda: self.actions.open_example(setting, name))
-        return self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
+            label = partial(self.actions.open_example, setting, name)
+        else:
+            label = partial(self.actions.open_photo, setting, photo, name)
+        return self._opened(self._labelled(setting, label))
 
-    def relabel(self, setting: Selection) -> Steps:
-        """Return the labels of the picture of ``setting.key`` in that setting."""
+    def relabel(self, setting: Selection) -> ContentWork:
+        """Return the labels of the picture of ``setting.key`` in that setting, no photo."""
         yield from self._fetched(setting)
         return self._labelled(setting, lambda: self.actions.relabel(setting))
 
-    def checkpoint(self, data: bytes, name: str) -> Steps:
+    def checkpoint(self, data: bytes, name: str) -> ContentWork:
         """Return a ``ModelInfo`` of the visitor's own checkpoint, which only they can name."""
         with NamedTemporaryFile() as file:
             file.write(data)
@@ -100,28 +102,26 @@ class Workbench:
             "title": title,
             "task": config.task,
             "knows": known,
-            "classes": len(model.classes),
             "available": True,
             "missing": "",
             **_reach_facts(config),
-            "trained": model.weights.trained,
             "spoken": in_every_language([title, known]),
         }, {}
 
-    def block(self, key: str, stage: int, block: int) -> Steps:
+    def block(self, key: str, stage: int, block: int) -> ContentWork:
         """Return what the rows of a block are made of."""
         found = block_content(self.actions.trace(self.actions.selection(key)), stage, block)
         yield Progress(1, 1)
         return found
 
-    def probabilities(self, key: str, x: int, y: int) -> Steps:
+    def probabilities(self, key: str, x: int, y: int) -> ContentWork:
         """Return the probability of every class at a pixel."""
         traced = self.actions.trace(self.actions.selection(key))
         found = probabilities(traced, x, y)
         yield Progress(1, 1)
         return {}, {"probabilities": found}
 
-    def layer(self, key: str, ask: LayerAsk) -> Steps:
+    def layer(self, key: str, ask: LayerAsk) -> ContentWork:
         """Yield how far a layer is, with what is known of it on the way, and return the layer."""
         start, told = time.perf_counter(), float("-inf")
 
@@ -136,7 +136,7 @@ class Workbench:
         layer = yield from relay(self._in_time(key, ask), tell)
         return layer_content(layer, time.perf_counter() - start)
 
-    def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> Steps:
+    def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> ContentWork:
         """Yield how far it is, and return a layer, or without one the labels, as a file."""
         now = self.actions.selection(key)
         stored = self.actions.stored(now)
@@ -176,11 +176,9 @@ class Workbench:
             "title": text.title(config),
             "task": config.task,
             "knows": text.knows(config) if trained else text.KNOWS_NOTHING,
-            "classes": _class_count(config),
             "available": available,
             "missing": "" if at_hand else text.missing(config),
             **_reach_facts(config),
-            "trained": trained,
         }
 
     def _fetched(self, setting: Selection) -> Work[None]:
@@ -196,14 +194,20 @@ class Workbench:
         except WeightsError as error:
             raise ValueError(text.NO_WEIGHTS.format(model=text.title(config))) from error
 
-    def _labelled(self, setting: Selection, label: Any) -> Content:
+    def _labelled(self, setting: Selection, label: Callable[[], Labelled]) -> Content:
         try:
-            labelled: Labelled = label()
+            labelled = label()
         except WeightsError as error:
             title = text.title(find_config(setting.model.removeprefix(RANDOM)))
             raise ValueError(text.NO_WEIGHTS.format(model=title)) from error
         beside(lambda: self._prepared(labelled.selection))
         return self._picture(labelled.selection)
+
+    def _opened(self, content: Content) -> Content:
+        """Add the photo to what is told of a picture."""
+        facts, arrays = content
+        result = self.actions.stored(self.actions.selection(facts["key"])).result
+        return facts, {"image": photo_bytes(result), **arrays}
 
     def _prepared(self, selection: Selection) -> Work[None]:
         """Do what the first layers of a picture need, before they are asked for."""
