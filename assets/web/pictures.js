@@ -35,6 +35,14 @@ export class Pictures {
     await this.#make((watch) => bench.source.open(what, setting, watch), false, then);
   }
 
+  /**
+   * Shows another picture that something else has labelled, or labels now.
+   * @param {(watch: import("./source.js").Watch) => Promise<Picture>} make
+   */
+  async show(make) {
+    await this.#make(make, false);
+  }
+
   /** @param {Partial<Setting>} change */
   async relabel(change) {
     const { picture, setting } = this.bench.state;

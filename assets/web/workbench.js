@@ -2,9 +2,12 @@
 /** The workbench: one picture, always in view, and every answer a layer on it. */
 
 import { layerAnswer, pixelAnswer } from "./answer.js";
+import { Batch } from "./batch.js";
+import { batchStrip } from "./batch_strip.js";
 import { Bench } from "./bench.js";
 import { depth } from "./depth.js";
 import { fill, h } from "./dom.js";
+import { opener, takeFiles } from "./given.js";
 import { layerBar } from "./layer_bar.js";
 import { Pictures } from "./pictures.js";
 import { scaleBar } from "./scale_bar.js";
@@ -27,7 +30,7 @@ import { wordsOf } from "./words.js";
  * @property {(language: string) => void} [spoken]  Told when another language is chosen.
  */
 
-const STYLES = ["tokens", "page", "top", "view", "bar", "side"];
+const STYLES = ["tokens", "page", "top", "batch", "view", "bar", "side"];
 
 /**
  * Puts the workbench into an element and opens the first picture.
@@ -58,6 +61,9 @@ export async function mount(host, source, options = {}) {
     ),
   );
 
+  /** @type {(files: File[]) => void} */
+  let give = () => {};
+
   /**
    * Builds everything in a language, around what is selected already.
    * @param {string} language
@@ -70,7 +76,9 @@ export async function mount(host, source, options = {}) {
     store.listeners.clear();
     const bench = new Bench(source, store, catalog, words);
     const made = new Pictures(bench);
-    build(page, bench, made, async (to) => {
+    const batch = new Batch(bench, made);
+    give = opener(made, batch);
+    build(page, bench, made, batch, give, async (to) => {
       options.spoken?.(to);
       pictures = await speak(to);
     });
@@ -82,7 +90,7 @@ export async function mount(host, source, options = {}) {
   }
 
   let pictures = await speak(options.language ?? navigator.language);
-  takeFiles(host, (file) => pictures.open(file));
+  takeFiles(host, (files) => give(files));
   const { catalog } = pictures.bench;
   const wanted = readQuery(options.query ?? location.search);
   const { example: opening, ...first } = catalog.first;
@@ -118,9 +126,11 @@ const TOLD = ["picture", "place", "region", "layer", "stage", "choices"];
  * @param {HTMLElement} page
  * @param {Bench} bench
  * @param {Pictures} pictures
+ * @param {Batch} batch
+ * @param {(files: File[]) => void} open
  * @param {(language: string) => void} speak
  */
-function build(page, bench, pictures, speak) {
+function build(page, bench, pictures, batch, open, speak) {
   const view = new View(bench, () => pictures.stop());
   const message = h("div", { class: "message", role: "alert" });
   const notices = h("div", { class: "notices" });
@@ -145,8 +155,9 @@ function build(page, bench, pictures, speak) {
   const guide = tour(bench, pictures);
   fill(
     page,
-    top(bench, pictures, guide.button, speak),
+    top(bench, pictures, open, guide.button, speak),
     guide.element,
+    batchStrip(batch),
     message,
     notices,
     h(
@@ -174,39 +185,6 @@ function build(page, bench, pictures, speak) {
   bench.arrive(tell);
   tell();
   view.update();
-}
-
-/**
- * Pictures pasted or dropped anywhere on the page.
- * @param {HTMLElement} host
- * @param {(file: File) => void} open
- */
-function takeFiles(host, open) {
-  const { ownerDocument } = host;
-  const imageIn = (/** @type {DataTransfer | null} */ data) =>
-    [...(data?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? data?.files[0];
-  ownerDocument.addEventListener("paste", (event) => {
-    const file = imageIn(event.clipboardData);
-    if (!file || !host.isConnected) return;
-    event.preventDefault();
-    open(file);
-  });
-  const mine = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files");
-  ownerDocument.addEventListener("dragover", (event) => {
-    if (!mine(event) || !host.isConnected) return;
-    event.preventDefault();
-    host.classList.add("dropping");
-  });
-  ownerDocument.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) host.classList.remove("dropping");
-  });
-  ownerDocument.addEventListener("drop", (event) => {
-    host.classList.remove("dropping");
-    const file = imageIn(event.dataTransfer);
-    if (!file || !host.isConnected) return;
-    event.preventDefault();
-    open(file);
-  });
 }
 
 /**

@@ -80,7 +80,12 @@ class Workbench:
         return self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
 
     def relabel(self, setting: Selection) -> Steps:
-        """Return the labels of the picture of ``setting.key`` in that setting."""
+        """Return the labels of the picture of ``setting.key`` in that setting, made or kept."""
+        kept = self.actions.selection(setting.key)
+        with self.actions.original(kept) as model:
+            kept = replace(kept, short_side=_asked_short(kept, model.config))
+        if _same(kept, setting):
+            return self._picture(kept)
         yield from self._fetched(setting)
         return self._labelled(setting, lambda: self.actions.relabel(setting))
 
@@ -220,7 +225,6 @@ class Workbench:
         if own:
             name = result.weights.source.removeprefix("upload ")
             title = text.OWN_TITLE.format(name=name)
-        if own:
             known = text.KNOWS_AS.format(classes=len(result.classes), model=text.title(config))
         elif config.bundled is None and len(result.classes) != _class_count(config):
             known = text.KNOWS_CLASSES.format(classes=len(result.classes))
