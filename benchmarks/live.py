@@ -127,7 +127,7 @@ def memory_mb(browser: Browser) -> float:
     for each in renderers(browser):
         text = Path(f"/proc/{each['id']}/smaps_rollup").read_text(encoding="ascii")
         (line,) = (line for line in text.splitlines() if line.startswith("Pss:"))
-        sizes.append(int(line.split()[1]) / 1000)
+        sizes.append(int(line.split()[1]) * 1024 / 1e6)
     return max(sizes)
 
 

@@ -1,6 +1,7 @@
 """How the page asks a question of the analysis and shows the answer, without a browser."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -97,6 +98,20 @@ def test_a_run_yields_its_progress_and_then_every_file(actions, shown, toy):
     assert {name.rsplit(".", 1)[1] for name in found.files} == set(FORMATS)
     assert found.folder.parents[1] == actions.stored(shown).folder
     assert json.loads(json.dumps(found.content))["numbers"]["distance_px"] == 12.3456
+
+
+def test_figures_for_paper_are_drawn_when_they_are_taken_away(actions, shown, toy):
+    found = finish(run(actions, Job("toy", shown, {"seed": 4})))
+    for kind in ("svg", "pdf"):
+        (name,) = (name for name in found.files if name.endswith(kind))
+        assert not (found.folder / name).exists()
+        file = file_of([found], 0, name)
+        assert file.parent == found.folder
+        assert file.stat().st_size > 500
+    shutil.rmtree(found.folder)
+    for name in found.files:
+        with pytest.raises(ValueError, match=messages.ANSWER_GONE):
+            file_of([found], 0, name)
 
 
 def test_the_same_question_is_answered_from_its_files(actions, shown, toy):

@@ -16,7 +16,7 @@ from analysis.figures.canvas import new_figure
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
 from ui.service import figure_process, figures
-from ui.service.figures import drawn_elsewhere
+from ui.service.figures import drawn_elsewhere, keep_figure, write_figure
 from uniformer import create_model
 
 KINDS = ("png", "svg", "pdf")
@@ -65,6 +65,15 @@ def test_the_files_are_those_drawn_here(answer, processes, tmp_path):
     assert contents(drawn_elsewhere(answer), tmp_path / "there") == here
     assert set(here) == {f"x.{kind}" for kind in KINDS}
     assert len(processes) == 1  # which drew all three
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kept_figure_is_drawn_later_as_it_would_have_been(answer, processes, tmp_path, kind):
+    keep_figure(answer.figure(), tmp_path / "kept")
+    write_figure(tmp_path / "kept", tmp_path / "file", kind)
+    (here,) = answer.save(tmp_path / "here", "x", [kind])
+    assert (tmp_path / "file").read_bytes() == here.read_bytes()
+    assert len(processes) == 1
 
 
 @pytest.mark.parametrize("question", ["probe", "profile"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from training.coarse import comparable, load_coarse, load_ordinary
 from training.compare import compare_runs, tables
 from training.config import parse_recipe, read_recipe
-from training.data import Example, load_split, read_classes, read_groups
+from training.data import load_split, read_classes, read_groups
 from training.export import export
 from training.label import Source, label_folder
 from training.parallel import run_in_parallel
@@ -149,17 +149,8 @@ def _label(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    photos = [] if options.calibrate is None else _photos(options.calibrate, options.data)
-    for file in export(options.run, options.data, options.out, photos, options.scores):
+    for file in export(options.run, options.data, options.out, options.calibrate, options.scores):
         print(file)
-
-
-def _photos(folder: Path, data: Path) -> list[Example]:
-    """Return the val pictures of ``folder`` if it has any, else all as ordinary photos."""
-    classes = read_classes(data, "everyday50")
-    if (folder / "images" / "val").is_dir():
-        return load_split(folder, "val", len(classes), 320)
-    return comparable(load_ordinary(folder), classes)
 
 
 def _score(options: argparse.Namespace) -> None:

@@ -14,10 +14,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from training.calibrate import fit_bias, fit_temperature
+from training.coarse import comparable, load_ordinary
 from training.config import parse_recipe
-from training.data import Example, load_split, read_classes
+from training.data import Sample, load_split, read_classes
 from training.trainer import CLASSIFIER, read_checkpoint
 from uniformer.checkpoint import sha256_of
+from uniformer.classes import ClassSet
 from uniformer.factory import find_config
 from uniformer.files import replace_file
 from uniformer.preprocess import MEAN, STD
@@ -28,16 +30,17 @@ def export(
     run: Path,
     data: Path,
     out: Path,
-    photos: Sequence[Example] = (),
+    calibrate: Path | None = None,
     scores: Sequence[Path] = (),
 ) -> list[Path]:
     """Write the averaged weights of ``run`` to ``out`` and the card to ``out`` + ``.json``.
 
-    With ``photos`` the classifier is calibrated (:mod:`training.calibrate`): its bias to the train
-    pictures of ``data``, its temperature to them. Floating-point tensors become float16 where
-    their values have room there. The card
-    has classes, palette, preprocessing, recipe, sha256, the commit the files were made at, and
-    ``scores``, which are what ``python -m training score --weights OUT -o FILE`` wrote.
+    With a folder to ``calibrate`` on, the classifier gets a bias fitted to the train pictures of
+    ``data`` and a temperature fitted to that folder (:mod:`training.calibrate`): to its val
+    pictures if it has any, else to all of it as ordinary photos. Floating-point tensors become
+    float16 where their values have room there. The card has classes, palette, preprocessing,
+    recipe, sha256, the commit the files were made at, and ``scores``, which are what
+    ``python -m training score --weights OUT -o FILE`` wrote.
 
     Raises ``ValueError`` for scores of other weights than these and for a run of a form that is
     there to be compared with.
@@ -49,7 +52,9 @@ def export(
     model = find_config(config.model)
     classes = read_classes(data, model.class_set)
     weights = dict(state["averaged"])
-    if photos:
+    photos: list[Sample] = []
+    if calibrate is not None:
+        photos = _photos(calibrate, classes, config.longest_side)
         network = Segmenter(model, classes).eval()
         network.load_state_dict(weights)
         train = load_split(data, "train", len(classes), config.longest_side)
@@ -90,6 +95,12 @@ def export(
     }
     text = json.dumps(card, indent=1).encode() + b"\n"
     return [out, replace_file(out.with_name(f"{out.name}.json"), lambda file: file.write(text))]
+
+
+def _photos(folder: Path, classes: ClassSet, longest_side: int) -> list[Sample]:
+    if (folder / "images" / "val").is_dir():
+        return load_split(folder, "val", len(classes), longest_side)
+    return comparable(load_ordinary(folder), classes)
 
 
 def _small(value: Tensor) -> Tensor:

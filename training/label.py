@@ -28,6 +28,7 @@ from training.vocabulary import (
     from_coarse,
     from_coco,
     groups,
+    read_id_names,
 )
 from uniformer.classes import class_set
 from uniformer.dataset import DatasetError, list_pictures, pair_annotations, read_annotation
@@ -209,11 +210,7 @@ def _table(source: Source) -> np.ndarray:
         raise DatasetError(
             f"The label maps in {source.masks} must be of everyday22, or of coco with its names."
         )
-    try:
-        names = json.loads(source.names.read_text(encoding="utf-8"))
-        return from_coco({int(index): str(name) for index, name in names.items()})
-    except (OSError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{source.names} holds no names of ids: {error}.") from error
+    return from_coco(read_id_names(source.names))
 
 
 def _write_classes(out: Path) -> None:

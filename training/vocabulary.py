@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
 from uniformer.classes import IGNORE_INDEX, class_set
+from uniformer.dataset import DatasetError
 
 EVERYDAY = class_set("everyday50").names
 COARSE = class_set("everyday22").names
@@ -104,6 +106,18 @@ def groups() -> np.ndarray:
     members[COARSE.index("interior")] = False
     members[COARSE.index("building"), [EVERYDAY.index(name) for name in INDOORS]] = True
     return members
+
+
+def read_id_names(file: Path) -> dict[int, str]:
+    """Return the name of every id from a JSON object of them.
+
+    Raises :class:`~uniformer.dataset.DatasetError`, which names the file.
+    """
+    try:
+        names = json.loads(file.read_text(encoding="utf-8"))
+        return {int(index): str(name) for index, name in names.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise DatasetError(f"{file} holds no names of ids: {error}.") from error
 
 
 def from_coarse() -> np.ndarray:

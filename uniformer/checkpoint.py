@@ -28,14 +28,14 @@ from uniformer.config import CLASSIFIERS, MODELS
 from uniformer.file_kinds import HEAD_BYTES, kind_of
 from uniformer.files import replace_file
 from uniformer.matching import (
-    Kind,
+    StateKind,
     count_classes,
     find_kind,
     guess_configs,
     official_names,
     skeleton,
 )
-from uniformer.unwrap import Weights, describe, find_weights, some
+from uniformer.unwrap import WeightSet, describe, find_weights, some
 
 MAX_FILE_BYTES = 4 * 2**30
 """Largest file, and largest sum of its tensors, that is read (an official one has 0.1 to 1 GB)."""
@@ -95,7 +95,7 @@ class CheckpointReport:
     sha256: str
     container: str
     wrapper: str | None
-    kind: Kind
+    kind: StateKind
     tensors: int
     parameters: int
     dtypes: dict[str, int]
@@ -252,7 +252,7 @@ def read_contents(path: Path, entry: str | None = None) -> Contents:
     return Contents(weights.state, container, weights.wrapper, metadata, taken, others)
 
 
-def _choose(loaded: dict[str, Any], entry: str | None, name: str) -> tuple[Weights, list[str]]:
+def _choose(loaded: dict[str, Any], entry: str | None, name: str) -> tuple[WeightSet, list[str]]:
     """Return the weights called ``entry``, by default the likeliest, and the names of others."""
     held = (len(value) for value in loaded.values() if isinstance(value, dict))
     _check_count(len(loaded) + sum(held), name)

@@ -41,6 +41,11 @@ class BackboneConfig:
     layer_scale: bool = False
     output_norms: bool = True
 
+    @property
+    def heads(self) -> tuple[int, ...]:
+        """Attention heads of the four stages; the convolutions of stages 1 and 2 count as one."""
+        return (1, 1, *(dim // self.head_dim for dim in self.dims[2:]))
+
 
 @dataclass(frozen=True)
 class FPNConfig:

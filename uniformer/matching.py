@@ -24,7 +24,7 @@ from uniformer.classes import class_set
 from uniformer.classifier import make_model
 from uniformer.config import CLASSIFIERS, MODELS
 
-Kind = Literal["segmenter", "backbone", "unknown"]
+StateKind = Literal["segmenter", "backbone", "unknown"]
 
 PREFIX = "backbone."
 CLASSIFIER = ("norm.", "head.", "pre_logits.", "norm_cls.", "head_cls.")
@@ -58,7 +58,7 @@ class Difference:
         return "; ".join(f"{len(keys)} {name}: {_some(keys)}" for name, keys in groups if keys)
 
 
-def find_kind(state: Mapping[str, Tensor]) -> Kind:
+def find_kind(state: Mapping[str, Tensor]) -> StateKind:
     """Tell by the names what ``state`` holds."""
     if any(key.startswith(PREFIX) for key in state):
         return "segmenter"

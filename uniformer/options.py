@@ -66,6 +66,11 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures"
     )
+    add_recursive(parser)
+
+
+def add_recursive(parser: argparse.ArgumentParser) -> None:
+    """Add whether folders are taken with what is in them."""
     parser.add_argument("--recursive", action="store_true", help="take subfolders too")
 
 
@@ -96,7 +101,7 @@ def add_annotated(parser: argparse._ActionsContainer) -> None:
         "--annotation-suffix", default=".png", metavar="END",
         help="NAME.jpg is annotated in NAME and this, such as _seg.png (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--recursive", action="store_true", help="take subfolders too")
+    add_recursive(parser)
     parser.add_argument(
         "--zero-is-other", action="store_true",
         help="class ids start at 1 and 0 is not scored, as in ADE20K's own files",

@@ -19,15 +19,13 @@ from analysis.core.evidence import Grade
 from analysis.core.forward import stage_maps
 from analysis.core.progress import Work
 from analysis.core.shared_weight_copy import shared_weight_copy
-from analysis.core.targets import RegionScore, Score
+from analysis.core.targets import SCORE_UNITS, RegionScore, Score
 from uniformer.classifier import Classifier
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
 LAST_STAGE = 4
-
-SCORE_UNITS: dict[Score, str] = {"margin": "nats", "logit": "logits", "probability": "probability"}
 
 
 @dataclass(frozen=True)

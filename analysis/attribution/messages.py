@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.attribution.attribute import SCORE_UNITS, Attribution
+from analysis.attribution.attribute import Attribution
+from analysis.core.targets import SCORE_UNITS
 
 
 def scored(found: Attribution) -> str:

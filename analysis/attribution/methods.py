@@ -77,8 +77,9 @@ class AttributionInputs:
 class Method:
     """A method and how to read it; ``run`` yields progress and then a finding.
 
-    ``unit`` says what a value counts, with {score} for the score's own unit. ``uses_stage`` is
-    whether it looks at the map of a stage, ``about_class`` whether its map depends on the class.
+    ``unit`` says what a value counts, with {score} for the score's own unit, ``scale_words`` what
+    its colours mean. ``uses_stage`` is whether it looks at the map of a stage, ``about_class``
+    whether its map depends on the class.
     """
 
     title: str
@@ -89,6 +90,7 @@ class Method:
     unit: str
     cost: str
     run: Callable[[AttributionInputs], Work[Finding]]
+    scale_words: str
     uses_stage: bool = False
     about_class: bool = True
 
@@ -107,6 +109,8 @@ def _segments(ask: AttributionInputs) -> Work[Finding]:
     return segment_ablation(ask.score, ask.x, ask.baseline, segments)
 
 
+FOR_AND_AGAINST = "red speaks for it, blue against it"
+SPEAKS_FOR = "the brighter, the more it speaks for it"
 DECODER_PASS = "one pass of the decoder, forward and back"
 TOKEN_UNIT = "gradient x activation, {score} per token"
 MIXES_PLACES = "The mean gradient mixes places: a small region lights up look-alikes anywhere."
@@ -123,6 +127,7 @@ METHODS: dict[str, Method] = {
         unit="share of the score's change, {score} per input pixel",
         cost="one pass forward and back per step, up to 8 times as many where the shares miss",
         run=lambda ask: integrated_gradients(ask.score, ask.x, ask.baseline, ask.settings.steps),
+        scale_words=FOR_AND_AGAINST,
     ),
     "occlusion": Method(
         title="Occlusion",
@@ -133,6 +138,7 @@ METHODS: dict[str, Method] = {
         unit="fall of the score when hidden, {score}",
         cost="one pass per window",
         run=lambda ask: occlusion(ask.score, ask.x, ask.baseline, *ask.settings.window(ask.x)),
+        scale_words=FOR_AND_AGAINST,
     ),
     "segment_ablation": Method(
         title="Ablation of segments",
@@ -143,6 +149,7 @@ METHODS: dict[str, Method] = {
         unit="fall of the score when hidden, {score}",
         cost="one pass per predicted segment, 40 at most",
         run=_segments,
+        scale_words=FOR_AND_AGAINST,
     ),
     "smooth_grad": Method(
         title="SmoothGrad",
@@ -153,6 +160,7 @@ METHODS: dict[str, Method] = {
         unit="{score} per unit of normalised colour",
         cost="one pass forward and back per noisy picture",
         run=lambda ask: smooth_grad(ask.score, ask.x, ask.settings.samples, ask.settings.seed),
+        scale_words="the brighter, the further a small change moves it",
     ),
     "gradient_x_activation": Method(
         title="Gradient x activation",
@@ -163,6 +171,7 @@ METHODS: dict[str, Method] = {
         unit=TOKEN_UNIT,
         cost=DECODER_PASS,
         run=_product("LayerGradientXActivation"),
+        scale_words=FOR_AND_AGAINST,
         uses_stage=True,
     ),
     "signed_grad_cam": Method(
@@ -174,6 +183,7 @@ METHODS: dict[str, Method] = {
         unit=TOKEN_UNIT,
         cost=DECODER_PASS,
         run=_product("LayerGradCam"),
+        scale_words=FOR_AND_AGAINST,
         uses_stage=True,
     ),
     "grad_cam": Method(
@@ -185,6 +195,7 @@ METHODS: dict[str, Method] = {
         unit=TOKEN_UNIT,
         cost=DECODER_PASS,
         run=_cam("GradCAM"),
+        scale_words=SPEAKS_FOR,
         uses_stage=True,
     ),
     "grad_cam_plus_plus": Method(
@@ -196,6 +207,7 @@ METHODS: dict[str, Method] = {
         unit=TOKEN_UNIT,
         cost=DECODER_PASS,
         run=_cam("GradCAMPlusPlus"),
+        scale_words=SPEAKS_FOR,
         uses_stage=True,
     ),
     "layer_cam": Method(
@@ -207,6 +219,7 @@ METHODS: dict[str, Method] = {
         unit=TOKEN_UNIT,
         cost=DECODER_PASS,
         run=_cam("LayerCAM"),
+        scale_words=SPEAKS_FOR,
         uses_stage=True,
     ),
     "hires_cam": Method(
@@ -218,6 +231,7 @@ METHODS: dict[str, Method] = {
         unit=TOKEN_UNIT,
         cost=DECODER_PASS,
         run=_cam("HiResCAM"),
+        scale_words=SPEAKS_FOR,
         uses_stage=True,
     ),
     "eigen_cam": Method(
@@ -229,6 +243,7 @@ METHODS: dict[str, Method] = {
         unit="activation along the first principal component",
         cost="one pass of the decoder and a singular value decomposition",
         run=_cam("EigenCAM"),
+        scale_words="red is like the region, blue unlike it",
         uses_stage=True,
         about_class=False,
     ),

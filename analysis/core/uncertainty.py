@@ -43,29 +43,47 @@ class Spread:
             return "cannot be told apart"
         return "more" if value > self.high else "less"
 
+    def named(self, name: str) -> dict[str, float]:
+        """Return the mean as ``name``, and the ends of the range as ``name_low``, ``name_high``."""
+        return {name: self.mean, f"{name}_low": self.low, f"{name}_high": self.high}
+
+
+def student(count: int) -> float:
+    """Return how many standard deviations of ``count`` draws, 2 or more, hold 95 % either way."""
+    from scipy.special import stdtrit  # the page starts without it
+
+    return float(stdtrit(count - 1, (1 + CONFIDENCE) / 2))
+
 
 def spread(values: Sequence[float]) -> Spread:
     """Return the spread of what random changes did, in any unit and of any sign."""
     drawn = np.asarray(values, dtype=np.float64)
     if len(drawn) < FEWEST:
         return Spread(float(drawn.mean()) if len(drawn) else np.nan, np.nan, np.nan)
-    from scipy.special import stdtrit  # the page starts without it
-
-    tail = stdtrit(len(drawn) - 1, (1 + CONFIDENCE) / 2)
-    reach = tail * drawn.std(ddof=1) * np.sqrt(1 + 1 / len(drawn))
+    reach = student(len(drawn)) * drawn.std(ddof=1) * np.sqrt(1 + 1 / len(drawn))
     return Spread(*map(float, (drawn.mean(), drawn.mean() - reach, drawn.mean() + reach)))
 
 
 def divergence_spread(values: Sequence[float]) -> Spread:
-    """Return the spread of divergences in nats, which vary by factors: it is that of their logs."""
+    """Return the spread of divergences in nats, which vary by factors: it is that of their logs.
+
+    What is below ``NOTHING_NATS`` counts as that much.
+    """
     logs = spread(np.log(np.maximum(values, NOTHING_NATS)))
     low, high = np.exp([logs.low, logs.high])
     return Spread(float(np.mean(values)) if len(values) else np.nan, float(low), float(high))
 
 
-def divergence_standing(value: float, values: Sequence[float]) -> Standing | None:
-    """Return where a divergence in nats stands among ``values``; below rounding all are equal."""
-    return divergence_spread(values).standing(max(value, NOTHING_NATS))
+def jackknife(left_out: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the standard errors of statistics of a measurement in equally large parts.
+
+    ``left_out`` (parts, ...) has their values without each of the parts in turn. NaN for fewer
+    parts than ``FEWEST``, or where a part left out leaves nothing. Source: Efron and Stein, "The
+    Jackknife Estimate of Variance", Annals of Statistics 1981.
+    """
+    with np.errstate(invalid="ignore"):
+        error = np.sqrt((len(left_out) - 1) * np.var(left_out, axis=0))
+    return np.where(np.isfinite(error) & (len(left_out) >= FEWEST), error, np.nan)
 
 
 def decimals(error: float) -> int:

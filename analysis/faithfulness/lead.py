@@ -13,9 +13,9 @@ import numpy as np
 from torch import Tensor
 
 from analysis.core.progress import Work, counted
-from analysis.core.uncertainty import CONFIDENCE
+from analysis.core.targets import ScoreFunction
+from analysis.core.uncertainty import student
 from analysis.faithfulness.deletion_insertion import (
-    Score,
     deletion_order,
     exchange_curve,
     replacement_of,
@@ -29,7 +29,7 @@ CUTS = 4
 
 @dataclass(frozen=True)
 class Lead:
-    """By how much the separation of one map exceeds another's, (cuts,), -2 to 2."""
+    """By how much the separation of one map exceeds another's, (cuts,), -2 to 2; own cut first."""
 
     leads: np.ndarray
 
@@ -46,10 +46,8 @@ class Lead:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the mean, by Student's t."""
-        from scipy.special import stdtrit  # the page starts without it
-
-        reach = stdtrit(len(self.leads) - 1, (1 + CONFIDENCE) / 2) * self.error
-        return self.mean - float(reach), self.mean + float(reach)
+        reach = student(len(self.leads)) * self.error
+        return self.mean - reach, self.mean + reach
 
     @property
     def known(self) -> bool:
@@ -58,24 +56,31 @@ class Lead:
 
 
 def lead_over(
-    score: Score, x: Tensor, best: np.ndarray, second: np.ndarray, deletion: DeletionSettings
+    score: ScoreFunction,
+    x: Tensor,
+    best: np.ndarray,
+    second: np.ndarray,
+    deletion: DeletionSettings,
+    own: float,
 ) -> Work[Lead]:
     """Score two maps (rows, columns) as :func:`rank_maps` does, in ``CUTS`` cuts of the picture.
 
-    Yields progress in forward passes, and returns the lead of ``best``.
+    ``own`` is the lead of ``best`` in the ranking's own cut, which is not made again. Yields
+    progress in forward passes, and returns the lead in all cuts.
     """
     size = tuple(x.shape[-2:])
     importance = [map_on_input(values, size, "map") for values in (best, second)]
     replaced, everywhere = replacement_of(x, deletion.replacement), np.ones(size, dtype=bool)
     side = deletion.cell_px
     others = np.random.default_rng(deletion.seed).permutation(np.arange(1, side * side))
-    done, total, leads = 0, CUTS * 4 * (deletion.steps + 1), []
-    for number, start in enumerate([0, *np.resize(others, CUTS - 1)]):
+    starts: list[int] = np.resize(others, CUTS - 1).tolist()
+    done, total, leads = 0, (CUTS - 1) * 4 * (deletion.steps + 1), [own]
+    for number, start in enumerate(starts, start=1):
         separations = []
         for values in importance:
             order = deletion_order(
                 values, everywhere, cell_px=side, seed=deletion.seed + number,
-                start_px=divmod(int(start), side),
+                start_px=divmod(start, side),
             )  # fmt: skip
             areas = []
             for ends in ((x, replaced), (replaced, x)):

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from analysis.core.progress import Progress, Work, counted
+from analysis.core.targets import ScoreFunction
 from analysis.faithfulness.deletion_insertion import (
     Replacement,
-    Score,
     deletion_order,
     evaluate,
     exchange_curve,
@@ -60,7 +60,7 @@ class SecondOpinion:
 
 
 def second_opinion(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
+    score: ScoreFunction, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
 ) -> Work[SecondOpinion]:
     """Score ``maps`` as :func:`rank_maps` does, with the replacement that ``deletion`` has not.
 
@@ -71,7 +71,7 @@ def second_opinion(
     passes = deletion.steps + 1
     done, total, separations = 0, 2 * len(maps) * passes, {}
     for name, values in maps.items():
-        order = _order(values, everywhere, name, deletion)
+        _, order = _ordered(values, everywhere, name, deletion)
         areas = []
         for start, end in ((x, replaced), (replaced, x)):
             work = exchange_curve(
@@ -84,7 +84,7 @@ def second_opinion(
 
 
 def salience_coefficients(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
+    score: ScoreFunction, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
 ) -> Work[dict[str, float]]:
     """Return for each map how far its salience orders what parts of the picture are worth, -1 to 1.
 
@@ -100,14 +100,13 @@ def salience_coefficients(
     total = len(maps) * GROUPS
     for number, (name, values) in enumerate(maps.items()):
         salience, falls = [], []
-        order = _order(values, everywhere, name, deletion)
-        importance = map_on_input(values, everywhere.shape, f"map {name}").ravel()
+        importance, order = _ordered(values, everywhere, name, deletion)
         for part in np.array_split(order, GROUPS):
             mask = torch.zeros(everywhere.size, dtype=torch.bool)
             mask[torch.from_numpy(part)] = True
             changed = torch.where(mask.view(everywhere.shape).to(x.device), replaced, x)
             falls.append(clean - evaluate(score, changed).item())
-            salience.append(float(importance[part].sum()))
+            salience.append(float(importance.ravel()[part].sum()))
             yield Progress(number * GROUPS + len(falls), total)
         found[name] = coefficient(np.array(salience), np.array(falls))
     return found
@@ -128,8 +127,10 @@ def coefficient(salience: np.ndarray, falls: np.ndarray) -> float:
     return float((signs * weight).sum() / weight.sum())
 
 
-def _order(
+def _ordered(
     values: np.ndarray, within: np.ndarray, name: str, deletion: DeletionSettings
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a map on the network's input (h, w), and the order in which it takes pixels away."""
     importance = map_on_input(values, within.shape, f"map {name}")
-    return deletion_order(importance, within, cell_px=deletion.cell_px, seed=deletion.seed)
+    order = deletion_order(importance, within, cell_px=deletion.cell_px, seed=deletion.seed)
+    return importance, order

@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.attribution.attribute import SCORE_UNITS, Attribution
+from analysis.attribution.attribute import Attribution
 from analysis.attribution.messages import scored, summed
 from analysis.attribution.methods import METHODS
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import most_doubtful
+from analysis.core.targets import SCORE_UNITS
 from analysis.figures.canvas import (
     QUIET,
     color_bar,

@@ -90,7 +90,7 @@ class BlockIntervention(Patch, ABC):
         return 0.0
 
 
-Kind = TypeVar("Kind", bound=BlockIntervention)
+SameKind = TypeVar("SameKind", bound=BlockIntervention)
 
 
 def change_size(changed: Tensor, clean: Tensor) -> float:
@@ -112,16 +112,16 @@ def size_of(trace: Trace, intervention: BlockIntervention) -> float:
 
 def others_as_large(
     trace: Trace,
-    present: Kind,
-    others: Sequence[Kind],
+    present: SameKind,
+    others: Sequence[SameKind],
     rng: np.random.Generator,
     count: int,
-) -> list[Kind]:
+) -> list[SameKind]:
     """Return up to ``count`` of ``others``, drawn at random, that can be made as large."""
     if not others:
         return []
     wanted = size_of(trace, present)
-    found: list[Kind] = []
+    found: list[SameKind] = []
     for number in rng.permutation(len(others)):
         if len(found) == count:
             break

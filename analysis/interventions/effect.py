@@ -23,10 +23,10 @@ from analysis.core.progress import Progress, Work, finish
 from analysis.core.targets import RegionScore
 from analysis.core.uncertainty import (
     FEWEST,
+    NOTHING_NATS,
     Spread,
     Standing,
     divergence_spread,
-    divergence_standing,
     spread,
 )
 from analysis.interventions.base import BlockIntervention
@@ -37,6 +37,7 @@ from analysis.interventions.run import (
     Sizes,
     controls,
     intervene_sized,
+    pixels_traced,
     wanted_sizes,
 )
 from uniformer.classes import ClassSet
@@ -141,7 +142,7 @@ class EffectReport:
         """Whether the effect on the picture is outside of the spread of the random ones."""
         if self.withheld:
             return None
-        return divergence_standing(self.effect.kl_nats, [each.kl_nats for each in self.controls])
+        return self.kl_nats.standing(max(self.effect.kl_nats, NOTHING_NATS))
 
     @property
     def margin_standing(self) -> Standing | None:
@@ -199,7 +200,8 @@ def effect_report_steps(
     What is found after the first pass is the effect, as a report without controls.
     """
     check_target(trace, target)
-    effect = effect_of(trace, interventions, target, picture)
+    pixels = pixels_traced(trace, interventions, picture)
+    effect = effect_of(trace, interventions, target, pixels)
     alone = EffectReport(
         classes=trace.model.classes,
         labels_before=trace.labels,
@@ -208,11 +210,13 @@ def effect_report_steps(
         overlap=0.0,
     )
     yield Progress(1, 1 + draws, alone)
-    matched = controls(trace, interventions, seed, picture, draws) if draws else []
+    matched = controls(trace, interventions, seed, pixels, draws) if draws else []
     total, found = 1 + len(matched), []
+    if not matched:
+        yield Progress(1, 1)
     for control in matched:
         wanted = wanted_sizes(trace, interventions, control, effect.sizes)
-        found.append(effect_of(trace, control, target, picture, wanted))
+        found.append(effect_of(trace, control, target, pixels, wanted))
         yield Progress(1 + len(found), total)
     pairs = [pair for each in matched for pair in zip(interventions, each, strict=True)]
     overlap = max((_overlap(here, there, trace) for here, there in pairs), default=0.0)
@@ -241,12 +245,13 @@ def effect_of(
     trace: Trace,
     interventions: Sequence[Intervention],
     target: RegionScore | None = None,
-    picture: PictureSource | None = None,
+    picture: np.ndarray | None = None,
     wanted: Mapping[Place, float] | None = None,
 ) -> Effect:
     """Return what ``interventions`` change, without a control; see :func:`effect_report`.
 
-    In the blocks of ``wanted`` they are made as large as said there.
+    In the blocks of ``wanted`` they are made as large as said there. ``picture`` and errors are
+    those of :func:`analysis.interventions.run.intervene_sized`.
     """
     started = perf_counter()
     logits, sizes = intervene_sized(trace, interventions, picture, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
 import cv2
@@ -26,6 +26,7 @@ class HideRegion:
     ``fill`` "blur" keeps its rough colours, "mean" paints it with the mean colour of the picture,
     "inpaint" carries its surroundings inwards (Telea 2004, by OpenCV; slow for large regions). No
     fill is neutral: each is a picture of something, often with an edge, so compare two of them.
+    ``filling`` is what blur or mean shows, known already: controls share what one picture gave.
     """
 
     scaled: ClassVar[bool] = True
@@ -33,6 +34,7 @@ class HideRegion:
 
     region: np.ndarray
     fill: Literal["blur", "mean", "inpaint"] = "blur"
+    filling: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.fill not in ("blur", "mean", "inpaint"):
@@ -55,13 +57,8 @@ class HideRegion:
         if self.fill == "inpaint":
             mask: np.ndarray = self.region.astype(np.uint8)
             return cv2.inpaint(picture, mask, INPAINT_RADIUS_PX, cv2.INPAINT_TELEA)
-        return np.where(self.region[..., None], self._filling(picture), picture)
-
-    def size(self, picture: np.ndarray) -> float:
-        """Return the length of the change of ``picture`` as a share of that of its contrast."""
-        values: np.ndarray = picture.astype(np.float64)
-        contrast = float(np.linalg.norm(values - values.mean(axis=(0, 1))))
-        return float(np.linalg.norm(self.hide(picture) - values) / max(contrast, 1.0))
+        filling = self._filling(picture) if self.filling is None else self.filling
+        return np.where(self.region[..., None], filling, picture)
 
     def controls(
         self, trace: Trace, rng: np.random.Generator, count: int, picture: np.ndarray | None = None
@@ -71,11 +68,12 @@ class HideRegion:
         With the ``picture``, those whose colours change as much, except where they are inpainted:
         what that would show elsewhere is known only once it is done.
         """
-        change = None
+        filling = change = None
         if picture is not None and self.fill != "inpaint":
-            change = ((self._filling(picture) - picture.astype(np.float64)) ** 2).sum(axis=-1)
+            filling = self._filling(picture)
+            change = ((filling - picture.astype(np.float64)) ** 2).sum(axis=-1)
         places = moved_elsewhere(self.region, rng, count, change)
-        return [replace(self, region=place) for place in places]
+        return [replace(self, region=place, filling=filling) for place in places]
 
     def overlap(self, control: Self, trace: Trace) -> float:
         """Return which share of the region that it hides ``control`` hides too, 0 to 1."""
@@ -85,3 +83,13 @@ class HideRegion:
         if self.fill == "blur":
             return cv2.GaussianBlur(picture, (0, 0), BLUR * min(self.region.shape))
         return picture.mean(axis=(0, 1)).round().astype(np.uint8)
+
+
+def picture_change_size(shown: np.ndarray, picture: np.ndarray) -> float:
+    """Return the length of the change from ``picture`` to what is ``shown`` instead.
+
+    Both are uint8 RGB (H, W, 3). It is a share of the length of the picture's contrast, 0 or more.
+    """
+    values: np.ndarray = picture.astype(np.float64)
+    contrast = float(np.linalg.norm(values - values.mean(axis=(0, 1))))
+    return float(np.linalg.norm(shown - values) / max(contrast, 1.0))

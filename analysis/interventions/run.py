@@ -16,7 +16,7 @@ from analysis.core.checks import check_evaluating
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import FIRST, AttentionMask, Patch, Place, forward
 from analysis.interventions.base import ALIKE, BlockIntervention, change_size
-from analysis.interventions.picture import HideRegion
+from analysis.interventions.picture import HideRegion, picture_change_size
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 
@@ -102,30 +102,46 @@ def intervene(
         AnalysisError: for no intervention, for one that does not fit the model or the trace, and
             for a missing or another picture.
     """
-    return _run(trace, _by_place(trace, interventions), _hidden(interventions), picture)
+    pixels = pixels_traced(trace, interventions, picture)
+    return _run(trace, _by_place(trace, interventions), _shown(interventions, pixels))
+
+
+def pixels_traced(
+    trace: Trace, interventions: Sequence[Intervention], picture: PictureSource | None
+) -> np.ndarray | None:
+    """Return the ``picture`` (H, W, 3) that ``interventions`` hide a part of; None if they do not.
+
+    Raises :class:`AnalysisError` for another one than was traced.
+    """
+    if picture is None or not _hidden(interventions):
+        return None
+    pixels = open_picture(picture)
+    if not _was_traced(trace, pixels):
+        raise AnalysisError("This is not the picture that was traced.")
+    return pixels
 
 
 def intervene_sized(
     trace: Trace,
     interventions: Sequence[Intervention],
-    picture: PictureSource | None = None,
+    picture: np.ndarray | None = None,
     wanted: Mapping[Place, float] | None = None,
 ) -> tuple[Tensor, Sizes]:
     """Return what :func:`intervene` does, and how large the changes were in this very pass.
 
     The change in each block of ``wanted`` is made as large as said there, within a factor of
-    ``ALIKE``. Errors are those of :func:`intervene`.
+    ``ALIKE``. ``picture`` is what :func:`pixels_traced` returns, once for all passes. Errors are
+    those of :func:`intervene`.
     """
     wanted, sizes = wanted or {}, Sizes()
     patches = {
         place: Sized(each.patches, wanted.get(place), partial(sizes.__setitem__, place))
         for place, each in _by_place(trace, interventions).items()
     }
-    hidden = _hidden(interventions)
-    logits = _run(trace, patches, hidden, picture)
-    if hidden and picture is not None:
-        hiding = HideRegion(np.any([each.region for each in hidden], axis=0), hidden[0].fill)
-        sizes[None] = hiding.size(open_picture(picture))
+    shown = _shown(interventions, picture)
+    logits = _run(trace, patches, shown)
+    if shown is not None and picture is not None:
+        sizes[None] = picture_change_size(shown, picture)
     return logits, sizes
 
 
@@ -133,16 +149,15 @@ def controls(
     trace: Trace,
     interventions: Sequence[Intervention],
     seed: int,
-    picture: PictureSource | None = None,
+    picture: np.ndarray | None = None,
     count: int = DRAWS,
 ) -> list[tuple[Intervention, ...]]:
     """Return up to ``count`` draws of a random change in place of each of ``interventions``.
 
-    None if one of them has nothing to compare with. ``picture`` is the one that was traced: with it
-    regions that are hidden elsewhere change it as much.
+    None if one of them has nothing to compare with. ``picture`` (H, W, 3) is the one that was
+    traced: with it regions that are hidden elsewhere change it as much.
     """
     rng = np.random.default_rng(seed)
-    picture = None if picture is None else open_picture(picture)
     drawn = (each.controls(trace, rng, count, picture) for each in interventions)
     return list(zip(*drawn, strict=False))
 
@@ -170,16 +185,16 @@ def _hidden(interventions: Sequence[Intervention]) -> list[HideRegion]:
 def _run(
     trace: Trace,
     patches: Mapping[Place, Patch],
-    hidden: Sequence[HideRegion],
-    picture: PictureSource | None,
+    shown: np.ndarray | None,
 ) -> Tensor:
-    if not patches and not hidden:
+    """Return the logits with ``patches`` made, of the picture or of what is ``shown`` instead."""
+    if not patches and shown is None:
         raise AnalysisError("Choose at least one intervention.")
     model = trace.model
     check_evaluating(model)
     with torch.no_grad():
-        if hidden:
-            x = _network_input(trace, _without(trace, hidden, picture))
+        if shown is not None:
+            x = _network_input(trace, shown)
             if isinstance(model, AnySegmenter):
                 return model(x)
             start, x = FIRST, model.backbone.patch_embed1(x)
@@ -200,18 +215,14 @@ def _by_place(trace: Trace, interventions: Sequence[Intervention]) -> dict[Place
     return {place: Composite(patches) for place, patches in found.items()}
 
 
-def _without(
-    trace: Trace, hidden: Sequence[HideRegion], picture: PictureSource | None
-) -> np.ndarray:
-    """Return the picture with regions hidden."""
+def _shown(interventions: Sequence[Intervention], picture: np.ndarray | None) -> np.ndarray | None:
+    """Return the picture with regions hidden, one after another; None where none is."""
+    hidden = _hidden(interventions)
+    if not hidden:
+        return None
     if picture is None:
         raise AnalysisError("To hide a region, give the picture that was traced as well.")
-    picture = open_picture(picture)
-    if not _was_traced(trace, picture):
-        raise AnalysisError("This is not the picture that was traced.")
-    for intervention in hidden:
-        picture = intervention.hide(picture)
-    return picture
+    return reduce(lambda shown, each: each.hide(shown), hidden, picture)
 
 
 def _was_traced(trace: Trace, picture: np.ndarray) -> bool:

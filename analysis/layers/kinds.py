@@ -14,7 +14,7 @@ from typing import Any, Literal
 from analysis.affinity.pruning import PRUNING_STAGES
 from analysis.attribution.methods import METHODS, Method
 from analysis.layers.placing import (
-    Place,
+    Placing,
     attribution_place,
     cosine_scale,
     depth_place,
@@ -38,11 +38,11 @@ from analysis.receptive_field.networks.comparison import LOGITS
 
 Group = Literal["stages", "field", "why", "whatif", "research"]
 
-Region = Literal["pixel", "segment", "class", "mask", "picture"]
+LayerRegion = Literal["pixel", "segment", "class", "mask", "picture"]
 
-PLACES: tuple[Region, ...] = ("segment", "pixel", "class", "mask")
-PIXEL: tuple[Region, ...] = ("pixel",)
-PICTURE: tuple[Region, ...] = ("picture",)
+PLACES: tuple[LayerRegion, ...] = ("segment", "pixel", "class", "mask")
+PIXEL: tuple[LayerRegion, ...] = ("pixel",)
+PICTURE: tuple[LayerRegion, ...] = ("picture",)
 
 ASKED_ANYWAY = ("x", "y", "region", "label", "against", "short_side", "reach")
 """Parameters of questions that the selection on the page says, or the setting of the picture."""
@@ -65,8 +65,8 @@ class LayerKind:
     help: str
     misleads: str
     question: str
-    place: Place
-    regions: tuple[Region, ...]
+    place: Placing
+    regions: tuple[LayerRegion, ...]
     seconds: float
     live: bool = False
     against: bool = False
@@ -92,7 +92,6 @@ class LayerKind:
 
 
 STAGE_SHOWN = Parameter("stage", int, "stage whose map is shown, 1 to 4", 4, False, None)
-BLOCK_SHOWN = Parameter("block", int, "block whose map is shown, from 0", 0, False, None)
 STAGE_PRUNED = Parameter(
     "stage", int, "stage whose tokens are shown, 3 or 4", PRUNING_STAGES[0], False, PRUNING_STAGES
 )
@@ -139,7 +138,7 @@ def _fields() -> list[LayerKind]:
             "field", "field", "What the unit here sees",
             "Which pixels move this unit of a stage, or its class, and which could at all.",
             misleads, "receptive-field", field_place, PIXEL, 1.0, live=True,
-            named=("level", "probes", "seed"), defaults={"level": "stage 3", "probes": 8},
+            named=("level", "probes", "seed"), defaults={"level": "stage 3"},
             choices={"level": ("stage 1", "stage 2", "stage 3", "stage 4", LOGITS)},
         ),
         LayerKind(

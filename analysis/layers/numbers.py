@@ -30,8 +30,8 @@ HELP = {
     "verdict": "Whether it does more than random changes as large.",
     "controls": "Random changes as large that it is compared with.",
     "control_kl_nats": "The same of the random changes, on average.",
-    "control_kl_nats_low": "95 % of the random changes lie above.",
-    "control_kl_nats_high": "95 % of the random changes lie below.",
+    "control_kl_nats_low": "From here on: 95 % of the random changes lie between both ends.",
+    "control_kl_nats_high": "Up to here: 95 % of the random changes lie between both ends.",
     "control_flipped_share": "The same of the random changes, on average.",
     "class_before": "The label of the marked pixel as it is.",
     "class_after": "Its label after the change.",
@@ -63,7 +63,7 @@ FIRST = (
 )  # fmt: skip
 """What stands beside the sentence; the rest is behind "all numbers"."""
 
-LEFT_OUT = ("x", "y", "warning", "score_unit", "map_unit", "map_signed", "map_stage", "fields")
+LEFT_OUT = ("x", "y", "warning", "score_unit", "map_unit", "map_signed", "map_stage")
 """What the selection, the sentence and the layer itself say already."""
 
 UNIT_IN = {"score_value": "score_unit", "baseline_score_value": "score_unit", "map_sum": "map_unit"}
@@ -72,11 +72,16 @@ UNIT_IN = {"score_value": "score_unit", "baseline_score_value": "score_unit", "m
 
 def numbers_of(values: dict[str, Any]) -> tuple[Number, ...]:
     """Return the plain values among ``values``, those of ``FIRST`` first; lists are in tables."""
-    errors = {key.replace(ERROR, ""): value for key, value in values.items() if ERROR in key}
+    errors = {
+        owner: value
+        for key, value in values.items()
+        if ERROR in key and (owner := key.replace(ERROR, "")) in values
+    }
     found = [
         _number(key, value, errors.get(key), str(values.get(UNIT_IN.get(key, ""), "")))
         for key, value in values.items()
-        if ERROR not in key and key not in LEFT_OUT and not isinstance(value, dict | list | tuple)
+        if not (key in LEFT_OUT or (ERROR in key and key.replace(ERROR, "") in errors))
+        and not isinstance(value, dict | list | tuple)
     ]
     return tuple(sorted(found, key=lambda number: _rank(number.key)))
 

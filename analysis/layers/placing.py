@@ -6,7 +6,7 @@ known of a map on the way is placed by the same rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,40 +14,38 @@ import numpy as np
 from analysis.attribution.methods import METHODS
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.uncertainty import with_error
-from analysis.layers.layer import Box, Placed, Plot, Scale, Series
+from analysis.core.targets import SCORE_UNITS, Score
+from analysis.core.uncertainty import FEWEST, spread, with_error
+from analysis.layers.layer import LabelledBox, Placed, Plot, Scale, Series
 from analysis.questions.answer import Answer, Row
 from analysis.questions.explaining import METHOD_NAMES
 
-Place = Callable[[Answer, Trace, Mapping[str, Any]], Placed]
+Placing = Callable[[Answer, Trace, Mapping[str, Any]], Placed]
 
 DECADES = 8
 """Powers of ten below its maximum down to which the energy of a field is shown."""
 
-FOR_AND_AGAINST = "red speaks for it, blue against it"
-SPEAKS_FOR = "the brighter, the more it speaks for it"
 CHANGES = "a pixel has the class it gets"
 KEPT = "bright tokens passed through the block, dark ones were merged into one"
 KEPT_BY_BLOCKS = "1: the token passed through every block that prunes, 0: through none"
 
 
-def attribution_scale(values: np.ndarray, method: str) -> Scale:
-    """Return the scale of a map of one of the attribution methods."""
-    chosen = METHODS[METHOD_NAMES.get(method, method)]
+def attribution_scale(values: np.ndarray, method: str, score: Score) -> Scale:
+    """Return the scale of a map of an attribution ``method``, by its name, of a score."""
+    chosen = METHODS[METHOD_NAMES[method]]
     most = float(np.nanmax(np.abs(values), initial=0.0))
-    unit = chosen.unit.format(score="nats")
+    unit = chosen.unit.format(score=SCORE_UNITS[score])
     if chosen.signed:
-        return Scale("diverging", -most, most, unit, FOR_AND_AGAINST)
-    return Scale("sequential", 0.0, most, unit, SPEAKS_FOR)
+        return Scale("diverging", -most, most, unit, chosen.scale_words)
+    return Scale("sequential", 0.0, most, unit, chosen.scale_words)
 
 
 def attribution_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
     """Place the map of a method: at the tokens of a stage, or the pixels of the network's input."""
-    values, numbers = answer.arrays["map"], answer.numbers
-    stage = numbers["map_stage"]
+    values, stage = answer.arrays["map"], answer.numbers["map_stage"]
     size = covering(values, trace) if stage is None else trace.grid(stage).token_size_px
-    scale = attribution_scale(values, answer.settings["parameters"]["method"])
-    scale = Scale(scale.kind, scale.low, scale.high, numbers["map_unit"], scale.words)
+    parameters = answer.settings["parameters"]
+    scale = attribution_scale(values, parameters["method"], parameters["score"])
     return Placed("map", values, size, scale)
 
 
@@ -114,21 +112,21 @@ def field_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Place
         edges = (x - half) * across, (y - half) * down, (x + half) * across, (y + half) * down
         side, error = (row[f"side_{percent}_{end}picture_px"] for end in ("", "error_"))
         says = with_error(side, float("nan") if error is None else error, "px")
-        boxes.append(Box(*edges, f"{percent} % of the energy", says))
+        boxes.append(LabelledBox(*edges, f"{percent} % of the energy", says))
     return Placed("map", placed.map, placed.token_size_px, placed.scale, boxes)
 
 
-def _theoretical_box(row: Row, down: float, across: float) -> Iterator[Box]:
+def _theoretical_box(row: Row, down: float, across: float) -> Iterator[LabelledBox]:
     """Yield the rectangle that a unit can see, where that is known."""
     if row["theoretical_height_input_px"] is None:
         return
     top, left = (row[f"theoretical_{edge}_input_px"] for edge in ("top", "left"))
     height, width = (row[f"theoretical_{side}_input_px"] for side in ("height", "width"))
     edges = left * across, top * down, (left + width) * across, (top + height) * down
-    yield Box(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
+    yield LabelledBox(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
 
 
-def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Place:
+def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Placing:
     """Return what places the array ``name``, perhaps with ``{stage}``, on the stage asked for."""
 
     def place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
@@ -157,15 +155,12 @@ def kept_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed
 
 
 def pixels_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
-    """Place the map of what a region flows from, or of what speaks for its class."""
+    """Place the map of what a region flows from, or of what speaks for its class, 0 or more."""
     values = answer.arrays["pixels"]
-    most = float(np.abs(values).max())
-    signed = (values < 0).any()
-    words = FOR_AND_AGAINST if signed else "the brighter, the more of it flows from here"
-    scale = Scale(
-        "diverging" if signed else "sequential", -most if signed else 0.0, most,
-        "share per pixel of the input", words,
-    )  # fmt: skip
+    by_class = answer.settings["parameters"]["rule"] == "relevance"
+    unit = f"{SCORE_UNITS['margin'] if by_class else 'share'} per pixel of the input"
+    words = "the brighter, the more of it flows from here"
+    scale = Scale("sequential", 0.0, float(values.max()), unit, words)
     return Placed("map", values, covering(values, trace), scale)
 
 
@@ -182,69 +177,88 @@ def norm_scale(values: np.ndarray) -> Scale:
 
 def depth_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
     """Place the numbers of a pixel's rows through all blocks; heads are in a table."""
-    return Placed("plot", plots=depth_plots(answer.tables["blocks"]))
+    return Placed("plot", plots=depth_plots({"this picture": [answer.tables["blocks"]]}))
 
 
 def profile_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
     """Place the means over all queries, per block, of this picture and of what it stands beside."""
-    tables = answer.tables["heads"]
-    return Placed("plot", plots=depth_plots(tables, by=lambda row: str(row["of"])))
+    draws: dict[str, dict[int, list[Row]]] = {}
+    for row in answer.tables["heads"]:
+        draws.setdefault(row["of"], {}).setdefault(row["draw"], []).append(row)
+    return Placed("plot", plots=depth_plots({of: [*found.values()] for of, found in draws.items()}))
 
 
-def depth_plots(rows: Iterable[Row], by: Callable[[Row], str] = lambda row: "") -> list[Plot]:
-    """Return distance, entropy and mass through depth, means over the heads of a block."""
-    rows = list(rows)
-    names = list(dict.fromkeys(row["name"] for row in rows))
+def depth_plots(draws: Mapping[str, Sequence[Sequence[Row]]]) -> list[Plot]:
+    """Return distance, entropy and mass through depth, means over the heads of a block.
+
+    ``draws`` are tables by what they are of, each of one draw or of several, of which the range is
+    shown that 95 % are in. Uniform weights are those of the first: they follow from the grid.
+    """
+    own, *_ = draws.values()
     plots = []
     for key, title, unit in (
         ("distance_picture_px", "How far", "px of the picture"),
         ("entropy", "How evenly", "share of the most"),
         ("mass_5x5", "On the 5 by 5 tokens around", "share"),
     ):
-        series = []
-        for group in dict.fromkeys(map(by, rows)):
-            own = [row for row in rows if by(row) == group]
-            series.append(_through(own, names, key, group or "this picture"))
-            if key.startswith("distance"):
-                series.append(_through(own, names, f"uniform_{key}", f"{group} evenly".strip()))
+        series = [_through(of, tables, key) for of, tables in draws.items()]
+        if key.startswith("distance"):
+            series.insert(1, _through("evenly", own, f"uniform_{key}"))
         plots.append(Plot(title, "block, from the first to the last", unit, series))
     return plots
 
 
-def _through(rows: list[Row], names: list[str], key: str, title: str) -> Series:
+def _through(title: str, tables: Sequence[Sequence[Row]], key: str) -> Series:
+    """Return the mean of a column over the heads of every block, and its spread over tables."""
+    blocks = dict.fromkeys(row["name"] for row in tables[0])
     means = [
-        float(np.mean([row[key] for row in rows if row["name"] == name], dtype=float))
-        for name in names
+        [float(np.mean([row[key] for row in rows if row["name"] == name])) for name in blocks]
+        for rows in tables
     ]
-    return Series(title, list(range(len(names))), means)
+    found = [spread(drawn) for drawn in zip(*means, strict=True)]
+    low, high = ([getattr(one, end) for one in found] for end in ("low", "high"))
+    known = (low, high) if len(tables) >= FEWEST else ()
+    return Series(title, list(range(len(found))), [one.mean for one in found], *known)
 
 
 def radius_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
     """Place what near attention costs against its radius, beside random keys."""
-    rows = answer.tables["radii"]
-    radii = [float(row["radius_tokens"]) for row in rows]
-    with_controls = [row for row in rows if np.isfinite(row["control_kl_nats"])]
-    series = [
-        Series("the nearest tokens", radii, [row["kl_nats"] for row in rows]),
-        Series(
-            "as many elsewhere",
-            [float(row["radius_tokens"]) for row in with_controls],
-            [row["control_kl_nats"] for row in with_controls],
-            [row["control_kl_nats_low"] for row in with_controls],
-            [row["control_kl_nats_high"] for row in with_controls],
-        ),
-    ]
-    return Placed("plot", plots=[Plot("How far attention must reach", "radius, tokens",
-                                      "change of the prediction, nats", series)])  # fmt: skip
+    rows, x = answer.tables["radii"], "radius_tokens"
+    series = [_costs("the nearest tokens", rows, x), _controls(rows, x)]
+    return Placed(
+        "plot", plots=[_cost_plot("How far attention must reach", "radius, tokens", series)]
+    )
 
 
 def reach_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
-    """Place what windows cost against the keys they leave."""
-    rows = sorted(answer.tables["reaches"], key=lambda row: row["keys_per_query"])
-    keys = [float(row["keys_per_query"]) for row in rows]
-    series = [Series("change", keys, [row["kl_nats"] for row in rows])]
-    return Placed("plot", plots=[Plot("What reach costs", "keys per query",
-                                      "change of the prediction, nats", series)])  # fmt: skip
+    """Place what each kind of window costs against the keys it leaves, beside random keys."""
+    x = "keys_per_query"
+    rows = sorted(answer.tables["reaches"], key=lambda row: row[x])
+    series = [
+        _costs(reach, [row for row in rows if row["reach"] == reach], x)
+        for reach in dict.fromkeys(row["reach"] for row in answer.tables["reaches"])
+    ]
+    plot = _cost_plot("What reach costs", "keys per query", [*series, _controls(rows, x)])
+    return Placed("plot", plots=[plot])
+
+
+def _costs(title: str, rows: Sequence[Row], x: str) -> Series:
+    return Series(title, [float(row[x]) for row in rows], [row["kl_nats"] for row in rows])
+
+
+def _controls(rows: Sequence[Row], x: str) -> Series:
+    """Return what as many keys elsewhere cost, where they are apart and their range is known."""
+    apart = [
+        row
+        for row in rows
+        if row["control_overlap_share"] == 0 and np.isfinite(row["control_kl_nats_low"])
+    ]
+    ends = ([row[f"control_kl_nats{end}"] for row in apart] for end in ("", "_low", "_high"))
+    return Series("as many elsewhere", [float(row[x]) for row in apart], *ends)
+
+
+def _cost_plot(title: str, x_title: str, series: Sequence[Series]) -> Plot:
+    return Plot(title, x_title, "change of the prediction, nats", series)
 
 
 def table_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:

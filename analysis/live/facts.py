@@ -15,8 +15,8 @@ from uniformer.weights import bundled_scores
 
 EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 
-WITHOUT_GRADIENTS = ("occlusion", "segment_ablation")
-"""Methods that need forward passes only."""
+IN_A_BROWSER = ("occlusion", "segment_ablation")
+"""Methods that need forward passes only: no gradients, and no decomposition of a map."""
 
 
 def model_facts(model: Segmenter) -> dict[str, Any]:
@@ -24,11 +24,10 @@ def model_facts(model: Segmenter) -> dict[str, Any]:
     config = model.config
     backbone = config.backbone
     scores = bundled_scores(config).get("ordinary", {})
-    heads = [dim // backbone.head_dim for dim in backbone.dims]
     return {
         "name": config.name,
         "depths": backbone.depths,
-        "heads": [1, 1, *heads[2:]],
+        "heads": backbone.heads,
         "headSize": backbone.head_dim,
         "strides": STRIDES,
         "shortSide": config.short_side,
@@ -54,10 +53,6 @@ def examples() -> list[dict[str, str]]:
     return json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
 
 
-def with_app() -> list[dict[str, str]]:
-    """Return the methods that need gradients, which no browser runs here."""
-    return [
-        {"id": name, "title": method.title}
-        for name, method in METHODS.items()
-        if name not in WITHOUT_GRADIENTS
-    ]
+def with_app() -> list[str]:
+    """Return the titles of the methods that no browser runs here."""
+    return [method.title for name, method in METHODS.items() if name not in IN_A_BROWSER]

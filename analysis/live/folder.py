@@ -15,8 +15,9 @@ from PIL import Image, ImageOps
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, Work
 from analysis.live.facts import EXAMPLES, examples, model_facts, safe_colors, with_app
-from analysis.live.graphs import network_onnx, terms_onnx
+from analysis.live.graphs import terms_onnx
 from analysis.live.runtime import RUNTIME, WASM, runtime_files
+from uniformer.export import steerable_onnx
 from uniformer.segmenter import Segmenter
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -102,7 +103,7 @@ def _copy_all(files: dict[str, Path], target: Path) -> None:
 
 def _write_graphs(model: Segmenter, target: Path) -> None:
     target.mkdir()
-    network = network_onnx(model)
+    network = steerable_onnx(model)
     if len(network) > MAX_MODEL_BYTES:
         raise AnalysisError(
             f"{model.config.name} has {len(network) / 1e6:.0f} MB, and a page should not load more "

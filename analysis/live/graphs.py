@@ -1,18 +1,8 @@
-"""The two graphs of the live edition: the network, and the lengths of a convolution's terms."""
+"""The graph that the live edition has beside the network: the lengths of a convolution's terms."""
 
 from __future__ import annotations
 
-from uniformer.export import steerable_onnx
 from uniformer.export.onnx import OPSET
-from uniformer.segmenter import Segmenter
-
-
-def network_onnx(model: Segmenter) -> bytes:
-    """Return the model as one file for every size and reach, its weights as float16.
-
-    Errors are those of :func:`uniformer.export.steerable_onnx`.
-    """
-    return steerable_onnx(model)
 
 
 def terms_onnx() -> bytes:

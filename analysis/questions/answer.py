@@ -106,7 +106,7 @@ class Answer:
                 files.append(replace_file(folder / f"{stem}.json", writing(self.to_json())))
             else:
                 assert figure is not None  # drawn above for these formats
-                files.append(replace_file(folder / f"{stem}.{name}", _drawing(figure, name)))
+                files.append(replace_file(folder / f"{stem}.{name}", drawing(figure, name)))
         return files
 
     def _write_arrays(self, file: BinaryIO) -> None:
@@ -144,8 +144,11 @@ def writing(text: str) -> Callable[[BinaryIO], Any]:
     return lambda file: file.write(text.encode())
 
 
-def _drawing(figure: Figure, kind: str) -> Callable[[BinaryIO], Any]:
-    # Without a date two runs give the same file.
+def drawing(figure: Figure, kind: str) -> Callable[[BinaryIO], Any]:
+    """Return what draws ``figure`` into a file, as "png", "svg" or "pdf".
+
+    Without a date: two runs give the same file.
+    """
     undated: dict[str, dict[str, Any]] = {
         "png": {"Software": MARK},
         "svg": {"Date": None, "Creator": MARK},

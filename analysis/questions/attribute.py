@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from analysis.attribution.attribute import SCORE_UNITS, Attribution
+from analysis.attribution.attribute import Attribution
 from analysis.attribution.messages import scored, summed
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.subject import Subject
+from analysis.core.targets import SCORE_UNITS
 from analysis.questions.common import (
     Against,
     Asked,
     Label,
-    Region,
+    RegionAsked,
     Seed,
     ShortSide,
     Steps,
@@ -54,7 +55,7 @@ def attribute(
     *,
     x: X,
     y: Y,
-    region: Region = "segment",
+    region: RegionAsked = "segment",
     label: Label = None,
     against: Against = None,
     method: MethodAsked = "integrated-gradients",

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from analysis.attribution.attribute import SCORE_UNITS, Attribution
+from analysis.attribution.attribute import Attribution
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.evidence import most_doubtful
 from analysis.core.progress import part_of
+from analysis.core.targets import SCORE_UNITS
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Against,
     Asked,
     Label,
-    Region,
+    RegionAsked,
     Seed,
     ShortSide,
     Steps,
@@ -56,7 +57,7 @@ def attributions(
     *,
     x: X,
     y: Y,
-    region: Region = "segment",
+    region: RegionAsked = "segment",
     label: Label = None,
     against: Against = None,
     methods: MethodsAsked = "integrated-gradients,segment-ablation,grad-cam",

@@ -50,7 +50,7 @@ class Verdict:
 
     @property
     def sure(self) -> bool:
-        """Whether the best map is the best with both replacements, and ahead in all cuts."""
+        """Whether the best map is the best with both replacements, and its lead is known."""
         ahead = self.lead is None or self.lead.known
         return ahead and self.ranking.rows[0].method == self.second.best
 
@@ -169,9 +169,7 @@ def numbers(verdict: Verdict) -> dict[str, Any]:
         "best_context_standing": best.context_standing,
         "region_share": ranking.region_share,
         "random_orders": len(ranking.random),
-        "random_deletion_auc": random.mean,
-        "random_deletion_auc_low": random.low,
-        "random_deletion_auc_high": random.high,
+        **random.named("random_deletion_auc"),
         "distance_deletion_auc": ranking.distance.deletion.auc,
         **({} if check is None else _check_numbers(check)),
     }
@@ -179,13 +177,10 @@ def numbers(verdict: Verdict) -> dict[str, Any]:
 
 def _check_numbers(check: ParameterRandomisation) -> dict[str, Any]:
     """Return how alike the best map is to those of scrambled weights, and what chance gives."""
-    drawn = check.kept
     return {
         "best_after_scrambling": check.standing,
         "best_scrambles": SCRAMBLES,
-        "best_scrambled_spearman_corrected": drawn.mean,
-        "best_scrambled_spearman_corrected_low": drawn.low,
-        "best_scrambled_spearman_corrected_high": drawn.high,
+        **check.kept.named("best_scrambled_spearman_corrected"),
         "best_scrambled_chance": check.chance,
     }
 

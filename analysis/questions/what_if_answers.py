@@ -293,10 +293,10 @@ def _compared(report: EffectReport) -> Row:
         "control_size_share": report.control_size,
         "control_overlap_share": report.overlap,
         "control_flipped_share": float(np.mean([one.flipped_share for one in report.controls])),
-        **_spread("control_kl_nats", report.kl_nats),
+        **report.kl_nats.named("control_kl_nats"),
     }
     if report.margin_change_nats is not None:
-        numbers |= _spread("control_margin_change_nats", report.margin_change_nats)
+        numbers |= report.margin_change_nats.named("control_margin_change_nats")
         numbers["margin_verdict"] = report.margin_standing
     return numbers
 
@@ -308,14 +308,10 @@ def _beside(report: EffectReport) -> Row:
         "controls": len(report.controls),
         "control_size_share": report.control_size,
         "control_overlap_share": report.overlap,
-        **_spread("control_kl_nats", report.kl_nats),
+        **report.kl_nats.named("control_kl_nats"),
         "verdict": report.standing,
         "verdict_withheld": report.withheld,
     }
-
-
-def _spread(name: str, drawn: Spread) -> Row:
-    return {name: drawn.mean, f"{name}_low": drawn.low, f"{name}_high": drawn.high}
 
 
 def _control_rows(report: EffectReport) -> list[Row]:

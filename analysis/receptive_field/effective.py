@@ -106,9 +106,11 @@ def effective_field_steps(
     totals: dict[Key, Tensor] = {}
     used: dict[Key, int] = {}
     sampled: dict[Key, list[np.ndarray]] = {}
+    rings: dict[Key, Rings] = {}
     count = 0
     for batch in _batches(pictures, batch_size):
-        rings = {key: Rings(batch.shape[-2:], at) for key, at in (centers or {}).items()}
+        if not count:  # All pictures have one size.
+            rings = {key: Rings(batch.shape[-2:], at) for key, at in (centers or {}).items()}
         for step in _energies(readout, batch, probes, generator, rings, until_known):
             if isinstance(step, np.ndarray):
                 yield Measured(count, step)

@@ -1,8 +1,7 @@
 """How far an energy map reaches: squares that hold a share of it, its centre and its spread.
 
 All follow from sums over pixels, the same of every part of a measurement, so that each has the
-standard error that the parts' scatter gives (jackknife: Efron and Stein, Annals of Statistics
-1981).
+standard error that the parts' scatter gives.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.core.errors import AnalysisError
+from analysis.core.uncertainty import jackknife
 
 Center = tuple[float, float]
 """Where a unit is, row and column, from the middle of the first pixel."""
@@ -149,7 +149,7 @@ def summarize(
     down, across, *sigmas, radius = map(float, rings.spread_of(sums))
     errors = np.full(2 * len(shares) + 5, np.nan)
     if samples is not None:
-        errors = jackknife(samples, lambda left: _all_of(rings, left, shares, energy.size))
+        errors = errors_of(samples, lambda left: _all_of(rings, left, shares, energy.size))
     sides, areas, spread = np.split(errors, [len(shares), 2 * len(shares)])
     return FieldSummary(
         total_energy=float(within[-1]),
@@ -179,18 +179,16 @@ def energy_within(energy: np.ndarray, center_px: Center) -> tuple[np.ndarray, np
     return rings.sides, energies / energies[-1]
 
 
-def jackknife(samples: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def errors_of(samples: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Return the standard errors of ``statistic`` of the sum of ``samples`` (n, sums).
 
     They are equal parts of a measurement, each left out in turn. NaN where there are fewer than
     ``FEWEST_PROBES`` of them, or where a part left out leaves nothing.
     """
-    count, left_out = len(samples), samples.sum(axis=0) - samples
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.stack([statistic(left) for left in left_out])
-        error = np.sqrt((count - 1) * found.var(axis=0))
-    known = np.isfinite(error) & (count >= FEWEST_PROBES)
-    return np.where(known, error, np.nan)
+        found = [statistic(left) for left in samples.sum(axis=0) - samples]
+    error = jackknife(found)
+    return error if len(samples) >= FEWEST_PROBES else np.full_like(error, np.nan)
 
 
 def well_known(rings: Rings, samples: np.ndarray) -> bool:
@@ -199,7 +197,7 @@ def well_known(rings: Rings, samples: np.ndarray) -> bool:
     if not total[len(rings.sides) - 1] > 0:
         return False
     allowed = np.maximum(TOLERANCE * rings.sides_of(total, SHARES), FINE_PX)
-    return bool((jackknife(samples, lambda left: rings.sides_of(left, SHARES)) <= allowed).all())
+    return bool((errors_of(samples, lambda left: rings.sides_of(left, SHARES)) <= allowed).all())
 
 
 def _all_of(rings: Rings, sums: np.ndarray, shares: Sequence[float], pixels: int) -> np.ndarray:

@@ -104,7 +104,7 @@ def stage_facts(
                 "tokenWidth": width,
                 "tokenHeight": height,
                 "depth": len(windows),
-                "heads": 1 if local else config.dims[stage - 1] // config.head_dim,
+                "heads": config.heads[stage - 1],
                 "windows": list(windows),
                 "pruned": config.pruned and not local,
             }

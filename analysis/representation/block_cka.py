@@ -21,7 +21,7 @@ from analysis.core.activation_cache import Trace, trace
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.progress import Progress, Work
-from analysis.core.uncertainty import FEWEST
+from analysis.core.uncertainty import jackknife
 from analysis.representation.cka import MIN_SAMPLES, CkaSums, cka_sums
 from analysis.representation.streams import streams
 from uniformer.layers import to_tokens
@@ -190,9 +190,7 @@ def _of_sums(
     samples_are: Literal["tokens", "pictures"],
 ) -> BlockCka:
     """Return the CKA of ``sums``, with the error that CKAs with a part ``left`` out give."""
-    error, count = np.full(sums.cka.shape, np.nan), len(left)
-    if count >= FEWEST:
-        error = np.sqrt((count - 1) * np.var(left, axis=0))
+    error = jackknife(left) if left else np.full(sums.cka.shape, np.nan)
     return BlockCka(
         tuple(first), tuple(second), sums.cka, samples_are, sums.samples, sums.batches, error
     )

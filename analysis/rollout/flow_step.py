@@ -38,7 +38,7 @@ class BranchGradients(NamedTuple):
     encoding: Tensor
 
 
-class Step(NamedTuple):
+class FlowStep(NamedTuple):
     """``flow`` (rows, columns) on the input of a block, and what happened on the way there.
 
     The shares of the two branches are means weighted by the flow, 0 to 1. ``lost_mass`` is what
@@ -59,7 +59,7 @@ def through_block(
     *,
     fixed_share: float | None = None,
     gradients: BranchGradients | None = None,
-) -> Step:
+) -> FlowStep:
     """Follow ``flow`` (rows, columns), never negative, from the output of a block to its input.
 
     Rows E are the affinity itself, averaged over heads, and the lengths of a convolution's terms.
@@ -84,7 +84,7 @@ def through_block(
         after = before - encoded + along_terms(_encoding_terms(layers, x, by_encoding), encoded)
     padded = window is not None and any(side % window for side in flow.shape)
     tiny = torch.finfo(flow.dtype).tiny
-    return Step(
+    return FlowStep(
         flow=after,
         affinity_share=float(mixed.sum() / flow.sum().clamp_min(tiny)),
         position_share=float(encoded.sum() / before.sum().clamp_min(tiny)),

@@ -94,7 +94,7 @@ export class BrowserSource {
       })),
       first: { model: name, reach, windowSize, example: examples[0].name },
       gradients: false,
-      elsewhere: this.facts.withApp.map(({ title }) => title),
+      elsewhere: this.facts.withApp,
       takeAway: { labels: KINDS, layers: KINDS },
       fileBytes: MAX_FILE_BYTES,
     };

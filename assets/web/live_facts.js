@@ -27,7 +27,7 @@
  * @property {number[]} model.std
  * @property {string[]} safeColors  By rank of the class in the picture.
  * @property {(import("./source.js").Example & {file: string})[]} examples
- * @property {{id: string, title: string}[]} withApp  What needs gradients, and so the app.
+ * @property {string[]} withApp  Titles of the methods that need the app.
  */
 
 export {};

@@ -20,6 +20,7 @@ const COLORS = [
   "var(--series-3)",
   "var(--series-4)",
   "var(--series-5)",
+  "var(--quiet)",
 ];
 
 /**
@@ -28,6 +29,22 @@ const COLORS = [
  */
 export function plots(bench, all) {
   return all.map((plot) => drawn(bench, plot));
+}
+
+/**
+ * The values over x that there are, near to the one pointed at. Lines need not have the same x.
+ * @param {Series[]} series
+ * @param {number} wanted
+ * @returns {{x: number, values: [string, number][]}}
+ */
+export function valuesAt(series, wanted) {
+  const [x] = series
+    .flatMap((each) => each.x)
+    .sort((one, other) => Math.abs(one - wanted) - Math.abs(other - wanted));
+  const values = series.flatMap(({ name, x: xs, y }) =>
+    xs.flatMap((each, at) => (each === x ? [/** @type {[string, number]} */ ([name, y[at]])] : [])),
+  );
+  return { x: x ?? 0, values };
 }
 
 /**
@@ -79,6 +96,8 @@ function drawn(bench, plot) {
       return [
         band && s("path", { d: band, fill: color, class: "band" }),
         s("path", { d: line(each.x, each.y), stroke: color, class: "curve" }),
+        each.x.length === 1 &&
+          s("circle", { cx: across(each.x[0] ?? 0), cy: up(each.y[0] ?? 0), r: 3, fill: color }),
       ];
     }),
     rule,
@@ -86,18 +105,11 @@ function drawn(bench, plot) {
   graph.addEventListener("pointermove", (event) => {
     const box = graph.getBoundingClientRect();
     const at = ((event.clientX - box.left) / box.width) * WIDE;
-    const longest = plot.series[0]?.x ?? [];
-    const near = longest.reduce(
-      (best, x, index) =>
-        Math.abs(across(x) - at) < Math.abs(across(longest[best] ?? 0) - at) ? index : best,
-      0,
-    );
-    const x = longest[near] ?? 0;
+    const part = (at - EDGE.left) / (WIDE - EDGE.left - EDGE.right);
+    const { x, values } = valuesAt(plot.series, left + part * (right - left));
     rule.setAttribute("d", `M${across(x)} ${EDGE.top}V${TALL - EDGE.bottom}`);
-    const values = plot.series
-      .map((each) => `${each.name} ${digits(each.y[near])}`)
-      .join(bench.say("comma"));
-    write(said, `${plot.xTitle} ${digits(x)}: ${values}`);
+    const told = values.map(([name, y]) => `${name} ${digits(y)}`).join(bench.say("comma"));
+    write(said, `${plot.xTitle} ${digits(x)}: ${told}`);
   });
   return h(
     "figure",

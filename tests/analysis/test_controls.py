@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from matplotlib.text import Text
+from steps import told
 
 from analysis import QUESTIONS, finish, trace
 from analysis.core.forward import positions
@@ -23,8 +25,9 @@ from analysis.interventions import (
     SetWindow,
     WithoutKeys,
     controls,
+    run,
 )
-from analysis.interventions.effect import effect_of, effect_report
+from analysis.interventions.effect import effect_of, effect_report, effect_report_steps
 from analysis.interventions.elsewhere import moved_elsewhere
 from analysis.interventions.run import DRAWS, intervene_sized
 
@@ -120,6 +123,8 @@ def test_where_nothing_is_compared_it_is_said_why(tiny, picture):
         report = effect_report(traced, [change])
         assert report.controls == ()
         assert report.withheld == f"There is nothing to compare it with: {why}."
+        steps, _ = told(effect_report_steps(traced, [change]))
+        assert steps[-1].done == steps[-1].total
     report = effect_report(traced, [DropBlock(3, 1)], draws=0)
     assert "no random change was asked for" in report.withheld
 
@@ -209,6 +214,30 @@ def test_regions_hidden_elsewhere_change_the_picture_as_much(tiny):
     report = effect_report(traced, [HideRegion(everything)], picture=image)
     assert report.standing is None
     assert "times as large" in report.withheld
+
+
+def test_a_picture_is_blurred_twice_and_checked_once_however_many_regions_are_hidden(
+    tiny, picture, monkeypatch
+):
+    blurs, checks = [], []
+    blur, check = cv2.GaussianBlur, run._was_traced
+    monkeypatch.setattr(cv2, "GaussianBlur", lambda *a: blurs.append(a) or blur(*a))
+    monkeypatch.setattr(run, "_was_traced", lambda *a: checks.append(a) or check(*a))
+    image = picture()
+    report = effect_report(trace(tiny(), image), [HideRegion(REGION)], picture=image)
+    assert len(report.controls) == DRAWS
+    assert len(blurs) == 2  # for the change, and for all that stands beside it
+    assert len(checks) == 1
+
+
+def test_the_size_of_regions_hidden_together_is_that_of_what_was_shown(tiny, picture):
+    image, other = picture(), np.zeros((64, 96), dtype=bool)
+    other[40:60, 50:90] = True
+    changes = [HideRegion(REGION, "mean"), HideRegion(other, "inpaint")]
+    _, sizes = intervene_sized(trace(tiny(), image), changes, image)
+    moved = changes[1].hide(changes[0].hide(image)).astype(float) - image
+    contrast = np.linalg.norm(image - image.mean((0, 1)))
+    assert sizes[None] == pytest.approx(np.linalg.norm(moved) / contrast)
 
 
 def test_hiding_what_is_flat_changes_nothing_and_is_compared_with_nothing(tiny, picture):

@@ -10,7 +10,7 @@ from analysis.core.progress import finish
 from analysis.core.uncertainty import with_error
 from analysis.questions import QUESTIONS
 from analysis.receptive_field.effective import MOST_PROBES, effective_field_steps
-from analysis.receptive_field.extent import jackknife, summarize
+from analysis.receptive_field.extent import errors_of, summarize
 
 SIZE, CENTER = (41, 41), (20.0, 20.0)
 
@@ -93,7 +93,7 @@ def test_parts_that_agree_have_no_error_and_more_parts_a_smaller_one():
     sides, shares = np.arange(1.0, 21, 2), (0.5, 0.9)
 
     def side_errors(samples):
-        return jackknife(samples, lambda left: np.interp(shares, left / left[-1], sides))
+        return errors_of(samples, lambda left: np.interp(shares, left / left[-1], sides))
 
     assert side_errors(np.tile(np.linspace(0.1, 1, 10), (5, 1))) == pytest.approx(0)
     rng = np.random.default_rng(0)

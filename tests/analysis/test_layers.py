@@ -1,6 +1,7 @@
 """Layers are the questions' answers, put in their place: same numbers, no pass of their own."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from analysis import AnalysisError
 from analysis.attribution.methods import METHODS
 from analysis.core.activation_cache import trace
 from analysis.core.progress import finish
+from analysis.core.uncertainty import spread
 from analysis.layers import LAYERS, Layer, LayerAsk, layer_work, question_of
 from analysis.layers.layer import Placed
 from analysis.layers.numbers import numbers_of
@@ -251,6 +253,89 @@ def test_numbers_have_their_unit_and_their_error():
     assert by_key["positive_share_in_region"].unit == "share"
     assert by_key["margin_change_nats"].unit == "nats"
     assert [number.first for number in found] == sorted((n.first for n in found), reverse=True)
+
+
+def test_an_error_without_a_number_of_its_own_is_a_number():
+    (number,) = numbers_of({"conservation_error": 1e-7})
+    assert (number.key, number.value, number.error) == ("conservation_error", 1e-7, None)
+
+
+def _plots(name, tables):
+    answer = SimpleNamespace(tables=tables)
+    return {plot.title: plot for plot in LAYERS[name].place(answer, None, {}).plots}
+
+
+def _cost(x, kl, control=(np.nan, np.nan), overlap=0.0, **more):
+    low, high = control
+    return {
+        **x, "kl_nats": kl, "control_kl_nats": (low + high) / 2, "control_kl_nats_low": low,
+        "control_kl_nats_high": high, "control_overlap_share": overlap, **more,
+    }  # fmt: skip
+
+
+def test_only_controls_apart_from_the_change_stand_beside_a_curve():
+    rows = [
+        _cost({"radius_tokens": 0}, 3.0, (2.0, 4.0)),
+        _cost({"radius_tokens": 1}, 2.0, (1.0, 2.0), overlap=0.3),
+        _cost({"radius_tokens": 2}, 1.0),
+    ]
+    (plot,) = _plots("radius-curve", {"radii": rows}).values()
+    near, elsewhere = plot.series
+    assert (near.x, near.y) == ([0, 1, 2], [3.0, 2.0, 1.0])
+    assert (elsewhere.x, elsewhere.low, elsewhere.y, elsewhere.high) == ([0], [2.0], [3.0], [4.0])
+
+
+def test_each_kind_of_reach_has_a_line_of_its_own_and_random_keys_beside():
+    rows = [
+        _cost({"keys_per_query": 24.0}, 0.0, reach="global"),
+        _cost({"keys_per_query": 16.0}, 0.2, reach="padded window"),
+        _cost({"keys_per_query": 9.0}, 0.3, (0.4, 0.6), reach="masked window"),
+        _cost({"keys_per_query": 4.0}, 0.5, (0.6, 0.8), reach="masked window"),
+    ]
+    (plot,) = _plots("reach-cost", {"reaches": rows}).values()
+    lines = {each.name: (each.x, each.y) for each in plot.series}
+    assert lines == {
+        "global": ([24.0], [0.0]),
+        "padded window": ([16.0], [0.2]),
+        "masked window": ([4.0, 9.0], [0.5, 0.3]),
+        "as many elsewhere": ([4.0, 9.0], [0.7, 0.5]),
+    }
+    assert plot.series[-1].low == [0.6, 0.4]
+
+
+def test_a_profile_has_one_line_per_null_with_the_range_of_its_draws():
+    rows = [
+        {"of": of, "draw": draw, "name": "3.1", "distance_picture_px": distance + head,
+         "uniform_distance_picture_px": 9.0, "entropy": 0.5, "mass_5x5": 0.1}
+        for of, draws in (("this picture", [2.0]), ("random weights", [5.0, 6.0, 7.0]))
+        for draw, distance in enumerate(draws)
+        for head in (0, 1)
+    ]  # fmt: skip
+    own, even, null = _plots("profile", {"heads": rows})["How far"].series
+    assert (own.name, own.y, own.low) == ("this picture", [2.5], None)
+    assert (even.name, even.y) == ("evenly", [9.0])
+    assert (null.name, null.y) == ("random weights", [6.5])
+    wanted = spread([5.5, 6.5, 7.5])
+    assert (null.low, null.high) == ([wanted.low], [wanted.high])
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "unit", "words"),
+    [
+        ("rollout", {}, "share per pixel", "flows from here"),
+        ("relevance", {}, "nats per pixel", "flows from here"),
+        ("occlusion", {"window_px": 32, "score": "probability"}, "hidden, probability", "for it"),
+        ("eigen-cam", {}, "principal component", "like the region"),
+        ("smooth-grad", {"steps": 2}, "nats per unit", "small change"),
+        ("layer-cam", {}, "nats per token", "speaks for it"),
+    ],
+)
+def test_a_map_says_its_unit_and_what_is_much_on_the_way_too(traced, name, more, unit, words):
+    steps, layer = told(layer_work(*traced, LayerAsk(name, X, Y, parameters=more)))
+    for placed in [layer.placed, *(step.found for step in steps if step.found is not None)]:
+        assert unit in placed.scale.unit
+        assert words in placed.scale.words
+    assert layer.answer.numbers.get("map_unit", layer.placed.scale.unit) == layer.placed.scale.unit
 
 
 def test_what_a_method_always_says_is_said_once(traced):

@@ -79,7 +79,7 @@ class Sent:
         return file_stem(Path(self.name).stem)
 
 
-Answer = dict[str, Any]
+Reply = dict[str, Any]
 """Values by the name of the output: dict, Path, or list of Path."""
 
 
@@ -96,7 +96,7 @@ class Service:
     summary: str
     parameters: tuple[Parameter, ...] | None
     outputs: tuple[Output, ...]
-    start: Callable[[Sent, dict[str, Any], Path], Work[Answer]]
+    start: Callable[[Sent, dict[str, Any], Path], Work[Reply]]
     long: bool = False
 
     def checked(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -197,13 +197,13 @@ class Services:
         names = {parameter.name for parameter in own}
         return (*own, *(common for common in self._common if common.name not in names))
 
-    def _models(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _models(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         yield from ()
         return {
             "answer": {"models": [_described(each) for each in (MODELS | CLASSIFIERS).values()]}
         }
 
-    def _segment(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _segment(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         kind, short_side = values.pop("format"), values.pop("short_side")
         place = _place(values)
         picture = opened(sent, self._max_pixels)
@@ -214,7 +214,7 @@ class Services:
         named = dict(zip(SEGMENT_FILES, files, strict=True))
         return {"answer": result.describe(), **named, "annotations": extra}
 
-    def _classify(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _classify(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         if not 1 <= values["top"] <= MOST_CLASSES:
             raise ValueError(f"top must be from 1 to {MOST_CLASSES}.")
         picture = opened(sent, self._max_pixels)
@@ -222,7 +222,7 @@ class Services:
             found = yield from work.name(model, picture)
         return {"answer": found.describe(values["top"])}
 
-    def _ask(self, question: str, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _ask(self, question: str, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         own = {each.name: values.pop(each.name) for each in parameters_of(QUESTIONS[question])}
         bound(own)
         place = _place(values)
@@ -237,7 +237,7 @@ class Services:
         said = json.loads(answer.to_json())
         return {"answer": said, "figure": figure, "arrays": arrays, "tables": tables}
 
-    def _report(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _report(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         short_side = values.pop("short_side")
         bound({"short_side": short_side})
         place = _place(values)

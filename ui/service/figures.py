@@ -12,11 +12,13 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from analysis.questions.answer import Answer
+from analysis.questions.answer import Answer, drawing
 from ui.service import figure_process
 from ui.service.figure_process import receive, send
+from uniformer.files import replace_file
 
 PROCESSES = max(1, (os.cpu_count() or 1) // 2)
 """Figures drawn at a time; each process holds about 100 MB, once there was something to draw."""
@@ -25,6 +27,20 @@ PROCESSES = max(1, (os.cpu_count() or 1) // 2)
 def drawn_elsewhere(answer: Answer) -> Answer:
     """Return ``answer`` with a figure that another process turns into files, the same bytes."""
     return replace(answer, figure=lambda: _Figure(answer.figure()))
+
+
+def keep_figure(figure: Any, file: Path) -> None:
+    """Write a figure of Matplotlib's, to be drawn later by :func:`write_figure`."""
+    file.write_bytes(pickle.dumps(figure))
+
+
+def write_figure(kept: Path, file: Path, kind: str) -> None:
+    """Draw what :func:`keep_figure` has written, in another process, into ``file``.
+
+    Raises ``FileNotFoundError`` where there is nothing.
+    """
+    # Only this program writes there: the folder of results is its own.
+    replace_file(file, drawing(_Figure(pickle.loads(kept.read_bytes())), kind))
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,8 @@ def _what_if_passes(model: Segmenter, kind: str | None) -> int:
     """Return the passes of one change and its random ones, or of a series of them."""
     if kind == "head-sweep":
         backbone = model.config.backbone
-        stages = list(zip(backbone.depths, backbone.dims, strict=True))[2:]
-        return 2 + sum(depth * (width // backbone.head_dim) for depth, width in stages)
+        stages = zip(backbone.depths[2:], backbone.heads[2:], strict=True)
+        return 2 + sum(depth * heads for depth, heads in stages)
     if kind == "radius-curve":
         return 2 + (RADII + 2) * (1 + DRAWS)
     if kind == "reach-cost":  # global, padded, hybrid and masked windows, each token alone

@@ -6,12 +6,13 @@ that it goes when the result goes, and a question asked twice is answered from t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from analysis.core.progress import Work
 from analysis.questions import QUESTIONS
-from analysis.questions.answer import FORMATS, Answer
+from analysis.questions.answer import Answer
 from analysis.questions.parameters import parameters_of
 from ui.host import metrics
 from ui.messages import page as text
@@ -27,12 +28,21 @@ from ui.messages import questions as messages
 from ui.service import gpu_calls as work
 from ui.service.actions import Actions
 from ui.service.export import file_stem
-from ui.service.figures import drawn_elsewhere
+from ui.service.figures import drawn_elsewhere, keep_figure, write_figure
 from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
 
 ANSWERS_PER_RESULT = 24
 """Answers kept on disk for one result; the oldest go first."""
+
+WRITTEN = ("png", "npz", "csv", "json")
+"""Formats written with the answer..."""
+
+ON_DEMAND = ("svg", "pdf")
+"""...and those drawn when somebody takes them away, which many never do..."""
+
+FIGURE = "figure.pickle"
+"""...from the figure, kept in this file."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +86,14 @@ def run(actions: Actions, question: Job) -> Work[StoredAnswer]:
 def read(folder: Path) -> StoredAnswer:
     """Return the answer in ``folder``; ``ValueError`` if it was removed meanwhile."""
     try:
-        files = sorted(path.name for path in folder.iterdir())
+        files = {path.name for path in folder.iterdir()} - {FIGURE}
         (figure,) = (name for name in files if name.endswith(".png"))
         (content,) = (name for name in files if name.endswith(".json"))
         found = json.loads((folder / content).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ValueError(messages.ANSWER_GONE) from error
-    return StoredAnswer(folder, tuple(files), figure, found)
+    files |= {f"{figure.removesuffix('.png')}.{kind}" for kind in ON_DEMAND}
+    return StoredAnswer(folder, tuple(sorted(files)), figure, found)
 
 
 def file_of(answers: Sequence[StoredAnswer], at: int, name: str) -> Path:
@@ -90,6 +101,10 @@ def file_of(answers: Sequence[StoredAnswer], at: int, name: str) -> Path:
     if at not in range(len(answers)) or name not in answers[at].files:
         raise ValueError(text.NO_SUCH_FILE)
     path = answers[at].folder / name
+    kind = path.suffix.removeprefix(".")
+    if not path.is_file() and kind in ON_DEMAND:
+        with contextlib.suppress(FileNotFoundError):  # the answer is gone
+            write_figure(path.with_name(FIGURE), path, kind)
     if not path.is_file():
         raise ValueError(messages.ANSWER_GONE)
     return path
@@ -128,11 +143,13 @@ def _plain(value: Any) -> Any:
 
 
 def _write(answer: Answer, folder: Path, stem: str) -> None:
-    """Write all files of an answer; the folder has its name only once they are complete."""
+    """Write the files of an answer; the folder has its name only once they are complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
     try:
-        drawn_elsewhere(answer).save(unfinished, stem, FORMATS)
+        figure = answer.figure()
+        drawn_elsewhere(replace(answer, figure=lambda: figure)).save(unfinished, stem, WRITTEN)
+        keep_figure(figure, unfinished / FIGURE)
         if not folder.exists():
             unfinished.rename(folder)
     finally:

@@ -14,13 +14,12 @@ from analysis.layers import LAYERS, Layer, LayerAsk, LayerKind
 from analysis.layers.layer import Placed, Scale
 from analysis.questions.answer import plain
 from analysis.questions.parameters import REQUIRED, Parameter
+from analysis.report.workbench_data import Content
 from ui.messages import web as text
 from ui.service.limits import QUESTION_COUNTS, bound, check
 from ui.service.snippets import command_snippet, python_snippet
 from ui.web.asked import named, whole
 from uniformer.config import STRIDES
-
-Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 MOST_ROWS = 1000
 """Rows of a table that are sent; the files have them all."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
 from analysis.layers import LAYERS, Layer, LayerAsk, warm_up
-from analysis.report.workbench_data import block_content, picture_content, probabilities
+from analysis.report.workbench_data import Content, block_content, picture_content, probabilities
 from ui.host.settings import Settings
 from ui.messages import in_every_language
 from ui.messages import web as text
@@ -32,9 +32,7 @@ from uniformer.factory import find_config
 from uniformer.pictures import PictureSource
 from uniformer.weights import WeightsError
 
-Content = tuple[dict[str, Any], dict[str, np.ndarray]]
-
-Steps = Work[Content]
+ContentWork = Work[Content]
 """What an answer is: it yields its progress and returns its facts and arrays."""
 
 BETWEEN_SECONDS = 0.2
@@ -68,7 +66,7 @@ class Workbench:
             "fileBytes": self._settings.upload_bytes,
         }
 
-    def open(self, setting: Selection, photo: PictureSource | None, name: str) -> Steps:
+    def open(self, setting: Selection, photo: PictureSource | None, name: str) -> ContentWork:
         """Return the labels of a ``photo``, or without one of the example called ``name``."""
         first = self.actions.first
         if photo is None and name == first.example and _same(setting, first.selection):
@@ -79,7 +77,7 @@ class Workbench:
             return self._labelled(setting, lambda: self.actions.open_example(setting, name))
         return self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
 
-    def relabel(self, setting: Selection) -> Steps:
+    def relabel(self, setting: Selection) -> ContentWork:
         """Return the labels of the picture of ``setting.key`` in that setting, made or kept."""
         kept = self.actions.selection(setting.key)
         with self.actions.original(kept) as model:
@@ -89,7 +87,7 @@ class Workbench:
         yield from self._fetched(setting)
         return self._labelled(setting, lambda: self.actions.relabel(setting))
 
-    def checkpoint(self, data: bytes, name: str) -> Steps:
+    def checkpoint(self, data: bytes, name: str) -> ContentWork:
         """Return a ``ModelInfo`` of the visitor's own checkpoint, which only they can name."""
         with NamedTemporaryFile() as file:
             file.write(data)
@@ -112,20 +110,20 @@ class Workbench:
             "spoken": in_every_language([title, known]),
         }, {}
 
-    def block(self, key: str, stage: int, block: int) -> Steps:
+    def block(self, key: str, stage: int, block: int) -> ContentWork:
         """Return what the rows of a block are made of."""
         found = block_content(self.actions.trace(self.actions.selection(key)), stage, block)
         yield Progress(1, 1)
         return found
 
-    def probabilities(self, key: str, x: int, y: int) -> Steps:
+    def probabilities(self, key: str, x: int, y: int) -> ContentWork:
         """Return the probability of every class at a pixel."""
         traced = self.actions.trace(self.actions.selection(key))
         found = probabilities(traced, x, y)
         yield Progress(1, 1)
         return {}, {"probabilities": found}
 
-    def layer(self, key: str, ask: LayerAsk) -> Steps:
+    def layer(self, key: str, ask: LayerAsk) -> ContentWork:
         """Yield how far a layer is, with what is known of it on the way, and return the layer."""
         start, told = time.perf_counter(), float("-inf")
 
@@ -140,7 +138,7 @@ class Workbench:
         layer = yield from relay(self._in_time(key, ask), tell)
         return layer_content(layer, time.perf_counter() - start)
 
-    def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> Steps:
+    def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> ContentWork:
         """Yield how far it is, and return a layer, or without one the labels, as a file."""
         now = self.actions.selection(key)
         stored = self.actions.stored(now)
