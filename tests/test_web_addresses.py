@@ -90,7 +90,8 @@ def test_in_the_setting_it_has_a_picture_is_not_labelled_again(page, opened):
     assert (kept["key"], kept["seconds"]) == (opened[0]["key"], opened[0]["seconds"])
     np.testing.assert_array_equal(parts["labels"], opened[1]["labels"])
     smaller = given["setting"] | {"shortSide": 64}
-    assert last(page.post("api/relabel", json=given | {"setting": smaller}))[0]["key"] != kept["key"]
+    anew = page.post("api/relabel", json=given | {"setting": smaller})
+    assert last(anew)[0]["key"] != kept["key"]
 
 
 def test_random_weights_are_said_to_be_random(page, opened):

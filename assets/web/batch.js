@@ -38,6 +38,8 @@ export class Batch {
     this.setting = null;
     /** @type {AbortController | null} */
     this.running = null;
+    /** Whether the next one is shown on the workbench: nobody has chosen one yet. */
+    this.toShow = false;
   }
 
   /**
@@ -48,6 +50,7 @@ export class Batch {
     this.stop();
     this.items = files.slice(0, MOST_PHOTOS).map(begun);
     this.left = files.length - this.items.length;
+    this.toShow = true;
     await this.again();
   }
 
@@ -56,14 +59,11 @@ export class Batch {
     this.stop();
     this.setting = this.bench.state.setting;
     this.items = this.items.map(({ file }) => begun(file));
-    await this.goOn(true);
+    await this.goOn();
   }
 
-  /**
-   * Labels those that are not labelled yet.
-   * @param {boolean} [show]  Whether to show the first one on the workbench.
-   */
-  async goOn(show = false) {
+  /** Labels those that are not labelled yet. */
+  async goOn() {
     const controller = new AbortController();
     this.running = controller;
     for (const item of this.items) {
@@ -71,9 +71,9 @@ export class Batch {
       const picture = await this.#label(item, { signal: controller.signal });
       if (this.running !== controller) return;
       if (!picture) continue;
-      if (show) await this.pictures.show(async () => picture);
+      if (this.toShow) await this.pictures.show(async () => picture);
       else URL.revokeObjectURL(picture.image);
-      show = false;
+      this.toShow = false;
     }
     this.running = null;
     this.bench.tell();
@@ -97,6 +97,7 @@ export class Batch {
    * @param {Item} item
    */
   choose(item) {
+    this.toShow = false;
     return this.pictures.show(async (watch) => {
       const { setting } = this;
       if (item.known && setting) {
