@@ -314,7 +314,8 @@ def _tell_of(photo: Path, record: dict[str, Any], target: Path) -> None:
 def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmenter:
     """Return the model that the arguments ask for, with as many classes as the weights have.
 
-    Unless the arguments say which classes there are, a file says itself how many.
+    Unless the arguments say which classes there are, a file says itself how many. Raises what
+    :func:`uniformer.create_model` raises.
     """
     asked = {"reach": args.reach, "window_size": args.window_size, **options}
     asked |= {"num_classes": args.num_classes, "class_names": args.class_names}

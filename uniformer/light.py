@@ -94,7 +94,10 @@ def restore(
 
 
 def halve_score(score: Tensor, height: int, width: int) -> Tensor:
-    """Return the scores of the next stage's tokens: means over 2x2, scaled to the same sum."""
+    """Return the scores (B, height * width / 4) of the next stage's tokens.
+
+    They are means over 2 x 2 of ``score`` (B, height * width), scaled to the same sum.
+    """
     pooled = F.avg_pool2d(score.view(-1, 1, height, width), kernel_size=2).flatten(1)
     return pooled * (score.sum(dim=1, keepdim=True) / pooled.sum(dim=1, keepdim=True))
 

@@ -53,7 +53,8 @@ def replacement_of(x: Tensor, kind: Replacement) -> Tensor:
     """Return what replaces the pixels of a network input (1, 3, h, w): no detail, same place.
 
     ``blur`` is Gaussian, ``BLUR_SHARE`` of the short side; it keeps the picture's rough colours, so
-    a large evenly coloured region survives it. ``mean`` is the mean colour of the picture.
+    a large evenly coloured region survives it. ``mean`` is the mean colour of the picture. Raises
+    :class:`AnalysisError` for any other kind.
     """
     if kind not in get_args(Replacement):
         raise AnalysisError(f"The replacement must be blur or mean, not {kind!r}.")

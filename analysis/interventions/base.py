@@ -94,7 +94,10 @@ SameKind = TypeVar("SameKind", bound=BlockIntervention)
 
 
 def change_size(changed: Tensor, clean: Tensor) -> float:
-    """Return the length of a change as a share of that of what it changes, 0 or more."""
+    """Return the length of a change as a share of that of what it changes, 0 or more.
+
+    Both tensors have one shape, whatever it is.
+    """
     return ((changed - clean).norm() / clean.norm().clamp_min(1e-30)).item()
 
 

@@ -31,7 +31,7 @@ KEPT_BY_BLOCKS = "1: the token passed through every block that prunes, 0: throug
 
 
 def attribution_scale(values: np.ndarray, method: str, score: Score) -> Scale:
-    """Return the scale of a map of an attribution ``method``, by its name, of a score."""
+    """Return the scale of a map (rows, columns) of an attribution ``method`` and score."""
     chosen = METHODS[METHOD_NAMES[method]]
     most = float(np.nanmax(np.abs(values), initial=0.0))
     unit = chosen.unit.format(score=SCORE_UNITS[score])
@@ -50,7 +50,7 @@ def attribution_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) ->
 
 
 def covering(values: np.ndarray, trace: Trace) -> tuple[float, float]:
-    """Return the height and width in the picture of a value of a map that covers all of it."""
+    """Return the height and width, px of the picture, of a value of a map that covers all of it."""
     (height, width), (rows, columns) = trace.picture_size_px, values.shape
     return height / rows, width / columns
 
@@ -138,7 +138,10 @@ def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Placing:
 
 
 def kept_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
-    """Place which tokens passed through a block, 1 or 0, or through what share of the blocks."""
+    """Place which tokens passed through a block, 1 or 0, or through what share of the blocks.
+
+    Raises :class:`AnalysisError` for a block that the stage does not have.
+    """
     stage, block = int(asked["stage"]), asked["block"]
     depth = len(trace.block_inputs[stage - 1])
     if block is not None and not 0 <= block < depth:

@@ -97,7 +97,8 @@ def below(trace: Trace, stage: int, flow: Tensor) -> Tensor:
     """Follow ``flow`` through the patch embedding of ``stage``: to the stage below, or pixels.
 
     A token is shared out in proportion to what each part of its patch adds; the 4 x 4 pixels of a
-    token of stage 1 share evenly.
+    token of stage 1 share evenly. ``flow`` is (rows, columns), and so is the result, of the stage
+    below or of the network's input. Raises :class:`AnalysisError` for overlapping patches.
     """
     if stage == 1:
         return to_pixels(STRIDES[0], flow, trace.network_size_px)

@@ -287,7 +287,9 @@ function asked(bench) {
   const [slot, second] = bench.slots;
   const { kind, partial } = slot;
   const also = bench.state.compare && second.layer ? second.layer : null;
-  const progress = partial ? `${partial.done} ${partial.total} ${partial.ahead}` : "";
+  const progress = partial
+    ? `${partial.done} ${partial.total} ${partial.ahead} ${partial.layer?.sentence}`
+    : "";
   const key = [slot.key, slot.status, progress, slot.sentence, second.key, second.status].join(" ");
   return {
     key,
@@ -295,7 +297,7 @@ function asked(bench) {
       if (!kind) return [];
       const { layer } = slot;
       /** @type {import("./dom.js").Child[]} */
-      const parts = [head(bench, kind.title, layer?.grade ?? "")];
+      const parts = [head(bench, kind.title, (layer ?? partial?.layer)?.grade ?? "")];
       if (slot.status === "offered") {
         parts.push(
           h("p", {}, kind.help),
@@ -326,6 +328,7 @@ function asked(bench) {
             ),
           );
         }
+        if (partial?.layer) parts.push(...said(bench, partial.layer, null));
       } else if (slot.status === "failed") {
         parts.push(
           h("p", { class: "problem", role: "alert" }, slot.sentence),
@@ -361,7 +364,7 @@ function secondsWords(seconds) {
  */
 function said(bench, layer, also) {
   const { say } = bench;
-  const seconds = layer.seconds < 0.095 ? layer.seconds.toFixed(2) : layer.seconds.toFixed(1);
+  const { seconds } = layer;
   return [
     h("p", { class: "says" }, layer.sentence),
     also && h("p", { class: "says other" }, `${say("compare.other")} ${also.sentence}`),
@@ -392,7 +395,12 @@ function said(bench, layer, also) {
       ),
     ),
     layer.misleads && h("p", { class: "misleads" }, layer.misleads),
-    h("p", { class: "took" }, say("ask.took", { seconds })),
+    seconds !== null &&
+      h(
+        "p",
+        { class: "took" },
+        say("ask.took", { seconds: seconds.toFixed(seconds < 0.095 ? 2 : 1) }),
+      ),
   ];
 }
 

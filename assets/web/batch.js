@@ -47,7 +47,7 @@ export class Batch {
    * @param {File[]} files
    */
   async start(files) {
-    this.stop();
+    this.clear();
     this.items = files.slice(0, MOST_PHOTOS).map(begun);
     this.left = files.length - this.items.length;
     this.toShow = true;
@@ -56,9 +56,10 @@ export class Batch {
 
   /** Labels all anew with what the picture shown is labelled with. */
   async again() {
-    this.stop();
+    const files = this.items.map(({ file }) => file);
+    this.clear();
+    this.items = files.map(begun);
     this.setting = this.bench.state.setting;
-    this.items = this.items.map(({ file }) => begun(file));
     await this.goOn();
   }
 
@@ -72,7 +73,6 @@ export class Batch {
       if (this.running !== controller) return;
       if (!picture) continue;
       if (this.toShow) await this.pictures.show(async () => picture);
-      else URL.revokeObjectURL(picture.image);
       this.toShow = false;
     }
     this.running = null;
@@ -89,6 +89,7 @@ export class Batch {
   /** Lets go of all photos. */
   clear() {
     this.stop();
+    for (const item of this.items) this.#forget(item);
     this.items = [];
   }
 
@@ -101,21 +102,28 @@ export class Batch {
     return this.pictures.show(async (watch) => {
       const { setting } = this;
       if (item.known && setting) {
-        // Its address belongs to the picture that is shown, and may be gone with it.
-        const known = { ...item.known, image: URL.createObjectURL(item.file) };
         try {
-          const picture = await this.bench.source.relabel(known, setting, watch);
-          if (picture.image !== known.image) URL.revokeObjectURL(known.image);
+          const picture = await this.bench.source.relabel(item.known, setting, watch);
+          item.known = { ...item.known, key: picture.key };
           return picture;
         } catch (error) {
-          URL.revokeObjectURL(known.image);
           if (!(error instanceof SourceError)) throw error;
+          this.#forget(item);
         }
       }
       const picture = await this.#label(item, watch);
-      if (!picture) throw new SourceError(item.problem, "picture");
+      if (!picture) throw new SourceError(item.problem);
       return picture;
     });
+  }
+
+  /** @param {Item} item */
+  #forget(item) {
+    if (!item.known) return;
+    const { image } = item.known;
+    item.known = null;
+    this.bench.held.delete(image);
+    this.bench.letGo(image);
   }
 
   /**
@@ -132,10 +140,11 @@ export class Batch {
       const { fileBytes } = bench.catalog;
       if (item.file.size > fileBytes) {
         const size = Math.round(fileBytes / 2 ** 20);
-        throw new SourceError(bench.say("picture.large", { size }), "picture");
+        throw new SourceError(bench.say("picture.large", { size }));
       }
       const picture = await bench.source.open(item.file, setting, watch);
       const { labels, confidence, entropy, margin, ...known } = picture;
+      bench.held.add(picture.image);
       item.thumbnail = await thumbnailOf(picture);
       Object.assign(item, { known, state: "done" });
       return picture;

@@ -376,5 +376,5 @@ function control(bench, parameter, value, change) {
  */
 function choiceTitle(bench, parameter, choice) {
   const key = `choice.${parameter.name}.${choice}`;
-  return bench.has(key) ? bench.say(key) : String(choice).replaceAll(/[-_]/g, " ");
+  return bench.words.has(key) ? bench.say(key) : String(choice).replaceAll(/[-_]/g, " ");
 }

@@ -47,6 +47,15 @@ export function kindOf(bench, layer) {
 }
 
 /**
+ * Whether there is such a layer here.
+ * @param {Bench} bench
+ * @param {string} layer
+ */
+export function isLayer(bench, layer) {
+  return OWN.some((own) => own === layer) || kindOf(bench, layer) !== null;
+}
+
+/**
  * What the layer asks, if it has to be asked for.
  * @param {Bench} bench
  * @param {State} state
@@ -68,10 +77,21 @@ export function askOf(bench, state, shown) {
   }
   if (region === "mask") {
     if (!state.mask) ask.region = "segment";
-    else ask.mask = packed(state.mask);
+    else ask.mask = packedOnce(state.mask);
   }
   if (kind.against && shown.against !== null) ask.against = shown.against;
   return ask;
+}
+
+/** Packed regions by what was painted: the pointer moves far oftener than the brush. */
+/** @type {WeakMap<Uint8Array, Uint8Array>} */
+const packedMasks = new WeakMap();
+
+/** @param {Uint8Array} mask */
+function packedOnce(mask) {
+  const bits = packedMasks.get(mask) ?? packed(mask);
+  packedMasks.set(mask, bits);
+  return bits;
 }
 
 /**
@@ -267,15 +287,15 @@ function answered(picture, slot) {
       values: part.map,
       rows: part.rows,
       columns: part.columns,
-      tokenWidth: picture.width / part.columns,
-      tokenHeight: picture.height / part.rows,
+      tokenWidth: part.tokenWidth ?? picture.width / part.columns,
+      tokenHeight: part.tokenHeight ?? picture.height / part.rows,
       scale: part.scale,
       format: formatOf(part.scale),
     };
   }
-  const layer = slot.layer ?? slot.stale;
+  const layer = slot.layer ?? part?.layer ?? slot.stale;
   if (!layer) return null;
-  return { ...paintingOfLayer(picture, layer), stale: slot.layer === null };
+  return { ...paintingOfLayer(picture, layer), stale: layer === slot.stale };
 }
 
 /**

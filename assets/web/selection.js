@@ -45,6 +45,9 @@ import { fitting } from "./kept.js";
  * }} State
  */
 
+/** @type {import("./source.js").Reach[]} */
+export const REACHES = ["global", "hybrid", "window"];
+
 /** @type {Region[]} */
 const REGIONS = ["pixel", "segment", "class", "mask"];
 
@@ -228,8 +231,8 @@ export function readQuery(search) {
   const setting = {};
   const model = query.get("model");
   if (model) setting.model = model;
-  const reach = query.get("reach");
-  if (reach === "global" || reach === "hybrid" || reach === "window") setting.reach = reach;
+  const reach = reachOf(query.get("reach"));
+  if (reach) setting.reach = reach;
   const windowSize = whole("window");
   if (windowSize) setting.windowSize = windowSize;
   if (query.get("untrained") === "1") setting.untrained = true;
@@ -254,23 +257,18 @@ export function readQuery(search) {
     patch.choices = { [stage]: { block: whole("block") ?? 0, head: whole("head") } };
   }
   patch.against = whole("against");
-  const other = query.get("with")?.split(",");
-  if (
-    other?.length === 4 &&
-    (other[1] === "global" || other[1] === "hybrid" || other[1] === "window")
-  ) {
-    patch.compare = {
-      kind: "setting",
-      setting: {
-        model: other[0] ?? "",
-        reach: other[1],
-        windowSize: Number(other[2]) || 8,
-        ...(other[3] === "1" ? { untrained: true } : {}),
-      },
-    };
+  const [with_ = "", far, side, random] = query.get("with")?.split(",") ?? [];
+  const otherReach = reachOf(far);
+  if (with_ && otherReach) {
+    const windowSize = Number(side) || 8;
+    const other = { model: with_, reach: otherReach, windowSize, untrained: random === "1" };
+    patch.compare = { kind: "setting", setting: other };
   }
   return { example: query.get("example"), setting, patch };
 }
+
+/** @param {string | null | undefined} name */
+const reachOf = (name) => REACHES.find((each) => each === name);
 
 /**
  * @param {unknown} one

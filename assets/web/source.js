@@ -23,13 +23,11 @@
  * @property {string} name
  * @property {string} title
  * @property {string} knows  One short line: what it knows, and how well.
- * @property {number} classes
  * @property {boolean} available  Whether it can be asked right now.
  * @property {string} missing  Where it can be had, if it is not available; else "".
  * @property {Reach} reach  The reach it was trained with.
  * @property {number} windowSize
  * @property {Reach[]} reaches  Those it can be switched to.
- * @property {boolean} trained
  * @property {Record<string, Record<string, string>>} [spoken]  By language, what `title` and `knows`
  *   are in it; without it they are in the page's language already.
  *
@@ -69,11 +67,9 @@
  *
  * @typedef {object} Catalog
  * @property {ModelInfo[]} models
- * @property {{name: Reach, title: string, help: string}[]} reaches
  * @property {LayerKind[]} layers
  * @property {Example[]} examples
  * @property {Setting & {example: string}} first  What the page opens with.
- * @property {boolean} gradients  Whether whoever computes can look backwards through the network.
  * @property {string[]} [elsewhere]  Titles of what only the app can compute, if this is not the app.
  * @property {{labels: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway  Kinds of file there are.
  * @property {number} fileBytes  The largest file that can be opened.
@@ -219,10 +215,7 @@
  * @property {string} misleads  How it can mislead, in one line.
  * @property {NumberInfo[]} numbers
  * @property {{title: string, head: string[], rows: (string | number)[][]}[]} [tables]
- * @property {Record<string, unknown>} settings
- * @property {number} seconds
- * @property {string} command  Command line that answers the same.
- * @property {string} python
+ * @property {number | null} seconds  Null while the last answer is on its way.
  *
  * @typedef {object} Partial  How far a layer is.
  * @property {number} done
@@ -261,18 +254,16 @@
  *   A checkpoint of the visitor's own, which nobody else can ask; absent where none can be taken.
  */
 
-/** What went wrong, in one sentence for people; `place` says beside what it belongs. */
+/** What went wrong, in one sentence for people. */
 export class SourceError extends Error {
   /**
    * @param {string} sentence
-   * @param {"picture" | "model" | "layer" | "take-away"} place
    * @param {Record<string, string[]>} keys  Of a checkpoint that does not fit, by what is wrong.
    */
-  constructor(sentence, place = "layer", keys = {}) {
+  constructor(sentence, keys = {}) {
     super(sentence);
     this.name = "SourceError";
     this.sentence = sentence;
-    this.place = place;
     this.keys = keys;
   }
 }

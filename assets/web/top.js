@@ -5,6 +5,7 @@ import { Camera } from "./camera.js";
 import { checkpointBox } from "./checkpoint.js";
 import { fill, h, icon, refill, write } from "./dom.js";
 import { menu } from "./popover.js";
+import { REACHES } from "./selection.js";
 import { LANGUAGES } from "./words.js";
 
 /**
@@ -151,21 +152,19 @@ export function top(bench, pictures, open, guide, speak) {
     write(knows, trained ? info.knows : bench.spoken(now.model.knows));
     refill(
       reach,
-      ...catalog.reaches
-        .filter(({ name }) => info?.reaches.includes(name) ?? true)
-        .map(({ name }) =>
-          h(
-            "button",
-            {
-              type: "button",
-              "aria-pressed": String(name === setting.reach),
-              "data-reach": name,
-              title: say(`reach.${name}.help`),
-              onclick: () => pictures.relabel({ reach: name }),
-            },
-            say(`reach.${name}`),
-          ),
+      ...(info?.reaches ?? REACHES).map((name) =>
+        h(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(name === setting.reach),
+            "data-reach": name,
+            title: say(`reach.${name}.help`),
+            onclick: () => pictures.relabel({ reach: name }),
+          },
+          say(`reach.${name}`),
         ),
+      ),
     );
     windowSize.hidden = setting.reach === "global";
     const sizes = [...new Set([...WINDOWS, setting.windowSize])].sort((a, b) => a - b);

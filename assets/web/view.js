@@ -283,7 +283,7 @@ export class View {
   /** Says the class and the layer's value under the pointer, beside it. */
   #tip() {
     const { bench } = this;
-    const { hover, picture, zoom } = bench.state;
+    const { hover, picture } = bench.state;
     const at = this.pointer;
     if (!hover || !picture || !at) {
       this.tip.hidden = true;
@@ -306,7 +306,6 @@ export class View {
     const right = at.x > frame.width - 220;
     const low = at.y > frame.height - 60;
     this.tip.style.transform = `translate(${at.x + (right ? -14 : 14)}px, ${at.y + (low ? -40 : 16)}px) translateX(${right ? "-100%" : "0"})`;
-    void zoom;
   }
 
   /** Where the pointer is, within the stage. */

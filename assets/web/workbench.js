@@ -61,37 +61,42 @@ export async function mount(host, source, options = {}) {
     ),
   );
 
-  /** @type {(files: File[]) => void} */
-  let give = () => {};
+  let wished = options.language ?? navigator.language;
+  const words = await wordsOf(wished);
+  const catalog = await source.catalog(words.language);
+  const bench = new Bench(source, store, catalog, words);
+  const pictures = new Pictures(bench);
+  const batch = new Batch(bench, pictures);
+  const open = opener(pictures, batch);
 
-  /**
-   * Builds everything in a language, around what is selected already.
-   * @param {string} language
-   * @returns {Promise<Pictures>}
-   */
-  async function speak(language) {
-    const words = await wordsOf(language);
-    const catalog = await source.catalog(words.language);
-    host.lang = words.language;
-    store.listeners.clear();
-    const bench = new Bench(source, store, catalog, words);
-    const made = new Pictures(bench);
-    const batch = new Batch(bench, made);
-    give = opener(made, batch);
-    build(page, bench, made, batch, give, async (to) => {
+  /** Builds all parts in the language of the bench, around what is selected already. */
+  function show() {
+    host.lang = bench.language;
+    build(page, bench, pictures, batch, open, (to) => {
       options.spoken?.(to);
-      pictures = await speak(to);
+      speak(to);
     });
     store.listen((state, changed) => {
       host.dataset.shown = state.picture?.key ?? "";
       if (TOLD.some((key) => changed.has(key))) options.selected?.(state);
     });
-    return made;
   }
 
-  let pictures = await speak(options.language ?? navigator.language);
-  takeFiles(host, (files) => give(files));
-  const { catalog } = pictures.bench;
+  /**
+   * Says everything in another language; the one wished for last wins.
+   * @param {string} language
+   */
+  async function speak(language) {
+    wished = language;
+    const words = await wordsOf(language);
+    const catalog = await source.catalog(words.language);
+    if (wished !== language) return;
+    bench.speak(catalog, words);
+    show();
+  }
+
+  show();
+  takeFiles(host, open);
   const wanted = readQuery(options.query ?? location.search);
   const { example: opening, ...first } = catalog.first;
   const example = catalog.examples.find(({ name }) => name === wanted.example)?.name;
@@ -99,11 +104,11 @@ export async function mount(host, source, options = {}) {
   await pictures.open({ example: example ?? opening }, example ? wanted.patch : {});
   if (!store.state.picture) {
     // A link to what is not there: the page opens as ever, and says what was wrong.
-    const { problem } = pictures.bench;
+    const { problem } = bench;
     store.set({ setting: first });
     await pictures.open({ example: opening });
-    if (store.state.picture) pictures.bench.problem = problem;
-    pictures.bench.tell();
+    if (store.state.picture) bench.problem = problem;
+    bench.tell();
   }
   const { compare } = store.state;
   if (compare?.kind === "setting") pictures.compare(compare.setting);
@@ -111,11 +116,9 @@ export async function mount(host, source, options = {}) {
     store,
     open: (what) => pictures.open(what),
     relabel: (setting) => pictures.relabel(setting),
-    catalog: () => pictures.bench.catalog,
-    slot: () => pictures.bench.slots[0],
-    speak: async (language) => {
-      pictures = await speak(language);
-    },
+    catalog: () => bench.catalog,
+    slot: () => bench.slots[0],
+    speak,
   };
 }
 
@@ -137,9 +140,8 @@ function build(page, bench, pictures, batch, open, speak) {
   const credit = h("p", { class: "credit" });
   const tell = () => {
     const { picture } = bench.state;
-    const { sentence } = bench.problem;
-    message.hidden = !sentence;
-    message.textContent = sentence;
+    message.hidden = !bench.problem;
+    message.textContent = bench.problem;
     const said = picture?.notices ?? [];
     notices.hidden = !said.length;
     fill(notices, ...said.map((notice) => h("p", {}, bench.spoken(notice))));

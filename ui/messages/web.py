@@ -35,12 +35,6 @@ KNOWS_CLASSES = "{classes} classes"
 KNOWS_AS = "{classes} classes, read as {model}"
 KNOWS_NOTHING = "nothing: its weights are random"
 
-REACHES = {
-    "global": ("Global", "Every token of stage 3 attends to the whole picture."),
-    "hybrid": ("Hybrid", "Every fourth block of stage 3 is global, the others see their window."),
-    "window": ("Window", "Every token of stage 3 attends within its own window."),
-}
-
 
 def wrong(name: str, words: str) -> str:
     """Return the sentence for a value of ``name`` that is not what ``words`` say."""

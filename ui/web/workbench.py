@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from tempfile import NamedTemporaryFile
 from typing import Any
 
@@ -12,7 +13,13 @@ import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
 from analysis.layers import LAYERS, Layer, LayerAsk, warm_up
-from analysis.report.workbench_data import Content, block_content, picture_content, probabilities
+from analysis.report.workbench_data import (
+    Content,
+    block_content,
+    photo_bytes,
+    picture_content,
+    probabilities,
+)
 from ui.host.settings import Settings
 from ui.messages import in_every_language
 from ui.messages import web as text
@@ -54,14 +61,9 @@ class Workbench:
         first = self.actions.first
         return {
             "models": [self._model_facts(config) for config in MODELS.values()],
-            "reaches": [
-                {"name": name, "title": title, "help": words}
-                for name, (title, words) in text.REACHES.items()
-            ],
             "layers": [kind_facts(kind) for kind in LAYERS.values()],
             "examples": _examples(),
             "first": {**setting_of(first.selection), "example": first.example},
-            "gradients": True,
             "takeAway": {"labels": LABEL_KINDS, "layers": LAYER_KINDS},
             "fileBytes": self._settings.upload_bytes,
         }
@@ -71,14 +73,16 @@ class Workbench:
         first = self.actions.first
         if photo is None and name == first.example and _same(setting, first.selection):
             beside(lambda: self._prepared(first.selection))
-            return self._picture(first.selection)
+            return self._opened(self._picture(first.selection))
         yield from self._fetched(setting)
         if photo is None:
-            return self._labelled(setting, lambda: self.actions.open_example(setting, name))
-        return self._labelled(setting, lambda: self.actions.open_photo(setting, photo, name))
+            label = partial(self.actions.open_example, setting, name)
+        else:
+            label = partial(self.actions.open_photo, setting, photo, name)
+        return self._opened(self._labelled(setting, label))
 
     def relabel(self, setting: Selection) -> ContentWork:
-        """Return the labels of the picture of ``setting.key`` in that setting, made or kept."""
+        """Return the labels of the picture of ``setting.key`` in that setting, made or kept; no photo."""
         kept = self.actions.selection(setting.key)
         with self.actions.original(kept) as model:
             kept = replace(kept, short_side=_asked_short(kept, model.config))
@@ -102,11 +106,9 @@ class Workbench:
             "name": kept,
             "title": title,
             "knows": known,
-            "classes": len(model.classes),
             "available": True,
             "missing": "",
             **_reach_facts(config),
-            "trained": model.weights.trained,
             "spoken": in_every_language([title, known]),
         }, {}
 
@@ -177,11 +179,9 @@ class Workbench:
             "name": config.name,
             "title": text.title(config),
             "knows": text.knows(config) if trained else text.KNOWS_NOTHING,
-            "classes": _class_count(config),
             "available": available,
             "missing": "" if at_hand else text.missing(config),
             **_reach_facts(config),
-            "trained": trained,
         }
 
     def _fetched(self, setting: Selection) -> Work[None]:
@@ -197,14 +197,20 @@ class Workbench:
         except WeightsError as error:
             raise ValueError(text.NO_WEIGHTS.format(model=text.title(config))) from error
 
-    def _labelled(self, setting: Selection, label: Any) -> Content:
+    def _labelled(self, setting: Selection, label: Callable[[], Labelled]) -> Content:
         try:
-            labelled: Labelled = label()
+            labelled = label()
         except WeightsError as error:
             title = text.title(find_config(setting.model.removeprefix(RANDOM)))
             raise ValueError(text.NO_WEIGHTS.format(model=title)) from error
         beside(lambda: self._prepared(labelled.selection))
         return self._picture(labelled.selection)
+
+    def _opened(self, content: Content) -> Content:
+        """Add the photo to what is told of a picture."""
+        facts, arrays = content
+        result = self.actions.stored(self.actions.selection(facts["key"])).result
+        return facts, {"image": photo_bytes(result), **arrays}
 
     def _prepared(self, selection: Selection) -> Work[None]:
         """Do what the first layers of a picture need, before they are asked for."""
