@@ -82,7 +82,7 @@ class Workbench:
         return self._opened(self._labelled(setting, label))
 
     def relabel(self, setting: Selection) -> ContentWork:
-        """Return the labels of the picture of ``setting.key`` in that setting, made or kept; no photo."""
+        """Return the labels of a picture in ``setting``, made or, where that is its own, kept."""
         kept = self.actions.selection(setting.key)
         with self.actions.original(kept) as model:
             kept = replace(kept, short_side=_asked_short(kept, model.config))
