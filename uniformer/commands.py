@@ -100,7 +100,7 @@ def run_video(args: argparse.Namespace) -> int:
     _tell_weights(model)
     with tqdm(unit="frame", disable=None) as bar:
         frames = label_video(args.film, target, model, progress=telling(bar), **_prediction(args))
-    print(f"{args.film}: {frames} frames -> {target}")
+    print(f"{args.film}: {frames} frame{'s' * (frames != 1)} -> {target}")
     return 0
 
 

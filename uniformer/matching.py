@@ -107,8 +107,8 @@ def compare(
 ) -> Difference:
     """Return where ``state`` departs from the state dict ``model``; falsy when it can be loaded.
 
-    The counters of BatchNorm may be absent, and the auxiliary head, which only training uses, as a
-    whole. A backbone file answers for the backbone only, and may
+    The counters of BatchNorm may be absent or of any number kind, and the auxiliary head, which
+    only training uses, absent as a whole. A backbone file answers for the backbone only, and may
     lack the output norms. ``any_classes`` overlooks the number of classes.
     """
     is_backbone = find_kind(state) == "backbone" and HEAD_KEY not in model
@@ -128,9 +128,8 @@ def compare(
     def same(key: str) -> bool:
         skipped = 1 if any_classes and (".conv_seg." in key or key.startswith("head")) else 0
         ours, theirs = model[key], state[key]
-        return (
-            ours.shape[skipped:] == theirs.shape[skipped:]
-            and ours.is_floating_point() == theirs.is_floating_point()
+        return ours.shape[skipped:] == theirs.shape[skipped:] and (
+            ours.is_floating_point() == theirs.is_floating_point() or key.endswith(_COUNTER)
         )
 
     return Difference(
