@@ -5,7 +5,7 @@ import { Camera } from "./camera.js";
 import { checkpointBox } from "./checkpoint.js";
 import { fill, h, icon, refill, write } from "./dom.js";
 import { menu } from "./popover.js";
-import { REACHES } from "./selection.js";
+import { REACHES, TRAINED } from "./selection.js";
 import { LANGUAGES } from "./words.js";
 
 /**
@@ -104,7 +104,7 @@ export function top(bench, pictures, guide, speak) {
     icon("down"),
   );
   const own = checkpointBox(bench, ({ name, reach, windowSize }) =>
-    pictures.relabel({ model: name, reach, windowSize, untrained: false }),
+    pictures.relabel({ model: name, ...TRAINED, reach, windowSize }),
   );
   const modelMenu = menu(
     model,
@@ -120,6 +120,12 @@ export function top(bench, pictures, guide, speak) {
     "aria-label": say("window"),
     title: say("window.help"),
     onchange: () => pictures.relabel({ windowSize: Number(windowSize.value) }),
+  });
+  const shortSide = h("select", {
+    "aria-label": say("short"),
+    title: say("short.help"),
+    "data-part": "short-side",
+    onchange: () => pictures.relabel({ shortSide: Number(shortSide.value) || undefined }),
   });
   const languages = h(
     "select",
@@ -171,6 +177,14 @@ export function top(bench, pictures, guide, speak) {
       ...sizes.map((size) => h("option", { value: String(size) }, say("window.size", { size }))),
     );
     windowSize.value = String(setting.windowSize);
+    const [own, ...others] = info?.shortSides ?? [];
+    shortSide.hidden = !others.length;
+    fill(
+      shortSide,
+      h("option", { value: "" }, say("short.side", { side: own ?? "" })),
+      ...others.map((side) => h("option", { value: String(side) }, say("short.side", { side }))),
+    );
+    shortSide.value = String(setting.shortSide ?? "");
   }
   bench.store.listen((_, changed) => {
     if (changed.has("picture") || changed.has("setting")) update();
@@ -191,6 +205,7 @@ export function top(bench, pictures, guide, speak) {
       h("span", { class: "label" }, say("reach")),
       reach,
       windowSize,
+      shortSide,
     ),
     h("span", { class: "space" }),
     guide,
@@ -225,7 +240,7 @@ function models(bench, pictures, own, close) {
         onclick: () => {
           close();
           const { name: model, reach, windowSize } = each;
-          pictures.relabel({ model, reach, windowSize, untrained: false });
+          pictures.relabel({ model, ...TRAINED, reach, windowSize });
         },
       },
       h("b", {}, each.title),
