@@ -88,6 +88,7 @@ def toy_answer():
 def toy(monkeypatch):
     toy = Toy()
     monkeypatch.setattr(asking, "parameters_of", lambda ask: [])
+    monkeypatch.setattr(asking, "refuse_too_long", lambda *question: None)
     monkeypatch.setitem(QUESTIONS, "toy", toy)
     return toy
 
@@ -145,6 +146,7 @@ def test_what_goes_wrong_is_one_sentence_and_no_answer(actions, shown, monkeypat
         raise AnalysisError("Choose another <pixel>.")
 
     monkeypatch.setattr(asking, "parameters_of", lambda ask: [])
+    monkeypatch.setattr(asking, "refuse_too_long", lambda *question: None)
     monkeypatch.setitem(QUESTIONS, "toy", refuse)
     *_, (status, answers) = steps(actions, lambda: Job("toy", shown))
     assert status == '<p role="alert">Choose another &lt;pixel&gt;.</p>'

@@ -39,6 +39,9 @@ export class Bench {
     /** Checkpoints of the visitor's own. */
     /** @type {import("./source.js").ModelInfo[]} */
     this.own = [];
+    /** Addresses of photos that will be shown again. */
+    /** @type {Set<string>} */
+    this.held = new Set();
     /** What went wrong last, in one sentence, or "". */
     this.problem = "";
     /** Pictures being labelled, and how far the last one is. */
@@ -75,6 +78,14 @@ export class Bench {
     this.problem = "";
     this.catalog = catalog;
     this.words = words;
+  }
+
+  /**
+   * Frees the memory of a photo that is no longer shown, unless it will be.
+   * @param {string} image  Its address.
+   */
+  letGo(image) {
+    if (!this.held.has(image) && this.state.picture?.image !== image) URL.revokeObjectURL(image);
   }
 
   /** All models that there are to choose from, the visitor's own last. */

@@ -131,7 +131,7 @@ export class BrowserSource {
   }
 
   /**
-   * @param {Picture} picture
+   * @param {import("./source.js").Known} picture
    * @param {Setting} setting
    * @param {Stop} [stop]
    * @returns {Promise<Picture>}

@@ -36,6 +36,14 @@ export class Pictures {
     await this.#make((watch) => bench.source.open(what, setting, watch), false, then);
   }
 
+  /**
+   * Shows another picture that something else has labelled, or labels now.
+   * @param {(watch: import("./source.js").Watch) => Promise<Picture>} make
+   */
+  async show(make) {
+    await this.#make(make, false);
+  }
+
   /** @param {Partial<Setting>} change */
   async relabel(change) {
     const { picture, setting } = this.bench.state;
@@ -109,14 +117,14 @@ export class Pictures {
     try {
       const picture = await make(this.#watch(controller));
       if (this.opening !== controller) {
-        if (!same) URL.revokeObjectURL(picture.image);
+        if (!same) bench.letGo(picture.image);
         return;
       }
       if (!same) this.comparing?.abort();
       const { compare, picture: before } = bench.state;
       bench.set({ ...openedWith(bench.state, picture, same), ...checked(bench, picture, then) });
       bench.blocks.keep([picture]);
-      if (before && before.image !== picture.image) URL.revokeObjectURL(before.image);
+      if (before && before.image !== picture.image) bench.letGo(before.image);
       if (compare?.kind === "setting" && bench.state.compare) this.compare(compare.setting);
     } catch (error) {
       if (controller.signal.aborted || this.opening !== controller) return;

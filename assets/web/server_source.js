@@ -61,7 +61,7 @@ export class ServerSource {
   }
 
   /**
-   * @param {Picture} picture
+   * @param {import("./source.js").Known} picture
    * @param {Setting} setting
    * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
    * @returns {Promise<Picture>}

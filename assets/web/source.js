@@ -121,6 +121,8 @@
  * @property {Record<string, Record<string, string>>} [spoken]  By language, what `knows` and
  *   `notices` are in it; without it they are in the page's language already.
  * @property {number} seconds  What labelling took.
+ *
+ * @typedef {Omit<Picture, "labels" | "confidence" | "entropy" | "margin">} Known  It without its maps.
  */
 
 /**
@@ -241,7 +243,7 @@
  * @typedef {object} Source  Who computes.
  * @property {(language: string) => Promise<Catalog>} catalog
  * @property {(what: Blob | {example: string}, setting: Setting, stop?: Watch) => Promise<Picture>} open
- * @property {(picture: Picture, setting: Setting, stop?: Watch) => Promise<Picture>} relabel
+ * @property {(picture: Known, setting: Setting, stop?: Watch) => Promise<Picture>} relabel
  *   The same picture in another setting; used by "compare with", too.
  * @property {(picture: Picture, stage: number, block: number, stop?: Stop) => Promise<Block>} block
  * @property {(picture: Picture, x: number, y: number, stop?: Stop) => Promise<Float32Array>} probabilities

@@ -19,22 +19,24 @@ const WINDOWS = [4, 8, 14, 16, 24, 32];
 /**
  * @param {Bench} bench
  * @param {import("./pictures.js").Pictures} pictures
+ * @param {(files: File[]) => void} open
  * @param {HTMLElement} guide  The button of the tour.
  * @param {(language: string) => void} speak
  * @returns {HTMLElement}
  */
-export function top(bench, pictures, guide, speak) {
+export function top(bench, pictures, open, guide, speak) {
   const { say, catalog } = bench;
   const input = h("input", {
     type: "file",
+    multiple: true,
     accept: "image/*,.heic,.heif,.tif,.tiff,.dng",
     class: "unseen",
     tabindex: "-1",
     "aria-label": say("picture.upload"),
     onchange: () => {
-      const file = input.files?.[0];
+      const files = [...(input.files ?? [])];
       input.value = "";
-      if (file) pictures.open(file);
+      open(files);
     },
   });
   const camera = new Camera(bench, (blob) => pictures.open(blob));

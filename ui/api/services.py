@@ -24,7 +24,7 @@ from ui.service import gpu_calls as work
 from ui.service.cost import refuse_too_long
 from ui.service.export import file_stem, write_labels_for
 from ui.service.figures import drawn_elsewhere
-from ui.service.limits import QUESTION_PIXELS, QUESTION_SECONDS, bound, check
+from ui.service.limits import QUESTION_PIXELS, bound, check
 from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 from uniformer.annotations import FORMATS
@@ -228,7 +228,7 @@ class Services:
         place = _place(values)
         picture = opened(sent, min(self._max_pixels, QUESTION_PIXELS))
         with self._model_cache.acquire_original(*place) as model:
-            refuse_too_long(model, question, picture, own, QUESTION_SECONDS)
+            refuse_too_long(model, question, picture, own)
             asked = work.answer(model, question, picture, own)
             answer = yield from self._turns.stepwise(asked)
         stem = f"{sent.stem}.{question}"

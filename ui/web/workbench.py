@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
-from analysis.layers import LAYERS, Layer, LayerAsk, warm_up
+from analysis.layers import LAYERS, LayerAsk, warm_up
 from analysis.report.workbench_data import (
     Content,
     block_content,
@@ -25,7 +25,7 @@ from ui.messages import in_every_language
 from ui.messages import web as text
 from ui.service.actions import Actions, Labelled
 from ui.service.examples import EXAMPLES
-from ui.service.limits import QUESTION_SECONDS, within
+from ui.service.limits import in_time
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.one_thread import beside
 from ui.service.selection import Selection
@@ -85,7 +85,12 @@ class Workbench:
         return self._opened(self._labelled(setting, label))
 
     def relabel(self, setting: Selection) -> ContentWork:
-        """Return the labels of the picture of ``setting.key`` in that setting, no photo."""
+        """Return the labels of a picture in ``setting``, made or, where that is its own, kept."""
+        kept = self.actions.selection(setting.key)
+        with self.actions.original(kept) as model:
+            kept = replace(kept, short_side=_asked_short(kept, model.config))
+        if _same(kept, setting):
+            return self._picture(kept)
         yield from self._fetched(setting)
         return self._labelled(setting, lambda: self.actions.relabel(setting))
 
@@ -135,7 +140,7 @@ class Workbench:
             told = now
             return step
 
-        layer = yield from relay(self._in_time(key, ask), tell)
+        layer = yield from relay(in_time(self.actions.layer(key, ask)), tell)
         return layer_content(layer, time.perf_counter() - start)
 
     def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> ContentWork:
@@ -148,20 +153,10 @@ class Workbench:
             )
             yield Progress(1, 1)
         else:
-            work = self._in_time(key, ask)
+            work = in_time(self.actions.layer(key, ask))
             layer = yield from relay(work, lambda step: replace(step, found=None))
             content, media_type = layer_file(stored, layer, kind)
         return {"type": media_type}, {"file": np.frombuffer(content, np.uint8)}
-
-    def _in_time(self, key: str, ask: LayerAsk) -> Work[Layer]:
-        """Make a layer within the time that a question may take."""
-        in_time = within(QUESTION_SECONDS)
-
-        def told(step: Progress) -> Progress:
-            in_time(step.done, step.total)
-            return step
-
-        return relay(self.actions.layer(key, ask), told)
 
     def picture_size(self, key: str) -> tuple[int, int]:
         """Return height and width of a picture."""
@@ -227,7 +222,6 @@ class Workbench:
         if own:
             name = result.weights.source.removeprefix("upload ")
             title = text.OWN_TITLE.format(name=name)
-        if own:
             known = text.KNOWS_AS.format(classes=len(result.classes), model=text.title(config))
         elif config.bundled is None and len(result.classes) != _class_count(config):
             known = text.KNOWS_CLASSES.format(classes=len(result.classes))
