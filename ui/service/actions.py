@@ -37,6 +37,7 @@ from ui.service.stored_results import PictureInfo, ResultGone, ResultStore, Stor
 from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from ui.service.zerogpu import lends_gpus
+from uniformer.classifier import Classifier
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
 from uniformer.pictures import Picture, PictureSource, read_picture
@@ -243,7 +244,11 @@ class Actions:
         short_side = selection.short_side
         with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            result = finish(on_one_thread(lambda: work.label(model, picture, short_side, onto)))
+            if isinstance(model, Classifier):
+                named = on_one_thread(lambda: work.name(model, picture, short_side, True))
+                result = finish(named).as_labels()
+            else:
+                result = finish(on_one_thread(lambda: work.label(model, picture, short_side, onto)))
             return result, time.perf_counter() - start
 
 
