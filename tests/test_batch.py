@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,6 +229,20 @@ def test_the_manifest_has_a_row_per_photo_with_shares_that_sum_to_one(undisturbe
             name.removeprefix("share of "): value for name, value in shares.items() if value
         }
         assert {name: float(words[name]) for name in shares} == shares
+
+
+def test_names_that_are_no_text_stop_nothing_and_every_photo_is_told_on_one_line(
+    photos, tmp_path, capfd
+):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in (b"bad\xff.png", b"two\nlines.png"):
+        shutil.copy(photos / "photo0.png", folder / os.fsdecode(name))
+    assert main(["segment", str(folder), "-o", str(tmp_path), *QUICK, "--format", "coco"]) == 0
+    told = capfd.readouterr().out.splitlines()
+    assert sum("-> " in line for line in told) == 3  # the photos, and what is about both
+    with (tmp_path / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == ["bad_", "two_lines"]
 
 
 def test_the_manifest_holds_few_rows_at_a_time(photos, tmp_path, monkeypatch):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import doctest
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-import analysis
-import uniformer
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(ROOT.glob("docs/*.md"))
@@ -63,9 +61,18 @@ def test_every_file_a_document_names_is_there(document):
             assert any(place.is_file() for place in places), f"{document.name} names {name}"
 
 
-@pytest.mark.parametrize("function", [uniformer.segment, analysis.trace])
-def test_examples_of_docstrings_run(function, monkeypatch):
+EXAMPLES = [
+    file.relative_to(ROOT)
+    for package in ("analysis", "uniformer")
+    for file in sorted((ROOT / package).rglob("*.py"))
+    if ">>> " in file.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=str)
+def test_examples_of_docstrings_run_as_they_stand(file, monkeypatch):
     monkeypatch.chdir(ROOT)
-    (examples,) = doctest.DocTestFinder(recurse=False).find(function, globs={})
-    assert examples.examples
-    assert doctest.DocTestRunner().run(examples).failed == 0
+    module = import_module(".".join(file.with_suffix("").parts))
+    found = doctest.testmod(module, globs={})
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -1,6 +1,7 @@
 """What a folder has is taken or told; what others wrote stays, own results are not read."""
 
 import json
+import os
 import unicodedata
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from uniformer.authorship import MARK, of_others, written_here
 from uniformer.dataset import DatasetError, pair_annotations
-from uniformer.files import MAX_STEM_BYTES, file_names, replace_file
+from uniformer.files import MAX_STEM_BYTES, file_names, replace_file, shown
 from uniformer.folders import list_folder, list_photos, list_pictures
 
 
@@ -46,6 +47,14 @@ def test_every_file_is_taken_or_told_with_its_reason(tmp_path, monkeypatch):
         assert part in words
     assert "hidden" not in words
     assert "Thumbs" not in words
+
+
+def test_pipes_are_left_out_instead_of_waited_for(tmp_path):
+    photo(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "b.png")
+    listing = list_folder(tmp_path)
+    assert [file.name for file in listing.pictures] == ["a.png"]
+    assert "pipes or the like (b.png)" in listing.words()
 
 
 def test_subfolders_are_taken_on_request_and_links_to_folders_are_not(tmp_path):
@@ -88,7 +97,8 @@ def test_results_beside_photos_are_not_taken_for_photos(tmp_path):
     photo(tmp_path / "b.labels.png")  # there is no b
     listing = list_folder(tmp_path)
     assert [file.name for file in listing.pictures] == ["a.jpg", "b.labels.png"]
-    assert "3 written by this program" in listing.words()
+    assert "2 written by this program (a-2.labels.png, renamed.png)" in listing.words()
+    assert "1 named as results about a picture beside them (a.overlay.png)" in listing.words()
 
 
 def test_own_files_are_told_from_those_of_others(tmp_path):
@@ -105,6 +115,14 @@ def test_own_files_are_told_from_those_of_others(tmp_path):
     assert own == {"own.png", "own.json", "own.npz"}
     assert of_others(tmp_path, "own", ["png", "json", "npz", "html"]) == []
     assert of_others(tmp_path, "labelme", ["png", "json"]) == [tmp_path / "labelme.json"]
+
+
+def test_a_path_is_told_on_one_line_of_characters_that_exist():
+    names = {"new\nline.png": "new\\nline.png", os.fsdecode(b"bad\xff.png"): "bad\\udcff.png",
+             "\x1b[2Ja.png": "\\x1b[2Ja.png", "ünï 🙂.png": "ünï 🙂.png",
+             "https://host/a.jpg": "https://host/a.jpg", "a/b.png": "a/b.png"}  # fmt: skip
+    for name, told in names.items():
+        assert shown(Path(name)) == told
 
 
 def test_names_keep_clear_of_others_and_of_the_limit_of_file_systems(tmp_path):
@@ -133,6 +151,13 @@ def test_pairs_follow_the_suffix_and_a_missing_one_suggests_it(tmp_path, suffix,
     touch(tmp_path / "m", name)
     assert pairs(tmp_path, suffix) == [("a.jpg", name)]
     with pytest.raises(DatasetError, match=rf"there is {name}: say annotation-suffix {suffix}"):
+        pairs(tmp_path)
+
+
+def test_the_suffix_that_is_suggested_is_whole_in_whatever_form_the_names_are(tmp_path):
+    photo(tmp_path / "i" / f"{unicodedata.normalize('NFD', 'éé')}.jpg")
+    touch(tmp_path / "m", f"{unicodedata.normalize('NFC', 'éé')}_seg.png")
+    with pytest.raises(DatasetError, match=r"say annotation-suffix _seg\.png"):
         pairs(tmp_path)
 
 

@@ -27,12 +27,27 @@ def save(file, array, mode=None, **options):
     return file
 
 
+def deep_png(file, values, colour, before=()):
+    """A PNG of 16 bits (H, W, channels) of any kind of colour, which Pillow does not write."""
+    height, width = values.shape[:2]
+    write_png(
+        file, [row.astype(">u2").tobytes() for row in values], width, height, 16, colour, before
+    )
+    return file
+
+
 def grey_png(file, values, depth):
     """A grey PNG of any depth, which Pillow does not write below 8 bits."""
     rows = [int("".join(f"{v:0{depth}b}" for v in row), 2).to_bytes(len(row) * depth // 8, "big")
             for row in values]  # fmt: skip
+    write_png(file, rows, values.shape[1], values.shape[0], depth, 0)
+    return file
+
+
+def write_png(file, rows, width, height, depth, colour, before=()):
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", values.shape[1], values.shape[0], depth, 0, 0, 0, 0)),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)),
+        *before,
         (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))),
         (b"IEND", b""),
     ]
@@ -40,7 +55,6 @@ def grey_png(file, values, depth):
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
     ))  # fmt: skip
-    return file
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
@@ -110,11 +124,35 @@ def test_colours_are_no_ids(tmp_path, mode):
         read_annotation(tmp_path / "a.tif", SIZE, 22)
 
 
-@pytest.mark.parametrize(("kind", "word"), [("JPEG", "JPEG"), ("WEBP", "WebP"), ("AVIF", "AVIF")])
+def test_a_gif_whose_greys_are_not_its_entries_is_not_guessed_at(tmp_path):
+    save(tmp_path / "a.gif", IDS // 5 * 5)  # which Pillow stores as the entries 0 to 3
+    with pytest.raises(PictureError, match="not known which of both are the class ids"):
+        read_ids(tmp_path / "a.gif", SIZE)
+    image = Image.fromarray(IDS, "P")
+    image.putpalette([9, 8, 7] * 16)
+    image.save(tmp_path / "a.gif")
+    np.testing.assert_array_equal(read_ids(tmp_path / "a.gif", SIZE), IDS)
+
+
+LOSSY = [("JPEG", "JPEG"), ("WEBP", "WebP"), ("AVIF", "AVIF"), ("JPEG2000", "JPEG 2000")]
+
+
+@pytest.mark.parametrize(("kind", "word"), LOSSY)
 def test_formats_that_change_values_hold_no_ids_whatever_they_are_called(tmp_path, kind, word):
     Image.fromarray(IDS).save(tmp_path / "a.png", kind)
     with pytest.raises(DatasetError, match=f"{word}, which does not keep values"):
         read_annotation(tmp_path / "a.png", SIZE, 22)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "jpeg2000", "jpegxl"])
+def test_a_tiff_that_is_compressed_with_loss_holds_no_ids(tmp_path, compression):
+    tifffile.imwrite(tmp_path / "a.tif", IDS * 16, compression=compression)
+    with pytest.raises(DatasetError, match="lossy compression, which does not keep values"):
+        read_annotation(tmp_path / "a.tif", SIZE, 255)
+    tifffile.imwrite(tmp_path / "m.tif", MASK.astype(np.uint8) * 255, compression=compression)
+    found, notes = read_mask(tmp_path / "m.tif", SIZE)
+    assert (found != MASK).mean() < 0.03
+    assert "does not keep values" in notes[0]
 
 
 def test_numbers_that_are_not_whole_are_no_ids(tmp_path):
@@ -194,6 +232,25 @@ def test_one_clear_value_is_the_ground_at_every_depth(tmp_path, depth):
     chunk = struct.pack(">I", 2) + clear + struct.pack(">I", zlib.crc32(clear))
     file.write_bytes(data[:33] + chunk + data[33:])
     np.testing.assert_array_equal(read_mask(file, SIZE)[0], MASK)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_colours_of_16_bits_keep_their_last_one(tmp_path, orientation):
+    """8 bits of them, as Pillow has it, would show a mask of ones as empty and ids as colours."""
+    exif = Image.Exif()
+    exif[274] = orientation
+    turn = [(b"eXIf", exif.tobytes()[6:])]
+    mask, ids = (np.rot90(part) if orientation == 6 else part for part in (MASK, IDS))
+    ones = mask.astype(int)
+    deep_png(tmp_path / "rgb.png", np.dstack([ones] * 3), 2, turn)
+    deep_png(tmp_path / "rgba.png", np.dstack([0 * ones] * 3 + [ones * 65535]), 6, turn)
+    deep_png(tmp_path / "la.png", np.dstack([ids, ones * 65535]), 4, turn)
+    deep_png(tmp_path / "trns.png", np.dstack([ones] * 3), 2, [*turn, (b"tRNS", bytes(6))])
+    for name in ("rgb", "rgba", "la", "trns"):
+        np.testing.assert_array_equal(read_mask(tmp_path / f"{name}.png", SIZE)[0], MASK)
+    np.testing.assert_array_equal(read_ids(tmp_path / "la.png", SIZE), np.where(MASK, IDS, 255))
+    with pytest.raises(PictureError, match="colour picture"):
+        read_ids(tmp_path / "rgb.png", SIZE)
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.float32])

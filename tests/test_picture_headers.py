@@ -130,16 +130,21 @@ def test_further_bands_of_a_colour_picture_are_left_out_with_a_word():
     assert "2 of its bands" in shown(data, colours(), notes=1)
 
 
-@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
-@pytest.mark.parametrize("deep", [np.uint16, np.float32])
-def test_alpha_of_deep_tiffs_is_laid_on_white(kind, deep):
-    full = 1.0 if deep == np.float32 else 65535
+@pytest.mark.parametrize(
+    ("kind", "deep", "notes"),
+    [("unassalpha", np.uint16, 0), ("assocalpha", np.uint16, 0),
+     ("unassalpha", np.float32, 0), ("assocalpha", np.float32, 0),
+     # Of signed numbers no header says which is white.
+     ("unassalpha", np.int16, 1), ("unassalpha", np.int32, 1)],
+)  # fmt: skip
+def test_alpha_of_deep_tiffs_is_laid_on_white(kind, deep, notes):
+    full = 1.0 if deep == np.float32 else np.iinfo(deep).max
     alpha = np.zeros((24, 40, 1))
     alpha[:, 20:], alpha[:, 30:] = 0.5, 1
     own = colours() / 255 * (alpha if kind == "assocalpha" else 1)
     values = (np.concatenate([own, alpha], axis=2) * full).astype(deep)
     data = tiff(values, extrasamples=[kind], planarconfig="contig")
-    shown(data, np.rint(colours() * alpha + 255 * (1 - alpha)))
+    shown(data, np.rint(colours() * alpha + 255 * (1 - alpha)), notes=notes)
 
 
 def pages(*given):
@@ -221,6 +226,16 @@ def test_a_compression_without_its_package_is_named(monkeypatch):
     shown(lzw.getvalue(), GREY)
     floats = tiff((colours() / 255).astype(np.float32), compression="zlib")
     assert "TIFF of a kind that cannot be read here (3 bands of 32 bits" in refusal(floats)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("compression", ["webp", "zstd", "lzma", "jpegxl", "lerc", "png"])
+def test_a_compression_that_pillow_lacks_is_no_damage(kind, compression):
+    if compression == "webp" and kind == np.uint16:
+        return  # there is none of 16 bits
+    lossless = {"compressionargs": {"lossless": True}} if compression == "webp" else {}
+    values = colours().astype(kind) * (257 if kind == np.uint16 else 1)
+    shown(tiff(values, compression=compression, **lossless), colours())
 
 
 def test_kinds_that_are_no_pictures_are_described():

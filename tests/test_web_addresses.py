@@ -84,6 +84,16 @@ def test_a_picture_has_every_label_and_what_the_types_promise(page, opened):
     assert facts["notices"] == []
 
 
+def test_in_the_setting_it_has_a_picture_is_not_labelled_again(page, opened):
+    given = {"key": opened[0]["key"], "setting": opened[0]["setting"]}
+    kept, parts = last(page.post("api/relabel", json=given))
+    assert (kept["key"], kept["seconds"]) == (opened[0]["key"], opened[0]["seconds"])
+    np.testing.assert_array_equal(parts["labels"], opened[1]["labels"])
+    smaller = given["setting"] | {"shortSide": 64}
+    anew = page.post("api/relabel", json=given | {"setting": smaller})
+    assert last(anew)[0]["key"] != kept["key"]
+
+
 def test_random_weights_are_said_to_be_random(page, opened):
     setting = {"key": opened[0]["key"], "setting": {"untrained": True}}
     facts, parts = last(page.post("api/relabel", json=setting))
@@ -91,6 +101,23 @@ def test_random_weights_are_said_to_be_random(page, opened):
     assert (facts["setting"]["model"], facts["setting"]["untrained"]) == ("nano", True)
     assert not facts["model"]["trained"]
     assert (parts["labels"] != opened[1]["labels"]).any()
+
+
+def test_what_a_setting_leaves_out_is_the_models_own_weights(page, opened):
+    random = {"key": opened[0]["key"], "setting": {"untrained": True}}
+    key = last(page.post("api/relabel", json=random))[0]["key"]
+    for setting in ({}, {"untrained": False}):
+        facts, parts = last(page.post("api/relabel", json={"key": key, "setting": setting}))
+        assert facts["model"]["trained"]
+        np.testing.assert_array_equal(parts["labels"], opened[1]["labels"])
+
+
+def test_the_photo_travels_once_and_not_with_every_labelling_of_it(page, opened):
+    given = {"key": opened[0]["key"], "setting": {"reach": "window"}}
+    _, parts = last(page.post("api/relabel", json=given))
+    assert "image" in opened[1]
+    assert "image" not in parts
+    assert opened[1].keys() - parts.keys() == {"image"}
 
 
 @pytest.mark.parametrize("reach", ["global", "window"])
@@ -242,15 +269,13 @@ def test_a_browser_reads_what_python_frames():
     program = """
       const reader = new FrameReader();
       const found = reader.push(bytes(given));
-      return found.map(({ facts, arrays, shapes }) => [
-        facts, Object.fromEntries(Object.entries(arrays).map(([name, one]) => [name, [...one]])),
-        shapes]);
+      return found.map(({ facts, arrays }) => [
+        facts, Object.fromEntries(Object.entries(arrays).map(([name, one]) => [name, [...one]]))]);
     """
     (first, second) = with_modules(["frames.js"], program, base64_of(np.frombuffer(content, "u1")))
     assert first[0] == {"partial": True, "done": 1}
     assert second[0] == facts | {"nothing": None}
     for name, array in values.items():
-        assert second[2][name] == list(array.shape)
         np.testing.assert_array_equal(np.array(second[1][name], array.dtype), array.ravel())
 
 

@@ -73,7 +73,6 @@ def test_a_map_over_http_is_that_of_the_question_from_python(page, key):
     assert numbers["score_value"] == pytest.approx(answer.numbers["score_value"], rel=1e-4)
     assert facts["scale"]["high"] == pytest.approx(answer.arrays["map"].max(), rel=1e-4)
     assert facts["grade"] == answer.grade
-    assert facts["settings"]["parameters"] == answer.settings["parameters"]
 
 
 def test_an_effect_is_shown_before_its_controls_and_is_that_of_python(page, key):
@@ -89,8 +88,6 @@ def test_an_effect_is_shown_before_its_controls_and_is_that_of_python(page, key)
     np.testing.assert_array_equal(parts["map"], answer.arrays["labels_after"])
     numbers = {one["key"]: one["value"] for one in facts["numbers"]}
     assert numbers["kl_nats"] == pytest.approx(answer.numbers["kl_nats"], rel=1e-4)
-    assert facts["command"] == ""  # a painted region is no word
-    assert 'np.load("photo.what-if.npz")' in facts["python"] or "mask=" in facts["python"]
 
 
 def test_what_was_asked_before_is_there_at_once(page, key, monkeypatch):
@@ -221,9 +218,9 @@ def test_a_layer_is_taken_away_as_the_answer_it_is(page, key):
     np.testing.assert_allclose(arrays["map"], layer[1]["map"], rtol=1e-6)
     said = json.loads(take(page, key, "json", asked)[1]["file"].tobytes())
     assert said["question"] == "attribute"
-    assert take(page, key, "command", asked)[1]["file"].tobytes().decode() == (
-        f"{layer[0]['command']}\n"
-    )
+    command = take(page, key, "command", asked)[1]["file"].tobytes().decode()
+    assert f"--pixel {X},{Y}" in command
+    assert "--method layer-cam" in command
     assert "no tables" in take(page, key, "csv", asked)[0]["error"]
     tables = take(page, key, "csv", {"layer": "depth", "x": X, "y": Y})
     names = zipfile.ZipFile(io.BytesIO(tables[1]["file"].tobytes())).namelist()

@@ -19,7 +19,7 @@ from uniformer.classes import ClassSet
 from uniformer.config import ModelConfig
 from uniformer.segmenter import Segmenter
 
-Form = Literal["uniformer", "local", "global", "lraspp"]
+Architecture = Literal["uniformer", "local", "global", "lraspp"]
 
 SHALLOW_HEADS = 2
 """Heads of the global blocks in stages 1 and 2: the model's head width need not fit there."""
@@ -60,7 +60,7 @@ class Lraspp(nn.Module):
         return self.decode(self.backbone(x))
 
 
-def build_form(form: Form, config: ModelConfig, classes: ClassSet) -> nn.Module:
+def build_form(form: Architecture, config: ModelConfig, classes: ClassSet) -> nn.Module:
     """Return a network of ``form`` with random weights: a Segmenter or what trains like one."""
     if form == "uniformer":
         return Segmenter(config, classes)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from training.config import RunConfig
-from training.data import Example
+from training.data import Sample
 from uniformer.classes import IGNORE_INDEX
 from uniformer.preprocess import MEAN
 
@@ -19,7 +19,7 @@ GREY = np.float32([0.299, 0.587, 0.114])
 
 
 def random_crop(
-    example: Example,
+    example: Sample,
     side: int,
     focus: int | None,
     config: RunConfig,

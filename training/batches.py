@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.augment import random_crop
 from training.config import RunConfig
-from training.data import Example
+from training.data import Sample
 from training.parallel import rank, world_size
 from training.sampling import Sampler
 from uniformer.classes import ClassSet
@@ -44,7 +44,7 @@ class TrainingBatch:
 class Batches:
     """This process's part of the augmented batch of every step; all chance is in the seed."""
 
-    def __init__(self, examples: Sequence[Example], classes: ClassSet, config: RunConfig) -> None:
+    def __init__(self, examples: Sequence[Sample], classes: ClassSet, config: RunConfig) -> None:
         unknown = set(config.negatives.values()) - set(classes.names)
         if unknown:
             raise DatasetError(f"The recipe's negatives name {unknown.pop()!r}, which is no class.")

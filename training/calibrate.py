@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.data import Example
+from training.data import Sample
 from uniformer.classes import IGNORE_INDEX
 from uniformer.dataset import DatasetError
 from uniformer.preprocess import preprocess
@@ -31,14 +31,14 @@ SURE = 128
 """Labels count that are at least as likely right as wrong, of 255."""
 
 
-def fit_bias(model: nn.Module, examples: Sequence[Example]) -> Tensor:
+def fit_bias(model: nn.Module, examples: Sequence[Sample]) -> Tensor:
     """Return what to add to the logits for the least cross entropy, float32 (classes,), mean 0.
 
     Looks at ``PICTURES_PER_SOURCE`` of ``examples`` of each source, evenly spaced, and at the same
     pixels of them in every call. Raises :class:`~uniformer.dataset.DatasetError` when none of them
     has a certain label.
     """
-    sources: dict[str, list[Example]] = {}
+    sources: dict[str, list[Sample]] = {}
     for example in examples:
         sources.setdefault(example.source, []).append(example)
     chosen = [
@@ -56,7 +56,7 @@ def fit_bias(model: nn.Module, examples: Sequence[Example]) -> Tensor:
     return bias.detach() - bias.detach().mean()
 
 
-def fit_temperature(model: nn.Module, examples: Sequence[Example], bias: Tensor) -> float:
+def fit_temperature(model: nn.Module, examples: Sequence[Sample], bias: Tensor) -> float:
     """Return what to divide the logits plus ``bias`` by for the least cross entropy.
 
     Where the labels of ``examples`` are coarse, the probability of a coarse class is the sum of
@@ -95,7 +95,7 @@ def _minimise(loss: Callable[[], Tensor], parameter: Tensor) -> None:
 
 
 @torch.no_grad()
-def _known_pixels(model: nn.Module, examples: Sequence[Example]) -> list[_Pixels]:
+def _known_pixels(model: nn.Module, examples: Sequence[Sample]) -> list[_Pixels]:
     rng = np.random.default_rng(0)
     seen = [_pixels_of(model, example, rng) for example in examples]
     if not any(len(labels) for _, labels, _ in seen):
@@ -103,7 +103,7 @@ def _known_pixels(model: nn.Module, examples: Sequence[Example]) -> list[_Pixels
     return seen
 
 
-def _pixels_of(model: nn.Module, example: Example, rng: np.random.Generator) -> _Pixels:
+def _pixels_of(model: nn.Module, example: Sample, rng: np.random.Generator) -> _Pixels:
     x = preprocess(example.picture, model.config.short_side, model.config.size_divisor)
     logits = model(x.to(memory_format=torch.channels_last))[0].float()
     sure = np.where(example.confidence >= SURE, example.labels, IGNORE_INDEX)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data import Example
+from training.data import Sample
 from training.vocabulary import COARSE, EVERYDAY, coarse_of_coco, coarse_of_everyday, read_id_names
 from uniformer.classes import IGNORE_INDEX, ClassSet
 from uniformer.dataset import DatasetError, pair_annotations, read_annotation
@@ -24,7 +24,7 @@ OUTSIDE = {
 }
 
 
-def load_ordinary(folder: Path) -> list[Example]:
+def load_ordinary(folder: Path) -> list[Sample]:
     """Return photos labelled with ids of COCO panoptic, whose names are in ``classes.json``.
 
     Raises :class:`~uniformer.dataset.DatasetError`, which names the file, for one that is missing
@@ -37,7 +37,7 @@ def load_ordinary(folder: Path) -> list[Example]:
     )
 
 
-def load_coarse(data: Path, split: str) -> list[Example]:
+def load_coarse(data: Path, split: str) -> list[Sample]:
     """Return the pictures of a split of ``data``, whose label maps hold coarse ids.
 
     Raises :class:`~uniformer.dataset.DatasetError`, also for a label map with other ids.
@@ -47,7 +47,7 @@ def load_coarse(data: Path, split: str) -> list[Example]:
     )
 
 
-def comparable(examples: Sequence[Example], classes: ClassSet) -> list[Example]:
+def comparable(examples: Sequence[Sample], classes: ClassSet) -> list[Sample]:
     """Return examples with coarse labels as a model of ``classes`` is compared with them.
 
     One of the coarse classes is compared as it is. Raises
@@ -68,7 +68,7 @@ def _load(
     masks: Path,
     known_ids: int,
     translate: Callable[[np.ndarray, bool], np.ndarray],
-) -> list[Example]:
+) -> list[Sample]:
     examples = []
     for file, mask in pair_annotations(images, masks):
         try:
@@ -78,7 +78,7 @@ def _load(
         ids = read_annotation(mask, picture.shape[:2], known_ids)
         indoors = is_indoors(translate(ids, True))
         examples.append(
-            Example(
+            Sample(
                 file.stem,
                 picture,
                 translate(ids, indoors),

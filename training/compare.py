@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.architectures import build_form
 from training.config import RunConfig, parse_recipe
-from training.data import Example
+from training.data import Sample
 from training.trainer import read_checkpoint
 from training.validate import validate
 from uniformer.calibration import reliability
@@ -22,7 +22,7 @@ COUNTED_SIZE = (256, 352)
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """One run. ``calibration_error`` is a share, ``cpu_seconds`` the time on all processors."""
 
     run: str
@@ -36,8 +36,8 @@ class Result:
 
 
 def compare_runs(
-    runs: Sequence[Path], classes: ClassSet, examples: Sequence[Example]
-) -> Iterator[Result]:
+    runs: Sequence[Path], classes: ClassSet, examples: Sequence[Sample]
+) -> Iterator[RunResult]:
     """Yield the result of each of the folders ``runs`` on all ``examples``."""
     for run in runs:
         state = read_checkpoint(run)
@@ -46,7 +46,7 @@ def compare_runs(
         model = build_form(config.form, model_config, classes).eval()
         model.load_state_dict(state["averaged"])
         counts = validate(model, examples)
-        yield Result(
+        yield RunResult(
             run=run.name,
             config=config,
             parameters=count_parameters(model),
@@ -58,7 +58,7 @@ def compare_runs(
         )
 
 
-def tables(results: Sequence[Result], classes: ClassSet) -> str:
+def tables(results: Sequence[RunResult], classes: ClassSet) -> str:
     """Return a row per run, and the IoU of every class with a column per run, as Markdown."""
     height, width = COUNTED_SIZE
     head = (

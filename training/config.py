@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from training.architectures import Form
+from training.architectures import Architecture
 from uniformer.config import REACHES, check_reach
 from uniformer.factory import find_config
 
@@ -45,7 +45,7 @@ class RunConfig:
     """
 
     model: str = "nano"
-    form: Form = "uniformer"
+    form: Architecture = "uniformer"
     drop_path_rate: float = 0.0
     init: str | None = None
     seed: int = 0
@@ -88,8 +88,8 @@ class RunConfig:
             check_reach(REACHES[-1], size)
         if any(side % 32 or side < 32 for side in self.crops) or not self.crops:
             raise RecipeError(f"The crops must be multiples of 32 pixels, not {self.crops}.")
-        if self.form not in get_args(Form):
-            raise RecipeError(f"The form must be one of {', '.join(get_args(Form))}.")
+        if self.form not in get_args(Architecture):
+            raise RecipeError(f"The form must be one of {', '.join(get_args(Architecture))}.")
         if self.form != "uniformer" and (self.init or self.distil_weight > 0):
             raise RecipeError(f"The form {self.form} is trained from scratch, without a teacher.")
         if self.segment_weight <= 0 and self.distil_weight <= 0:

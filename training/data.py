@@ -22,7 +22,7 @@ from uniformer.pictures import PictureError, open_picture
 
 
 @dataclass(frozen=True)
-class Example:
+class Sample:
     """One picture, uint8 RGB (H, W, 3), and what it shows.
 
     ``labels`` uint8 (H, W) are ids of classes or groups, 255 for unknown; ``confidence`` uint8
@@ -86,7 +86,7 @@ def read_groups(data: Path, classes: int) -> np.ndarray:
     return members
 
 
-def load_split(data: Path, split: str, classes: int, longest_side: int) -> list[Example]:
+def load_split(data: Path, split: str, classes: int, longest_side: int) -> list[Sample]:
     """Return the examples of ``split``, sorted by name, reduced to ``longest_side`` pixels.
 
     Raises :class:`~uniformer.dataset.DatasetError`, which names the file, for an empty folder, a
@@ -104,7 +104,7 @@ def load_split(data: Path, split: str, classes: int, longest_side: int) -> list[
 
 def _load(
     picture_file: Path, label_file: Path, sure: Path | None, known: np.ndarray, longest_side: int
-) -> Example:
+) -> Sample:
     try:
         picture = open_picture(picture_file)
     except PictureError as error:
@@ -126,4 +126,4 @@ def _load(
             cv2.resize(map_, size, interpolation=cv2.INTER_NEAREST_EXACT)
             for map_ in (labels, confidence)
         )
-    return Example(picture_file.stem, picture, labels, confidence)
+    return Sample(picture_file.stem, picture, labels, confidence)

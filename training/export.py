@@ -16,7 +16,7 @@ from torch import Tensor
 from training.calibrate import fit_bias, fit_temperature
 from training.coarse import comparable, load_ordinary
 from training.config import parse_recipe
-from training.data import Example, load_split, read_classes
+from training.data import Sample, load_split, read_classes
 from training.trainer import CLASSIFIER, read_checkpoint
 from uniformer.checkpoint import sha256_of
 from uniformer.classes import ClassSet
@@ -52,7 +52,7 @@ def export(
     model = find_config(config.model)
     classes = read_classes(data, model.class_set)
     weights = dict(state["averaged"])
-    photos: list[Example] = []
+    photos: list[Sample] = []
     if calibrate is not None:
         photos = _photos(calibrate, classes, config.longest_side)
         network = Segmenter(model, classes).eval()
@@ -97,7 +97,7 @@ def export(
     return [out, replace_file(out.with_name(f"{out.name}.json"), lambda file: file.write(text))]
 
 
-def _photos(folder: Path, classes: ClassSet, longest_side: int) -> list[Example]:
+def _photos(folder: Path, classes: ClassSet, longest_side: int) -> list[Sample]:
     if (folder / "images" / "val").is_dir():
         return load_split(folder, "val", len(classes), longest_side)
     return comparable(load_ordinary(folder), classes)

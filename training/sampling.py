@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.data import Example
+from training.data import Sample
 
 MIN_SHARE = 0.005
 """A picture shows a class when at least this share of its pixels has its label."""
@@ -20,7 +20,7 @@ class Sampler:
     and so are the pictures that show it.
     """
 
-    def __init__(self, examples: Sequence[Example], classes: int) -> None:
+    def __init__(self, examples: Sequence[Sample], classes: int) -> None:
         names, source = np.unique([example.source for example in examples], return_inverse=True)
         counts = np.bincount(source, minlength=len(names))
         self.chances = (np.sqrt(counts) / counts / np.sqrt(counts).sum())[source]
@@ -51,7 +51,7 @@ def class_weights(pixels: np.ndarray) -> np.ndarray:
     return weights.astype(np.float32)
 
 
-def _histogram(example: Example, classes: int) -> np.ndarray:
+def _histogram(example: Sample, classes: int) -> np.ndarray:
     """Return how many pixels of each class are at least as likely right as wrong."""
     sure = example.labels[example.confidence > 127]
     return np.bincount(sure, minlength=256)[:classes]

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from training.coarse import comparable
-from training.data import Example
+from training.data import Sample
 from training.validate import validate
 from training.vocabulary import COARSE
 from uniformer.calibration import reliability
@@ -47,7 +47,7 @@ class DomainScores:
         )
 
 
-def score_domain(model: nn.Module, examples: Sequence[Example]) -> DomainScores:
+def score_domain(model: nn.Module, examples: Sequence[Sample]) -> DomainScores:
     """Return the scores of ``model`` on ``examples`` with coarse labels.
 
     Raises :class:`~uniformer.dataset.DatasetError` for a model of other classes.

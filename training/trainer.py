@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from training.architectures import build_form
 from training.batches import Batches, TrainingBatch
 from training.config import RecipeError, RunConfig
-from training.data import Example
+from training.data import Sample
 from training.distill import FeatureLoss, Teacher
 from training.ema import Averaged
 from training.journal import TrainingLog
@@ -53,8 +53,8 @@ class Trainer:
         config: RunConfig,
         classes: ClassSet,
         members: np.ndarray,
-        train: Sequence[Example],
-        validation: Sequence[Example],
+        train: Sequence[Sample],
+        validation: Sequence[Sample],
         folder: Path,
     ) -> None:
         torch.manual_seed(config.seed)

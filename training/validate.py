@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.data import Example
+from training.data import Sample
 from training.vocabulary import COARSE
 from uniformer.heads import resize_bilinear
 from uniformer.metrics import Counts, count
@@ -18,7 +18,7 @@ from uniformer.preprocess import preprocess
 @torch.inference_mode()
 def validate(
     model: nn.Module,
-    examples: Sequence[Example],
+    examples: Sequence[Sample],
     limit: int | None = None,
     exact: bool = False,
 ) -> Counts:

@@ -50,7 +50,7 @@ def count_bins(confidence: np.ndarray, prediction: np.ndarray, truth: np.ndarray
 
 
 def reliability(sums: np.ndarray) -> Reliability:
-    """Return what sums of :func:`count_bins` say."""
+    """Return what sums (3, 15) of :func:`count_bins`, added up over pictures, say."""
     pixels, hits, confidence = sums
     total = pixels.sum()
     with np.errstate(invalid="ignore"):

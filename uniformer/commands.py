@@ -25,10 +25,10 @@ from uniformer.classify import classify
 from uniformer.dataset import list_photos
 from uniformer.engines import ENGINES, fastest_engine, optimize_for_inference
 from uniformer.engines.model import Predictor
-from uniformer.errors import PictureError, hits_all, reason_of, stopped
+from uniformer.errors import PictureError, at_path, hits_all, reason_of, stopped
 from uniformer.export import export_onnx
 from uniformer.factory import create_model
-from uniformer.files import file_names, replace_file
+from uniformer.files import file_names, replace_file, shown
 from uniformer.manifest import write_manifest
 from uniformer.model_table import model_table
 from uniformer.options import for_command_line
@@ -100,7 +100,7 @@ def run_video(args: argparse.Namespace) -> int:
     _tell_weights(model)
     with tqdm(unit="frame", disable=None) as bar:
         frames = label_video(args.film, target, model, progress=telling(bar), **_prediction(args))
-    print(f"{args.film}: {frames} frames -> {target}")
+    print(f"{args.film}: {frames} frame{'s' * (frames != 1)} -> {target}")
     return 0
 
 
@@ -114,21 +114,23 @@ def run_classify(args: argparse.Namespace) -> int:
     _tell_weights(model)
     for photo in photos:
         try:
-            found = classify(photo, model)
+            found = classify(photo, model, whole=args.whole, short_side=args.short_side)
         except PictureError as error:
             failed += 1
-            print(f"uniformer: error: {_at(photo, error)}", file=sys.stderr)
+            print(f"uniformer: error: {at_path(photo, error)}", file=sys.stderr)
             continue
         except Exception as error:  # whatever one photo does, the others are named
             failed += 1
-            print(f"uniformer: error: {photo}: {reason_of(error)}", file=sys.stderr)
+            print(f"uniformer: error: {shown(photo)}: {reason_of(error)}", file=sys.stderr)
             continue
         for note in found.notes:
-            print(f"uniformer: note: {photo}: {note}", file=sys.stderr)
+            print(f"uniformer: note: {shown(photo)}: {note}", file=sys.stderr)
         if args.json:
-            print(json.dumps({"file": str(photo), **found.describe(args.top)}, ensure_ascii=False))
+            print(
+                json.dumps({"file": shown(photo), **found.describe(args.top)}, ensure_ascii=False)
+            )
             continue
-        print(photo)
+        print(shown(photo))
         for row in found.top(args.top):
             print(f"{row.rank:>4}. {row.name}  {row.probability:.1%}")
     return 1 if failed else 0
@@ -266,10 +268,10 @@ def _label_share(
                 try:
                     record, write = batch.predict(photo, name)
                 except PictureError as error:
-                    failures.append(_at(photo, error))
+                    failures.append(at_path(photo, error))
                     continue
                 except Exception as error:  # whatever one photo does, the others are labelled
-                    failures.append(f"{photo}: {reason_of(error)}")
+                    failures.append(f"{shown(photo)}: {reason_of(error)}")
                     continue
                 failures += _unwritten(writing)
                 told = partial(_tell_of, photo, record, args.output / name)
@@ -294,7 +296,7 @@ def _unwritten(writing: tuple[Path, Future[None]] | None) -> list[str]:
     except Exception as error:  # whatever one photo does, the others are labelled
         if hits_all(error):
             raise stopped(error) from error
-        return [f"{photo}: {reason_of(error)}"]
+        return [f"{shown(photo)}: {reason_of(error)}"]
     return []
 
 
@@ -304,15 +306,16 @@ def _write_and_tell(write: Callable[[], Any], tell: Callable[[], None]) -> None:
 
 
 def _tell_of(photo: Path, record: dict[str, Any], target: Path) -> None:
-    tqdm.write(f"{photo}: {_summary(record)} -> {target}.*")
+    tqdm.write(f"{shown(photo)}: {_summary(record)} -> {shown(target)}.*")
     for note in record["picture"].get("notes", ()):
-        tqdm.write(f"uniformer: note: {photo}: {note}", file=sys.stderr)
+        tqdm.write(f"uniformer: note: {shown(photo)}: {note}", file=sys.stderr)
 
 
 def model_of(args: argparse.Namespace, program: str, **options: Any) -> Segmenter:
     """Return the model that the arguments ask for, with as many classes as the weights have.
 
-    Unless the arguments say which classes there are, a file says itself how many.
+    Unless the arguments say which classes there are, a file says itself how many. Raises what
+    :func:`uniformer.create_model` raises.
     """
     asked = {"reach": args.reach, "window_size": args.window_size, **options}
     asked |= {"num_classes": args.num_classes, "class_names": args.class_names}
@@ -376,11 +379,6 @@ def _prediction(args: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments that ``segment`` and ``evaluate`` share."""
     names = ("mode", "flip", "scales", "short_side", "precision")
     return {name: getattr(args, name) for name in names}
-
-
-def _at(photo: Path, error: Exception) -> str:
-    """Return what went wrong with a photo, which the message calls by its name, by its path."""
-    return str(error).replace(photo.name, str(photo), 1)
 
 
 def _summary(record: dict[str, Any]) -> str:

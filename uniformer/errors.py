@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
+
+from uniformer.files import shown
 
 EVERYWHERE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """No room, or no permission to write."""
@@ -10,6 +13,11 @@ EVERYWHERE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM
 
 class PictureError(ValueError):
     """A picture that cannot be used; the message is one sentence for the user."""
+
+
+def at_path(photo: Path, error: Exception) -> str:
+    """Return what went wrong with a photo, which the message calls by its name, by its path."""
+    return str(error).replace(photo.name, shown(photo), 1)
 
 
 def reason_of(error: Exception) -> str:

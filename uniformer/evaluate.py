@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from uniformer.dataset import DatasetError, pair_annotations, read_annotation
 from uniformer.engines.model import Predictor
-from uniformer.errors import PictureError, none_of, reason_of
+from uniformer.errors import PictureError, at_path, none_of, reason_of
 from uniformer.evaluation import Evaluation
+from uniformer.files import shown
 from uniformer.journal import EvaluationJournal, State, digest_names, digest_weights, extend_digest
 from uniformer.metrics import Counts, count
 from uniformer.pictures import read_picture
@@ -156,8 +157,8 @@ def _at(file: Path, error: Exception) -> str:
     if isinstance(error, DatasetError):
         return reason_of(error)
     if isinstance(error, PictureError):
-        return str(error).replace(file.name, str(file), 1)
-    return f"{file}: {reason_of(error)}"
+        return at_path(file, error)
+    return f"{shown(file)}: {reason_of(error)}"
 
 
 def _count_pair(

@@ -103,7 +103,7 @@ def file_names(
 
     Names that differ in case or Unicode form only count as one, since many file systems hold them
     for one. ``is_taken`` tells of names that others use already. A name too long to be followed by
-    the kind of a file ends in a digest of itself.
+    the kind of a file ends in a digest of itself, and what is no text in one becomes "_".
     """
     names: list[str] = []
     taken: set[str] = set()
@@ -118,6 +118,23 @@ def file_names(
     return names
 
 
+def shown(path: Path) -> str:
+    """Return a path as it may be printed or stored as text: one line, of characters that exist.
+
+    Names may hold control characters, and bytes that are no text. Of a web address, a path has
+    dropped a slash.
+    """
+    text = "".join(
+        each.encode("unicode_escape").decode() if _is_no_text(each) else each for each in str(path)
+    )
+    return re.sub(r"^(https?:)/(?=[^/])", r"\1//", text)
+
+
+def _is_no_text(character: str) -> bool:
+    """Return whether it controls a terminal, or stands for a byte that is no text."""
+    return unicodedata.category(character) in ("Cc", "Cs")
+
+
 def plain_name(name: str) -> str:
     """Return a file's name so that it equals itself in any Unicode form and in any case.
 
@@ -128,7 +145,8 @@ def plain_name(name: str) -> str:
 
 def _shortened(stem: str) -> str:
     """Return ``stem``, or its first bytes and a digest, so that ``MAX_STEM_BYTES`` hold it."""
-    data = stem.encode(errors="surrogateescape")
+    stem = "".join("_" if _is_no_text(each) else each for each in stem)
+    data = stem.encode()
     if len(data) <= MAX_STEM_BYTES:
         return stem
     digest = hashlib.sha256(data).hexdigest()[:8]

@@ -25,8 +25,10 @@ PACKAGES = {
 SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
 """What systems put into folders of pictures; like hidden files not worth a word."""
 
-NO_PICTURE, SUBFOLDER = "no pictures", "subfolders, which --recursive (recursive=True) takes"
+NO_PICTURE, NO_FILE = "no pictures", "no files but pipes or the like"
+SUBFOLDER = "subfolders, which --recursive (recursive=True) takes"
 LINK, OWN = "links to folders, which are not followed", "written by this program"
+NAMED_AS_OWN = "named as results about a picture beside them"
 NAMED = 3
 """Files that are named of each kind that is left out."""
 
@@ -128,15 +130,17 @@ def _reason(file: Path, beside: frozenset[str]) -> str | None:
     """Return why a file is left out, or None if it is a picture to take."""
     if file.is_dir():
         return LINK if file.is_symlink() else SUBFOLDER
+    if file.exists() and not file.is_file():  # to open a pipe would wait for a writer for ever
+        return NO_FILE
     suffix = file.suffix.lower()
     for module, (_, suffixes) in PACKAGES.items():
         if suffix in suffixes:
             return None if importlib.util.find_spec(module) else _wants(module)
     if not _is_picture(suffix):
         return NO_PICTURE
-    if written_here(file) or _is_named_as_output(file.name, beside):
+    if written_here(file):
         return OWN
-    return None
+    return NAMED_AS_OWN if _is_named_as_output(file.name, beside) else None
 
 
 def _is_picture(suffix: str) -> bool:

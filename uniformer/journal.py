@@ -111,7 +111,9 @@ def digest_weights(model: Predictor) -> str:
 
 def digest_names(files: Sequence[Path]) -> str:
     """Return a sha256 of the names of ``files``, in their order."""
-    return hashlib.sha256("".join(f"{file.name}\n" for file in files).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join(f"{file.name}\n" for file in files).encode(errors="surrogateescape")
+    ).hexdigest()
 
 
 def extend_digest(digest: str, *files: Path) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
@@ -20,7 +21,14 @@ from uniformer.file_kinds import HEAD_BYTES, kind_of, picture_format
 from uniformer.pictures import FORMATS, read_bytes
 from uniformer.tiff import ORIENTATION, CameraRaw, stored_values
 
-LOSSY = {"JPEG": "a JPEG", "HEIF": "a HEIC", "AVIF": "an AVIF", "WEBP": "a lossy WebP"}
+LOSSY = {
+    "JPEG": "a JPEG",
+    "JPEG2000": "a JPEG 2000",
+    "HEIF": "a HEIC",
+    "AVIF": "an AVIF",
+    "WEBP": "a lossy WebP",
+    "TIFF": "a TIFF in a lossy compression",
+}
 
 UPRIGHT, ON_ITS_SIDE = 1, 6
 """EXIF orientations."""
@@ -45,13 +53,15 @@ class _Stored:
     """``values`` (H, W) are numbers, (H, W, 3) colours; ``alpha`` (H, W) is 0 where clear.
 
     ``display_alpha`` says that the alpha is that of a palette or of one value: what is clear has a
-    number all the same. ``lossy`` names a format that does not keep values.
+    number all the same. ``lossy`` names a format that does not keep values, and ``ambiguous`` says
+    that the palette is of greys that are other numbers than their entries.
     """
 
     values: np.ndarray
     alpha: np.ndarray | None = None
     display_alpha: bool = False
     lossy: str | None = None
+    ambiguous: bool = False
 
 
 def read_ids(file: Path, size: tuple[int, int]) -> np.ndarray:
@@ -67,6 +77,11 @@ def read_ids(file: Path, size: tuple[int, int]) -> np.ndarray:
         raise PictureError(
             f"{file} is {stored.lossy}, which does not keep values, so it holds no class ids: save "
             "it as PNG."
+        )
+    if stored.ambiguous:
+        raise PictureError(
+            f"{file} is a GIF of greys that are not the numbers of their palette's entries, so it "
+            "is not known which of both are the class ids: save it as grey PNG."
         )
     values = stored.values
     if values.ndim == 3:
@@ -148,13 +163,14 @@ def _without_name(error: PictureError, name: str) -> str:
 
 
 def _from_tiff(data: bytes, name: str, check: Check) -> _Stored:
-    values, alpha, orientation = stored_values(data, name, check)
+    stored = stored_values(data, name, check)
+    values, alpha, orientation = stored.values, stored.alpha, stored.orientation
     colours = [band for band in range(values.shape[2]) if band != alpha]
     own = values[..., colours[0]] if len(colours) < 3 else values[..., colours[:3]]
     clear: np.ndarray | None = None
     if alpha is not None:
         clear = _turned(values[..., alpha].astype(np.float64), orientation)
-    return _Stored(_turned(own, orientation), clear)
+    return _Stored(_turned(own, orientation), clear, lossy=LOSSY["TIFF"] if stored.lossy else None)
 
 
 def _from_pillow(data: bytes, name: str, check: Check, kind: str | None) -> _Stored:
@@ -172,9 +188,12 @@ def _from_pillow(data: bytes, name: str, check: Check, kind: str | None) -> _Sto
                 check(*image.size, ON_ITS_SIDE)
             except PictureError:
                 raise error from None
-        check(*image.size, image.getexif().get(ORIENTATION, UPRIGHT))
+        orientation = image.getexif().get(ORIENTATION, UPRIGHT)
+        check(*image.size, orientation)
         unscale = _scale_of(image, data)
         image.load()
+        if kind == "PNG" and png.is_deep_colour(data):
+            return _deep_colours(data, orientation)
         info, mode = image.info, image.mode
         upright = ImageOps.exif_transpose(image)
         lossy = LOSSY.get(kind or "") if kind != "WEBP" or b"VP8 " in data[:64] else None
@@ -186,7 +205,30 @@ def _from_pillow(data: bytes, name: str, check: Check, kind: str | None) -> _Sto
         if unscale != 1:
             values = np.rint(values / unscale).astype(np.int64)
         alpha = _display_alpha(values, mode, info)
-        return _Stored(values, alpha, alpha is not None, lossy)
+        return _Stored(values, alpha, alpha is not None, lossy, _has_other_greys(image, values))
+
+
+def _has_other_greys(image: ImageFile.ImageFile, values: np.ndarray) -> bool:
+    """Return whether a GIF, whose greys are those of a palette, shows others than it holds."""
+    if image.format != "GIF" or image.mode != "P":
+        return False
+    used = np.unique(values)
+    shown = np.array(image.getpalette("RGB")).reshape(-1, 3)[used]
+    return bool((shown == shown[:, :1]).all() and (shown[:, 0] != used).any())
+
+
+def _deep_colours(data: bytes, orientation: int) -> _Stored:
+    """Return a PNG of 16 bits and more than one channel, of which Pillow keeps 8 bits."""
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None:
+        raise OSError("damaged")
+    values = _turned(decoded, orientation)
+    alpha: np.ndarray | None = None
+    if values.shape[2] == 4:
+        alpha = values[..., 3].astype(np.float64)
+    # OpenCV gives grey with alpha as three equal colours.
+    grey = png.depth_and_colour(data)[1] == png.GREY_ALPHA
+    return _Stored(values[..., 0] if grey else values[..., :3], alpha)
 
 
 def _colours(image: Image.Image, lossy: str | None) -> _Stored:

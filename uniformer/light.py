@@ -39,7 +39,7 @@ class Focus(NamedTuple):
     score: Tensor | None
 
 
-class Selection(NamedTuple):
+class TokenSelection(NamedTuple):
     """Indices of the tokens a block keeps (B, K) and drops (B, D), best first.
 
     ``share`` (B, D) is what each dropped token has of the token merged from them; it sums to 1.
@@ -50,16 +50,16 @@ class Selection(NamedTuple):
     share: Tensor
 
 
-def select(score: Tensor) -> Selection:
+def select(score: Tensor) -> TokenSelection:
     """Return which tokens a block keeps by their scores (B, H*W)."""
     order = score.argsort(dim=1, descending=True)
     count = int(score.shape[1] * KEPT_SHARE)
     kept, dropped = order[:, :count], order[:, count:]
     weight = score.gather(1, dropped)
-    return Selection(kept, dropped, weight / weight.sum(dim=1, keepdim=True))
+    return TokenSelection(kept, dropped, weight / weight.sum(dim=1, keepdim=True))
 
 
-def shorten(tokens: Tensor, focus: Focus) -> tuple[Tensor, Selection | None]:
+def shorten(tokens: Tensor, focus: Focus) -> tuple[Tensor, TokenSelection | None]:
     """Return what passes through a block, (B, 1 + K + 1, C): class token, kept ones, merged one.
 
     ``tokens`` are all of the map, (B, H*W, C). Without a score all are kept and none is merged.
@@ -77,7 +77,7 @@ def restore(
     update: Tensor,
     row: Tensor,
     focus: Focus,
-    chosen: Selection | None,
+    chosen: TokenSelection | None,
 ) -> tuple[Tensor, Focus]:
     """Return all tokens (B, H*W, C) after a block, and the focus behind it.
 
@@ -94,7 +94,10 @@ def restore(
 
 
 def halve_score(score: Tensor, height: int, width: int) -> Tensor:
-    """Return the scores of the next stage's tokens: means over 2x2, scaled to the same sum."""
+    """Return the scores (B, height * width / 4) of the next stage's tokens.
+
+    They are means over 2 x 2 of ``score`` (B, height * width), scaled to the same sum.
+    """
     pooled = F.avg_pool2d(score.view(-1, 1, height, width), kernel_size=2).flatten(1)
     return pooled * (score.sum(dim=1, keepdim=True) / pooled.sum(dim=1, keepdim=True))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from uniformer.batch import PhotoBatch
-from uniformer.files import replace_file
+from uniformer.files import replace_file, shown
 
 ROWS_AT_ONCE = 1024
 
@@ -60,7 +60,7 @@ def _rows(
             continue
         picture = record["picture"]
         yield {
-            "file": str(photo),
+            "file": shown(photo),
             "name": name,
             "sha256": picture["sha256"],
             "height_px": picture["height"],

@@ -9,7 +9,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DEPTH_AT, COLOUR_AT = 24, 25
 """Where the header, always the first chunk, has the bits of a value and the kind of colour."""
 
-GREY = 0
+GREY, GREY_ALPHA = 0, 4
+COLOURS = (2, GREY_ALPHA, 6)
+"""Kinds of colour with more than one channel."""
 
 
 def without_wrong_chunks(data: bytes) -> bytes:
@@ -31,6 +33,12 @@ def without_wrong_chunks(data: bytes) -> bytes:
 def depth_and_colour(data: bytes) -> tuple[int, int]:
     """Return the bits of a value, 1 to 16, and the kind of colour, ``GREY`` or another."""
     return (data[DEPTH_AT], data[COLOUR_AT]) if len(data) > COLOUR_AT else (0, 0)
+
+
+def is_deep_colour(data: bytes) -> bool:
+    """Return whether a PNG has several channels of 16 bits, of which Pillow keeps 8."""
+    depth, colour = depth_and_colour(data)
+    return depth == 16 and colour in COLOURS
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

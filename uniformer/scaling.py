@@ -95,7 +95,8 @@ def nearly_black(lightest: float, white: float) -> str:
 def sensor_white(values: np.ndarray, empty: np.ndarray | None = None) -> tuple[float, list[str]]:
     """Return what is white in 16-bit ``values`` that no header explains, and what was assumed.
 
-    It is the largest number of the first of ``SENSOR_BITS`` that holds all values, else 65535.
+    ``empty`` is where, of the shape of ``values``, nothing was measured. White is the largest
+    number of the first of ``SENSOR_BITS`` that holds all values, else 65535.
     """
     high = _limits(values, empty)[1]
     bits = next((bits for bits in SENSOR_BITS if high < 2**bits), None)

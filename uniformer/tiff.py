@@ -35,6 +35,11 @@ REDUCED, MASK = 1, 4
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK, LAB = 0, 1, 2, 5, 8
 RAW = (32803, 34892)
 """Photometrics of a sensor's own values (colour filter array, linear raw)."""
+LOSSY = frozenset(
+    (6, 7, 99, 22610, 33003, 33004, 33005, 33007, 34712, 34887, 34892, 34927, 34934, 50001, 50002)
+)
+"""Compressions that may change values: JPEG and its kin, WebP, LERC."""
+WEBP = 50001
 ALPHA = (1, 2)
 PREMULTIPLIED = 1
 
@@ -50,6 +55,19 @@ class _Found:
     page: TiffPage
     index: int | None
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The numbers of a page (H, W, bands) as stored, not upright, but 1 is white in bits.
+
+    ``alpha`` is the band that says what is clear; ``lossy`` that the compression may change values.
+    """
+
+    values: np.ndarray
+    alpha: int | None
+    orientation: int
+    lossy: bool
 
 
 def read_tiff(
@@ -86,13 +104,11 @@ def read_tiff(
         return image, [*notes, *assumed]
 
 
-def stored_values(
-    data: bytes, name: str, check: Callable[[int, int, int], None]
-) -> tuple[np.ndarray, int | None, int]:
-    """Return the numbers in a TIFF file (H, W, bands), which band is alpha, and the orientation.
+def stored_values(data: bytes, name: str, check: Callable[[int, int, int], None]) -> Stored:
+    """Return the numbers in a TIFF file.
 
-    They are as stored, not upright, but 1 is white in bits. ``check`` is asked about width, height
-    and orientation before anything is decoded. Raises as :func:`read_tiff`.
+    ``check`` is asked about width, height and orientation before anything is decoded. Raises as
+    :func:`read_tiff`.
     """
     from tifffile import TiffFile
 
@@ -110,7 +126,8 @@ def stored_values(
             values = np.atleast_3d(np.asarray(_by_pillow(data, found.index)))
         elif page.bitspersample == 1 and page.photometric == WHITE_IS_ZERO:
             values = 1 - values.astype(np.uint8)
-        return values, _alpha(page, values.shape[2]), orientation
+        lossy = page.compression in LOSSY
+        return Stored(values, _alpha(page, values.shape[2]), orientation, lossy)
 
 
 def misread_by_pillow(image: Image.Image) -> bool:
@@ -149,7 +166,8 @@ def _full_page(file: TiffFile) -> _Found:
 
 
 def _is_ordinary(page: TiffPage) -> bool:
-    return page.bitspersample <= 8 and page.sampleformat == 1
+    """Return whether Pillow reads a page right; its libtiff comes without WebP."""
+    return page.bitspersample <= 8 and page.sampleformat == 1 and page.compression != WEBP
 
 
 def _by_pillow(data: bytes, index: int) -> Image.Image:
@@ -237,7 +255,8 @@ def _image(page: TiffPage, values: np.ndarray, name: str) -> tuple[Image.Image, 
     if photometric == CMYK:
         return Image.fromarray(picture, "CMYK"), notes
     if alpha is not None:
-        opaque = 1.0 if values.dtype.kind == "f" else float(2**page.bitspersample - 1)
+        whole = page.bitspersample - (values.dtype.kind == "i")
+        opaque = 1.0 if values.dtype.kind == "f" else 2.0**whole - 1
         picture = _on_white(
             picture,
             (values[..., [alpha]] / opaque).clip(0, 1),
@@ -296,8 +315,9 @@ def _number(page: TiffPage, code: int) -> int | None:
 
 def _unreadable(page: TiffPage, name: str) -> str:
     kinds = {1: "whole", 2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+    bands = page.samplesperpixel
     return (
-        f"{name} is a TIFF of a kind that cannot be read here ({page.samplesperpixel} bands of "
+        f"{name} is a TIFF of a kind that cannot be read here ({bands} band{'s' * (bands != 1)} of "
         f"{page.bitspersample} bits, {kinds.get(int(page.sampleformat), 'unknown')} numbers, "
         f"{_plain(page.photometric)}, compression {_plain(page.compression)}): save it as 8-bit "
         "RGB and try again."

@@ -26,7 +26,7 @@ _EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightSet:
     """One set of weights in a checkpoint, under the names it has without ``prefix``.
 
     ``wrapper`` is the entry that held it, None when it was bare. ``left_out`` are phrases about
@@ -40,7 +40,7 @@ class Weights:
     recognised: bool = False
 
 
-def find_weights(loaded: Mapping[str, Any]) -> dict[str, Weights]:
+def find_weights(loaded: Mapping[str, Any]) -> dict[str, WeightSet]:
     """Return the sets of weights in a checkpoint by the names they are chosen by, the best first.
 
     A set is called after its entry (``state_dict_ema``, ``""`` when it is bare), or after its
@@ -48,7 +48,7 @@ def find_weights(loaded: Mapping[str, Any]) -> dict[str, Weights]:
     others, those that no name calls averaged before averaged ones. Averaged copies that mmcv's
     hook keeps among the weights, ``ema_backbone_...``, are called ``ema``.
     """
-    found: dict[str, Weights] = {}
+    found: dict[str, WeightSet] = {}
     seen: set[int] = set()
 
     def look(path: tuple[str, ...], value: Mapping[Any, Any]) -> None:
@@ -67,7 +67,7 @@ def find_weights(loaded: Mapping[str, Any]) -> dict[str, Weights]:
     return dict(sorted(found.items(), key=_rank))
 
 
-def describe(weights: Weights, others: list[str], file: str) -> str:
+def describe(weights: WeightSet, others: list[str], file: str) -> str:
     """Say what was taken of ``file`` and what left out, and how to choose one of ``others``.
 
     Empty when the file held the weights and nothing else.
@@ -90,13 +90,13 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:_EXAMPLES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _rank(item: tuple[str, Weights]) -> tuple[bool, bool, int]:
+def _rank(item: tuple[str, WeightSet]) -> tuple[bool, bool, int]:
     name, weights = item
     order = _WELL_KNOWN.index(name) if name in _WELL_KNOWN else len(_WELL_KNOWN)
     return not weights.recognised, _AVERAGED.search(name) is not None, order
 
 
-def _split(path: tuple[str, ...], entry: Mapping[Any, Any]) -> dict[str, Weights]:
+def _split(path: tuple[str, ...], entry: Mapping[Any, Any]) -> dict[str, WeightSet]:
     """Return the sets of weights in one entry, by the prefixes before UniFormer's own names."""
     keys = [key for key in entry if isinstance(key, str) and isinstance(entry[key], Tensor)]
     matches = map(_FIRST_LAYER.match, keys)
@@ -122,11 +122,11 @@ def _split(path: tuple[str, ...], entry: Mapping[Any, Any]) -> dict[str, Weights
         if outside:
             left.append(some(outside))
         name = ".".join((*path, *own))
-        found[name] = Weights(state, wrapper, prefix, left, recognised)
+        found[name] = WeightSet(state, wrapper, prefix, left, recognised)
         if copies:
             averaged = {key: copies.get(_mmcv_name(key), value) for key, value in state.items()}
             name = ".".join((*path, *own, "ema"))
-            found[name] = Weights(averaged, wrapper, prefix, left[1:], recognised)
+            found[name] = WeightSet(averaged, wrapper, prefix, left[1:], recognised)
     return found
 
 

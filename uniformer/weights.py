@@ -29,7 +29,7 @@ from uniformer.classifier import Classifier
 from uniformer.config import HubFile, ModelConfig
 from uniformer.matching import (
     HEAD_KEY,
-    Kind,
+    StateKind,
     compare,
     count_classes,
     find_kind,
@@ -41,7 +41,7 @@ from uniformer.segmenter import Segmenter, WeightsRecord
 
 __all__ = ["WeightsError", "load_state", "load_weights"]
 
-Progress = Callable[[int, int | None], object]
+DownloadProgress = Callable[[int, int | None], object]
 
 DATA = Path(__file__).parent / "data"
 
@@ -76,7 +76,7 @@ class _Found:
     entry: str | None = None
 
 
-def load_weights(model: Segmenter, source: str, progress: Progress | None = None) -> None:
+def load_weights(model: Segmenter, source: str, progress: DownloadProgress | None = None) -> None:
     """Fill ``model`` with the weights called ``source`` and set ``model.weights``.
 
     ``source`` is ``"default"`` (the bundled file, else a copy on the Hub), a path to a ``.pth`` or
@@ -134,7 +134,9 @@ def _scores(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: found for scores in every for name, found in scores["domains"].items()}
 
 
-def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the state") -> Kind:
+def load_state(
+    model: Segmenter, state: Mapping[str, Tensor], source: str = "the state"
+) -> StateKind:
     """Copy ``state`` into ``model`` and return which kind it was: a segmenter or a backbone.
 
     Values are cast to the model's dtype. What a backbone file lacks stays as it is in the model.
@@ -165,12 +167,14 @@ def load_state(model: Segmenter, state: Mapping[str, Tensor], source: str = "the
     raise WeightsError(f"{source} does not fit {model.config.name} ({difference}). {advice}")
 
 
-def _find(config: ModelConfig, source: str, progress: Progress | None) -> _Found | None:
+def _find(config: ModelConfig, source: str, progress: DownloadProgress | None) -> _Found | None:
     if source == "default":
         return _find_default(config, progress)
     path, entry = split_entry(os.path.expanduser(source))
     if os.path.isfile(path):
         return _Found(path, source, f"Loaded from {path.name}; {_UNSEEN}", entry=entry)
+    if os.path.isdir(path):
+        raise WeightsError(f"{path} is a folder: name the .pth or .safetensors file in it.")
     source = source.removesuffix(f"#{entry}")
     hub = _HUB_ID.fullmatch(source)
     if hub is None or os.path.isdir(hub["owner"]):
@@ -187,7 +191,7 @@ def _find(config: ModelConfig, source: str, progress: Progress | None) -> _Found
         ) from error
 
 
-def _find_default(config: ModelConfig, progress: Progress | None) -> _Found | None:
+def _find_default(config: ModelConfig, progress: DownloadProgress | None) -> _Found | None:
     if config.bundled is not None:
         return _bundled(config.bundled)
     if config.hub:
@@ -214,7 +218,7 @@ def _bundled(filename: str) -> _Found:
         ) from error
 
 
-def _first_download(config: ModelConfig, progress: Progress | None) -> _Found:
+def _first_download(config: ModelConfig, progress: DownloadProgress | None) -> _Found:
     failed: dict[str, list[str]] = {}
     for file in config.hub:
         try:
@@ -229,7 +233,7 @@ def _first_download(config: ModelConfig, progress: Progress | None) -> _Found:
     )
 
 
-def _download(file: HubFile, progress: Progress | None, cache_only: bool = False) -> _Found:
+def _download(file: HubFile, progress: DownloadProgress | None, cache_only: bool = False) -> _Found:
     path = hf_hub_download(
         file.repo_id,
         file.filename,
@@ -267,7 +271,7 @@ def reason_of_hub(error: Exception) -> str:
     return reason or str(error).strip().partition("\n")[0].rstrip(".")
 
 
-def _reporting_bar(progress: Progress) -> type[tqdm]:
+def _reporting_bar(progress: DownloadProgress) -> type[tqdm]:
     class Bar(tqdm):
         def update(self, n: float | None = 1) -> bool | None:
             shown = super().update(n)

@@ -6,17 +6,13 @@ al., "SmoothGrad", arXiv 1706.03825. Gradients and quadrature are captum's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from analysis.attribution.finding import Finding
 from analysis.core.progress import Progress, Work
-
-Score = Callable[[Tensor], Tensor]
-"""Maps network inputs (B, 3, h, w) to one number each (B,)."""
+from analysis.core.targets import ScoreFunction
 
 PIECE = 2
 """Steps between two reports of progress: the path is cut into pieces of that many."""
@@ -37,7 +33,9 @@ NOISE = 0.15
 """Standard deviation of SmoothGrad's noise, as a share of the range of the input's values."""
 
 
-def integrated_gradients(score: Score, x: Tensor, baseline: Tensor, steps: int) -> Work[Finding]:
+def integrated_gradients(
+    score: ScoreFunction, x: Tensor, baseline: Tensor, steps: int
+) -> Work[Finding]:
     """Find each pixel's share of score(x) - score(baseline), summed over its colours, (h, w).
 
     The shares add up to that change but for the error of the quadrature, which is measured:
@@ -108,7 +106,7 @@ def _shares(total: Tensor) -> np.ndarray:
     return total.sum(dim=1)[0].detach().double().cpu().numpy()
 
 
-def smooth_grad(score: Score, x: Tensor, samples: int, seed: int) -> Work[Finding]:
+def smooth_grad(score: ScoreFunction, x: Tensor, samples: int, seed: int) -> Work[Finding]:
     """Find how strongly the score reacts to each pixel, on average under noise, (h, w).
 
     The Euclidean norm over the colours of the mean gradient: an unbiased estimate of the gradient

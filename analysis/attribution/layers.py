@@ -54,9 +54,12 @@ def class_activation(
     """Find what at a stage speaks for the score, by a method of grad-cam, at the stage's tokens.
 
     ``score.model`` must be a private copy: the package hooks it and leaves gradients. ``maps`` are
-    the normed maps of all stages. Values are the method's own, before the package stretches every
-    picture to 0..1; negative ones are cut off, as the papers do. EigenCAM has no class: its sign,
-    which the decomposition leaves open, is chosen so that the region is positive.
+    the normed maps (1, C, rows, columns) of all stages, 1 to 4. Returns a map (rows, columns) of
+    float64: values are the method's own, before the package stretches every picture to 0..1, and
+    negative ones are cut off, as the papers do. EigenCAM has no class: its sign, which the
+    decomposition leaves open, is chosen so that the region is positive. Sources: Grad-CAM, arXiv
+    1610.02391; Grad-CAM++, 1710.11063; HiResCAM, 2011.08891; EigenCAM, 2008.00299; LayerCAM, IEEE
+    TIP 2021.
     """
     raw = raw_activation(score, maps, stage, kind)
     yield Progress(1, 1)
@@ -73,7 +76,8 @@ def signed_activation(
     """Find what at a stage speaks for the score and what against, by captum, at the tokens.
 
     ``LayerGradCam`` weighs channels by the mean gradient over the map, ``LayerGradientXActivation``
-    each token by its own gradient, a first-order estimate of what the token adds.
+    each token by its own gradient, a first-order estimate of what the token adds. Arguments are
+    those of :func:`class_activation`; returns a map (rows, columns), float64, summed over channels.
     """
     from captum import attr  # captum takes seconds to import
 
@@ -88,7 +92,8 @@ def raw_activation(score: RegionScore, maps: Sequence[Tensor], stage: int, kind:
     """Return a grad-cam method's map (rows, columns) of float64, neither cut off nor stretched.
 
     The package's own call returns every map stretched to 0..1, blank ones included, and its
-    context manager swallows errors; the parts used here do neither.
+    context manager swallows errors; the parts used here do neither. Raises :class:`AnalysisError`
+    for an EigenCAM of more tokens than can be decomposed.
     """
     # Importing the package takes seconds.
     import pytorch_grad_cam

@@ -7,8 +7,6 @@ it is made and the work be stopped between any two; the map is captum's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,9 +14,7 @@ from torch import Tensor
 from analysis.attribution.finding import Finding
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, Work
-
-Score = Callable[[Tensor], Tensor]
-"""Maps network inputs (B, 3, h, w) to one number each (B,)."""
+from analysis.core.targets import ScoreFunction
 
 MAX_WINDOWS = 1024
 """Each window is one forward pass."""
@@ -34,7 +30,7 @@ TOLD = 4
 
 
 def occlusion(
-    score: Score, x: Tensor, baseline: Tensor, window_px: int, stride_px: int
+    score: ScoreFunction, x: Tensor, baseline: Tensor, window_px: int, stride_px: int
 ) -> Work[Finding]:
     """Find how far the score falls when a window around a pixel shows ``baseline``, (h, w).
 
@@ -63,7 +59,7 @@ def occlusion(
 
 
 def segment_ablation(
-    score: Score, x: Tensor, baseline: Tensor, segments: np.ndarray
+    score: ScoreFunction, x: Tensor, baseline: Tensor, segments: np.ndarray
 ) -> Work[Finding]:
     """Find how far the score falls when each of ``segments`` alone shows ``baseline``, (h, w).
 
@@ -126,6 +122,6 @@ def _shifts(height: int, width: int, window_px: int, stride_px: int) -> tuple[in
     return rows, columns
 
 
-def _value(score: Score, x: Tensor) -> float:
+def _value(score: ScoreFunction, x: Tensor) -> float:
     with torch.no_grad():
         return score(x).item()

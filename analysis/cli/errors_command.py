@@ -16,7 +16,7 @@ from uniformer.authorship import MARK, of_others
 from uniformer.classes import IGNORE_INDEX
 from uniformer.commands import telling
 from uniformer.dataset import pair_annotations, read_annotation
-from uniformer.files import file_names, replace_file
+from uniformer.files import file_names, replace_file, shown
 from uniformer.options import add_annotated, add_output, for_command_line
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
@@ -117,7 +117,7 @@ def map_errors(model: Segmenter, args: argparse.Namespace) -> list[str]:
         except ValueError:  # told by the evaluation, which left it out
             continue
         if (truth == IGNORE_INDEX).all():
-            unmapped.append(f"{photo} has no map of errors: no pixel of it is annotated.")
+            unmapped.append(f"{shown(photo)} has no map of errors: no pixel of it is annotated.")
             continue
         left -= 1
         labels = segment(picture, model, short_side=args.short_side).labels

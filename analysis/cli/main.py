@@ -39,7 +39,7 @@ from uniformer.authorship import of_others
 from uniformer.commands import model_of, telling, telling_once
 from uniformer.dataset import list_photos
 from uniformer.errors import hits_all, reason_of, stopped
-from uniformer.files import file_names
+from uniformer.files import file_names, shown
 from uniformer.label_maps import read_mask
 from uniformer.options import Parser, add_output, add_photos, add_processes, exit_code
 from uniformer.pictures import read_picture
@@ -159,7 +159,7 @@ def _ask_share(
             if hits_all(error):
                 raise stopped(error) from error
             failed += 1
-            print(f"analysis: error: {photo}: {reason_of(error)}", file=sys.stderr)
+            print(f"analysis: error: {shown(photo)}: {reason_of(error)}", file=sys.stderr)
             with suppress(OSError):  # the failure itself may be that nothing can be written
                 note_failure(args.output, stem, reason_of(error))
         else:
@@ -183,11 +183,11 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
     if args.print_json:
         return json.dumps(stored, indent=2, ensure_ascii=False)
     return "\n".join([
-        f"{photo}: {stored['title']} [{GRADES[stored['grade']]}]",
+        f"{shown(photo)}: {stored['title']} [{GRADES[stored['grade']]}]",
         textwrap.fill(stored["sentence"], 98, initial_indent="  ", subsequent_indent="  "),
         *_lines(stored["numbers"], stored["tables"]),
         *(f"  note: {note}" for note in stored["settings"]["picture"].get("notes", ())),
-        f"-> {args.output / stem}.*",
+        f"-> {shown(args.output / stem)}.*",
     ])  # fmt: skip
 
 

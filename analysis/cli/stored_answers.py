@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from uniformer.files import replace_file
+from uniformer.files import replace_file, shown
 
 
 def stored_answer(
@@ -49,14 +49,14 @@ def write_manifest(folder: Path, question: str, photos: Iterable[tuple[Path, str
         for photo, stem in photos:
             failure = _error_file(folder, stem)
             if failure.exists():
-                yield {"photo": str(photo), "error": failure.read_text(encoding="utf-8")}
+                yield {"photo": shown(photo), "error": failure.read_text(encoding="utf-8")}
                 continue
             if not (folder / f"{stem}.json").is_file():  # nor could it be noted why
-                yield {"photo": str(photo), "error": "No answer could be written."}
+                yield {"photo": shown(photo), "error": "No answer could be written."}
                 continue
             stored = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
             picture = stored["settings"]["picture"]
-            yield {"photo": str(photo), "answer": f"{stem}.json", "picture": picture} | {
+            yield {"photo": shown(photo), "answer": f"{stem}.json", "picture": picture} | {
                 name: stored[name] for name in ("title", "numbers")
             }
 

@@ -83,7 +83,10 @@ def check_sides(size_px: tuple[int, int]) -> None:
 
 
 def check_region(region: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """Return ``region``, or raise :class:`AnalysisError` if it is empty or not of this picture."""
+    """Return ``region`` (H, W), bool, of a picture of ``size_px`` (height, width).
+
+    Raises :class:`AnalysisError` if it is empty or not of this picture.
+    """
     region = np.asarray(region)
     if region.dtype != bool or region.shape != tuple(size_px):
         raise AnalysisError(

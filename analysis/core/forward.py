@@ -122,8 +122,9 @@ def forward(
 ) -> tuple[tuple[tuple[Tensor, ...], ...], tuple[Tensor, ...]]:
     """Return the inputs of the blocks from ``start`` on and the normed outputs of their stages.
 
-    ``x`` is what block ``start`` receives. Both results begin at the stage of ``start``. Blocks
-    that prune tokens run as they are, from the first of them on, and cannot be changed.
+    ``x`` (1, C, rows, columns) is what block ``start`` receives. Both results hold maps of this
+    form and begin at the stage of ``start``. Blocks that prune tokens run as they are, from the
+    first of them on, and cannot be changed.
     """
     patches = patches or {}
     inputs, outputs, focus = [], [], None
@@ -149,7 +150,11 @@ def forward(
 def run_block(
     block: LocalBlock | GlobalBlock, x: Tensor, window: int | None, patch: Patch = NOTHING
 ) -> Tensor:
-    """Return the output of ``block`` with windows of ``window``, whatever it is set to by now."""
+    """Return the output (1, C, rows, columns) of ``block`` for an input ``x`` of the same shape.
+
+    ``window`` is the side of its windows in tokens, None for the whole map, whatever the block is
+    set to by now; ``patch`` is what is changed on the way.
+    """
     changed = x if patch.drops else _run_changed(block, x, window, patch)
     return patch.output(changed, lambda: _run_changed(block, x, window, NOTHING))
 
@@ -170,7 +175,10 @@ def _run_changed(
 
 
 def affinity_branch(block: LocalBlock | GlobalBlock, stream: Tensor, window: int | None) -> Tensor:
-    """Return what the affinity of ``block`` adds to ``stream``, its input plus encoding."""
+    """Return what the affinity of ``block`` adds to ``stream``, its input plus encoding.
+
+    Both are (1, C, rows, columns); ``window`` is the side of its windows in tokens, or None.
+    """
     if isinstance(block, LocalBlock):
         return _local_branch(block, stream, NOTHING)
     shape = tuple(stream.shape[-2:])
@@ -179,7 +187,10 @@ def affinity_branch(block: LocalBlock | GlobalBlock, stream: Tensor, window: int
 
 
 def feed_forward_branch(block: LocalBlock | GlobalBlock, stream: Tensor) -> Tensor:
-    """Return what the feed-forward network of ``block`` adds to ``stream``, its input so far."""
+    """Return what the feed-forward network of ``block`` adds to ``stream``, its input so far.
+
+    Both are (1, C, rows, columns).
+    """
     if isinstance(block, LocalBlock):
         return block.mlp(block.norm2(stream))
     return to_map(block.mlp(block.norm2(to_tokens(stream))), *stream.shape[-2:])

@@ -60,6 +60,11 @@ class Grid:
     """The tokens of one stage over a picture; sizes are (height, width) in pixels.
 
     ``stride`` counts pixels of the network's input per token, the same along both axes.
+
+    >>> from analysis.core.grid import Grid
+    >>> grid = Grid(picture_size_px=(480, 640), network_size_px=(512, 672), stride=16)
+    >>> grid.shape, grid.token_at(x=100, y=50)
+    ((32, 42), (3, 6))
     """
 
     picture_size_px: tuple[int, int]

@@ -15,7 +15,10 @@ from uniformer.classes import ClassSet
 
 
 def pixel_region(size_px: tuple[int, int], x: int, y: int) -> np.ndarray:
-    """Return the region of the single pixel in column ``x`` and row ``y``."""
+    """Return the region, bool of ``size_px`` (H, W), of the single pixel in column x and row y.
+
+    Raises :class:`AnalysisError` for a pixel outside the picture.
+    """
     check_pixel(size_px, x, y)
     region: np.ndarray = np.zeros(size_px, dtype=bool)
     region[y, x] = True
@@ -23,7 +26,10 @@ def pixel_region(size_px: tuple[int, int], x: int, y: int) -> np.ndarray:
 
 
 def segment_region(labels: np.ndarray, x: int, y: int) -> np.ndarray:
-    """Return the connected area (8 neighbours) of equal ``labels`` (H, W) around a pixel."""
+    """Return the connected area (8 neighbours) of equal ``labels`` (H, W) around a pixel, bool.
+
+    Raises :class:`AnalysisError` for a pixel outside the picture.
+    """
     check_pixel(labels.shape, x, y)
     _, parts = cv2.connectedComponents((labels == labels[y, x]).astype(np.uint8), connectivity=8)
     return parts == parts[y, x]

@@ -85,7 +85,10 @@ def _region(
 
 
 def find_class(name: str | int, classes: ClassSet) -> int:
-    """Return the index of a class given by name, in any case, or by number."""
+    """Return the index of a class given by name, in any case, or by number.
+
+    Raises :class:`AnalysisError` if there is no such class.
+    """
     text = str(name).strip()
     lowered = [known.casefold() for known in classes.names]
     if text.casefold() in lowered:

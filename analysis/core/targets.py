@@ -7,6 +7,7 @@ Vinogradova et al., "Towards Interpretable Semantic Segmentation", arXiv 2002.11
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,6 +21,9 @@ from analysis.core.forward import stage_maps
 from uniformer.segmenter import Segmenter
 
 Score = Literal["margin", "logit", "probability"]
+
+ScoreFunction = Callable[[Tensor], Tensor]
+"""Maps network inputs (B, 3, h, w) to one number each (B,)."""
 
 SCORE_UNITS: dict[Score, str] = {"margin": "nats", "logit": "logits", "probability": "probability"}
 

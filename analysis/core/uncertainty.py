@@ -102,6 +102,10 @@ def with_error(value: float, error: float, unit: str = "") -> str:
     """Return "value ± error unit" to the digits that the error allows; an exact value has error 0.
 
     An error that is not known (NaN) is written "?".
+
+    >>> from analysis.core.uncertainty import with_error
+    >>> with_error(238.4, 12.3, "px"), with_error(238.4, 41, "px")
+    ('238 ± 12 px', '240 ± 40 px')
     """
     after = f" {unit}" if unit else ""
     if math.isnan(error) or error == 0:

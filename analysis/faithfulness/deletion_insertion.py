@@ -6,7 +6,6 @@ by its mean colour, since black squares are unlike anything a network was traine
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,11 +15,9 @@ from torch import Tensor
 
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, Work
+from analysis.core.targets import ScoreFunction
 
 Replacement = Literal["blur", "mean"]
-Score = Callable[[Tensor], Tensor]
-"""Maps network inputs (B, 3, h, w) to one number each (B,)."""
-
 BLUR_SHARE = 11 / 224
 """Standard deviation of the blur as a share of the input's short side: 11 px of 224 px."""
 
@@ -39,7 +36,7 @@ class Curve:
         return float((self.score.sum() - ends) / (len(self.score) - 1))
 
 
-def evaluate(score: Score, x: Tensor) -> np.ndarray:
+def evaluate(score: ScoreFunction, x: Tensor) -> np.ndarray:
     """Return ``score`` of inputs (B, 3, h, w) without gradients, float64 (B,), all finite.
 
     Raises :class:`AnalysisError` otherwise. Generators call it between two yields, so that the
@@ -56,7 +53,8 @@ def replacement_of(x: Tensor, kind: Replacement) -> Tensor:
     """Return what replaces the pixels of a network input (1, 3, h, w): no detail, same place.
 
     ``blur`` is Gaussian, ``BLUR_SHARE`` of the short side; it keeps the picture's rough colours, so
-    a large evenly coloured region survives it. ``mean`` is the mean colour of the picture.
+    a large evenly coloured region survives it. ``mean`` is the mean colour of the picture. Raises
+    :class:`AnalysisError` for any other kind.
     """
     if kind not in get_args(Replacement):
         raise AnalysisError(f"The replacement must be blur or mean, not {kind!r}.")
@@ -93,7 +91,13 @@ def deletion_order(
 
 
 def exchange_curve(
-    score: Score, start: Tensor, end: Tensor, order: np.ndarray, *, steps: int, batch_size: int
+    score: ScoreFunction,
+    start: Tensor,
+    end: Tensor,
+    order: np.ndarray,
+    *,
+    steps: int,
+    batch_size: int,
 ) -> Work[Curve]:
     """Exchange pixels of ``start`` for those of ``end``, both (1, 3, h, w), along ``order``.
 

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, Work
-from analysis.faithfulness.deletion_insertion import Replacement, Score, evaluate, replacement_of
+from analysis.core.targets import ScoreFunction
+from analysis.faithfulness.deletion_insertion import Replacement, evaluate, replacement_of
 from analysis.faithfulness.region_grid import map_on_input
 
 REDRAWN = 200
@@ -90,7 +91,7 @@ class Infidelity:
 
 
 def infidelities(
-    score: Score,
+    score: ScoreFunction,
     x: Tensor,
     maps: Mapping[str, np.ndarray],
     changes: Squares | GreyNoise,

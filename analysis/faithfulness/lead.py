@@ -13,9 +13,9 @@ import numpy as np
 from torch import Tensor
 
 from analysis.core.progress import Work, counted
+from analysis.core.targets import ScoreFunction
 from analysis.core.uncertainty import student
 from analysis.faithfulness.deletion_insertion import (
-    Score,
     deletion_order,
     exchange_curve,
     replacement_of,
@@ -56,7 +56,7 @@ class Lead:
 
 
 def lead_over(
-    score: Score,
+    score: ScoreFunction,
     x: Tensor,
     best: np.ndarray,
     second: np.ndarray,

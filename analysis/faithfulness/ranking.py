@@ -32,7 +32,7 @@ from analysis.faithfulness.deletion_insertion import (
 )
 from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
 
-Standing = Literal["better", "worse", "cannot be told apart"]
+AreaStanding = Literal["better", "worse", "cannot be told apart"]
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class RankedMap:
     against_distance: float
     context_against_random: float
     context_against_distance: float
-    standing: Standing | None
-    context_standing: Standing | None
+    standing: AreaStanding | None
+    context_standing: AreaStanding | None
     infidelity: float | None
 
     @property
@@ -233,9 +233,9 @@ def _row(
     )
 
 
-def _standing(area: float, random: list[float]) -> Standing | None:
+def _standing(area: float, random: list[float]) -> AreaStanding | None:
     """Return whether an area, of which less is better, stands outside of the random ones."""
-    words: dict[str, Standing] = {"less": "better", "more": "worse"}
+    words: dict[str, AreaStanding] = {"less": "better", "more": "worse"}
     found = spread(random).standing(area) if np.isfinite(area) else None
     return None if found is None else words.get(found, "cannot be told apart")
 

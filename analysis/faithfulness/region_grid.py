@@ -51,6 +51,7 @@ def region_on_grid(region: np.ndarray, size: Size) -> np.ndarray:
 def signed_distance(inside: np.ndarray) -> np.ndarray:
     """Return the distance of every cell to the border of ``inside``, in cells, negative inside.
 
+    ``inside`` (rows, columns) is bool, the distance float64 of the same shape.
     Between centres of cells: the first cell outside has 1, the first inside -1. All 0 if nothing is
     outside.
     """

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from analysis.core.progress import Progress, Work, counted
+from analysis.core.targets import ScoreFunction
 from analysis.faithfulness.deletion_insertion import (
     Replacement,
-    Score,
     deletion_order,
     evaluate,
     exchange_curve,
@@ -60,7 +60,7 @@ class SecondOpinion:
 
 
 def second_opinion(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
+    score: ScoreFunction, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
 ) -> Work[SecondOpinion]:
     """Score ``maps`` as :func:`rank_maps` does, with the replacement that ``deletion`` has not.
 
@@ -84,7 +84,7 @@ def second_opinion(
 
 
 def salience_coefficients(
-    score: Score, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
+    score: ScoreFunction, x: Tensor, maps: Mapping[str, np.ndarray], deletion: DeletionSettings
 ) -> Work[dict[str, float]]:
     """Return for each map how far its salience orders what parts of the picture are worth, -1 to 1.
 
@@ -92,6 +92,9 @@ def salience_coefficients(
     every pair of parts counts with the difference of their saliences: for the map where the more
     salient one lowers the score at least as much, else against it. 1 if all are ordered rightly; a
     map that has nothing to do with the score has about 0. Yields progress in forward passes.
+
+    ``x`` is the network's input (1, 3, h, w), ``maps`` (rows, columns) are those of
+    :func:`analysis.faithfulness.ranking.rank_maps`.
     """
     replaced = replacement_of(x, deletion.replacement)
     everywhere = np.ones(tuple(x.shape[-2:]), dtype=bool)
@@ -113,9 +116,17 @@ def salience_coefficients(
 
 
 def coefficient(salience: np.ndarray, falls: np.ndarray) -> float:
-    """Return SaCo of parts with ``salience`` whose removal lowers a score by ``falls``.
+    """Return SaCo, -1 to 1, of parts whose removal lowers a score by ``falls``.
 
-    NaN where all parts are equally salient.
+    ``salience`` and ``falls`` (parts,) may be of any sign and unit. NaN where all parts are equally
+    salient. Two parts in the right order have 1, in the wrong one -1:
+
+    >>> import numpy as np
+    >>> from analysis.faithfulness.second_opinion import coefficient
+    >>> coefficient(np.array([3.0, 1.0]), np.array([0.2, 0.1]))
+    1.0
+    >>> coefficient(np.array([3.0, 1.0]), np.array([0.1, 0.2]))
+    -1.0
     """
     more, less = np.triu_indices(len(salience), 1)
     swap = salience[more] < salience[less]

@@ -65,6 +65,7 @@ def attribution_comparison(
 ) -> Figure:
     """Draw several attributions of one question side by side, each on its own scale.
 
+    ``picture`` is uint8 RGB (H, W, 3), the one that was asked about.
     Raises :class:`AnalysisError` if there are none or they answer different questions.
     """
     if not found:

@@ -78,7 +78,7 @@ def picture_height(size_px: tuple[int, int], width: float) -> float:
 
 
 def shared_limits(*maps: np.ndarray, signed: bool = False, percentile: float = 100) -> Limits:
-    """Return limits that fit all ``maps``, symmetric about 0 if ``signed``.
+    """Return limits that fit all ``maps``, of any shape, symmetric about 0 if ``signed``.
 
     ``percentile`` below 100 lets outliers leave the scale, which the caption should say.
     """
@@ -139,7 +139,10 @@ def heat_of_tokens(
     *,
     signed: bool = False,
 ) -> AxesImage:
-    """Draw a map of tokens where they lie; strips that do not fill a token are not covered."""
+    """Draw a map (rows, columns) of tokens where they lie, over a picture (H, W, 3).
+
+    Strips of the picture that do not fill a token are not covered.
+    """
     covered = grid.box((0, 0), *grid.shape)
     return heat(
         axes, values, limits, picture.shape[:2], signed=signed, picture=picture,

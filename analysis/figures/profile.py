@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 import numpy as np
@@ -13,9 +13,9 @@ from analysis.core.uncertainty import Spread, spread
 from analysis.figures.canvas import INK, new_figure, plain_ticks, plot_axes, shade_stages
 from analysis.figures.palette import SERIES
 from analysis.profile.depth_profile import BlockProfile, DepthProfile
+from analysis.profile.nulls import Nulls
 
 Values = Callable[[BlockProfile], np.ndarray]
-Nulls = Mapping[str, Sequence[DepthProfile]]
 
 MASSES = {"3 x 3": "mass_3x3", "5 x 5": "mass_5x5", "7 x 7": "mass_7x7"}
 MASS_COLORS = (SERIES[0], SERIES[2], SERIES[4])

@@ -31,7 +31,8 @@ OUTLIERS = 99
 def pruning_figure(trace: Trace, picture: np.ndarray, found: Sequence[BlockPruning]) -> Figure:
     """Draw what every block kept, coloured by the score it was chosen for; dropped tokens are bare.
 
-    Scores are in units of an even share, so that 1 is what all tokens would have on average.
+    ``picture`` is uint8 RGB (H, W, 3), the one that was traced. Scores are in units of an even
+    share, so that 1 is what all tokens would have on average.
     """
     rows, columns = -(-len(found) // COLUMNS), min(COLUMNS, len(found))
     tall = picture_height(picture.shape[:2], PANEL)

@@ -90,11 +90,14 @@ class BlockIntervention(Patch, ABC):
         return 0.0
 
 
-Kind = TypeVar("Kind", bound=BlockIntervention)
+SameKind = TypeVar("SameKind", bound=BlockIntervention)
 
 
 def change_size(changed: Tensor, clean: Tensor) -> float:
-    """Return the length of a change as a share of that of what it changes, 0 or more."""
+    """Return the length of a change as a share of that of what it changes, 0 or more.
+
+    Both tensors have one shape, whatever it is.
+    """
     return ((changed - clean).norm() / clean.norm().clamp_min(1e-30)).item()
 
 
@@ -112,16 +115,16 @@ def size_of(trace: Trace, intervention: BlockIntervention) -> float:
 
 def others_as_large(
     trace: Trace,
-    present: Kind,
-    others: Sequence[Kind],
+    present: SameKind,
+    others: Sequence[SameKind],
     rng: np.random.Generator,
     count: int,
-) -> list[Kind]:
+) -> list[SameKind]:
     """Return up to ``count`` of ``others``, drawn at random, that can be made as large."""
     if not others:
         return []
     wanted = size_of(trace, present)
-    found: list[Kind] = []
+    found: list[SameKind] = []
     for number in rng.permutation(len(others)):
         if len(found) == count:
             break

@@ -274,13 +274,23 @@ def effect_of(
 
 
 def kl_nats(clean: Tensor, changed: Tensor) -> float:
-    """Return the mean of KL(clean || changed) over all places of logits (1, classes, h, w)."""
+    """Return the mean of KL(clean || changed) over all places of logits (1, classes, h, w).
+
+    >>> import torch
+    >>> from analysis.interventions.effect import kl_nats
+    >>> even = torch.zeros(1, 2, 1, 1)
+    >>> round(kl_nats(even, torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)), 3)
+    0.12
+    """
     before, after = clean.log_softmax(dim=1), changed.log_softmax(dim=1)
     return (before.exp() * (before - after)).sum(dim=1).mean().item()
 
 
 def margin_change_nats(target: RegionScore | None, clean: Tensor, changed: Tensor) -> float | None:
-    """Return the target's score of ``changed`` logits minus that of ``clean`` ones."""
+    """Return the target's margin with ``changed`` logits minus that with ``clean`` ones, in nats.
+
+    Logits are (1, classes, h, w). None without a target.
+    """
     if target is None:
         return None
     return (target.of_logits(changed) - target.of_logits(clean)).item()

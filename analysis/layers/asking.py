@@ -14,7 +14,7 @@ from analysis.core.checks import check_pixel
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Work, relay
 from analysis.core.regions import class_region
-from analysis.layers.kinds import LAYERS, LayerKind, Region
+from analysis.layers.kinds import LAYERS, LayerKind, LayerRegion
 from analysis.layers.layer import Layer, Placed
 from analysis.layers.numbers import numbers_of
 from analysis.layers.placing import attribution_scale, covering, field_map
@@ -40,7 +40,7 @@ class LayerAsk:
     layer: str
     x: int
     y: int
-    region: Region | None = None
+    region: LayerRegion | None = None
     mask: np.ndarray | None = None
     label: int | None = None
     against: int | None = None
@@ -102,7 +102,7 @@ def question_of(ask: LayerAsk, trace: Trace) -> tuple[str, dict[str, Any]]:
     return kind.question, given
 
 
-def _hidden(kind: LayerKind, region: Region, ask: LayerAsk, trace: Trace) -> dict[str, Any]:
+def _hidden(kind: LayerKind, region: LayerRegion, ask: LayerAsk, trace: Trace) -> dict[str, Any]:
     """Return what says what is hidden; the pixel's segment is watched."""
     if not kind.id.startswith("hide"):
         return {}

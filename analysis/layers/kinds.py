@@ -14,7 +14,7 @@ from typing import Any, Literal
 from analysis.affinity.pruning import PRUNING_STAGES
 from analysis.attribution.methods import METHODS, Method
 from analysis.layers.placing import (
-    Place,
+    Placing,
     attribution_place,
     cosine_scale,
     depth_place,
@@ -38,11 +38,11 @@ from analysis.receptive_field.networks.comparison import LOGITS
 
 Group = Literal["stages", "field", "why", "whatif", "research"]
 
-Region = Literal["pixel", "segment", "class", "mask", "picture"]
+LayerRegion = Literal["pixel", "segment", "class", "mask", "picture"]
 
-PLACES: tuple[Region, ...] = ("segment", "pixel", "class", "mask")
-PIXEL: tuple[Region, ...] = ("pixel",)
-PICTURE: tuple[Region, ...] = ("picture",)
+PLACES: tuple[LayerRegion, ...] = ("segment", "pixel", "class", "mask")
+PIXEL: tuple[LayerRegion, ...] = ("pixel",)
+PICTURE: tuple[LayerRegion, ...] = ("picture",)
 
 ASKED_ANYWAY = ("x", "y", "region", "label", "against", "short_side", "reach")
 """Parameters of questions that the selection on the page says, or the setting of the picture."""
@@ -65,8 +65,8 @@ class LayerKind:
     help: str
     misleads: str
     question: str
-    place: Place
-    regions: tuple[Region, ...]
+    place: Placing
+    regions: tuple[LayerRegion, ...]
     seconds: float
     live: bool = False
     against: bool = False

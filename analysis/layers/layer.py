@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.questions.answer import Answer
 
-Form = Literal["map", "boxes", "labels", "plot"]
+LayerForm = Literal["map", "boxes", "labels", "plot"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Box:
+class LabelledBox:
     """A rectangle in pixels of the picture, and what it says."""
 
     left: float
@@ -86,11 +86,11 @@ class Placed:
     ``token_size_px`` (height, width) of the picture. NaN is not drawn.
     """
 
-    form: Form
+    form: LayerForm
     map: np.ndarray | None = None
     token_size_px: tuple[float, float] = (1.0, 1.0)
     scale: Scale | None = None
-    boxes: Sequence[Box] = ()
+    boxes: Sequence[LabelledBox] = ()
     plots: Sequence[Plot] = ()
 
 

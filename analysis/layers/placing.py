@@ -16,11 +16,11 @@ from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.core.targets import SCORE_UNITS, Score
 from analysis.core.uncertainty import FEWEST, spread, with_error
-from analysis.layers.layer import Box, Placed, Plot, Scale, Series
+from analysis.layers.layer import LabelledBox, Placed, Plot, Scale, Series
 from analysis.questions.answer import Answer, Row
 from analysis.questions.explaining import METHOD_NAMES
 
-Place = Callable[[Answer, Trace, Mapping[str, Any]], Placed]
+Placing = Callable[[Answer, Trace, Mapping[str, Any]], Placed]
 
 DECADES = 8
 """Powers of ten below its maximum down to which the energy of a field is shown."""
@@ -31,7 +31,7 @@ KEPT_BY_BLOCKS = "1: the token passed through every block that prunes, 0: throug
 
 
 def attribution_scale(values: np.ndarray, method: str, score: Score) -> Scale:
-    """Return the scale of a map of an attribution ``method``, by its name, of a score."""
+    """Return the scale of a map (rows, columns) of an attribution ``method`` and score."""
     chosen = METHODS[METHOD_NAMES[method]]
     most = float(np.nanmax(np.abs(values), initial=0.0))
     unit = chosen.unit.format(score=SCORE_UNITS[score])
@@ -50,7 +50,7 @@ def attribution_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) ->
 
 
 def covering(values: np.ndarray, trace: Trace) -> tuple[float, float]:
-    """Return the height and width in the picture of a value of a map that covers all of it."""
+    """Return the height and width, px of the picture, of a value of a map that covers all of it."""
     (height, width), (rows, columns) = trace.picture_size_px, values.shape
     return height / rows, width / columns
 
@@ -112,21 +112,21 @@ def field_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Place
         edges = (x - half) * across, (y - half) * down, (x + half) * across, (y + half) * down
         side, error = (row[f"side_{percent}_{end}picture_px"] for end in ("", "error_"))
         says = with_error(side, float("nan") if error is None else error, "px")
-        boxes.append(Box(*edges, f"{percent} % of the energy", says))
+        boxes.append(LabelledBox(*edges, f"{percent} % of the energy", says))
     return Placed("map", placed.map, placed.token_size_px, placed.scale, boxes)
 
 
-def _theoretical_box(row: Row, down: float, across: float) -> Iterator[Box]:
+def _theoretical_box(row: Row, down: float, across: float) -> Iterator[LabelledBox]:
     """Yield the rectangle that a unit can see, where that is known."""
     if row["theoretical_height_input_px"] is None:
         return
     top, left = (row[f"theoretical_{edge}_input_px"] for edge in ("top", "left"))
     height, width = (row[f"theoretical_{side}_input_px"] for side in ("height", "width"))
     edges = left * across, top * down, (left + width) * across, (top + height) * down
-    yield Box(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
+    yield LabelledBox(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
 
 
-def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Place:
+def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Placing:
     """Return what places the array ``name``, perhaps with ``{stage}``, on the stage asked for."""
 
     def place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
@@ -138,7 +138,10 @@ def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Place:
 
 
 def kept_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Placed:
-    """Place which tokens passed through a block, 1 or 0, or through what share of the blocks."""
+    """Place which tokens passed through a block, 1 or 0, or through what share of the blocks.
+
+    Raises :class:`AnalysisError` for a block that the stage does not have.
+    """
     stage, block = int(asked["stage"]), asked["block"]
     depth = len(trace.block_inputs[stage - 1])
     if block is not None and not 0 <= block < depth:

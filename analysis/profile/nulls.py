@@ -7,7 +7,7 @@ same architecture with random weights, and the same weights on the picture's pix
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -28,6 +28,9 @@ from uniformer.light import LightUniFormer
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
+
+Nulls = Mapping[str, Sequence[DepthProfile]]
+"""Draws of profiles by the name of their null."""
 
 NULL_DRAWS = FEWEST
 """Draws of each null: as few as have a spread, for each takes as long as the profile itself."""

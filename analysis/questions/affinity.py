@@ -18,7 +18,7 @@ from analysis.questions.common import (
     Asked,
     Block,
     Head,
-    Reach,
+    ReachAsked,
     ShortSide,
     Stage,
     Steps,
@@ -35,7 +35,7 @@ from uniformer.segmenter import Segmenter
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Show = Annotated[
+ShowAsked = Annotated[
     Literal["weight", "length", "share"],
     "figure of stages 3 and 4: attention weights, or what each key adds, by length or signed share",
 ]
@@ -52,8 +52,8 @@ def affinity(
     block: Block = None,
     head: Head = None,
     short_side: ShortSide = None,
-    reach: Reach = None,
-    show: Show = "weight",
+    reach: ReachAsked = None,
+    show: ShowAsked = "weight",
 ) -> Steps:
     """What did this pixel use in one block: the terms of a convolution, or every head's row?
 
@@ -133,7 +133,7 @@ def _words(row: Row) -> str:
 
 
 def _draw(
-    asked: Asked, row: Affinity, degrees: InDegree | None, pixel: tuple[int, int], show: Show
+    asked: Asked, row: Affinity, degrees: InDegree | None, pixel: tuple[int, int], show: ShowAsked
 ) -> Figure:
     from analysis.figures.affinity import heads_figure
     from analysis.figures.contributions import contributions_figure

@@ -20,7 +20,7 @@ from analysis.core.progress import Progress, Work, relay
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
 from analysis.questions.answer import Answer, Row, digest, provenance
-from uniformer.config import Reach as ReachName
+from uniformer.config import Reach
 from uniformer.pictures import Picture, PictureSource, read_picture
 from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
@@ -39,7 +39,7 @@ Head = Annotated[
     int | None,
     "head of the block, from 0; by default all of them, measured one by one and averaged",
 ]
-Region = Annotated[Extent, "region asked about: the pixel, its segment or all of its class"]
+RegionAsked = Annotated[Extent, "region asked about: the pixel, its segment or all of its class"]
 Label = Annotated[str | None, "class asked about, by name or number; by default the predicted one"]
 Against = Annotated[str | None, "class to compare with: why the one rather than the other"]
 ShortSide = Annotated[
@@ -47,7 +47,7 @@ ShortSide = Annotated[
     "short side of the network's input in pixels, 64 to 2048; by default the model's own",
 ]
 Seed = Annotated[int, "seed of what is drawn at random"]
-Reach = Annotated[ReachName | None, "reach of stage 3; by default the model's own"]
+ReachAsked = Annotated[Reach | None, "reach of stage 3; by default the model's own"]
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def start(
     return Asked(picture.pixels, picture.notes, traced, untrained_note(traced))
 
 
-def in_reach(model: Segmenter, reach: ReachName | None) -> Segmenter:
+def in_reach(model: Segmenter, reach: Reach | None) -> Segmenter:
     """Return ``model``, or a copy in ``reach`` that shares its weights; ``model`` stays as is.
 
     Raises :class:`AnalysisError` for a reach that the model cannot have.

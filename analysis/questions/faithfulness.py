@@ -32,7 +32,7 @@ from analysis.questions.answer import Answer
 from analysis.questions.common import (
     Asked,
     Label,
-    Region,
+    RegionAsked,
     Seed,
     ShortSide,
     Steps,
@@ -53,7 +53,7 @@ NO_FORECAST = "smooth_grad"
 """A sensitivity without sign: it forecasts no change, so it has no infidelity."""
 
 MethodsAsked = Annotated[str, f"methods to rank, of {', '.join(METHOD_NAMES)}"]
-Show = Annotated[
+ShowAsked = Annotated[
     Literal["curves", "areas", "weights"],
     "figure: deletion curves, the areas under them, or the best map with scrambled weights",
 ]
@@ -97,11 +97,11 @@ def faithfulness(
     *,
     x: X,
     y: Y,
-    region: Region = "segment",
+    region: RegionAsked = "segment",
     label: Label = None,
     methods: MethodsAsked = FEW,
     stage: LayerStage = 4,
-    show: Show = "curves",
+    show: ShowAsked = "curves",
     replacement: ReplacementAsked = "blur",
     steps: CurvePoints = 16,
     cell_px: CellSide = 16,

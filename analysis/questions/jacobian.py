@@ -14,7 +14,7 @@ from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Block,
-    Reach,
+    ReachAsked,
     ShortSide,
     Stage,
     Steps,
@@ -41,7 +41,7 @@ def jacobian(
     stage: Stage = 3,
     block: Block = None,
     short_side: ShortSide = None,
-    reach: Reach = None,
+    reach: ReachAsked = None,
 ) -> Steps:
     """How strongly does each token move the output of one block here?
 

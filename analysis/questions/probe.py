@@ -16,7 +16,7 @@ from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Head,
-    Reach,
+    ReachAsked,
     ShortSide,
     Steps,
     X,
@@ -42,7 +42,7 @@ def probe(
     y: Y,
     head: Head = None,
     short_side: ShortSide = None,
-    reach: Reach = None,
+    reach: ReachAsked = None,
 ) -> Steps:
     """What did this pixel use, in each of the four stages?
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy as np
 from analysis.affinity.statistics import DISTANCES
 from analysis.core.uncertainty import spread
 from analysis.profile.depth_profile import DepthProfile, depth_profile
-from analysis.profile.nulls import profile_with_nulls
+from analysis.profile.nulls import Nulls, profile_with_nulls
 from analysis.questions.answer import Row
-from analysis.questions.common import Reach, Seed, ShortSide, Steps, in_reach, question, start
+from analysis.questions.common import ReachAsked, Seed, ShortSide, Steps, in_reach, question, start
 from uniformer.pictures import PictureSource
 from uniformer.segmenter import Segmenter
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURE = "this picture"
-
-Nulls = Mapping[str, Sequence[DepthProfile]]
 
 
 @question
@@ -34,7 +32,7 @@ def profile(
     ] = False,
     seed: Seed = 0,
     short_side: ShortSide = None,
-    reach: Reach = None,
+    reach: ReachAsked = None,
 ) -> Steps:
     """How far and how evenly does every block and head look, from the first to the last?
 

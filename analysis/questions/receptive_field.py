@@ -19,7 +19,7 @@ from analysis.profile.nulls import random_model
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Label,
-    Reach,
+    ReachAsked,
     Seed,
     ShortSide,
     Steps,
@@ -60,11 +60,11 @@ Probes = Annotated[
     "most random probes per unit: they end once the sides are known to within 10 % or 2 pixels of "
     "the network's input",
 ]
-Level = Annotated[
+LevelAsked = Annotated[
     Literal["all", "stage 1", "stage 2", "stage 3", "stage 4", "logits"],
     "units measured: those of one stage, the logits, or all",
 ]
-Show = Annotated[
+ShowAsked = Annotated[
     Literal["maps", "curves", "table"],
     "figure: the maps, the energy within squares of growing side, or the extents as a table",
 ]
@@ -78,15 +78,15 @@ def receptive_field(
     x: X,
     y: Y,
     label: Label = None,
-    level: Level = "all",
+    level: LevelAsked = "all",
     reaches: Reaches = False,
     untrained: Untrained = False,
     peers: Peers = None,
     probes: Probes = MOST_PROBES,
-    show: Show = "maps",
+    show: ShowAsked = "maps",
     seed: Seed = 0,
     short_side: ShortSide = None,
-    reach: Reach = None,
+    reach: ReachAsked = None,
 ) -> Steps:
     """What can the units at this pixel see, in every stage and the logits, and what do they see?
 

@@ -33,7 +33,7 @@ SENTENCE = (
     "with random weights too, as the layout of the picture passes through: read it beside that."
 )
 
-Show = Annotated[
+ShowAsked = Annotated[
     Literal["overview", "frequencies", "distance", "redundancy", "peers"],
     "figure: all in short, frequencies after each part, likeness by distance, where maps are "
     "redundant, or the blocks beside those of other networks",
@@ -46,7 +46,7 @@ def representation(
     image: PictureSource,
     *,
     peers: Peers = None,
-    show: Show = "overview",
+    show: ShowAsked = "overview",
     seed: Seed = 0,
     short_side: ShortSide = None,
 ) -> Steps:

@@ -14,8 +14,8 @@ from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
     Label,
-    Reach,
-    Region,
+    ReachAsked,
+    RegionAsked,
     ShortSide,
     Steps,
     X,
@@ -48,13 +48,13 @@ def rollout(
     *,
     x: X,
     y: Y,
-    region: Region = "segment",
+    region: RegionAsked = "segment",
     rule: RuleAsked = "rollout",
     label: Label = None,
     stage: Followed = 4,
     compare: Compared = False,
     short_side: ShortSide = None,
-    reach: Reach = None,
+    reach: ReachAsked = None,
 ) -> Steps:
     """Where does what a region shows flow from, through all stages down to the pixels?
 

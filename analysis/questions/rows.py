@@ -56,7 +56,10 @@ GLOBAL_MAPS = ["weight", "contribution_norm", "signed_share", "padding_mass"]
 
 
 def row_arrays(rows: Sequence[Affinity]) -> dict[str, np.ndarray]:
-    """Return the maps of rows, named by stage and block (from 0): ``stage3_block4_weight``."""
+    """Return the maps of rows, named by stage and block (from 0): ``stage3_block4_weight``.
+
+    Shapes and units are those of :class:`GlobalAffinity` and :class:`LocalAffinity`.
+    """
     arrays: dict[str, Any] = {}
     for row in rows:
         names: tuple[str, ...] = (

@@ -12,7 +12,7 @@ from analysis.core.token_classes import token_classes
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
-    Reach,
+    ReachAsked,
     ShortSide,
     Steps,
     X,
@@ -40,7 +40,7 @@ def similarity(
     x: X,
     y: Y,
     short_side: ShortSide = None,
-    reach: Reach = None,
+    reach: ReachAsked = None,
 ) -> Steps:
     """Which tokens hold the same as the one at this pixel, after each stage?
 

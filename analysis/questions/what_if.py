@@ -28,7 +28,7 @@ from analysis.interventions import (
 from analysis.questions.common import (
     Asked,
     Label,
-    Region,
+    RegionAsked,
     Seed,
     ShortSide,
     Steps,
@@ -64,7 +64,7 @@ ChangedStage = Annotated[
 ]
 ChangedBlock = Annotated[int | None, "block of the stage, from 0; by default all of them"]
 SilencedHead = Annotated[int | None, "head that is silenced, from 0; by default all of them"]
-Size = Annotated[
+SizeAsked = Annotated[
     int | None,
     "side of windows or radius of neighbourhoods in tokens; side of the hidden square in "
     "pixels of the picture",
@@ -103,12 +103,12 @@ def what_if(
     kind: Annotated[Kind, "what is taken away, or which series of such runs is made"],
     x: WatchedX = None,
     y: WatchedY = None,
-    region: Region = "segment",
+    region: RegionAsked = "segment",
     label: Label = None,
     stage: ChangedStage = None,
     block: ChangedBlock = None,
     head: SilencedHead = None,
-    size: Size = None,
+    size: SizeAsked = None,
     padded: Padded = False,
     hide_x: HiddenX = None,
     hide_y: HiddenY = None,

@@ -97,8 +97,8 @@ def effective_field_steps(
 
     With the ``centers`` of the units the fields have samples, from which errors follow. With
     ``until_known`` too, the probes of a single picture end, unit by unit, once the sides of its
-    squares are known well enough; ``probes`` is then the most that are drawn. All else is that of
-    :func:`effective_fields`.
+    squares are known well enough; ``probes`` is then the most that are drawn. All else, errors
+    raised included, is that of :func:`effective_fields`.
     """
     if probes < 1 or batch_size < 1:
         raise AnalysisError("The numbers of probes and of pictures per batch must be at least 1.")

@@ -198,7 +198,10 @@ def errors_of(samples: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]
 
 
 def well_known(rings: Rings, samples: np.ndarray) -> bool:
-    """Return whether the sides that hold all ``SHARES`` are known as well as they have to be."""
+    """Return whether the sides that hold all ``SHARES`` are known as well as they have to be.
+
+    ``samples`` (parts, sums) are the :meth:`Rings.sums` of equal parts of a measurement.
+    """
     total = samples.sum(axis=0)
     if not total[len(rings.sides) - 1] > 0:
         return False

@@ -55,7 +55,7 @@ class Sliding:
 
 
 @dataclass(frozen=True)
-class Windows:
+class Windowed:
     """Attention within windows of ``size`` tokens, counted from the first row or column."""
 
     size: int
@@ -144,7 +144,7 @@ def uniformer_steps(
                 steps.append(_convolution(each.attn))
             else:
                 window = getattr(each, "window_size", None)  # blocks that prune have none
-                steps.append(Windows(window) if window else Whole())
+                steps.append(Windowed(window) if window else Whole())
     return steps
 
 
@@ -189,9 +189,9 @@ def unbounded_side(steps: Sequence[Step]) -> int | None:
     With windows it is the largest over tokens. None if that is the whole map, or if the steps are
     made for a map of one size.
     """
-    if not all(isinstance(step, Sliding | Windows) for step in steps):
+    if not all(isinstance(step, Sliding | Windowed) for step in steps):
         return None
-    tokens = range(max((step.size for step in steps if isinstance(step, Windows)), default=1))
+    tokens = range(max((step.size for step in steps if isinstance(step, Windowed)), default=1))
     return max(_side_from(steps, token) for token in tokens)
 
 

@@ -19,7 +19,7 @@ from analysis.report.scripts import asset
 from analysis.report.template import fill
 from uniformer.authorship import MARK, of_others
 from uniformer.errors import hits_all, none_of, reason_of, stopped
-from uniformer.files import file_names, replace_file
+from uniformer.files import file_names, replace_file, shown
 from uniformer.pictures import open_picture
 from uniformer.predict import segment
 from uniformer.segmentation import Segmentation
@@ -73,7 +73,7 @@ def publish(
         except Exception as error:  # whatever one photo does, the others have their pages
             if hits_all(error):
                 raise stopped(error) from error
-            left_out.append(f"{photo}: {reason_of(error)}")
+            left_out.append(f"{shown(photo)}: {reason_of(error)}")
             continue
         pages.append(file)
         cards.append(_card(name, _title(photo), result))

@@ -43,10 +43,9 @@ Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 def picture_content(result: Segmentation, model: Segmenter) -> Content:
     """Return what is known of every pixel of a picture that ``model`` labelled.
 
-    Arrays: ``image``, the bytes of a JPEG; ``labels`` (height, width), indices of classes;
-    ``confidence``, ``entropy`` and ``margin`` (mapHeight, mapWidth) in whole percent, picked and
-    never mixed. Facts have all classes of the model with their shares of the picture, and the
-    stages.
+    Arrays: ``labels`` (height, width), indices of classes; ``confidence``, ``entropy`` and
+    ``margin`` (mapHeight, mapWidth) in whole percent, picked and never mixed. Facts have all
+    classes of the model with their shares of the picture, and the stages.
     """
     height, width = result.labels.shape
     size = size_within(width, height, MAX_MAP_SIDE)
@@ -62,7 +61,18 @@ def picture_content(result: Segmentation, model: Segmenter) -> Content:
         "classes": class_facts(result),
         "stages": stage_facts(model, (height, width), tuple(result.settings["network_sizes"][0])),
     }
-    return facts, {"image": _jpeg(result.picture), "labels": result.labels, **maps}
+    return facts, {"labels": result.labels, **maps}
+
+
+def photo_bytes(result: Segmentation) -> np.ndarray:
+    """Return the picture that was labelled, scaled down if it is large, as the bytes of a JPEG."""
+    image = Image.fromarray(result.picture)
+    size = size_within(*image.size, MAX_IMAGE_SIDE)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BOX)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=JPEG_QUALITY)
+    return np.frombuffer(file.getvalue(), np.uint8)
 
 
 def class_facts(result: Segmentation) -> list[dict[str, Any]]:
@@ -177,14 +187,3 @@ def _float32(values: Tensor) -> np.ndarray:
 def _picked(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     image = Image.fromarray(values)
     return np.asarray(image if image.size == size else image.resize(size, Image.Resampling.NEAREST))
-
-
-def _jpeg(picture: np.ndarray) -> np.ndarray:
-    """Return a picture, scaled down if it is large, as the bytes of a JPEG file."""
-    image = Image.fromarray(picture)
-    size = size_within(*image.size, MAX_IMAGE_SIDE)
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.BOX)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=JPEG_QUALITY)
-    return np.frombuffer(file.getvalue(), np.uint8)

@@ -110,7 +110,8 @@ def to_patches(embed: PatchEmbed, x: Tensor, amount: Tensor) -> Tensor:
     """Spread what lies on tokens over their patches, in proportion to what each part adds.
 
     ``x`` (1, C, rows, columns) is what ``embed`` received; a part adds its own term of the
-    convolution, measured by its length. Parts of ``x`` that no patch covers get nothing.
+    convolution, measured by its length. Parts of ``x`` that no patch covers get nothing. ``amount``
+    (rows, columns) and the result, of the size of ``x``, have the same sum.
     """
     side = embed.proj.kernel_size[0]
     rows, columns = amount.shape
@@ -121,13 +122,19 @@ def to_patches(embed: PatchEmbed, x: Tensor, amount: Tensor) -> Tensor:
 
 
 def to_pixels(stride: int, amount: Tensor, size_px: tuple[int, int]) -> Tensor:
-    """Spread what lies on tokens evenly over the ``stride`` x ``stride`` pixels of their patch."""
+    """Spread what lies on tokens evenly over the ``stride`` x ``stride`` pixels of their patch.
+
+    ``amount`` is (rows, columns), the result of ``size_px`` (h, w), with the same sum.
+    """
     even = amount.new_ones(stride * stride, *amount.shape)
     return _shared_out(even, amount, size_px)
 
 
 def unnormed_output(trace: Trace, stage: int) -> Tensor:
-    """Return what ``stage`` hands on to the next, before its norm: its last block, run again."""
+    """Return what ``stage`` hands on to the next, before its norm: its last block, run again.
+
+    A map (1, C, rows, columns).
+    """
     last = len(trace.windows[stage - 1]) - 1
     received, window = trace.block_inputs[stage - 1][last], trace.windows[stage - 1][last]
     with torch.no_grad():

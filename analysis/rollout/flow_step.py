@@ -38,7 +38,7 @@ class BranchGradients(NamedTuple):
     encoding: Tensor
 
 
-class Step(NamedTuple):
+class FlowStep(NamedTuple):
     """``flow`` (rows, columns) on the input of a block, and what happened on the way there.
 
     The shares of the two branches are means weighted by the flow, 0 to 1. ``lost_mass`` is what
@@ -59,7 +59,7 @@ def through_block(
     *,
     fixed_share: float | None = None,
     gradients: BranchGradients | None = None,
-) -> Step:
+) -> FlowStep:
     """Follow ``flow`` (rows, columns), never negative, from the output of a block to its input.
 
     Rows E are the affinity itself, averaged over heads, and the lengths of a convolution's terms.
@@ -84,7 +84,7 @@ def through_block(
         after = before - encoded + along_terms(_encoding_terms(layers, x, by_encoding), encoded)
     padded = window is not None and any(side % window for side in flow.shape)
     tiny = torch.finfo(flow.dtype).tiny
-    return Step(
+    return FlowStep(
         flow=after,
         affinity_share=float(mixed.sum() / flow.sum().clamp_min(tiny)),
         position_share=float(encoded.sum() / before.sum().clamp_min(tiny)),
@@ -97,7 +97,8 @@ def below(trace: Trace, stage: int, flow: Tensor) -> Tensor:
     """Follow ``flow`` through the patch embedding of ``stage``: to the stage below, or pixels.
 
     A token is shared out in proportion to what each part of its patch adds; the 4 x 4 pixels of a
-    token of stage 1 share evenly.
+    token of stage 1 share evenly. ``flow`` is (rows, columns), and so is the result, of the stage
+    below or of the network's input. Raises :class:`AnalysisError` for overlapping patches.
     """
     if stage == 1:
         return to_pixels(STRIDES[0], flow, trace.network_size_px)

@@ -17,7 +17,7 @@ import torch
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.rollout.flow import region_share
-from analysis.rollout.flow_step import Step, below, through_block
+from analysis.rollout.flow_step import FlowStep, below, through_block
 
 PerBlock = tuple[tuple[float, ...], ...]
 """One number per block, stage by stage, the first blocks first."""
@@ -90,9 +90,9 @@ def rollout(
         raise AnalysisError(f"The share of a branch lies between 0 and 1, not at {fixed_share}.")
     start = region_share(trace.grid(stage), region)
     flow = torch.from_numpy(start).to(trace.logits)
-    stages: list[list[Step]] = []
+    stages: list[list[FlowStep]] = []
     for number in range(stage, 0, -1):
-        steps: list[Step] = []
+        steps: list[FlowStep] = []
         for block in reversed(range(len(trace.windows[number - 1]))):
             steps.insert(0, through_block(trace, number, block, flow, fixed_share=fixed_share))
             flow = steps[0].flow

@@ -5,6 +5,7 @@ import { fill, h, refill, write } from "./dom.js";
 import { choiceIn, confidenceAt, kindOf, labelAt } from "./layers.js";
 import { plots } from "./plot.js";
 import { probeOf } from "./selection.js";
+import { isWhole } from "./whole.js";
 import { digits, percent, times } from "./words.js";
 
 /**
@@ -76,7 +77,8 @@ export function pixelAnswer(bench) {
     const { picture, place, against } = bench.state;
     if (!picture) return;
     const at = probeOf(bench.state);
-    ask(at);
+    const whole = isWhole(picture);
+    ask(whole ? { x: 0, y: 0 } : at); // which hovering does not move
     const label = labelAt(picture, at);
     const ranked = rankedOf(known.all, label, confidenceAt(picture, at));
     const [first, second] = ranked;
@@ -87,7 +89,8 @@ export function pixelAnswer(bench) {
     const key = !next ? "answer.one" : first.share < 0.5 ? "answer.unsure" : "answer.two";
     const words = say(key, { ...values, second: next, other: percent(second?.share ?? 0) });
     write(sentence, words);
-    write(where, say(place ? "answer.locked" : "answer.free", { x: at.x, y: at.y }));
+    const here = say(place ? "answer.locked" : "answer.free", { x: at.x, y: at.y });
+    write(where, whole ? `${say("answer.whole")} ${here}` : here);
     refill(
       bars,
       ...ranked.slice(0, BARS).map(({ index, share }) =>
@@ -236,9 +239,10 @@ function rowsSaid(bench) {
         distance: digits(numbers.distance_picture_px),
         times: times(numbers.distance_picture_px / numbers.uniform_distance_picture_px),
       };
+      const says = isWhole(picture) ? "rows.says" : `rows.${stage.kind}.says`;
       return [
         head(bench, title, "exact"),
-        h("p", { class: "says" }, say(`rows.${stage.kind}.says`, values)),
+        h("p", { class: "says" }, say(says, values)),
         numbersTable(bench, rowNumbersInfo(bench, numbers, stage.kind)),
         h("p", { class: "misleads" }, say(`rows.${stage.kind}.misleads`)),
       ];
@@ -287,7 +291,9 @@ function asked(bench) {
   const [slot, second] = bench.slots;
   const { kind, partial } = slot;
   const also = bench.state.compare && second.layer ? second.layer : null;
-  const progress = partial ? `${partial.done} ${partial.total} ${partial.ahead}` : "";
+  const progress = partial
+    ? `${partial.done} ${partial.total} ${partial.ahead} ${partial.layer?.sentence}`
+    : "";
   const key = [slot.key, slot.status, progress, slot.sentence, second.key, second.status].join(" ");
   return {
     key,
@@ -295,7 +301,7 @@ function asked(bench) {
       if (!kind) return [];
       const { layer } = slot;
       /** @type {import("./dom.js").Child[]} */
-      const parts = [head(bench, kind.title, layer?.grade ?? "")];
+      const parts = [head(bench, kind.title, (layer ?? partial?.layer)?.grade ?? "")];
       if (slot.status === "offered") {
         parts.push(
           h("p", {}, kind.help),
@@ -326,6 +332,7 @@ function asked(bench) {
             ),
           );
         }
+        if (partial?.layer) parts.push(...said(bench, partial.layer, null));
       } else if (slot.status === "failed") {
         parts.push(
           h("p", { class: "problem", role: "alert" }, slot.sentence),
@@ -361,7 +368,7 @@ function secondsWords(seconds) {
  */
 function said(bench, layer, also) {
   const { say } = bench;
-  const seconds = layer.seconds < 0.095 ? layer.seconds.toFixed(2) : layer.seconds.toFixed(1);
+  const { seconds } = layer;
   return [
     h("p", { class: "says" }, layer.sentence),
     also && h("p", { class: "says other" }, `${say("compare.other")} ${also.sentence}`),
@@ -392,7 +399,12 @@ function said(bench, layer, also) {
       ),
     ),
     layer.misleads && h("p", { class: "misleads" }, layer.misleads),
-    h("p", { class: "took" }, say("ask.took", { seconds })),
+    seconds !== null &&
+      h(
+        "p",
+        { class: "took" },
+        say("ask.took", { seconds: seconds.toFixed(seconds < 0.095 ? 2 : 1) }),
+      ),
   ];
 }
 

@@ -22,18 +22,17 @@ import { SourceError } from "./source.js";
 const REST = 90;
 const MOST_KEPT = 60;
 
-/** @type {Map<string, Layer>} */
-const kept = new Map();
-
 /** One place for an answer: each side of a comparison has its own. */
 export class Slot {
   /**
    * @param {Source} source
    * @param {() => void} changed
+   * @param {Map<string, Layer>} kept  What was answered already.
    */
-  constructor(source, changed) {
+  constructor(source, changed, kept) {
     this.source = source;
     this.changed = changed;
+    this.kept = kept;
     this.key = "";
     /** @type {Status} */
     this.status = "none";
@@ -71,7 +70,7 @@ export class Slot {
     this.stale = sameKind ? (this.layer ?? this.stale) : null;
     this.#abort();
     Object.assign(this, { key, picture, ask, kind, layer: null, partial: null, sentence: "" });
-    const known = kept.get(key);
+    const known = this.kept.get(key);
     if (!key) this.status = "none";
     else if (known) {
       this.layer = known;
@@ -99,17 +98,18 @@ export class Slot {
         signal: controller.signal,
         onPartial: (partial) => {
           if (this.controller !== controller) return;
-          // A message without a map leaves the map there was.
-          this.partial = { ...(this.partial?.map ? this.partial : {}), ...partial };
+          // A message without a map or an answer leaves those there were.
+          this.partial = { ...this.partial, ...partial };
           this.changed();
         },
       });
-      remember(key, layer);
       if (this.controller !== controller) return;
+      remember(this.kept, key, layer);
       Object.assign(this, { layer, status: "done", partial: null });
     } catch (error) {
       if (this.controller !== controller) return;
       this.status = "failed";
+      this.partial = null;
       this.sentence = error instanceof SourceError ? error.sentence : String(error);
     }
     this.controller = null;
@@ -141,18 +141,26 @@ export function keyOf(picture, ask) {
   return `${picture.key} ${JSON.stringify(rest)} ${mask ? digest(mask) : ""}`;
 }
 
-/** @param {Uint8Array} bytes */
-function digest(bytes) {
+/** Of masks, which are never written to again. */
+/** @type {WeakMap<Uint8Array, number>} */
+const digests = new WeakMap();
+
+/** @param {Uint8Array} mask */
+function digest(mask) {
+  const known = digests.get(mask);
+  if (known !== undefined) return known;
   let sum = 2166136261;
-  for (const byte of bytes) sum = Math.imul(sum ^ byte, 16777619);
+  for (const byte of mask) sum = Math.imul(sum ^ byte, 16777619);
+  digests.set(mask, sum >>> 0);
   return sum >>> 0;
 }
 
 /**
+ * @param {Map<string, Layer>} kept
  * @param {string} key
  * @param {Layer} layer
  */
-function remember(key, layer) {
+function remember(kept, key, layer) {
   kept.delete(key);
   kept.set(key, layer);
   const oldest = kept.keys().next().value;

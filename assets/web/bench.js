@@ -8,6 +8,8 @@ import { rgb } from "./palette.js";
 /**
  * @typedef {import("./source.js").Picture} Picture
  * @typedef {import("./source.js").Setting} Setting
+ *
+ * @typedef {{say: import("./words.js").Say, has: (key: string) => boolean, language: string}} Words
  */
 
 export class Bench {
@@ -15,29 +17,33 @@ export class Bench {
    * @param {import("./source.js").Source} source
    * @param {import("./selection.js").Store} store
    * @param {import("./source.js").Catalog} catalog
-   * @param {{say: import("./words.js").Say, has: (key: string) => boolean, language: string}} words
+   * @param {Words} words
    */
-  constructor(source, store, catalog, { say, has, language }) {
+  constructor(source, store, catalog, words) {
     this.source = source;
     this.store = store;
     this.catalog = catalog;
-    this.say = say;
-    this.has = has;
-    this.language = language;
+    this.words = words;
+    /** Answers that came, by what was asked. */
+    /** @type {Map<string, import("./source.js").Layer>} */
+    this.kept = new Map();
     /** @type {Set<() => void>} */
     this.listeners = new Set();
     const arrived = () => this.tell();
     this.blocks = new Blocks(source, arrived);
     /** Answers for the left and the right side of the picture. */
     this.slots = /** @type {[Slot, Slot]} */ ([
-      new Slot(source, arrived),
-      new Slot(source, arrived),
+      new Slot(source, arrived, this.kept),
+      new Slot(source, arrived, this.kept),
     ]);
     /** Checkpoints of the visitor's own. */
     /** @type {import("./source.js").ModelInfo[]} */
     this.own = [];
-    /** What went wrong last, and beside what it is said. */
-    this.problem = { place: "", sentence: "" };
+    /** Addresses of photos that will be shown again. */
+    /** @type {Set<string>} */
+    this.held = new Set();
+    /** What went wrong last, in one sentence, or "". */
+    this.problem = "";
     /** Pictures being labelled, and how far the last one is. */
     this.waiting = 0;
     /** @type {import("./source.js").Partial | null} */
@@ -48,6 +54,38 @@ export class Bench {
 
   get state() {
     return this.store.state;
+  }
+
+  get say() {
+    return this.words.say;
+  }
+
+  get language() {
+    return this.words.language;
+  }
+
+  /**
+   * Goes on in another language, for parts that are made anew: what is selected, opened or on its way
+   * to be labelled stays; questions and answers, which are in the old one, go.
+   * @param {import("./source.js").Catalog} catalog
+   * @param {Words} words
+   */
+  speak(catalog, words) {
+    this.store.listeners.clear();
+    this.listeners.clear();
+    this.kept.clear();
+    for (const slot of this.slots) slot.want(null, null, null);
+    this.problem = "";
+    this.catalog = catalog;
+    this.words = words;
+  }
+
+  /**
+   * Frees the memory of a photo that is no longer shown, unless it will be.
+   * @param {string} image  Its address.
+   */
+  letGo(image) {
+    if (!this.held.has(image) && this.state.picture?.image !== image) URL.revokeObjectURL(image);
   }
 
   /** All models that there are to choose from, the visitor's own last. */
@@ -102,7 +140,7 @@ export class Bench {
   className(picture, index) {
     const name = picture.classes[index]?.name ?? String(index);
     const key = `class.${name}`;
-    return this.has(key) ? this.say(key) : name;
+    return this.words.has(key) ? this.say(key) : name;
   }
 
   /**
@@ -138,7 +176,9 @@ export class Bench {
     const reach = this.say(`reach.${setting.reach}`);
     const window = setting.reach === "global" ? "" : ` ${setting.windowSize}`;
     const untrained = setting.untrained ? ` · ${this.say("untrained")}` : "";
-    return `${model?.title ?? setting.model} · ${reach}${window}${untrained}`;
+    const side = setting.shortSide;
+    const short = side ? ` · ${this.say("short.side", { side })}` : "";
+    return `${model?.title ?? setting.model} · ${reach}${window}${short}${untrained}`;
   }
 
   /**

@@ -34,6 +34,9 @@ export class Blocks {
     this.changed = changed;
     /** @type {Map<string, Block | string | AbortController>} */
     this.held = new Map();
+    /** Names of all blocks that were ever asked for, of the pictures that are shown. */
+    /** @type {Set<string>} */
+    this.asked = new Set();
     /** @type {Map<string, ReturnType<typeof tokenClasses>>} */
     this.classes = new Map();
     /** @type {Map<string, import("./rows.js").Row>} */
@@ -68,6 +71,24 @@ export class Blocks {
   has(picture, stage, block) {
     const held = this.held.get(nameOf(picture, stage, block));
     return typeof held === "object" && !(held instanceof AbortController);
+  }
+
+  /**
+   * Asks for the next block of a picture that nobody has asked for yet, unless one is on its way: one
+   * after the other, so that what is looked at never waits behind all of them. One that was dropped
+   * for want of room is not asked for again.
+   * @param {Picture} picture
+   */
+  loadNext(picture) {
+    for (const held of this.held.values()) if (held instanceof AbortController) return;
+    for (const { stage, depth, pruned } of picture.stages) {
+      if (pruned) continue; // its blocks have no rows
+      for (let block = 0; block < depth; block++) {
+        if (this.asked.has(nameOf(picture, stage, block))) continue;
+        this.#load(picture, stage, block);
+        return;
+      }
+    }
   }
 
   /**
@@ -138,9 +159,9 @@ export class Blocks {
    * @param {Point} point
    */
   numbers(picture, stage, choice, point) {
-    if (!this.has(picture, stage.stage, choice.block)) return null;
-    const block = this.get(picture, stage.stage, choice.block);
-    if (!block) return null;
+    // Not by `get`: what is looked at is dropped last, and not all that is drawn is.
+    const block = this.held.get(nameOf(picture, stage.stage, choice.block));
+    if (typeof block !== "object" || block instanceof AbortController) return null;
     const row = this.#row(picture, stage, choice.block, block, point);
     return rowNumbers(row, stage, choice.head);
   }
@@ -171,8 +192,10 @@ export class Blocks {
       if (held instanceof AbortController) held.abort();
       this.held.delete(name);
     }
-    for (const name of this.classes.keys()) {
-      if (!keys.has(name.split("/")[0] ?? "")) this.classes.delete(name);
+    for (const names of [this.classes, this.asked]) {
+      for (const name of names.keys()) {
+        if (!keys.has(name.split("/")[0] ?? "")) names.delete(name);
+      }
     }
   }
 
@@ -196,6 +219,7 @@ export class Blocks {
     const name = nameOf(picture, stage, block);
     const controller = new AbortController();
     this.held.set(name, controller);
+    this.asked.add(name);
     /** @type {Block | string} */
     let found;
     try {

@@ -2,7 +2,7 @@
 /** Files to take away that a browser can make by itself: JSON, CSV, and NumPy's arrays. */
 
 /**
- * @typedef {import("./source.js").Layer} Layer
+ * @typedef {import("./finding_words.js").Found} Found
  * @typedef {import("./source.js").Picture} Picture
  * @typedef {import("./source.js").TakeAwayKind} TakeAwayKind
  *
@@ -16,7 +16,7 @@ export const KINDS = ["npz", "csv", "json", "command", "python"];
 
 /**
  * @param {Picture} picture
- * @param {Layer | null} layer  Null: of the labels.
+ * @param {Found | null} layer  Null: of the labels.
  * @param {TakeAwayKind} kind
  * @returns {Blob}
  */
@@ -56,7 +56,7 @@ function labelling({ example, setting: { model, reach, windowSize } }) {
 
 /**
  * @param {Picture} picture
- * @param {Layer | null} layer
+ * @param {Found | null} layer
  * @returns {Record<string, Member>}
  */
 function membersOf(picture, layer) {
@@ -81,7 +81,7 @@ function classRows(picture) {
   ];
 }
 
-/** @param {Layer} layer */
+/** @param {Found} layer */
 function layerRows(layer) {
   const [table] = layer.tables ?? [];
   if (table) return [table.head, ...table.rows];
@@ -105,7 +105,7 @@ function csv(rows) {
 
 /**
  * @param {Picture} picture
- * @param {Layer | null} layer
+ * @param {Found | null} layer
  */
 function facts(picture, layer) {
   const { title, width, height, setting, model } = picture;

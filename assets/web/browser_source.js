@@ -4,11 +4,13 @@
  * The live edition mounts the workbench with it.
  */
 
+import { keyOf } from "./asks.js";
 import { fileOf, KINDS } from "./browser_files.js";
 import { Calls, Failure } from "./calls.js";
 import { fallScale, layerOf } from "./finding_words.js";
 import { layersOf } from "./live_layers.js";
 import { checkFile, checkSize, MAX_FILE_BYTES, PhotoError } from "./photo.js";
+import { REACHES } from "./selection.js";
 import { SourceError } from "./source.js";
 import { wordsOf } from "./words.js";
 
@@ -29,12 +31,16 @@ import { wordsOf } from "./words.js";
 
 const MOST_LAYERS = 4;
 
+/** Larger ones take seconds in a browser. */
+const SHORT_SIDES = [256, 384, 512];
+
 /** @implements {Source} */
 export class BrowserSource {
   /** @type {Say} */
   #say = (key) => key;
+  #language = "";
   /** The latest answers, so that taking one away asks nothing anew. */
-  /** @type {Map<string, Layer>} */
+  /** @type {Map<string, import("./finding_words.js").Found>} */
   #layers = new Map();
   #calls;
 
@@ -65,35 +71,32 @@ export class BrowserSource {
    * @returns {Promise<Catalog>}
    */
   async catalog(language) {
+    this.#language = language;
     const { say } = await wordsOf(language);
-    this.#say = say;
+    if (this.#language === language) {
+      this.#say = say;
+      this.#layers.clear(); // their words are of another language
+    }
     const { model, examples } = this.facts;
-    const { name, reach, windowSize } = model;
-    const reaches = /** @type {import("./source.js").Reach[]} */ (["global", "hybrid", "window"]);
+    const { name, reach, windowSize, shortSide } = model;
     return {
       models: [
         {
           ...this.#modelWords(),
-          classes: model.classes.length,
           available: true,
           missing: "",
           reach,
           windowSize,
-          reaches,
+          reaches: REACHES,
+          shortSides: [shortSide, ...SHORT_SIDES.filter((side) => side !== shortSide)],
         },
       ],
-      reaches: reaches.map((each) => ({
-        name: each,
-        title: say(`reach.${each}`),
-        help: say(`reach.${each}.help`),
-      })),
       layers: layersOf(this.facts, say),
       examples: examples.map(({ file, thumbnail, ...example }) => ({
         ...example,
         thumbnail: new URL(thumbnail, this.base).href,
       })),
       first: { model: name, reach, windowSize, example: examples[0].name },
-      gradients: false,
       elsewhere: this.facts.withApp,
       takeAway: { labels: KINDS, layers: KINDS },
       fileBytes: MAX_FILE_BYTES,
@@ -109,7 +112,7 @@ export class BrowserSource {
   async open(what, setting, stop = {}) {
     if (!(what instanceof Blob)) {
       const found = this.facts.examples.find(({ name }) => name === what.example);
-      if (!found) throw new SourceError(this.#say("live.photo.gone"), "picture");
+      if (!found) throw new SourceError(this.#say("live.photo.gone"));
       const { title, alt, credit, name, file } = found;
       const image = new URL(file, this.base).href;
       const subject = { title, alt, credit, example: name, image };
@@ -128,7 +131,7 @@ export class BrowserSource {
   }
 
   /**
-   * @param {Picture} picture
+   * @param {import("./source.js").Known} picture
    * @param {Setting} setting
    * @param {Stop} [stop]
    * @returns {Promise<Picture>}
@@ -145,7 +148,7 @@ export class BrowserSource {
    * @returns {Promise<Block>}
    */
   block(picture, stage, block, stop = {}) {
-    return this.#ask("block", { key: picture.key, stage, block }, stop, "layer");
+    return this.#ask("block", { key: picture.key, stage, block }, stop);
   }
 
   /**
@@ -156,14 +159,14 @@ export class BrowserSource {
    * @returns {Promise<Float32Array>}
    */
   probabilities(picture, x, y, stop = {}) {
-    return this.#ask("probabilities", { key: picture.key, x, y }, stop, "layer");
+    return this.#ask("probabilities", { key: picture.key, x, y }, stop);
   }
 
   /**
    * @param {Picture} picture
    * @param {import("./source.js").Ask} ask
    * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
-   * @returns {Promise<Layer>}
+   * @returns {Promise<import("./finding_words.js").Found>}
    */
   async layer(picture, ask, { signal, onPartial } = {}) {
     const started = performance.now();
@@ -171,7 +174,6 @@ export class BrowserSource {
       "layer",
       { key: picture.key, ask },
       { signal, onPartial: onPartial && ((step) => onPartial(this.#partial(step))) },
-      "layer",
     );
     const seconds = (performance.now() - started) / 1000;
     const layer = layerOf(finding, picture, ask, this.#say, seconds);
@@ -211,13 +213,7 @@ export class BrowserSource {
    * @returns {Promise<Picture>}
    */
   async #picture(subject, call, given, stop) {
-    const place = call === "open" ? "picture" : "model";
-    const { windows, seenWidth, seenHeight, found, ...maps } = await this.#ask(
-      call,
-      given,
-      stop,
-      place,
-    );
+    const { windows, seenWidth, seenHeight, found, ...maps } = await this.#ask(call, given, stop);
     const { title, alt, credit, example, image } = subject;
     const { name, title: modelTitle, knows, trained } = this.#modelWords();
     return {
@@ -264,7 +260,7 @@ export class BrowserSource {
       });
       checkSize(image.naturalWidth, image.naturalHeight);
     } catch (error) {
-      throw this.#told(error, "picture");
+      throw this.#told(error);
     }
   }
 
@@ -272,9 +268,8 @@ export class BrowserSource {
    * @param {string} call
    * @param {object} given
    * @param {Stop & {onPartial?: (partial: Partial) => void}} stop
-   * @param {SourceError["place"]} place
    */
-  async #ask(call, given, { signal, onPartial }, place) {
+  async #ask(call, given, { signal, onPartial }) {
     try {
       return await this.#calls.ask(call, given, {
         signal,
@@ -287,28 +282,17 @@ export class BrowserSource {
       });
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw this.#told(error, place);
+      throw this.#told(error);
     }
   }
 
-  /**
-   * @param {unknown} error
-   * @param {SourceError["place"]} place
-   */
-  #told(error, place) {
+  /** @param {unknown} error */
+  #told(error) {
     if (error instanceof SourceError) return error;
     const known = error instanceof PhotoError || error instanceof Failure;
     const reason = known ? error.reason : "failed";
-    return new SourceError(this.#say(`live.photo.${reason}`), place);
+    return new SourceError(this.#say(`live.photo.${reason}`));
   }
-}
-
-/**
- * @param {Picture} picture
- * @param {import("./source.js").Ask} ask
- */
-function keyOf(picture, { mask, ...rest }) {
-  return JSON.stringify([picture.key, rest, mask ? [...mask].join() : ""]);
 }
 
 /**

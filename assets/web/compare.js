@@ -4,6 +4,7 @@
 import { checkpointBox } from "./checkpoint.js";
 import { h } from "./dom.js";
 import { menu } from "./popover.js";
+import { REACHES, TRAINED } from "./selection.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -16,23 +17,20 @@ import { menu } from "./popover.js";
  * @param {import("./pictures.js").Pictures} pictures
  */
 export function compareMenu(button, bench, pictures) {
-  const { say, catalog } = bench;
+  const { say } = bench;
   const own = checkpointBox(bench, ({ name, reach, windowSize }) => {
-    const { setting } = bench.state;
-    if (setting) pictures.compare({ ...setting, model: name, reach, windowSize, untrained: false });
+    pictures.compare({ model: name, ...TRAINED, reach, windowSize });
   });
   return menu(
     button,
     (close) => {
-      const { setting, compare, beside, layer } = bench.state;
+      const { setting, compare, layer } = bench.state;
       if (!setting) return [];
       const model = bench.models.find((each) => each.name === setting.model);
       /** @param {Partial<Setting>} change */
       const other = (change) => () => {
         close();
-        const wanted = { ...setting, ...change };
-        if (!wanted.untrained) delete wanted.untrained;
-        pictures.compare(wanted);
+        pictures.compare({ ...setting, ...change });
       };
       const item = (
         /** @type {string} */ words,
@@ -46,19 +44,21 @@ export function compareMenu(button, bench, pictures) {
           h("b", {}, words),
           help && h("span", {}, help),
         );
-      const reaches = catalog.reaches.filter(
-        ({ name }) => name !== setting.reach && (model?.reaches.includes(name) ?? true),
+      const reaches = (model?.reaches ?? REACHES).filter((each) => each !== setting.reach);
+      // Beside its own size the next one; beside any other its own.
+      const sides = (model?.shortSides ?? []).slice(...(setting.shortSide ? [0, 1] : [1, 2]));
+      const models = bench.models.filter(
+        (each) => each.available && (each.name !== setting.model || setting.untrained),
       );
-      const models = bench.models.filter((each) => each.available && each.name !== setting.model);
       const hold = () => {
         close();
         const { stage, choices, parameters, against } = bench.state;
         const shown = structuredClone({ layer, stage, choices, parameters, against });
-        bench.set({ compare: { kind: "held", shown }, other: null });
+        pictures.against({ kind: "held", shown });
       };
       const photo = () => {
         close();
-        bench.set({ compare: { kind: "photo" }, other: null });
+        pictures.against({ kind: "photo" });
       };
       return [
         compare && [
@@ -73,19 +73,27 @@ export function compareMenu(button, bench, pictures) {
               "",
               () => {
                 close();
-                bench.set({ compare: null, other: null });
+                pictures.against(null);
               },
               "end",
             ),
           ),
         ],
         h("h3", {}, say("compare.with")),
-        ...reaches.map(({ name, title, help }) =>
+        ...reaches.map((reach) =>
           item(
-            say("compare.reach", { reach: title }),
-            help,
-            other({ reach: name }),
-            `reach-${name}`,
+            say("compare.reach", { reach: say(`reach.${reach}`) }),
+            say(`reach.${reach}.help`),
+            other({ reach }),
+            `reach-${reach}`,
+          ),
+        ),
+        ...sides.map((shortSide) =>
+          item(
+            say("compare.short", { side: shortSide }),
+            say("short.help"),
+            other({ shortSide }),
+            `short-${shortSide}`,
           ),
         ),
         item(say("compare.photo"), say("compare.photo.help"), photo, "photo"),
@@ -103,15 +111,14 @@ export function compareMenu(button, bench, pictures) {
             each.knows,
             other({
               model: each.name,
+              ...TRAINED,
               reach: each.reach,
               windowSize: each.windowSize,
-              untrained: false,
             }),
             `model-${each.name}`,
           ),
         ),
         own,
-        void beside,
       ].flat();
     },
     { label: say("compare"), end: true },

@@ -55,6 +55,8 @@ export function depth(bench) {
   const measures = h("div", {});
   let wanted = "";
   let due = 0;
+  /** Whether a dot waits for its block: else nothing that comes changes anything here. */
+  let missing = true;
 
   function chooser() {
     refill(
@@ -82,22 +84,7 @@ export function depth(bench) {
     const { picture } = bench.state;
     if (!picture) return;
     wanted = picture.key;
-    next();
-  }
-
-  /** One block after the other, so that what is looked at never waits behind all of them. */
-  function next() {
-    const { picture } = bench.state;
-    if (!picture || wanted !== picture.key) return;
-    for (const stage of picture.stages) {
-      if (stage.pruned) continue;
-      for (let block = 0; block < stage.depth; block++) {
-        if (bench.blocks.has(picture, stage.stage, block)) continue;
-        if (bench.blocks.failure(picture, stage.stage, block)) continue;
-        bench.blocks.get(picture, stage.stage, block);
-        return;
-      }
-    }
+    bench.blocks.loadNext(picture);
   }
 
   function soon() {
@@ -112,9 +99,9 @@ export function depth(bench) {
     const { picture } = bench.state;
     if (!picture) return;
     const at = probeOf(bench.state);
+    missing = false;
     /** @type {Dot[]} */
     const dots = [];
-    let missing = 0;
     for (const stage of picture.stages) {
       if (stage.pruned) continue; // its blocks have no rows
       for (let block = 0; block < stage.depth; block++) {
@@ -122,12 +109,12 @@ export function depth(bench) {
         for (const head of heads) {
           const numbers = bench.blocks.numbers(picture, stage, { block, head }, at);
           if (numbers) dots.push({ stage, block, head, numbers });
-          else missing += 1;
+          else missing = true;
         }
       }
     }
     if (wanted !== picture.key && bytesOf(picture.stages) <= MOST_BYTES) wanted = picture.key;
-    if (wanted === picture.key && missing) next();
+    if (wanted === picture.key && missing) bench.blocks.loadNext(picture);
     load.hidden = !missing || wanted === picture.key;
     refill(graph, graphOf(dots));
   }
@@ -275,7 +262,7 @@ export function depth(bench) {
     if (changed.has("picture")) write(said, say("depth.hint"));
     if (keys.some((key) => changed.has(key))) soon();
   });
-  bench.arrive(soon);
+  bench.arrive(() => missing && soon());
   write(said, say("depth.hint"));
   chooser();
   draw();

@@ -16,6 +16,9 @@ import { digits, percent } from "./words.js";
  * @typedef {import("./work.js").Sweep} Sweep
  * @typedef {import("./work.js").Finding} Finding
  * @typedef {import("./chance.js").Spread} Spread
+ *
+ * @typedef {Layer & {settings: Record<string, unknown>, command: string, python: string}} Found
+ *   A layer, and for its files how to ask for it again.
  */
 
 /**
@@ -24,7 +27,7 @@ import { digits, percent } from "./words.js";
  * @param {Ask} ask
  * @param {Say} say
  * @param {number} seconds
- * @returns {Layer}
+ * @returns {Found}
  */
 export function layerOf(finding, picture, ask, say, seconds) {
   const placed = {

@@ -19,7 +19,6 @@ const KINDS = {
  * @typedef {object} Frame
  * @property {Record<string, any>} facts  The header without `arrays` and `bytes`.
  * @property {Record<string, any>} arrays  Typed arrays by name.
- * @property {Record<string, number[]>} shapes
  */
 
 /** Collects bytes as they come and gives out the frames that are complete. */
@@ -52,11 +51,6 @@ export class FrameReader {
     this.#used -= start;
     return frames;
   }
-
-  /** Whether bytes are left that are no whole frame. */
-  get incomplete() {
-    return this.#used > 0;
-  }
 }
 
 /**
@@ -75,7 +69,7 @@ export function readFrame(bytes, start) {
   const { arrays: described, bytes: size, ...facts } = JSON.parse(text);
   if (bytes.length < first + size) return [null, start];
   /** @type {Frame} */
-  const frame = { facts, arrays: {}, shapes: {} };
+  const frame = { facts, arrays: {} };
   for (const [name, { dtype, shape, offset }] of Object.entries(described)) {
     const kind = KINDS[dtype];
     if (!kind || offset % ALIGNED) throw new Error(`The array ${name} cannot be read.`);
@@ -83,7 +77,6 @@ export function readFrame(bytes, start) {
     const length = shape.reduce((/** @type {number} */ n, /** @type {number} */ m) => n * m, width);
     const at = bytes.byteOffset + first + offset;
     frame.arrays[name] = kind(bytes.buffer.slice(at, at + length));
-    frame.shapes[name] = shape;
   }
   return [frame, first + size];
 }

@@ -4,6 +4,7 @@
 import { packed } from "./geometry.js";
 import { RATIO } from "./palette.js";
 import { askedOf, probeOf } from "./selection.js";
+import { isWhole, regionsOf } from "./whole.js";
 import { digits, percent, times } from "./words.js";
 
 /**
@@ -47,6 +48,15 @@ export function kindOf(bench, layer) {
 }
 
 /**
+ * Whether there is such a layer here.
+ * @param {Bench} bench
+ * @param {string} layer
+ */
+export function isLayer(bench, layer) {
+  return OWN.some((own) => own === layer) || kindOf(bench, layer) !== null;
+}
+
+/**
  * What the layer asks, if it has to be asked for.
  * @param {Bench} bench
  * @param {State} state
@@ -57,7 +67,8 @@ export function askOf(bench, state, shown) {
   const kind = kindOf(bench, shown.layer);
   if (!kind || !state.picture) return null;
   const at = askedOf(state);
-  const region = kind.regions.includes(state.region) ? state.region : (kind.regions[0] ?? "pixel");
+  const regions = regionsOf(state.picture, kind);
+  const region = regions.includes(state.region) ? state.region : (regions[0] ?? "pixel");
   const given = shown.parameters[kind.id] ?? {};
   /** @type {Ask} */
   const ask = { layer: kind.id, x: at.x, y: at.y, region, parameters: {} };
@@ -67,11 +78,22 @@ export function askOf(bench, state, shown) {
     ask.parameters[name] = valueFor(parameter, given[name] ?? meant[name]);
   }
   if (region === "mask") {
-    if (!state.mask) ask.region = "segment";
-    else ask.mask = packed(state.mask);
+    if (!state.mask) ask.region = isWhole(state.picture) ? "pixel" : "segment";
+    else ask.mask = packedOnce(state.mask);
   }
   if (kind.against && shown.against !== null) ask.against = shown.against;
   return ask;
+}
+
+/** Packed regions by what was painted: the pointer moves far oftener than the brush. */
+/** @type {WeakMap<Uint8Array, Uint8Array>} */
+const packedMasks = new WeakMap();
+
+/** @param {Uint8Array} mask */
+function packedOnce(mask) {
+  const bits = packedMasks.get(mask) ?? packed(mask);
+  packedMasks.set(mask, bits);
+  return bits;
 }
 
 /**
@@ -135,6 +157,7 @@ export function paintingOf(bench, state, shown, picture, slot) {
     case "photo":
       return blank(picture, "photo");
     case "labels":
+      if (isWhole(picture)) return blank(picture, "photo");
       return { ...blank(picture, "labels"), values: picture.labels };
     case "confidence":
     case "entropy":
@@ -267,15 +290,15 @@ function answered(picture, slot) {
       values: part.map,
       rows: part.rows,
       columns: part.columns,
-      tokenWidth: picture.width / part.columns,
-      tokenHeight: picture.height / part.rows,
+      tokenWidth: part.tokenWidth ?? picture.width / part.columns,
+      tokenHeight: part.tokenHeight ?? picture.height / part.rows,
       scale: part.scale,
       format: formatOf(part.scale),
     };
   }
-  const layer = slot.layer ?? slot.stale;
+  const layer = slot.layer ?? part?.layer ?? slot.stale;
   if (!layer) return null;
-  return { ...paintingOfLayer(picture, layer), stale: slot.layer === null };
+  return { ...paintingOfLayer(picture, layer), stale: layer === slot.stale };
 }
 
 /**
@@ -284,6 +307,7 @@ function answered(picture, slot) {
  * @returns {Painting}
  */
 function paintingOfLayer(picture, layer) {
+  if (layer.kind === "labels" && isWhole(picture)) return blank(picture, "photo");
   const found = blank(picture, layer.kind === "labels" ? "labels" : "map");
   if (layer.map) {
     Object.assign(found, {

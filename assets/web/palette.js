@@ -39,17 +39,6 @@ export function positionOn(scale, value) {
 }
 
 /**
- * The value at a position on a scale, the other way round.
- * @param {Scale} scale
- * @param {number} position  0 to 1.
- */
-export function valueAt(scale, position) {
-  const { low, high } = scale;
-  if (scale.kind === "ratio") return low * (high / low) ** position;
-  return low + (high - low) * position;
-}
-
-/**
  * @param {Scale["kind"]} kind
  * @param {number} position  0 to 1.
  * @returns {Color}

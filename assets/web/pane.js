@@ -33,6 +33,8 @@ export class Pane {
     this.element = h("div", { class: "pane" }, this.world, this.over, this.title);
     /** @type {unknown[]} */
     this.painted = [];
+    /** What the lines are drawn of. */
+    this.outlined = "";
     /** @type {Fit} */
     this.fit = { left: 0, top: 0, scale: 1 };
   }
@@ -89,6 +91,9 @@ export class Pane {
    */
   outline(painting, outline) {
     const boxes = painting?.boxes ?? [];
+    const drawn = outline + JSON.stringify([boxes, painting?.query]);
+    if (drawn === this.outlined) return;
+    this.outlined = drawn;
     const named = boxes.filter((box) => box.name);
     fill(
       this.lines,

@@ -59,26 +59,23 @@ export class Passes {
    * Label a picture, and keep what its rows are made of under a new key.
    * @param {Pixels} pixels
    * @param {Setting} setting
+   * @param {AbortSignal} [signal]  Of one that nobody waits for any more nothing is kept.
    */
-  async label(pixels, setting) {
+  async label(pixels, setting, signal) {
     const started = performance.now();
     const { model } = this.engine.facts;
     const seen = this.see(pixels, setting.shortSide);
     const windows = windowsOf(setting, model);
-    const { logits, ...outputs } = await this.run(seen, { windows });
+    const { logits: scores, ...outputs } = await this.run(seen, { windows });
+    const logits = logitsOf(scores, seen);
     const { width, height } = pixels;
-    const maps = labelPicture(logitsOf(logits, seen), height, width);
+    const maps = labelPicture(logits, height, width);
+    // Lets the word to stop come in: what is not wanted must not push out what is shown.
+    await new Promise((resolve) => setTimeout(resolve));
+    signal?.throwIfAborted();
     const { labels } = maps;
     const { shortSide } = setting;
-    const pass = {
-      pixels,
-      seen,
-      shortSide,
-      windows,
-      outputs,
-      labels,
-      logits: logitsOf(logits, seen),
-    };
+    const pass = { pixels, seen, shortSide, windows, outputs, labels, logits };
     const key = crypto.randomUUID();
     this.#kept.set(key, pass);
     const oldest = this.#kept.keys().next().value;

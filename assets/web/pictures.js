@@ -1,6 +1,8 @@
 // @ts-check
 /** Opening and labelling pictures: the last wish wins, and a failure leaves everything as it was. */
 
+import { fitting } from "./fitting.js";
+import { isLayer } from "./layers.js";
 import { homeOf, openedWith } from "./selection.js";
 import { SourceError } from "./source.js";
 
@@ -35,12 +37,19 @@ export class Pictures {
     await this.#make((watch) => bench.source.open(what, setting, watch), false, then);
   }
 
+  /**
+   * Shows another picture that something else has labelled, or labels now.
+   * @param {(watch: import("./source.js").Watch) => Promise<Picture>} make
+   */
+  async show(make) {
+    await this.#make(make, false);
+  }
+
   /** @param {Partial<Setting>} change */
   async relabel(change) {
     const { picture, setting } = this.bench.state;
     if (!picture || !setting) return;
     const wanted = { ...setting, ...change };
-    if (!wanted.untrained) delete wanted.untrained;
     await this.#make((watch) => this.bench.source.relabel(picture, wanted, watch), true);
   }
 
@@ -52,10 +61,9 @@ export class Pictures {
     const { bench } = this;
     const { picture } = bench.state;
     if (!picture) return;
-    this.comparing?.abort();
+    this.against({ kind: "setting", setting });
     const controller = new AbortController();
     this.comparing = controller;
-    bench.set({ compare: { kind: "setting", setting }, other: null });
     bench.waiting += 1;
     bench.tell();
     try {
@@ -63,13 +71,22 @@ export class Pictures {
       if (bench.state.picture === picture && !controller.signal.aborted) bench.set({ other });
     } catch (error) {
       if (controller.signal.aborted) return;
-      bench.set({ compare: null, other: null });
+      this.against(null);
       this.#tell(sentenceOf(error));
     } finally {
       bench.waiting -= 1;
       bench.progress = null;
       bench.tell();
     }
+  }
+
+  /**
+   * Changes what stands beside the picture, or ends that; what was on its way there stops.
+   * @param {import("./selection.js").Comparison | null} compare
+   */
+  against(compare) {
+    this.comparing?.abort();
+    this.bench.set({ compare, other: null });
   }
 
   /** A picture from the clipboard, where the browser lets a page read it. */
@@ -100,11 +117,20 @@ export class Pictures {
     this.#tell("");
     try {
       const picture = await make(this.#watch(controller));
-      if (this.opening !== controller) return;
-      const before = bench.state.compare;
-      bench.set({ ...openedWith(bench.state, picture, same), ...checked(picture, then) });
+      if (this.opening !== controller) {
+        if (!same) bench.letGo(picture.image);
+        return;
+      }
+      if (!same) this.comparing?.abort();
+      const { compare, picture: before } = bench.state;
+      const wanted = {
+        ...openedWith(bench.state, picture, same),
+        ...checked(bench, picture, then),
+      };
+      bench.set({ ...wanted, ...fitting({ ...bench.state, ...wanted }, picture) });
       bench.blocks.keep([picture]);
-      if (before?.kind === "setting" && bench.state.compare) this.compare(before.setting);
+      if (before && before.image !== picture.image) bench.letGo(before.image);
+      if (compare?.kind === "setting" && bench.state.compare) this.compare(compare.setting);
     } catch (error) {
       if (controller.signal.aborted || this.opening !== controller) return;
       this.#tell(sentenceOf(error));
@@ -119,9 +145,8 @@ export class Pictures {
   stop() {
     this.opening?.abort();
     this.comparing?.abort();
-    if (!this.bench.state.other && this.bench.state.compare?.kind === "setting") {
-      this.bench.set({ compare: null });
-    }
+    const { compare, other } = this.bench.state;
+    if (!other && compare?.kind === "setting") this.against(null);
   }
 
   /**
@@ -140,21 +165,25 @@ export class Pictures {
 
   /** @param {string} sentence */
   #tell(sentence) {
-    this.bench.problem = { place: "picture", sentence };
+    this.bench.problem = sentence;
     this.bench.tell();
   }
 }
 
 /**
- * A place of a link that lies outside of the picture is none.
+ * A link without what is not there: a place outside of the picture, a layer nobody computes here.
+ * @param {Bench} bench
  * @param {Picture} picture
  * @param {Partial<import("./selection.js").State>} patch
  */
-function checked(picture, patch) {
-  const { place } = patch;
-  if (!place) return patch;
-  const inside = place.x < picture.width && place.y < picture.height;
-  return inside ? patch : { ...patch, place: homeOf(picture) };
+function checked(bench, picture, patch) {
+  const { layer, parameters, ...kept } = patch;
+  if (layer && isLayer(bench, layer)) Object.assign(kept, { layer }, parameters && { parameters });
+  const { place } = kept;
+  if (place && (place.x >= picture.width || place.y >= picture.height)) {
+    kept.place = homeOf(picture);
+  }
+  return kept;
 }
 
 /** @param {unknown} error */

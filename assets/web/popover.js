@@ -1,7 +1,7 @@
 // @ts-check
 /** Menus that hang below their button; Escape or a press beside them closes them. */
 
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 
 let count = 0;
 
@@ -28,11 +28,7 @@ export function menu(button, make, { label, end = false, wide = false }) {
     const opens = /** @type {ToggleEvent} */ (event).newState === "open";
     button.setAttribute("aria-expanded", String(opens));
     if (!opens) return;
-    panel.replaceChildren(
-      ...make(close)
-        .filter((child) => child !== null && child !== undefined && child !== false)
-        .map((child) => (child instanceof Node ? child : String(child))),
-    );
+    fill(panel, ...make(close));
   });
   panel.addEventListener("toggle", (event) => {
     if (/** @type {ToggleEvent} */ (event).newState !== "open") {

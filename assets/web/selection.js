@@ -5,8 +5,6 @@
  * this" is made of it.
  */
 
-import { fitting } from "./kept.js";
-
 /**
  * @typedef {import("./source.js").Picture} Picture
  * @typedef {import("./source.js").Setting} Setting
@@ -44,6 +42,12 @@ import { fitting } from "./kept.js";
  *   zoom: Zoom,
  * }} State
  */
+
+/** @type {import("./source.js").Reach[]} */
+export const REACHES = ["global", "hybrid", "window"];
+
+/** What a model is first asked with, whatever the one before was. */
+export const TRAINED = { untrained: false, shortSide: undefined };
 
 /** @type {Region[]} */
 const REGIONS = ["pixel", "segment", "class", "mask"];
@@ -134,7 +138,7 @@ export function openedWith(state, picture, samePicture) {
   if (!samePicture || before?.setting.model !== picture.setting.model) {
     Object.assign(patch, { against: null, isolated: null });
   }
-  return { ...patch, ...fitting(state, picture) };
+  return patch;
 }
 
 /**
@@ -182,6 +186,7 @@ export function queryOf(state) {
     window: String(setting.windowSize),
   });
   if (setting.untrained) query.set("untrained", "1");
+  if (setting.shortSide) query.set("short", String(setting.shortSide));
   if (state.place) {
     query.set("x", String(state.place.x));
     query.set("y", String(state.place.y));
@@ -199,8 +204,8 @@ export function queryOf(state) {
   }
   if (state.against !== null) query.set("against", String(state.against));
   if (state.compare?.kind === "setting") {
-    const { model, reach, windowSize, untrained } = state.compare.setting;
-    query.set("with", [model, reach, windowSize, untrained ? 1 : 0].join(","));
+    const { model, reach, windowSize, untrained, shortSide } = state.compare.setting;
+    query.set("with", [model, reach, windowSize, untrained ? 1 : 0, shortSide ?? ""].join(","));
   }
   return `?${query}`;
 }
@@ -228,11 +233,13 @@ export function readQuery(search) {
   const setting = {};
   const model = query.get("model");
   if (model) setting.model = model;
-  const reach = query.get("reach");
-  if (reach === "global" || reach === "hybrid" || reach === "window") setting.reach = reach;
+  const reach = reachOf(query.get("reach"));
+  if (reach) setting.reach = reach;
   const windowSize = whole("window");
   if (windowSize) setting.windowSize = windowSize;
   if (query.get("untrained") === "1") setting.untrained = true;
+  const shortSide = whole("short");
+  if (shortSide) setting.shortSide = shortSide;
 
   /** @type {Partial<State>} */
   const patch = {};
@@ -254,23 +261,20 @@ export function readQuery(search) {
     patch.choices = { [stage]: { block: whole("block") ?? 0, head: whole("head") } };
   }
   patch.against = whole("against");
-  const other = query.get("with")?.split(",");
-  if (
-    other?.length === 4 &&
-    (other[1] === "global" || other[1] === "hybrid" || other[1] === "window")
-  ) {
-    patch.compare = {
-      kind: "setting",
-      setting: {
-        model: other[0] ?? "",
-        reach: other[1],
-        windowSize: Number(other[2]) || 8,
-        ...(other[3] === "1" ? { untrained: true } : {}),
-      },
-    };
+  const [with_ = "", far, side, random, short] = query.get("with")?.split(",") ?? [];
+  const otherReach = reachOf(far);
+  if (with_ && otherReach) {
+    const windowSize = Number(side) || 8;
+    /** @type {Setting} */
+    const other = { model: with_, reach: otherReach, windowSize, untrained: random === "1" };
+    if (Number(short)) other.shortSide = Number(short);
+    patch.compare = { kind: "setting", setting: other };
   }
   return { example: query.get("example"), setting, patch };
 }
+
+/** @param {string | null | undefined} name */
+const reachOf = (name) => REACHES.find((each) => each === name);
 
 /**
  * @param {unknown} one

@@ -15,7 +15,6 @@ import { SourceError } from "./source.js";
  * @typedef {import("./source.js").Source} Source
  * @typedef {import("./source.js").Layer} Layer
  * @typedef {import("./frames.js").Frame} Frame
- * @typedef {SourceError["place"]} Place
  */
 
 const UNREACHABLE = "The server cannot be reached: check the connection and try again.";
@@ -40,7 +39,7 @@ export class ServerSource {
    */
   async catalog(language) {
     const query = new URLSearchParams({ language });
-    const { facts } = await this.#ask(`catalog?${query}`, {}, "picture");
+    const { facts } = await this.#ask(`catalog?${query}`);
     return /** @type {Catalog} */ (facts);
   }
 
@@ -55,18 +54,22 @@ export class ServerSource {
     body.set("setting", JSON.stringify(setting));
     if (what instanceof Blob) body.set("file", what);
     else body.set("example", what.example);
-    return pictureOf(await this.#ask("open", { method: "POST", body, ...stop }, "picture"));
+    const { facts, arrays } = await this.#ask("open", { method: "POST", body, ...stop });
+    const { image, ...maps } = arrays;
+    const url = URL.createObjectURL(new Blob([image], { type: "image/jpeg" }));
+    return /** @type {Picture} */ ({ ...facts, ...maps, image: url });
   }
 
   /**
-   * @param {Picture} picture
+   * @param {import("./source.js").Known} picture
    * @param {Setting} setting
    * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
    * @returns {Promise<Picture>}
    */
   async relabel(picture, setting, stop = {}) {
     const body = JSON.stringify({ key: picture.key, setting });
-    return pictureOf(await this.#ask("relabel", { method: "POST", body, ...stop }, "model"));
+    const { facts, arrays } = await this.#ask("relabel", { method: "POST", body, ...stop });
+    return /** @type {Picture} */ ({ ...facts, ...arrays, image: picture.image });
   }
 
   /**
@@ -77,11 +80,7 @@ export class ServerSource {
    * @returns {Promise<Block>}
    */
   async block(picture, stage, block, stop = {}) {
-    const { facts, arrays } = await this.#ask(
-      `${picture.key}/block/${stage}/${block}`,
-      stop,
-      "layer",
-    );
+    const { facts, arrays } = await this.#ask(`${picture.key}/block/${stage}/${block}`, stop);
     return /** @type {Block} */ ({ ...facts, ...arrays });
   }
 
@@ -93,7 +92,7 @@ export class ServerSource {
    * @returns {Promise<Float32Array>}
    */
   async probabilities(picture, x, y, stop = {}) {
-    const { arrays } = await this.#ask(`${picture.key}/probabilities?x=${x}&y=${y}`, stop, "layer");
+    const { arrays } = await this.#ask(`${picture.key}/probabilities?x=${x}&y=${y}`, stop);
     return arrays.probabilities;
   }
 
@@ -105,7 +104,7 @@ export class ServerSource {
    */
   async layer(picture, ask, stop = {}) {
     const asked = { method: "POST", body: JSON.stringify(written(ask)), ...stop };
-    const { facts, arrays } = await this.#ask(`${picture.key}/layer`, asked, "layer");
+    const { facts, arrays } = await this.#ask(`${picture.key}/layer`, asked);
     return /** @type {Layer} */ ({ ...facts, ...arrays });
   }
 
@@ -119,7 +118,7 @@ export class ServerSource {
   async takeAway(picture, ask, kind, stop = {}) {
     const body = JSON.stringify({ kind, ask: ask && written(ask) });
     const asked = { method: "POST", body, ...stop };
-    const { facts, arrays } = await this.#ask(`${picture.key}/take-away`, asked, "take-away");
+    const { facts, arrays } = await this.#ask(`${picture.key}/take-away`, asked);
     return new Blob([arrays.file], { type: facts.type });
   }
 
@@ -131,17 +130,16 @@ export class ServerSource {
   async addModel(file, stop = {}) {
     const body = new FormData();
     body.set("file", file);
-    const { facts } = await this.#ask("checkpoint", { method: "POST", body, ...stop }, "model");
+    const { facts } = await this.#ask("checkpoint", { method: "POST", body, ...stop });
     return /** @type {import("./source.js").ModelInfo} */ (facts);
   }
 
   /**
    * @param {string} path
-   * @param {RequestInit & {onPartial?: (partial: Partial) => void}} options
-   * @param {Place} place
+   * @param {RequestInit & {onPartial?: (partial: Partial) => void}} [options]
    * @returns {Promise<Frame>}
    */
-  async #ask(path, { onPartial, ...options }, place) {
+  async #ask(path, { onPartial, ...options } = {}) {
     let answer;
     try {
       answer = await fetch(this.#api + path, {
@@ -150,37 +148,36 @@ export class ServerSource {
       });
     } catch (error) {
       if (options.signal?.aborted) throw error;
-      throw new SourceError(UNREACHABLE, place);
+      throw new SourceError(UNREACHABLE);
     }
-    if (!answer.ok || !answer.body) throw new SourceError(await sentenceOf(answer), place);
-    return await lastFrame(answer.body, onPartial, place, options.signal ?? undefined);
+    if (!answer.ok || !answer.body) throw new SourceError(await sentenceOf(answer));
+    return await lastFrame(answer.body, onPartial, options.signal ?? undefined);
   }
 }
 
 /**
  * @param {ReadableStream<Uint8Array>} body
- * @param {((partial: Partial) => void) | undefined} onPartial
- * @param {Place} place
+ * @param {(partial: Partial) => void} [onPartial]
  * @param {AbortSignal} [signal]
  * @returns {Promise<Frame>}
  */
-export async function lastFrame(body, onPartial, place, signal) {
+export async function lastFrame(body, onPartial, signal) {
   const reader = body.getReader();
   const frames = new FrameReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) throw new SourceError(BROKEN, place);
+      if (done) throw new SourceError(BROKEN);
       for (const frame of frames.push(value)) {
         const { error, keys } = frame.facts;
-        if (error) throw new SourceError(error, place, keys);
+        if (error) throw new SourceError(error, keys);
         if (!frame.facts.partial) return frame;
         onPartial?.(partialOf(frame));
       }
     }
   } catch (error) {
     if (error instanceof SourceError || signal?.aborted) throw error;
-    throw new SourceError(BROKEN, place);
+    throw new SourceError(BROKEN);
   } finally {
     reader.cancel().catch(() => {});
   }
@@ -206,16 +203,6 @@ function written({ mask, ...ask }) {
   let text = "";
   for (const byte of mask) text += String.fromCharCode(byte);
   return { ...ask, mask: btoa(text) };
-}
-
-/**
- * @param {Frame} frame
- * @returns {Picture}
- */
-function pictureOf({ facts, arrays }) {
-  const { image, ...maps } = arrays;
-  const url = URL.createObjectURL(new Blob([image], { type: "image/jpeg" }));
-  return /** @type {Picture} */ ({ ...facts, ...maps, image: url });
 }
 
 /**

@@ -122,13 +122,8 @@ export function tour(bench, pictures) {
     if (bench.state.setting?.reach !== step.reach) await pictures.relabel({ reach: step.reach });
     if (at !== to) return;
     const layer = live(step)?.id;
-    bench.set({
-      ...step.patch,
-      ...(layer ? { layer } : {}),
-      compare: null,
-      other: null,
-      isolated: null,
-    });
+    pictures.against(null);
+    bench.set({ ...step.patch, ...(layer ? { layer } : {}), isolated: null });
     told();
   }
 

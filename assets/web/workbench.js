@@ -2,9 +2,12 @@
 /** The workbench: one picture, always in view, and every answer a layer on it. */
 
 import { layerAnswer, pixelAnswer } from "./answer.js";
+import { Batch } from "./batch.js";
+import { batchStrip } from "./batch_strip.js";
 import { Bench } from "./bench.js";
 import { depth } from "./depth.js";
 import { fill, h } from "./dom.js";
+import { opener, takeFiles } from "./given.js";
 import { layerBar } from "./layer_bar.js";
 import { Pictures } from "./pictures.js";
 import { scaleBar } from "./scale_bar.js";
@@ -27,7 +30,7 @@ import { wordsOf } from "./words.js";
  * @property {(language: string) => void} [spoken]  Told when another language is chosen.
  */
 
-const STYLES = ["tokens", "page", "top", "view", "bar", "side"];
+const STYLES = ["tokens", "page", "top", "batch", "view", "bar", "side"];
 
 /**
  * Puts the workbench into an element and opens the first picture.
@@ -58,32 +61,42 @@ export async function mount(host, source, options = {}) {
     ),
   );
 
-  /**
-   * Builds everything in a language, around what is selected already.
-   * @param {string} language
-   * @returns {Promise<Pictures>}
-   */
-  async function speak(language) {
-    const words = await wordsOf(language);
-    const catalog = await source.catalog(words.language);
-    host.lang = words.language;
-    store.listeners.clear();
-    const bench = new Bench(source, store, catalog, words);
-    const made = new Pictures(bench);
-    build(page, bench, made, async (to) => {
+  let wished = options.language ?? navigator.language;
+  const words = await wordsOf(wished);
+  const catalog = await source.catalog(words.language);
+  const bench = new Bench(source, store, catalog, words);
+  const pictures = new Pictures(bench);
+  const batch = new Batch(bench, pictures);
+  const open = opener(pictures, batch);
+
+  /** Builds all parts in the language of the bench, around what is selected already. */
+  function show() {
+    host.lang = bench.language;
+    build(page, bench, pictures, batch, open, (to) => {
       options.spoken?.(to);
-      pictures = await speak(to);
+      speak(to);
     });
     store.listen((state, changed) => {
       host.dataset.shown = state.picture?.key ?? "";
       if (TOLD.some((key) => changed.has(key))) options.selected?.(state);
     });
-    return made;
   }
 
-  let pictures = await speak(options.language ?? navigator.language);
-  takeFiles(host, (file) => pictures.open(file));
-  const { catalog } = pictures.bench;
+  /**
+   * Says everything in another language; the one wished for last wins.
+   * @param {string} language
+   */
+  async function speak(language) {
+    wished = language;
+    const words = await wordsOf(language);
+    const catalog = await source.catalog(words.language);
+    if (wished !== language) return;
+    bench.speak(catalog, words);
+    show();
+  }
+
+  show();
+  takeFiles(host, open);
   const wanted = readQuery(options.query ?? location.search);
   const { example: opening, ...first } = catalog.first;
   const example = catalog.examples.find(({ name }) => name === wanted.example)?.name;
@@ -91,11 +104,11 @@ export async function mount(host, source, options = {}) {
   await pictures.open({ example: example ?? opening }, example ? wanted.patch : {});
   if (!store.state.picture) {
     // A link to what is not there: the page opens as ever, and says what was wrong.
-    const { problem } = pictures.bench;
+    const { problem } = bench;
     store.set({ setting: first });
     await pictures.open({ example: opening });
-    if (store.state.picture) pictures.bench.problem = problem;
-    pictures.bench.tell();
+    if (store.state.picture) bench.problem = problem;
+    bench.tell();
   }
   const { compare } = store.state;
   if (compare?.kind === "setting") pictures.compare(compare.setting);
@@ -103,11 +116,9 @@ export async function mount(host, source, options = {}) {
     store,
     open: (what) => pictures.open(what),
     relabel: (setting) => pictures.relabel(setting),
-    catalog: () => pictures.bench.catalog,
-    slot: () => pictures.bench.slots[0],
-    speak: async (language) => {
-      pictures = await speak(language);
-    },
+    catalog: () => bench.catalog,
+    slot: () => bench.slots[0],
+    speak,
   };
 }
 
@@ -118,18 +129,19 @@ const TOLD = ["picture", "place", "region", "layer", "stage", "choices"];
  * @param {HTMLElement} page
  * @param {Bench} bench
  * @param {Pictures} pictures
+ * @param {Batch} batch
+ * @param {(files: File[]) => void} open
  * @param {(language: string) => void} speak
  */
-function build(page, bench, pictures, speak) {
+function build(page, bench, pictures, batch, open, speak) {
   const view = new View(bench, () => pictures.stop());
   const message = h("div", { class: "message", role: "alert" });
   const notices = h("div", { class: "notices" });
   const credit = h("p", { class: "credit" });
   const tell = () => {
     const { picture } = bench.state;
-    const { sentence } = bench.problem;
-    message.hidden = !sentence;
-    message.textContent = sentence;
+    message.hidden = !bench.problem;
+    message.textContent = bench.problem;
     const said = picture?.notices ?? [];
     notices.hidden = !said.length;
     fill(notices, ...said.map((notice) => h("p", {}, bench.spoken(notice))));
@@ -145,8 +157,9 @@ function build(page, bench, pictures, speak) {
   const guide = tour(bench, pictures);
   fill(
     page,
-    top(bench, pictures, guide.button, speak),
+    top(bench, pictures, open, guide.button, speak),
     guide.element,
+    batchStrip(batch),
     message,
     notices,
     h(
@@ -174,39 +187,6 @@ function build(page, bench, pictures, speak) {
   bench.arrive(tell);
   tell();
   view.update();
-}
-
-/**
- * Pictures pasted or dropped anywhere on the page.
- * @param {HTMLElement} host
- * @param {(file: File) => void} open
- */
-function takeFiles(host, open) {
-  const { ownerDocument } = host;
-  const imageIn = (/** @type {DataTransfer | null} */ data) =>
-    [...(data?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? data?.files[0];
-  ownerDocument.addEventListener("paste", (event) => {
-    const file = imageIn(event.clipboardData);
-    if (!file || !host.isConnected) return;
-    event.preventDefault();
-    open(file);
-  });
-  const mine = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files");
-  ownerDocument.addEventListener("dragover", (event) => {
-    if (!mine(event) || !host.isConnected) return;
-    event.preventDefault();
-    host.classList.add("dropping");
-  });
-  ownerDocument.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) host.classList.remove("dropping");
-  });
-  ownerDocument.addEventListener("drop", (event) => {
-    host.classList.remove("dropping");
-    const file = imageIn(event.dataTransfer);
-    if (!file || !host.isConnected) return;
-    event.preventDefault();
-    open(file);
-  });
 }
 
 /**

@@ -57,7 +57,7 @@ const CALLS = {
     const passes = await ready(talk);
     const photo = typeof file === "string" ? await (await fetch(file)).blob() : file;
     await checkFile(photo);
-    return await passes.label(await decode(photo), setting);
+    return await passes.label(await decode(photo), setting, talk.signal);
   },
 
   /**
@@ -66,7 +66,7 @@ const CALLS = {
    */
   async relabel({ key, setting }, talk) {
     const passes = await ready(talk);
-    return await passes.label(passes.get(key).pixels, setting);
+    return await passes.label(passes.get(key).pixels, setting, talk.signal);
   },
 
   /**

@@ -13,7 +13,7 @@ from analysis.receptive_field.theoretical import (
     ReceptiveField,
     Sliding,
     Whole,
-    Windows,
+    Windowed,
     input_interval,
     receptive_field,
     receptive_field_size,
@@ -178,8 +178,8 @@ def test_steps_of_other_networks_fit_behind_the_same_protocol():
     stem = [Sliding(7, 2, 3), Sliding(3, 2, 1)]  # ResNet: convolution and max-pooling
     assert input_interval(stem, 224, 20) == (80 - 2 - 3, 80 + 2 + 3 + 1)
     assert input_interval(stem, 224, 0) == (0, 6)
-    assert input_interval([*stem, Windows(7)], 224, 8) == (7 * 4 - 5, 13 * 4 + 6)
-    assert input_interval([*stem, Whole(), Windows(7)], 224, 8) == (0, 224)
+    assert input_interval([*stem, Windowed(7)], 224, 8) == (7 * 4 - 5, 13 * 4 + 6)
+    assert input_interval([*stem, Whole(), Windowed(7)], 224, 8) == (0, 224)
 
 
 def test_fields_are_centered_on_the_center_of_the_token(rf_model):

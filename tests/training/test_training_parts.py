@@ -9,7 +9,7 @@ from training.augment import LABEL_STRIDE, random_crop
 from training.batches import Batches
 from training.calibrate import fit_bias, fit_temperature
 from training.config import RunConfig
-from training.data import Example
+from training.data import Sample
 from training.losses import partial_cross_entropy
 from training.sampling import Sampler, class_weights
 from training.trainer import trusted
@@ -86,7 +86,7 @@ def example(name, label, height=30, width=40):
 
 
 def certain(name, picture, labels):
-    return Example(name, picture, labels, np.full_like(labels, 255))
+    return Sample(name, picture, labels, np.full_like(labels, 255))
 
 
 def test_sampler_draws_classes_alike_and_sources_by_the_root_of_their_size():
@@ -230,7 +230,7 @@ def test_a_coarse_label_is_that_of_the_likeliest_class_and_as_sure_as_all_its_me
 
 def test_confidence_stays_with_its_labels_in_a_crop_and_is_none_outside():
     labels = np.random.default_rng(0).integers(0, 9, (60, 60)).astype(np.uint8)
-    one = Example("x", np.zeros((60, 60, 3), np.uint8), labels, labels * 20)
+    one = Sample("x", np.zeros((60, 60, 3), np.uint8), labels, labels * 20)
     config = replace(PLAIN, scale=(0.5, 0.8), rotation=8.0)
     _, found, sure = random_crop(one, 64, None, config, np.random.default_rng(1))
     outside = found == 255

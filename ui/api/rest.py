@@ -22,7 +22,7 @@ from analysis.questions.parameters import Parameter
 from ui.api.descriptions import llms_text, openapi
 from ui.api.endpoints import file_address, new_folder
 from ui.api.refusals import Refusal, refusing
-from ui.api.services import Answer, Sent, Service
+from ui.api.services import Reply, Sent, Service
 from ui.host.entrance import guarded
 from ui.host.inside_gradio import get_root_url
 from ui.host.places import sender_of
@@ -101,9 +101,9 @@ class Rest:
 
     async def _found(
         self, request: Request, lane: Lane, service: Service, sent: Sent, values: dict[str, Any]
-    ) -> Answer | None:
+    ) -> Reply | None:
         """Return the answer once it is there, None when the sender has left before."""
-        found: Answer | None = None
+        found: Reply | None = None
         refusal: Refusal | None = None
 
         def work() -> Work[None]:
@@ -186,7 +186,7 @@ def _parsed(parameter: Parameter, value: Any) -> Any:
     return value
 
 
-def _telling(work: Work[Answer], tell: Callable[[int, int], None]) -> Work[Answer]:
+def _telling(work: Work[Reply], tell: Callable[[int, int], None]) -> Work[Reply]:
     """Pass work on and tell each of its steps; what is told may stop it."""
 
     def told(step: Progress) -> Progress:

@@ -24,7 +24,7 @@ from ui.service import gpu_calls as work
 from ui.service.cost import refuse_too_long
 from ui.service.export import file_stem, write_labels_for
 from ui.service.figures import drawn_elsewhere
-from ui.service.limits import QUESTION_PIXELS, QUESTION_SECONDS, bound, check
+from ui.service.limits import QUESTION_PIXELS, bound, check
 from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 from uniformer.annotations import FORMATS
@@ -79,7 +79,7 @@ class Sent:
         return file_stem(Path(self.name).stem)
 
 
-Answer = dict[str, Any]
+Reply = dict[str, Any]
 """Values by the name of the output: dict, Path, or list of Path."""
 
 
@@ -96,7 +96,7 @@ class Service:
     summary: str
     parameters: tuple[Parameter, ...] | None
     outputs: tuple[Output, ...]
-    start: Callable[[Sent, dict[str, Any], Path], Work[Answer]]
+    start: Callable[[Sent, dict[str, Any], Path], Work[Reply]]
     long: bool = False
 
     def checked(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +152,9 @@ FORMAT = Parameter(
 CLASSIFIER = Parameter(
     "model", str, "a classifier that models lists", "small-cls", False, tuple(CLASSIFIERS)
 )
+WHOLE = Parameter(
+    "whole", bool, "show all of the picture, not the square in its middle", False, False, None
+)
 TOP = Parameter("top", int, f"how many classes to name, 1 to {MOST_CLASSES}", 5, False, None)
 
 
@@ -177,7 +180,7 @@ class Services:
         own = [
             Service("models", LIST, None, (FOUND,), self._models),
             Service("segment", SEGMENT, (*self._and(SHORT_SIDE), FORMAT), LABELLED, self._segment),
-            Service("classify", CLASSIFY, (CLASSIFIER, TOP), (FOUND,), self._classify),
+            Service("classify", CLASSIFY, (CLASSIFIER, TOP, WHOLE), (FOUND,), self._classify),
             Service("report", REPORT, self._and(SHORT_SIDE), REPORTED, self._report, long=True),
         ]
         return own + [
@@ -197,13 +200,13 @@ class Services:
         names = {parameter.name for parameter in own}
         return (*own, *(common for common in self._common if common.name not in names))
 
-    def _models(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _models(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         yield from ()
         return {
             "answer": {"models": [_described(each) for each in (MODELS | CLASSIFIERS).values()]}
         }
 
-    def _segment(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _segment(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         kind, short_side = values.pop("format"), values.pop("short_side")
         place = _place(values)
         picture = opened(sent, self._max_pixels)
@@ -214,21 +217,21 @@ class Services:
         named = dict(zip(SEGMENT_FILES, files, strict=True))
         return {"answer": result.describe(), **named, "annotations": extra}
 
-    def _classify(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _classify(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         if not 1 <= values["top"] <= MOST_CLASSES:
             raise ValueError(f"top must be from 1 to {MOST_CLASSES}.")
         picture = opened(sent, self._max_pixels)
         with self._model_cache.acquire(*_place(values)) as model, self._turns.quick():
-            found = yield from work.name(model, picture)
+            found = yield from work.name(model, picture, None, values["whole"])
         return {"answer": found.describe(values["top"])}
 
-    def _ask(self, question: str, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _ask(self, question: str, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         own = {each.name: values.pop(each.name) for each in parameters_of(QUESTIONS[question])}
         bound(own)
         place = _place(values)
         picture = opened(sent, min(self._max_pixels, QUESTION_PIXELS))
         with self._model_cache.acquire_original(*place) as model:
-            refuse_too_long(model, question, picture, own, QUESTION_SECONDS)
+            refuse_too_long(model, question, picture, own)
             asked = work.answer(model, question, picture, own)
             answer = yield from self._turns.stepwise(asked)
         stem = f"{sent.stem}.{question}"
@@ -237,7 +240,7 @@ class Services:
         said = json.loads(answer.to_json())
         return {"answer": said, "figure": figure, "arrays": arrays, "tables": tables}
 
-    def _report(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Answer]:
+    def _report(self, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
         short_side = values.pop("short_side")
         bound({"short_side": short_side})
         place = _place(values)
@@ -274,13 +277,13 @@ def _place(values: dict[str, Any]) -> tuple[Any, ...]:
 
 def _described(config: ModelConfig) -> dict[str, Any]:
     names = class_set(config.class_set).names
-    classifies = config.name in CLASSIFIERS
     return {
         "name": config.name,
-        "task": "classify" if classifies else "segment",
+        "task": config.task,
         "class_set": config.class_set,
         "class_count": len(names),
-        "classes": None if classifies else list(names),  # a thousand names help nobody choose
+        # A thousand names help nobody choose.
+        "classes": None if config.task == "classify" else list(names),
         "reach": config.reach,
         "window_size_tokens": config.window_size,
         "short_side_px": config.short_side,

@@ -16,7 +16,7 @@ from uniformer.threads import as_here
 T = TypeVar("T")
 R = TypeVar("R")
 
-Work = Callable[[], None]
+Task = Callable[[], None]
 
 
 class _Threads:
@@ -26,10 +26,10 @@ class _Threads:
     """
 
     def __init__(self) -> None:
-        self._idle: list[queue.SimpleQueue[Work]] = []
+        self._idle: list[queue.SimpleQueue[Task]] = []
         self._lock = threading.Lock()
 
-    def run(self, work: Work) -> None:
+    def run(self, work: Task) -> None:
         """Begin ``work``, which must not raise, and return."""
         with self._lock:
             given = self._idle.pop() if self._idle else None
@@ -38,7 +38,7 @@ class _Threads:
             threading.Thread(target=self._serve, args=(given,), daemon=True, name="steps").start()
         given.put(work)
 
-    def _serve(self, given: queue.SimpleQueue[Work]) -> None:
+    def _serve(self, given: queue.SimpleQueue[Task]) -> None:
         while True:
             given.get()()
             with self._lock:

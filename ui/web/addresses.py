@@ -39,7 +39,7 @@ from ui.web.asked import LONGEST_NAME, named, read_setting
 from ui.web.frames import frame
 from ui.web.lanes import Full, Lane
 from ui.web.layers import partial_content, read_ask
-from ui.web.workbench import Steps, Workbench
+from ui.web.workbench import ContentWork, Workbench
 
 LOG = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Addresses:
                 steps = self._work("web open", setting, data, named("file", name[:200]))
         return self._answer(request, steps, self._quick, compress=True)
 
-    def _work(self, *given: Any) -> Callable[[], Steps]:
+    def _work(self, *given: Any) -> Callable[[], ContentWork]:
         name, setting, data, title = given
         return _measured(name, lambda: self._workbench.open(setting, data, title))
 
@@ -160,7 +160,7 @@ class Addresses:
         return await to_thread.run_sync(self._workbench.picture_size, key)
 
     def _answer(
-        self, request: Request, start: Callable[[], Steps], lane: Lane, compress: bool = False
+        self, request: Request, start: Callable[[], ContentWork], lane: Lane, compress: bool = False
     ) -> Response:
         sender = sender_of(request, request.headers.get(SESSION))
         compress = compress and "gzip" in request.headers.get("accept-encoding", "")
@@ -208,7 +208,9 @@ def _body_part(body: bytes, more: bool) -> dict[str, Any]:
     return {"type": "http.response.body", "body": body, "more_body": more}
 
 
-async def _frames(start: Callable[[], Steps], lane: Lane, sender: str) -> AsyncGenerator[bytes]:
+async def _frames(
+    start: Callable[[], ContentWork], lane: Lane, sender: str
+) -> AsyncGenerator[bytes]:
     """Yield how many are ahead, the progress, and last the answer or one sentence."""
     try:
         async with lane.ticket(sender) as ticket:
@@ -227,16 +229,16 @@ async def _frames(start: Callable[[], Steps], lane: Lane, sender: str) -> AsyncG
         yield frame({"error": page.NO_ROOM if full else page.SERVER_FAILED})
 
 
-def _packed(steps: Steps) -> Generator[bytes, None, None]:
+def _packed(steps: ContentWork) -> Generator[bytes, None, None]:
     """Yield steps, and last the answer, as frames; they are made on the thread that works."""
     answer = yield from relay(steps, lambda step: frame(*partial_content(step)))
     yield frame(*answer)
 
 
-def _measured(name: str, start: Callable[[], Steps]) -> Callable[[], Steps]:
+def _measured(name: str, start: Callable[[], ContentWork]) -> Callable[[], ContentWork]:
     """Count what the steps take, and how they end, under ``name``."""
 
-    def steps() -> Steps:
+    def steps() -> ContentWork:
         with metrics.measured(name):
             return (yield from start())
 

@@ -41,12 +41,12 @@ def named(name: str, value: Any) -> str:
 def read_setting(given: Any, now: Selection) -> Selection:
     """Return the selection that a ``Setting`` of ``assets/web/source.js`` means.
 
-    What it leaves out stays as in ``now``. Raises ``ValueError`` for anything else.
+    Model, reach and window that it leaves out stay as in ``now``; weights and size are the model's
+    own without ``untrained`` and ``shortSide``. Raises ``ValueError`` for anything else.
     """
     if not isinstance(given, dict):
         raise ValueError(text.NOT_UNDERSTOOD)
     model = named("model", given.get("model", now.model)).removeprefix(RANDOM)
-    untrained = given.get("untrained", now.model.startswith(RANDOM))
     reach = given.get("reach", now.reach)
     if reach not in REACHES:
         raise ValueError(text.wrong(name="reach", words=f"one of {', '.join(REACHES)}"))
@@ -54,7 +54,7 @@ def read_setting(given: Any, now: Selection) -> Selection:
     short = given.get("shortSide")
     return replace(
         now,
-        model=RANDOM + model if untrained is True else model,
+        model=RANDOM + model if given.get("untrained") is True else model,
         reach=reach,
         window_size=window,
         short_side=None if short is None else _short_side(short),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from typing import Any, cast
 
 import numpy as np
@@ -14,13 +13,11 @@ from analysis.layers import LAYERS, Layer, LayerAsk, LayerKind
 from analysis.layers.layer import Placed, Scale
 from analysis.questions.answer import plain
 from analysis.questions.parameters import REQUIRED, Parameter
+from analysis.report.workbench_data import Content
 from ui.messages import web as text
 from ui.service.limits import QUESTION_COUNTS, bound, check
-from ui.service.snippets import command_snippet, python_snippet
 from ui.web.asked import named, whole
 from uniformer.config import STRIDES
-
-Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 MOST_ROWS = 1000
 """Rows of a table that are sent; the files have them all."""
@@ -113,7 +110,7 @@ def _mask(given: Any, size_px: tuple[int, int]) -> np.ndarray:
 
 def layer_content(layer: Layer, seconds: float | None = None) -> Content:
     """Return a ``Layer`` of ``assets/web/source.js``."""
-    answer, plain = layer.answer, json.loads(layer.answer.to_json())
+    answer = layer.answer
     placed, arrays = _placed_content(layer.placed)
     return {
         "id": layer.id,
@@ -128,10 +125,7 @@ def layer_content(layer: Layer, seconds: float | None = None) -> Content:
              "rows": [[_cell(value) for value in row.values()] for row in rows[:MOST_ROWS]]}
             for name, rows in answer.tables.items()
         ],
-        "settings": plain["settings"],
         "seconds": seconds,
-        "command": command_snippet(plain),
-        "python": python_snippet(plain),
     }, arrays  # fmt: skip
 
 

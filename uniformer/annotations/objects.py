@@ -73,7 +73,7 @@ class ClassObject:
 
 
 def objects_in(labels: np.ndarray, count: int) -> Iterator[ClassObject]:
-    """Yield the classes below ``count`` that occur in ``labels``, in order of their index."""
+    """Yield the classes below ``count`` that occur in ``labels`` (H, W), by rising index."""
     for index in np.flatnonzero(np.bincount(labels.ravel(), minlength=count)[:count]):
         found = labels == index
         rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))

@@ -33,4 +33,4 @@ def write_list(file: BinaryIO, entries: Iterator[Any]) -> None:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
+    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")

@@ -113,6 +113,6 @@ def _read(block: LocalBlock | GlobalBlock, x: Tensor) -> Iterator[Tensor]:
 
 
 def example(model: Segmenter, size: tuple[int, int] | None) -> Tensor:
-    """Return an input to trace ``model`` with: of ``size``, or one whose sides differ."""
+    """Return an input (1, 3, *size) to trace ``model`` with; without a size its sides differ."""
     height, width = size or (128, 160)
     return torch.zeros(1, 3, height, width, device=model.device, dtype=model.dtype)
