@@ -7,15 +7,19 @@ import pytest
 from endpoints import photo
 
 from analysis.core.progress import finish
+from analysis.layers import LAYERS, LayerAsk
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
 from ui.api import services
 from ui.host.settings import Settings
-from ui.service import cost
+from ui.service import cost, limits
+from ui.service.actions import Actions
 from ui.service.cost import FACTOR, expected_seconds, passes, refuse_too_long
+from ui.service.jobs import Job, run
 from ui.service.model_cache import ModelCache
 from ui.service.turns import Turns
 from uniformer import create_model
+from uniformer.config import MODELS
 from uniformer.pictures import Picture
 
 SIDE = 96
@@ -28,6 +32,9 @@ ASKED = [
     ("attribute", AT | {"method": "smooth-grad", "steps": 32}),
     ("attribute", AT | {"method": "occlusion", "window_px": 24}),
     ("what-if", AT | {"kind": "hide-segment"}),
+    pytest.param("what-if", AT | {"kind": "head-sweep"}, marks=pytest.mark.slow),
+    pytest.param("what-if", AT | {"kind": "reach-cost"}, marks=pytest.mark.slow),
+    pytest.param("what-if", AT | {"kind": "radius-curve"}, marks=pytest.mark.slow),
     pytest.param("rollout", AT | {"compare": True}, marks=pytest.mark.slow),
     pytest.param("faithfulness", AT | {"methods": "layer-cam", "steps": 4}, marks=pytest.mark.slow),
     pytest.param("attribute", AT | {"method": "occlusion"}, marks=pytest.mark.slow),
@@ -37,6 +44,11 @@ ASKED = [
 @pytest.fixture(scope="module")
 def model():
     return create_model("nano")
+
+
+@pytest.fixture(scope="module")
+def actions():
+    return Actions(Settings())
 
 
 @pytest.fixture
@@ -91,7 +103,7 @@ def test_every_question_has_an_estimate_that_grows_with_the_work(model, picture,
 
 
 def test_more_of_anything_takes_longer():
-    size = (512, 512)
+    config, size = MODELS["nano"], (512, 512)
     for name, few, many in (
         ("attribute", {"method": "smooth-grad", "steps": 4}, {"steps": 128}),
         ("attribute", {"method": "occlusion", "window_px": 128}, {"window_px": 32}),
@@ -102,15 +114,17 @@ def test_more_of_anything_takes_longer():
         ("rollout", {}, {"compare": True}),
         ("what-if", {"kind": "hide-segment"}, {"kind": "head-sweep"}),
     ):
-        assert passes(name, few, size) < passes(name, few | many, size)
+        assert passes(config, name, few, size) < passes(config, name, few | many, size)
 
 
-def test_what_would_surely_take_too_long_is_refused_in_one_sentence(model, picture):
+def test_what_would_surely_take_too_long_is_refused_in_one_sentence(model, picture, monkeypatch):
     values = AT | {"method": "occlusion", "short_side": 1024, "steps": 16}
     expected = expected_seconds(model, "attribute", picture, values)
+    monkeypatch.setattr(cost, "QUESTION_SECONDS", expected / FACTOR / 1.01)
     with pytest.raises(ValueError, match=r"^This would take about \d+ minutes .*steps, or .*\.$"):
-        refuse_too_long(model, "attribute", picture, values, expected / FACTOR / 1.01)
-    refuse_too_long(model, "attribute", picture, values, expected / FACTOR * 1.01)
+        refuse_too_long(model, "attribute", picture, values)
+    monkeypatch.setattr(cost, "QUESTION_SECONDS", expected / FACTOR * 1.01)
+    refuse_too_long(model, "attribute", picture, values)
 
 
 def test_the_endpoint_refuses_before_any_work(monkeypatch, tmp_path):
@@ -123,3 +137,27 @@ def test_the_endpoint_refuses_before_any_work(monkeypatch, tmp_path):
     )
     with pytest.raises(ValueError, match="minutes here, and 5 are given"):
         finish(work)
+
+
+def test_the_page_refuses_a_question_and_a_layer_before_any_work(monkeypatch, actions):
+    monkeypatch.setattr(cost, "seconds_per_mac", lambda: 1.0)  # a very slow machine
+    now = actions.first.selection
+    with pytest.raises(ValueError, match="minutes here, and 5 are given"):
+        finish(run(actions, Job("profile", now)))
+    long = next(kind.id for kind in LAYERS.values() if not kind.live)
+    with pytest.raises(ValueError, match="minutes here, and 5 are given"):
+        finish(actions.layer(now.key, LayerAsk(long, 3, 4)))
+
+
+def test_a_question_of_the_page_that_takes_too_long_is_stopped_between_two_steps(
+    monkeypatch, actions
+):
+    monkeypatch.setattr(limits, "QUESTION_SECONDS", -1)
+    with pytest.raises(ValueError, match=r"it was stopped after \d+ of \d+ steps"):
+        finish(run(actions, Job("receptive-field", actions.first.selection, AT | {"probes": 2})))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_every_layer_has_an_estimate(kind):
+    question, values = cost.asked_by(LayerAsk(kind, 3, 4), 512)
+    assert passes(MODELS["nano"], question, values, (512, 512)) > 0

@@ -84,6 +84,16 @@ def test_a_picture_has_every_label_and_what_the_types_promise(page, opened):
     assert facts["notices"] == []
 
 
+def test_in_the_setting_it_has_a_picture_is_not_labelled_again(page, opened):
+    given = {"key": opened[0]["key"], "setting": opened[0]["setting"]}
+    kept, parts = last(page.post("api/relabel", json=given))
+    assert (kept["key"], kept["seconds"]) == (opened[0]["key"], opened[0]["seconds"])
+    np.testing.assert_array_equal(parts["labels"], opened[1]["labels"])
+    smaller = given["setting"] | {"shortSide": 64}
+    anew = page.post("api/relabel", json=given | {"setting": smaller})
+    assert last(anew)[0]["key"] != kept["key"]
+
+
 def test_random_weights_are_said_to_be_random(page, opened):
     setting = {"key": opened[0]["key"], "setting": {"untrained": True}}
     facts, parts = last(page.post("api/relabel", json=setting))

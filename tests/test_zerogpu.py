@@ -25,8 +25,8 @@ from analysis.questions.what_if import Kind
 from ui.api.endpoints import new_folder, sent_file
 from ui.api.services import Services
 from ui.host.settings import Settings
+from ui.service import cost, gpu_seconds
 from ui.service import gpu_calls as work
-from ui.service import gpu_seconds
 from ui.service.actions import Actions
 from ui.service.jobs import Job, StoredAnswer, run
 from ui.service.model_cache import ModelCache
@@ -170,10 +170,7 @@ def test_every_kind_of_what_if_asks_for_the_passes_that_it_runs(kind, monkeypatc
     intervene = run_again._run
     monkeypatch.setattr(run_again, "_run", lambda *given: runs.append(1) or intervene(*given))
     finish(QUESTIONS["what-if"](model, photo, kind=kind, x=20, y=20, short_side=64))
-    small = {"RADII": 3, "WINDOWS": 2}  # a map of 4 x 6 tokens
-    for name, value in small.items():
-        monkeypatch.setattr(gpu_seconds, name, value)
-    passes = gpu_seconds._what_if_passes(model, kind)
+    passes = cost.passes(model.config, "what-if", {"kind": kind}, (64, 96))
     assert len(runs) <= passes
     if kind in ("head-sweep", "radius-curve", "reach-cost"):
         assert passes <= 4 * len(runs)  # large maps have room for all random changes

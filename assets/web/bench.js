@@ -40,6 +40,9 @@ export class Bench {
     /** Checkpoints of the visitor's own. */
     /** @type {import("./source.js").ModelInfo[]} */
     this.own = [];
+    /** Addresses of photos that will be shown again. */
+    /** @type {Set<string>} */
+    this.held = new Set();
     /** What went wrong last, in one sentence, or "". */
     this.problem = "";
     /** Pictures being labelled, and how far the last one is. */
@@ -76,6 +79,14 @@ export class Bench {
     this.problem = "";
     this.catalog = catalog;
     this.words = words;
+  }
+
+  /**
+   * Frees the memory of a photo that is no longer shown, unless it will be.
+   * @param {string} image  Its address.
+   */
+  letGo(image) {
+    if (!this.held.has(image) && this.state.picture?.image !== image) URL.revokeObjectURL(image);
   }
 
   /** All models that there are to choose from, the visitor's own last. */
@@ -165,7 +176,9 @@ export class Bench {
     const reach = this.say(`reach.${setting.reach}`);
     const window = setting.reach === "global" ? "" : ` ${setting.windowSize}`;
     const untrained = setting.untrained ? ` · ${this.say("untrained")}` : "";
-    return `${model?.title ?? setting.model} · ${reach}${window}${untrained}`;
+    const side = setting.shortSide;
+    const short = side ? ` · ${this.say("short.side", { side })}` : "";
+    return `${model?.title ?? setting.model} · ${reach}${window}${short}${untrained}`;
   }
 
   /**

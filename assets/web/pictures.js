@@ -1,6 +1,7 @@
 // @ts-check
 /** Opening and labelling pictures: the last wish wins, and a failure leaves everything as it was. */
 
+import { fitting } from "./fitting.js";
 import { isLayer } from "./layers.js";
 import { homeOf, openedWith } from "./selection.js";
 import { SourceError } from "./source.js";
@@ -34,6 +35,14 @@ export class Pictures {
     const { example: _, ...opening } = first;
     const setting = bench.state.setting ?? opening;
     await this.#make((watch) => bench.source.open(what, setting, watch), false, then);
+  }
+
+  /**
+   * Shows another picture that something else has labelled, or labels now.
+   * @param {(watch: import("./source.js").Watch) => Promise<Picture>} make
+   */
+  async show(make) {
+    await this.#make(make, false);
   }
 
   /** @param {Partial<Setting>} change */
@@ -109,14 +118,18 @@ export class Pictures {
     try {
       const picture = await make(this.#watch(controller));
       if (this.opening !== controller) {
-        if (!same) URL.revokeObjectURL(picture.image);
+        if (!same) bench.letGo(picture.image);
         return;
       }
       if (!same) this.comparing?.abort();
       const { compare, picture: before } = bench.state;
-      bench.set({ ...openedWith(bench.state, picture, same), ...checked(bench, picture, then) });
+      const wanted = {
+        ...openedWith(bench.state, picture, same),
+        ...checked(bench, picture, then),
+      };
+      bench.set({ ...wanted, ...fitting({ ...bench.state, ...wanted }, picture) });
       bench.blocks.keep([picture]);
-      if (before && before.image !== picture.image) URL.revokeObjectURL(before.image);
+      if (before && before.image !== picture.image) bench.letGo(before.image);
       if (compare?.kind === "setting" && bench.state.compare) this.compare(compare.setting);
     } catch (error) {
       if (controller.signal.aborted || this.opening !== controller) return;

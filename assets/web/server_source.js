@@ -63,7 +63,7 @@ export class ServerSource {
   }
 
   /**
-   * @param {Picture} picture
+   * @param {import("./source.js").Known} picture
    * @param {Setting} setting
    * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
    * @returns {Promise<Picture>}

@@ -19,15 +19,20 @@
  */
 
 /**
+ * @typedef {"segment" | "classify"} Task  A class of every pixel, or one of the whole picture, which
+ *   then is the label of all its pixels; to segment unless told otherwise.
+ *
  * @typedef {object} ModelInfo
  * @property {string} name
  * @property {string} title
  * @property {string} knows  One short line: what it knows, and how well.
+ * @property {Task} [task]
  * @property {boolean} available  Whether it can be asked right now.
  * @property {string} missing  Where it can be had, if it is not available; else "".
  * @property {Reach} reach  The reach it was trained with.
  * @property {number} windowSize
  * @property {Reach[]} reaches  Those it can be switched to.
+ * @property {number[]} shortSides  At which it can be shown a picture, in pixels; its own first.
  * @property {Record<string, Record<string, string>>} [spoken]  By language, what `title` and `knows`
  *   are in it; without it they are in the page's language already.
  *
@@ -71,7 +76,8 @@
  * @property {Example[]} examples
  * @property {Setting & {example: string}} first  What the page opens with.
  * @property {string[]} [elsewhere]  Titles of what only the app can compute, if this is not the app.
- * @property {{labels: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway  Kinds of file there are.
+ * @property {{labels: TakeAwayKind[], class?: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway
+ *   Kinds of file there are of labels, of the class of a whole picture, and of layers.
  * @property {number} fileBytes  The largest file that can be opened.
  */
 
@@ -115,11 +121,13 @@
  * @property {ClassInfo[]} classes  All the model knows, by index.
  * @property {StageInfo[]} stages
  * @property {Setting} setting
- * @property {{name: string, title: string, knows: string, trained: boolean}} model
+ * @property {{name: string, title: string, knows: string, trained: boolean, task?: Task}} model
  * @property {string[]} notices  Whole sentences that must be seen.
  * @property {Record<string, Record<string, string>>} [spoken]  By language, what `knows` and
  *   `notices` are in it; without it they are in the page's language already.
  * @property {number} seconds  What labelling took.
+ *
+ * @typedef {Omit<Picture, "labels" | "confidence" | "entropy" | "margin">} Known  It without its maps.
  */
 
 /**
@@ -239,7 +247,7 @@
  * @typedef {object} Source  Who computes.
  * @property {(language: string) => Promise<Catalog>} catalog
  * @property {(what: Blob | {example: string}, setting: Setting, stop?: Watch) => Promise<Picture>} open
- * @property {(picture: Picture, setting: Setting, stop?: Watch) => Promise<Picture>} relabel
+ * @property {(picture: Known, setting: Setting, stop?: Watch) => Promise<Picture>} relabel
  *   The same picture in another setting; used by "compare with", too.
  * @property {(picture: Picture, stage: number, block: number, stop?: Stop) => Promise<Block>} block
  * @property {(picture: Picture, x: number, y: number, stop?: Stop) => Promise<Float32Array>} probabilities

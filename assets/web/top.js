@@ -4,14 +4,14 @@
 import { Camera } from "./camera.js";
 import { checkpointBox } from "./checkpoint.js";
 import { fill, h, icon, refill, write } from "./dom.js";
+import { modelRows } from "./model_menu.js";
 import { menu } from "./popover.js";
-import { REACHES } from "./selection.js";
+import { REACHES, TRAINED } from "./selection.js";
 import { LANGUAGES } from "./words.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
  * @typedef {import("./source.js").Reach} Reach
- * @typedef {import("./source.js").ModelInfo} ModelInfo
  */
 
 const WINDOWS = [4, 8, 14, 16, 24, 32];
@@ -19,22 +19,24 @@ const WINDOWS = [4, 8, 14, 16, 24, 32];
 /**
  * @param {Bench} bench
  * @param {import("./pictures.js").Pictures} pictures
+ * @param {(files: File[]) => void} open
  * @param {HTMLElement} guide  The button of the tour.
  * @param {(language: string) => void} speak
  * @returns {HTMLElement}
  */
-export function top(bench, pictures, guide, speak) {
+export function top(bench, pictures, open, guide, speak) {
   const { say, catalog } = bench;
   const input = h("input", {
     type: "file",
+    multiple: true,
     accept: "image/*,.heic,.heif,.tif,.tiff,.dng",
     class: "unseen",
     tabindex: "-1",
     "aria-label": say("picture.upload"),
     onchange: () => {
-      const file = input.files?.[0];
+      const files = [...(input.files ?? [])];
       input.value = "";
-      if (file) pictures.open(file);
+      open(files);
     },
   });
   const camera = new Camera(bench, (blob) => pictures.open(blob));
@@ -104,13 +106,13 @@ export function top(bench, pictures, guide, speak) {
     icon("down"),
   );
   const own = checkpointBox(bench, ({ name, reach, windowSize }) =>
-    pictures.relabel({ model: name, reach, windowSize, untrained: false }),
+    pictures.relabel({ model: name, ...TRAINED, reach, windowSize }),
   );
   const modelMenu = menu(
     model,
     (close) => [
       h("h3", {}, say("model.choose")),
-      h("div", { class: "models" }, ...models(bench, pictures, own, close)),
+      h("div", { class: "models" }, ...modelRows(bench, pictures, own, close)),
     ],
     { label: say("model.choose"), wide: true },
   );
@@ -120,6 +122,12 @@ export function top(bench, pictures, guide, speak) {
     "aria-label": say("window"),
     title: say("window.help"),
     onchange: () => pictures.relabel({ windowSize: Number(windowSize.value) }),
+  });
+  const shortSide = h("select", {
+    "aria-label": say("short"),
+    title: say("short.help"),
+    "data-part": "short-side",
+    onchange: () => pictures.relabel({ shortSide: Number(shortSide.value) || undefined }),
   });
   const languages = h(
     "select",
@@ -171,6 +179,14 @@ export function top(bench, pictures, guide, speak) {
       ...sizes.map((size) => h("option", { value: String(size) }, say("window.size", { size }))),
     );
     windowSize.value = String(setting.windowSize);
+    const [own, ...others] = info?.shortSides ?? [];
+    shortSide.hidden = !others.length;
+    fill(
+      shortSide,
+      h("option", { value: "" }, say("short.side", { side: own ?? "" })),
+      ...others.map((side) => h("option", { value: String(side) }, say("short.side", { side }))),
+    );
+    shortSide.value = String(setting.shortSide ?? "");
   }
   bench.store.listen((_, changed) => {
     if (changed.has("picture") || changed.has("setting")) update();
@@ -191,6 +207,7 @@ export function top(bench, pictures, guide, speak) {
       h("span", { class: "label" }, say("reach")),
       reach,
       windowSize,
+      shortSide,
     ),
     h("span", { class: "space" }),
     guide,
@@ -198,46 +215,6 @@ export function top(bench, pictures, guide, speak) {
     input,
     camera.element,
   );
-}
-
-/**
- * Models that can be had first; of others, what is missing is told before they are chosen.
- * @param {Bench} bench
- * @param {import("./pictures.js").Pictures} pictures
- * @param {HTMLElement | null} own  The box for a checkpoint.
- * @param {() => void} close
- */
-function models(bench, pictures, own, close) {
-  const { say } = bench;
-  const now = bench.state.setting;
-  const ready = bench.models.filter((each) => each.available);
-  const missing = bench.models.filter((each) => !each.available);
-  /** @param {ModelInfo} each */
-  const row = (each) =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: "model",
-        "data-model": each.name,
-        disabled: !each.available,
-        "aria-current": String(each.name === now?.model && !now.untrained),
-        onclick: () => {
-          close();
-          const { name: model, reach, windowSize } = each;
-          pictures.relabel({ model, reach, windowSize, untrained: false });
-        },
-      },
-      h("b", {}, each.title),
-      h("span", {}, each.knows),
-      each.missing && h("small", {}, each.missing),
-    );
-  return [
-    ...ready.map(row),
-    own,
-    missing.length > 0 && h("h3", {}, say("model.missing")),
-    ...missing.map(row),
-  ];
 }
 
 /**

@@ -2,9 +2,12 @@
 /** The workbench: one picture, always in view, and every answer a layer on it. */
 
 import { layerAnswer, pixelAnswer } from "./answer.js";
+import { Batch } from "./batch.js";
+import { batchStrip } from "./batch_strip.js";
 import { Bench } from "./bench.js";
 import { depth } from "./depth.js";
 import { fill, h } from "./dom.js";
+import { opener, takeFiles } from "./given.js";
 import { layerBar } from "./layer_bar.js";
 import { Pictures } from "./pictures.js";
 import { scaleBar } from "./scale_bar.js";
@@ -27,7 +30,7 @@ import { wordsOf } from "./words.js";
  * @property {(language: string) => void} [spoken]  Told when another language is chosen.
  */
 
-const STYLES = ["tokens", "page", "top", "view", "bar", "side"];
+const STYLES = ["tokens", "page", "top", "batch", "view", "bar", "side"];
 
 /**
  * Puts the workbench into an element and opens the first picture.
@@ -63,11 +66,13 @@ export async function mount(host, source, options = {}) {
   const catalog = await source.catalog(words.language);
   const bench = new Bench(source, store, catalog, words);
   const pictures = new Pictures(bench);
+  const batch = new Batch(bench, pictures);
+  const open = opener(pictures, batch);
 
   /** Builds all parts in the language of the bench, around what is selected already. */
   function show() {
     host.lang = bench.language;
-    build(page, bench, pictures, (to) => {
+    build(page, bench, pictures, batch, open, (to) => {
       options.spoken?.(to);
       speak(to);
     });
@@ -91,7 +96,7 @@ export async function mount(host, source, options = {}) {
   }
 
   show();
-  takeFiles(host, (file) => pictures.open(file));
+  takeFiles(host, open);
   const wanted = readQuery(options.query ?? location.search);
   const { example: opening, ...first } = catalog.first;
   const example = catalog.examples.find(({ name }) => name === wanted.example)?.name;
@@ -124,9 +129,11 @@ const TOLD = ["picture", "place", "region", "layer", "stage", "choices"];
  * @param {HTMLElement} page
  * @param {Bench} bench
  * @param {Pictures} pictures
+ * @param {Batch} batch
+ * @param {(files: File[]) => void} open
  * @param {(language: string) => void} speak
  */
-function build(page, bench, pictures, speak) {
+function build(page, bench, pictures, batch, open, speak) {
   const view = new View(bench, () => pictures.stop());
   const message = h("div", { class: "message", role: "alert" });
   const notices = h("div", { class: "notices" });
@@ -150,8 +157,9 @@ function build(page, bench, pictures, speak) {
   const guide = tour(bench, pictures);
   fill(
     page,
-    top(bench, pictures, guide.button, speak),
+    top(bench, pictures, open, guide.button, speak),
     guide.element,
+    batchStrip(batch),
     message,
     notices,
     h(
@@ -179,39 +187,6 @@ function build(page, bench, pictures, speak) {
   bench.arrive(tell);
   tell();
   view.update();
-}
-
-/**
- * Pictures pasted or dropped anywhere on the page.
- * @param {HTMLElement} host
- * @param {(file: File) => void} open
- */
-function takeFiles(host, open) {
-  const { ownerDocument } = host;
-  const imageIn = (/** @type {DataTransfer | null} */ data) =>
-    [...(data?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? data?.files[0];
-  ownerDocument.addEventListener("paste", (event) => {
-    const file = imageIn(event.clipboardData);
-    if (!file || !host.isConnected) return;
-    event.preventDefault();
-    open(file);
-  });
-  const mine = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files");
-  ownerDocument.addEventListener("dragover", (event) => {
-    if (!mine(event) || !host.isConnected) return;
-    event.preventDefault();
-    host.classList.add("dropping");
-  });
-  ownerDocument.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) host.classList.remove("dropping");
-  });
-  ownerDocument.addEventListener("drop", (event) => {
-    host.classList.remove("dropping");
-    const file = imageIn(event.dataTransfer);
-    if (!file || !host.isConnected) return;
-    event.preventDefault();
-    open(file);
-  });
 }
 
 /**

@@ -85,7 +85,7 @@ def would_take(minutes: float, given: float, fewer: Sequence[str]) -> str:
     asked = f"fewer {' or '.join(fewer)}, or for " if fewer else ""
     return (
         f"This would take about {minutes:.0f} minutes here, and {given:.0f} are given: ask for "
-        f"{asked}a smaller short_side."
+        f"{asked}a smaller short side or model."
     )
 
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from ui.host import metrics
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.service import gpu_calls as work
+from ui.service.cost import asked_by, refuse_too_long
 from ui.service.examples import EXAMPLES
 from ui.service.gpu_seconds import layer_seconds
 from ui.service.model_cache import ModelCache
@@ -37,6 +37,7 @@ from ui.service.stored_results import PictureInfo, ResultGone, ResultStore, Stor
 from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from ui.service.zerogpu import lends_gpus
+from uniformer.classifier import Classifier
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
 from uniformer.pictures import Picture, PictureSource, read_picture
@@ -62,10 +63,12 @@ class Actions:
     """
 
     def __init__(self, settings: Settings) -> None:
-        shared = settings.store and SharedResults(
-            Path(settings.store), settings.files_bytes, settings.store_seconds
-        )
-        self._store = ResultStore(settings.store_bytes, settings.store_seconds, shared or None)
+        shared = None
+        if settings.store:
+            shared = SharedResults(
+                Path(settings.store), settings.files_bytes, settings.store_seconds
+            )
+        self._store = ResultStore(settings.store_bytes, settings.store_seconds, shared)
         models = {settings.model: settings.weights}
         self.model_cache = ModelCache(
             models, settings.models_in_memory, self._store.drop_traces, settings.device
@@ -147,14 +150,8 @@ class Actions:
     @metrics.measured("lens")
     def lens(self, selection: Selection) -> dict[str, Any]:
         """Return what ``assets/lens.js`` needs to answer every probe of the picture."""
-        if selection.key == self.first.selection.key:
-            return self._first_lens
-        return self._lens(selection)
-
-    @cached_property
-    def _first_lens(self) -> dict[str, Any]:
-        """What most visitors open the lens with."""
-        return self._lens(self.first.selection)
+        traced = self.trace(selection)
+        return lens_payload(selection.key, self.stored(selection), traced)
 
     def whole(self, selection: Selection) -> Segmentation:
         """Return the result at the size of the visitor's picture."""
@@ -192,6 +189,9 @@ class Actions:
             return known
         with self.original(selection) as model:
             picture, short_side = stored.result.as_read, stored.result.settings["short_side"]
+            if not ask.kind.live:
+                question, values = asked_by(ask, short_side)
+                refuse_too_long(model, question, picture, values)
             lent = lends_gpus() and layer_seconds(model, picture, short_side, None, ask) > 0
             traced = None if lent else TracedPicture(picture, self.trace(selection))
             steps = work.layer(model, picture, short_side, traced, ask)
@@ -216,10 +216,6 @@ class Actions:
             if model.weights.sha256 != given.weights.sha256:
                 raise ResultGone(text.RESULT_GONE)
             yield model
-
-    def _lens(self, selection: Selection) -> dict[str, Any]:
-        traced = self.trace(selection)
-        return lens_payload(selection.key, self.stored(selection), traced)
 
     def _again(self, selection: Selection) -> Labelled:
         stored = self.stored(selection)
@@ -248,7 +244,11 @@ class Actions:
         short_side = selection.short_side
         with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            result = finish(on_one_thread(lambda: work.label(model, picture, short_side, onto)))
+            if isinstance(model, Classifier):
+                named = on_one_thread(lambda: work.name(model, picture, short_side, True))
+                result = finish(named).as_labels()
+            else:
+                result = finish(on_one_thread(lambda: work.label(model, picture, short_side, onto)))
             return result, time.perf_counter() - start
 
 

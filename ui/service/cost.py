@@ -8,10 +8,17 @@ small one, measured here once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from analysis.interventions.run import DRAWS
+from analysis.layers import LayerAsk
+from analysis.questions import QUESTIONS
+from analysis.questions.parameters import REQUIRED, parameters_of
 from ui.messages import page as text
+from ui.service.limits import QUESTION_SECONDS
 from ui.service.zerogpu import lends_gpus
+from uniformer.config import STRIDES, ModelConfig
 from uniformer.cost import macs_of, seconds_per_mac
 from uniformer.pictures import Picture
 from uniformer.preprocess import network_size
@@ -36,10 +43,9 @@ PASSES = {
     "attribute": 3,
     "attributions": 3,
     "faithfulness": 100,
-    "what-if": 20,
     "compare": 6,
 }
-"""Passes that each question takes as long as, whatever its parameters."""
+"""Passes that each question takes as long as, whatever its parameters; ``what-if`` has its own."""
 
 GRADIENT = 3
 """Passes of one gradient: forward, and backward twice as long."""
@@ -48,12 +54,17 @@ REFINED = 3
 """Times by which integrated gradients exceed their points, from 1 to 8, where shares miss much."""
 
 
-def passes(question: str, values: Mapping[str, Any], size: tuple[int, int]) -> float:
+def passes(
+    config: ModelConfig, question: str, given: Mapping[str, Any], size: tuple[int, int]
+) -> float:
     """Return how many forward passes a question takes as long as.
 
-    ``values`` are its parameters and ``size`` (height, width) that of the network's input.
+    ``given`` are its parameters, where they are not the default, and ``size`` (height, width) is
+    that of the network's input.
     """
-    total = float(PASSES[question])
+    if question == "what-if":
+        return _what_if_passes(config, given.get("kind"), size)
+    values, total = {**_defaults(question), **given}, float(PASSES[question])
     steps = values.get("steps", 0)
     methods = [values["method"]] if "method" in values else _names(values.get("methods"))
     total += sum(_method_passes(method, steps, values, size) for method in methods)
@@ -66,9 +77,28 @@ def passes(question: str, values: Mapping[str, Any], size: tuple[int, int]) -> f
         total += 200
     if question == "profile" and values.get("nulls"):
         total += 10
-    if values.get("kind") in ("head-sweep", "radius-curve", "reach-cost"):
-        total += 100
     return total
+
+
+@cache
+def _defaults(question: str) -> dict[str, Any]:
+    known = parameters_of(QUESTIONS[question])
+    return {each.name: each.default for each in known if each.default is not REQUIRED}
+
+
+def _what_if_passes(config: ModelConfig, kind: str | None, size: tuple[int, int]) -> int:
+    """Return the passes of one change and its random ones, or of a series of them."""
+    side = max(size) // STRIDES[2]
+    if kind == "head-sweep":
+        backbone = config.backbone
+        stages = list(zip(backbone.depths, backbone.dims, strict=True))[2:]
+        return 2 + sum(depth * (width // backbone.head_dim) for depth, width in stages)
+    if kind == "radius-curve":  # radii double from 1 to the whole map, and 0
+        return 2 + (2 + (side - 2).bit_length()) * (1 + DRAWS)
+    if kind == "reach-cost":  # global, padded, hybrid and masked windows, each token alone
+        windows = (side - 1).bit_length() - 1
+        return 3 + 2 * windows + (windows + 1) * (1 + DRAWS)
+    return 2 * (2 + DRAWS)
 
 
 def _names(methods: str | None) -> list[str]:
@@ -91,6 +121,11 @@ def _method_passes(
     return GRADIENT
 
 
+def asked_by(ask: LayerAsk, short_side: int) -> tuple[str, dict[str, Any]]:
+    """Return the question behind a layer, and those of its parameters that it costs by."""
+    return ask.kind.question, {**ask.values, **ask.kind.fixed, "short_side": short_side}
+
+
 def expected_seconds(
     model: Segmenter, question: str, picture: Picture, values: Mapping[str, Any]
 ) -> float:
@@ -100,19 +135,19 @@ def expected_seconds(
     size = network_size(height, width, short_side, model.config.size_divisor)
     form = model.config.name, len(model.classes), model.reach, model.window_size
     one = max(LEAST_SECONDS, macs_of(*form, *size) * seconds_per_mac())
-    return passes(question, values, size) * one
+    return passes(model.config, question, values, size) * one
 
 
 def refuse_too_long(
-    model: Segmenter, question: str, picture: Picture, values: Mapping[str, Any], seconds: float
+    model: Segmenter, question: str, picture: Picture, values: Mapping[str, Any]
 ) -> None:
-    """Raise ``ValueError``, one sentence, for what would surely take more than ``seconds``.
+    """Raise ``ValueError``, one sentence, for what would surely take over ``QUESTION_SECONDS``.
 
     Estimates are of the processor: on a GPU nothing is refused beforehand.
     """
     if lends_gpus() or model.device.type != "cpu":
         return
     expected = expected_seconds(model, question, picture, values)
-    if expected > FACTOR * seconds:
+    if expected > FACTOR * QUESTION_SECONDS:
         fewer = [name for name in ("steps", "probes", "methods") if name in values]
-        raise ValueError(text.would_take(expected / 60, seconds / 60, fewer))
+        raise ValueError(text.would_take(expected / 60, QUESTION_SECONDS / 60, fewer))

@@ -27,8 +27,10 @@ from ui.messages import page as text
 from ui.messages import questions as messages
 from ui.service import gpu_calls as work
 from ui.service.actions import Actions
+from ui.service.cost import refuse_too_long
 from ui.service.export import file_stem
 from ui.service.figures import drawn_elsewhere, keep_figure, write_figure
+from ui.service.limits import in_time
 from ui.service.one_thread import on_one_thread
 from ui.service.selection import Selection
 
@@ -68,7 +70,8 @@ def run(actions: Actions, question: Job) -> Work[StoredAnswer]:
     """Return what was found; close it between two steps to stop the work.
 
     ``short_side`` is that of the result unless given. The work has a thread of its own, to which
-    the model is lent while it runs. Raises ``ValueError`` with one sentence for the visitor.
+    the model is lent while it runs. Raises ``ValueError`` with one sentence for the visitor, also
+    for what would take or takes too long.
     """
     ask = QUESTIONS.get(question.name)
     if ask is None:
@@ -79,7 +82,8 @@ def run(actions: Actions, question: Job) -> Work[StoredAnswer]:
         parameters.setdefault("short_side", stored.result.settings["short_side"])
     folder = stored.folder / "answers" / _digest(question.name, parameters)
     if not folder.exists():
-        yield from on_one_thread(lambda: _answer(actions, question, parameters, folder))
+        asked = on_one_thread(lambda: _answer(actions, question, parameters, folder))
+        yield from in_time(asked)
     return read(folder)
 
 
@@ -124,8 +128,10 @@ def _answer(
     """Ask a question; when this ends, its answer is in ``folder``."""
     stored = actions.stored(question.selection)
     with metrics.measured(f"ask {question.name}"):
+        picture = stored.result.as_read
         with actions.original(question.selection) as model:
-            asked = work.answer(model, question.name, stored.result.as_read, parameters)
+            refuse_too_long(model, question.name, picture, parameters)
+            asked = work.answer(model, question.name, picture, parameters)
             answer = yield from actions.turns.stepwise(asked)
         _write(answer, folder, f"{file_stem(stored.subject.title)}.{question.name}")
 

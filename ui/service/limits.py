@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from analysis.core.progress import Progress, Work, relay
 from analysis.questions.parameters import Parameter
 from ui.host.places import is_wanted
+
+R = TypeVar("R")
 
 QUESTION_PIXELS = 4 * 10**6
 QUESTION_SHORT_SIDE = 1024
@@ -70,6 +73,20 @@ def bound(values: dict[str, Any]) -> None:
             raise ValueError(f"{name} may be at most {most}.")
 
 
+def in_time(work: Work[R]) -> Work[R]:
+    """Go on with ``work`` while it is wanted and may end within ``QUESTION_SECONDS``.
+
+    Raises ``ValueError`` with one sentence once it is not. Called where the request begins.
+    """
+    within_time = within(QUESTION_SECONDS)
+
+    def passed_on(step: Progress) -> Progress:
+        within_time(step.done, step.total)
+        return step
+
+    return relay(work, passed_on)
+
+
 def within(seconds: float) -> Callable[[int, int], None]:
     """Return a ``progress`` for :func:`analysis.core.progress.finish` that stops what is in vain.
 
@@ -88,7 +105,7 @@ def within(seconds: float) -> Callable[[int, int], None]:
             raise ValueError(
                 f"This would take about {max(spent, expected):.0f} seconds, and {seconds:g} are "
                 f"given: it was stopped after {done} of {total} steps. Ask for less, or for a "
-                "smaller short_side."
+                "smaller short side or model."
             )
 
     return progress

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
-from analysis.layers import LAYERS, Layer, LayerAsk, warm_up
+from analysis.layers import LAYERS, LayerAsk, warm_up
 from analysis.report.workbench_data import (
     Content,
     block_content,
@@ -25,16 +25,16 @@ from ui.messages import in_every_language
 from ui.messages import web as text
 from ui.service.actions import Actions, Labelled
 from ui.service.examples import EXAMPLES
-from ui.service.limits import QUESTION_SECONDS, within
+from ui.service.limits import in_time
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.one_thread import beside
 from ui.service.selection import Selection
-from ui.service.take_away import LABEL_KINDS, LAYER_KINDS, labels_file, layer_file
+from ui.service.take_away import CLASS_KINDS, LABEL_KINDS, LAYER_KINDS, labels_file, layer_file
 from ui.service.weights_download import fetch
 from ui.web.asked import setting_of
 from ui.web.layers import kind_facts, layer_content
 from uniformer.classes import class_set
-from uniformer.config import MODELS, REACHES, ModelConfig
+from uniformer.config import CLASSIFIERS, MODELS, REACHES, ModelConfig
 from uniformer.factory import find_config
 from uniformer.pictures import PictureSource
 from uniformer.weights import WeightsError
@@ -44,6 +44,9 @@ ContentWork = Work[Content]
 
 BETWEEN_SECONDS = 0.2
 """Least time between two maps on the way."""
+
+OFFERED_SIDES = (256, 384, 512, 768)
+"""Short sides, in pixels, at which visitors can have a picture shown to the network."""
 
 
 class Workbench:
@@ -60,11 +63,11 @@ class Workbench:
         """Return what there is to choose from."""
         first = self.actions.first
         return {
-            "models": [self._model_facts(config) for config in MODELS.values()],
+            "models": [self._model_facts(config) for config in (MODELS | CLASSIFIERS).values()],
             "layers": [kind_facts(kind) for kind in LAYERS.values()],
             "examples": _examples(),
             "first": {**setting_of(first.selection), "example": first.example},
-            "takeAway": {"labels": LABEL_KINDS, "layers": LAYER_KINDS},
+            "takeAway": {"labels": LABEL_KINDS, "class": CLASS_KINDS, "layers": LAYER_KINDS},
             "fileBytes": self._settings.upload_bytes,
         }
 
@@ -82,7 +85,12 @@ class Workbench:
         return self._opened(self._labelled(setting, label))
 
     def relabel(self, setting: Selection) -> ContentWork:
-        """Return the labels of the picture of ``setting.key`` in that setting, no photo."""
+        """Return the labels of a picture in ``setting``, made or, where that is its own, kept."""
+        kept = self.actions.selection(setting.key)
+        with self.actions.original(kept) as model:
+            kept = replace(kept, short_side=_asked_short(kept, model.config))
+        if _same(kept, setting):
+            return self._picture(kept)
         yield from self._fetched(setting)
         return self._labelled(setting, lambda: self.actions.relabel(setting))
 
@@ -100,10 +108,11 @@ class Workbench:
         return {
             "name": kept,
             "title": title,
+            "task": config.task,
             "knows": known,
             "available": True,
             "missing": "",
-            **_reach_facts(config),
+            **_setting_facts(config),
             "spoken": in_every_language([title, known]),
         }, {}
 
@@ -132,7 +141,7 @@ class Workbench:
             told = now
             return step
 
-        layer = yield from relay(self._in_time(key, ask), tell)
+        layer = yield from relay(in_time(self.actions.layer(key, ask)), tell)
         return layer_content(layer, time.perf_counter() - start)
 
     def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> ContentWork:
@@ -145,20 +154,10 @@ class Workbench:
             )
             yield Progress(1, 1)
         else:
-            work = self._in_time(key, ask)
+            work = in_time(self.actions.layer(key, ask))
             layer = yield from relay(work, lambda step: replace(step, found=None))
             content, media_type = layer_file(stored, layer, kind)
         return {"type": media_type}, {"file": np.frombuffer(content, np.uint8)}
-
-    def _in_time(self, key: str, ask: LayerAsk) -> Work[Layer]:
-        """Make a layer within the time that a question may take."""
-        in_time = within(QUESTION_SECONDS)
-
-        def told(step: Progress) -> Progress:
-            in_time(step.done, step.total)
-            return step
-
-        return relay(self.actions.layer(key, ask), told)
 
     def picture_size(self, key: str) -> tuple[int, int]:
         """Return height and width of a picture."""
@@ -173,10 +172,11 @@ class Workbench:
         return {
             "name": config.name,
             "title": text.title(config),
+            "task": config.task,
             "knows": text.knows(config) if trained else text.KNOWS_NOTHING,
             "available": available,
             "missing": "" if at_hand else text.missing(config),
-            **_reach_facts(config),
+            **_setting_facts(config),
         }
 
     def _fetched(self, setting: Selection) -> Work[None]:
@@ -224,7 +224,6 @@ class Workbench:
         if own:
             name = result.weights.source.removeprefix("upload ")
             title = text.OWN_TITLE.format(name=name)
-        if own:
             known = text.KNOWS_AS.format(classes=len(result.classes), model=text.title(config))
         elif config.bundled is None and len(result.classes) != _class_count(config):
             known = text.KNOWS_CLASSES.format(classes=len(result.classes))
@@ -242,6 +241,7 @@ class Workbench:
             "model": {
                 "name": selection.model.removeprefix(RANDOM),
                 "title": text.UNTRAINED.format(title=title) if random else title,
+                "task": config.task,
                 "knows": known,
                 "trained": result.weights.trained,
             },
@@ -266,12 +266,14 @@ def _examples() -> list[dict[str, str]]:
     ]
 
 
-def _reach_facts(config: ModelConfig) -> dict[str, Any]:
-    """Return the reach a model was trained with, and those it can be switched to."""
+def _setting_facts(config: ModelConfig) -> dict[str, Any]:
+    """Return what a model was trained with, and what it can be switched to."""
+    own, others = config.short_side, OFFERED_SIDES if config.task == "segment" else ()
     return {
         "reach": config.reach,
         "windowSize": config.window_size,
         "reaches": ["global"] if config.backbone.pruned else list(REACHES),
+        "shortSides": [own, *(side for side in others if side != own)],
     }
 
 
