@@ -82,7 +82,9 @@ def test_random_weights_can_be_left_again(seen):
     assert not seen.state("picture.model.trained")
     assert seen.state("picture.labels.join()") != labels
     seen.root.locator(".top [data-part=model]").click()
-    seen.root.locator(".model").first.click()
+    seen.root.locator(".model[data-model=nano]").scroll_into_view_if_needed()
+    seen.root.locator("[data-part=random]").uncheck()
+    seen.root.locator(".model[data-model=nano]").click()
     seen.wait_for("!state.setting.untrained")
     assert seen.state("picture.model.trained")
     assert seen.state("picture.labels.join()") == labels
