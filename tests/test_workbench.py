@@ -334,6 +334,10 @@ def test_the_picture_is_on_the_first_screen_and_nothing_sticks_out(bench, width)
     assert box["width"] > (0.85 if width == 390 else 0.55) * width
     assert box["y"] + box["height"] < height
     expect(seen.answer).to_be_in_viewport()
+    if width > 390:  # every layer, without scrolling the row of them
+        row = seen.root.locator(".tabs").first.bounding_box()
+        last = seen.root.locator("[data-layer]").last.bounding_box()
+        assert last["x"] + last["width"] <= row["x"] + row["width"] + 0.5
     seen.page.mouse.wheel(0, 500)
     seen.page.wait_for_timeout(200)
     assert seen.stage.bounding_box()["y"] >= 0 or width > 390  # it stays in sight on a phone
