@@ -27,7 +27,7 @@ from ui.service.jobs import Job, StoredAnswer, file_of, pixel_of, run
 from ui.service.linked_view import other_setting
 from ui.service.model_cache import OWN
 from ui.service.uploads import open_upload
-from uniformer.config import MODELS
+from uniformer.config import CLASSIFIERS, MODELS
 from uniformer.weights import DATA
 
 STEPS = 4
@@ -309,7 +309,7 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence(tmp_path):
 
 def test_table_of_models_has_a_row_each_and_says_where_weights_are():
     table = models.model_table()
-    assert table.count("<tr>") == 1 + len(MODELS)
+    assert table.count("<tr>") == 1 + len(MODELS | CLASSIFIERS)
     assert "bundled" in table
 
 

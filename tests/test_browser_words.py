@@ -15,7 +15,7 @@ from ui.layout import TABS
 from ui.messages import cite, translations, web
 from ui.messages import page as text
 from ui.service.examples import ASSETS, EXAMPLES
-from uniformer.config import MODELS
+from uniformer.config import CLASSIFIERS, MODELS
 from uniformer.segmenter import UNTRAINED
 
 pytestmark = pytest.mark.browser
@@ -63,8 +63,8 @@ def names_of_tabs(page):
 
 def english_sentences(page):
     """Return what a visitor reads that is neither Chinese nor a name."""
-    names = {text.TITLE, "Semantic FPN", "arXiv 2201.09450", *MODELS}
-    names |= {web.title(config) for config in MODELS.values()}
+    names = {text.TITLE, "Semantic FPN", "arXiv 2201.09450", *MODELS, *CLASSIFIERS}
+    names |= {web.title(config) for config in (MODELS | CLASSIFIERS).values()}
     names |= {one.name for ask in QUESTIONS.values() for one in parameters_of(ask)}
     names |= {example.credit for example in EXAMPLES.values()}
     read = [line for line in page.evaluate(READ) if line not in names]

@@ -14,6 +14,8 @@ from golden import fill, recorded_input, relative_error, sample
 from test_matching import CLASSIFIERS, classifier_shapes
 from toy import recorded_picture
 
+from analysis import trace
+from analysis.report.workbench_data import probabilities
 from uniformer import classify, create_model, list_classifiers, optimize_for_inference, segment
 from uniformer.classes import class_set, numbered_classes
 from uniformer.classifier import make_model
@@ -23,7 +25,7 @@ from uniformer.config import CLASSIFIERS as CONFIGS
 from uniformer.config import BackboneConfig
 from uniformer.layers import to_tokens
 from uniformer.light import PrunedBlock, shorten
-from uniformer.preprocess import MEAN, STD
+from uniformer.preprocess import MEAN, STD, preprocess
 from uniformer.weights import WeightsError, load_state, load_weights
 
 RECORDS = Path(__file__).parent / "data" / "golden"
@@ -154,6 +156,35 @@ def test_ranked_classes_are_those_of_the_logits(light):
     assert not described["weights"]["trained"]
 
 
+def test_a_whole_picture_is_shown_uncut_as_analyses_show_it(monkeypatch):
+    torch.manual_seed(0)
+    model, picture = tiny(), recorded_picture(90, 200)
+    found = classify(picture, model, whole=True, short_side=64)
+    with torch.inference_mode():
+        logits = model(preprocess(picture, 64, model.config.size_divisor))[0]
+    np.testing.assert_allclose(found.probabilities, logits.softmax(0).numpy(), rtol=1e-5)
+    traced = trace(model, picture, short_side=64)
+    np.testing.assert_allclose(found.probabilities, probabilities(traced, 3, 5), rtol=1e-4)
+    assert found.settings["network_sizes"] == [list(traced.network_size_px)]
+    assert not np.allclose(found.probabilities, classify(picture, model).probabilities, rtol=1e-3)
+    labels = found.as_labels()
+    np.testing.assert_array_equal(labels.labels, traced.labels)
+    assert labels.labels.dtype == traced.labels.dtype == np.uint16
+    (row,) = labels.table()
+    first, second = found.top(2)
+    assert (row.index, row.share) == (first.index, 1)
+    assert row.mean_confidence == pytest.approx(first.probability, rel=1e-5)
+    assert labels.margin[7, 8] == pytest.approx(first.probability - second.probability, rel=1e-4)
+    even = replace(found, probabilities=np.full(1000, 1e-3, np.float32)).as_labels()
+    assert even.entropy[0, 0] == pytest.approx(1, rel=1e-5)
+    for wrong, words in (
+        ({"short_side": 64}, "whole pictures"),
+        ({"whole": True, "short_side": 8}, "64 to 2048"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            classify(picture, model, **wrong)
+
+
 def test_what_is_no_classifier_and_what_is_no_segmenter_is_refused(monkeypatch):
     picture = recorded_picture(64, 64)
     with pytest.raises(ValueError, match="nano labels pixels"):
@@ -212,6 +243,8 @@ def test_the_command_names_photos_and_tells_of_those_it_cannot_read(tmp_path, mo
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == str(photo)
     assert [line.split()[0] for line in lines[1:]] == ["1.", "2."]
+    assert main(["classify", str(photo), "--weights", "none", "--whole", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"]["crop_px"] is None
     assert main(["classify", str(broken), str(photo), "--weights", "none", "--json"]) == 1
     said = capsys.readouterr()
     assert str(broken) in said.err

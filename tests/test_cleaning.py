@@ -102,6 +102,7 @@ def test_a_request_under_way_is_answered_though_its_result_goes_and_leaves_nothi
         return Answer("toy", "Toy", "Says.", "exact", {}, {}, {}, {}, lambda: Figure((1, 1)))
 
     monkeypatch.setitem(QUESTIONS, "toy", ask)
+    monkeypatch.setattr(asking, "refuse_too_long", lambda *question: None)
     held = store.get(key)
     actions = SimpleNamespace(
         stored=lambda now: held, original=lambda now: nullcontext(), turns=Turns(1)

@@ -2,10 +2,12 @@
 
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 
 from uniformer.checkpoint import WeightsError, read_state_dict
+from uniformer.factory import create_model
 from uniformer.file_kinds import kind_of, picture_format, raw_kind
 from uniformer.options import OPTIONS, for_command_line
 
@@ -32,6 +34,11 @@ def refusal(path):
             ("web page", "download the file again"),
         ),
         (b"\xef\xbb\xbf\n<html>", ("web page", "download")),
+        (b"<!-- saved from -->\n<html>", ("web page", "download")),
+        (b"GGUF" + bytes(50), ("GGUF model", "can be read")),
+        (b"\x08\x07\x12\x07pytorch" + bytes(50), ("ONNX model", "can be read")),
+        (bytes(257) + b"ustar" + bytes(250), ("tar archive", "can be read")),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", ("picture (WEBP)", "can be read")),
         (b"\x1f\x8b\x08" + bytes(50), ("gzip", "can be read")),
         (b"\x89HDF\r\n\x1a\n" + bytes(50), ("HDF5", "can be read")),
         (b'{"error": "not found"}', ("JSON", "can be read")),
@@ -51,6 +58,13 @@ def test_torchscript_is_named_and_not_called_compressed(tmp_path):
     message = refusal(path)
     assert "TorchScript" in message
     assert "compressed" not in message
+
+
+def test_numpy_arrays_and_folders_are_called_what_they_are(tmp_path):
+    np.savez(tmp_path / "a.npz", weight=np.zeros(3))
+    assert "NumPy arrays" in refusal(tmp_path / "a.npz")
+    with pytest.raises(WeightsError, match=r"is a folder: name the \.pth"):
+        create_model("nano", weights=str(tmp_path))
 
 
 def test_a_zipped_checkpoint_is_to_be_unpacked(tmp_path):

@@ -154,6 +154,13 @@ def test_pairs_follow_the_suffix_and_a_missing_one_suggests_it(tmp_path, suffix,
         pairs(tmp_path)
 
 
+def test_the_suffix_that_is_suggested_is_whole_in_whatever_form_the_names_are(tmp_path):
+    photo(tmp_path / "i" / f"{unicodedata.normalize('NFD', 'éé')}.jpg")
+    touch(tmp_path / "m", f"{unicodedata.normalize('NFC', 'éé')}_seg.png")
+    with pytest.raises(DatasetError, match=r"say annotation-suffix _seg\.png"):
+        pairs(tmp_path)
+
+
 def test_case_and_unicode_form_do_not_part_a_pair(tmp_path):
     for name in ("a", "Zürich", "B"):
         photo(tmp_path / "i" / f"{unicodedata.normalize('NFC', name)}.jpg")

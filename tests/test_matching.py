@@ -88,6 +88,11 @@ def test_guess_ignores_class_count_and_batch_counters():
     state["decode_head.conv_seg.bias"] = torch.zeros(21, device="meta")
     state = {key: value for key, value in state.items() if "num_batches_tracked" not in key}
     assert guess_configs(state) == ["small-fpn", "small-fpn-h14"]
+    # As of {key: value.half() for key, value in ...}, which makes no difference between them.
+    state = {key: torch.empty_like(value, dtype=torch.half) for key, value in state.items()}
+    counter = "backbone.blocks1.0.norm1.num_batches_tracked"
+    state[counter] = torch.zeros((), dtype=torch.half, device="meta")
+    assert guess_configs(state) == ["small-fpn", "small-fpn-h14"]
 
 
 @pytest.mark.parametrize("recorded", CLASSIFIERS)

@@ -87,6 +87,8 @@ def test_a_picture_is_classified_and_ranks_are_bounded(http, picture, spec):
     assert [row["rank"] for row in rows] == [1, 2, 3]
     assert rows[0]["probability"] >= rows[1]["probability"] > 0
     jsonschema.validate(found, schema_of(spec, "classify"))
+    cut, whole = found["answer"], ask(http, "classify", picture, model="xxs-cls", whole=True).json()
+    assert (cut["settings"]["crop_px"], whole["answer"]["settings"]["crop_px"]) == (224, None)
     for top in (0, 101):
         refused = ask(http, "classify", picture, model="xxs-cls", top=top)
         assert refused.status_code == 422

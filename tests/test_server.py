@@ -111,11 +111,15 @@ def test_requests_are_counted_by_the_pattern_of_their_route(server):
     before = figures(server.get("/metrics").text)
     server.get("/healthz")
     server.get("/a/private/name.jpg")
+    server.get("/web/api/catalog")
+    httpx.post(server.url + "/api/private", timeout=60)
     httpx.request("BREW", server.url + "/coffee")
     after = figures(server.get("/metrics").text)
     name = "uniformer_lens_requests_total"
     health = (name, "GET", "/healthz", "200")
     assert after[health] == before[health] + 1
+    assert after[name, "GET", "/web/api/catalog", "200"] == 1
+    assert after[name, "POST", "/api/{name}", "404"] == 1
     assert after[name, "other", "unknown", "404"] == 1
     assert not any("private" in str(key) for key in after)
     assert after["uniformer_lens_queue_waiting",] == 0

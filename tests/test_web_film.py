@@ -98,6 +98,14 @@ def test_large_frames_are_made_smaller_and_that_is_said(page, tmp_path, monkeypa
     ]
 
 
+def test_a_model_that_labels_no_pixels_says_so(page, tmp_path):
+    content = written(tmp_path / "walk.mp4").read_bytes()
+    setting = json.dumps({"model": "xxs-cls", "untrained": True})
+    files = {"file": ("walk.mp4", content)}
+    told, _ = last(page.post("api/film", data={"setting": setting}, files=files))
+    assert told["error"] == text.FILM_NEEDS_SEGMENTER
+
+
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
 
 

@@ -25,7 +25,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from uniformer.config import CLASSIFIERS, MODELS
-from uniformer.file_kinds import HEAD_BYTES, kind_of
+from uniformer.file_kinds import HEAD_BYTES, kind_of, picture_format
 from uniformer.files import replace_file
 from uniformer.matching import (
     StateKind,
@@ -281,6 +281,8 @@ def _choose(loaded: dict[str, Any], entry: str | None, name: str) -> tuple[Weigh
 def _what_it_is(head: bytes) -> str:
     """Return what a file is that holds no weights, and what to do, without full stop."""
     kind = None if head.startswith(b"PK") else kind_of(head)
+    if picture := picture_format(head):
+        kind = f"a picture ({picture})"
     what = "damaged, cut short or no checkpoint" if kind is None else f"{kind}, and no checkpoint"
     if "Git-LFS" in what:
         return f"{what}: fetch that file with `git lfs pull`, or download it from its page"
@@ -303,11 +305,19 @@ def _check_archive(path: Path) -> None:
     inside = next((name for name in names if name.endswith(_SUFFIXES)), None)
     if inside is not None:
         raise WeightsError(f"{path.name} is a ZIP archive with {inside} in it: unpack it first.")
+    if any(name.endswith(".npy") for name in names):
+        raise WeightsError(
+            f"{path.name} holds NumPy arrays (.npz), and no checkpoint: PyTorch (.pth) and "
+            "safetensors files can be read."
+        )
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise WeightsError(f"{path.name} is compressed, which torch.save never does.")
     about = (entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
     if max(about, default=0) > MAX_PICKLE_BYTES:
-        raise WeightsError(_TOO_MANY.format(path.name))
+        raise WeightsError(
+            f"{path.name} holds more than {MAX_PICKLE_BYTES // 2**20} MB beside its tensors, such "
+            "as NumPy arrays or far more names than a UniFormer has: save model.state_dict() alone."
+        )
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

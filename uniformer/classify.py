@@ -1,4 +1,4 @@
-"""From a picture to ranked classes, by the official test: shrink, cut out the middle, classify."""
+"""From a picture to ranked classes: the middle as in the official test, or all of the picture."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from uniformer.classes import ClassSet
 from uniformer.classifier import Classifier
 from uniformer.engines.model import Predictor
 from uniformer.pictures import PictureSource, read_picture
-from uniformer.preprocess import MEAN, STD
-from uniformer.segmentation import describe_picture, versions
+from uniformer.predict import check_short_side
+from uniformer.preprocess import MEAN, STD, preprocess
+from uniformer.segmentation import Segmentation, describe_picture, versions
 from uniformer.segmenter import WeightsRecord
 
 MARGIN = 256 / 224
@@ -57,6 +58,29 @@ class Classification:
             for rank, at in enumerate(order, start=1)
         ]
 
+    def as_labels(self) -> Segmentation:
+        """Return it as labels: every pixel has the likeliest class, with its probability."""
+        best, second = np.sort(self.probabilities)[:-3:-1]
+        spread = float(torch.special.entr(torch.from_numpy(self.probabilities)).sum())
+        kind = np.min_scalar_type(len(self.classes) - 1)
+        size = self.picture.shape[:2]
+
+        def everywhere(value: float) -> np.ndarray:
+            return np.full(size, value, dtype=np.float32)
+
+        return Segmentation(
+            picture=self.picture,
+            labels=np.full(size, self.probabilities.argmax(), kind),
+            confidence=everywhere(best),
+            entropy=everywhere(spread / np.log(len(self.classes))),
+            margin=everywhere(best - second),
+            classes=self.classes,
+            model=self.model,
+            weights=self.weights,
+            settings=self.settings,
+            notes=self.notes,
+        )
+
     def describe(self, count: int = 5) -> dict[str, Any]:
         """Return the best ``count`` classes and what they depend on, ready for JSON."""
         return {
@@ -70,26 +94,36 @@ class Classification:
         }
 
 
-def classify(image: PictureSource, model: Predictor) -> Classification:
+def classify(
+    image: PictureSource, model: Predictor, *, whole: bool = False, short_side: int | None = None
+) -> Classification:
     """Say what ``image``, anything :func:`uniformer.open_picture` takes, is a picture of.
 
     As in the official test, the picture is shrunk to a short side of 256 pixels (bicubic, with
     antialiasing) and the square of 224 in its middle is classified: what lies outside is not seen.
+    ``whole`` shows all of it instead, as :mod:`analysis` does, resized to ``short_side`` pixels
+    (64 to 2048; None: the model's own) as for a segmenter.
 
     Raises :class:`uniformer.pictures.PictureError` for a picture that cannot be used and
     ``ValueError`` for a model that is no classifier, is in training mode or whose output is not
-    finite.
+    finite, and for a short side that cannot be, or that only a ``whole`` picture could have.
     """
     if not isinstance(model, Classifier):
         raise ValueError(f"{model.config.name} labels pixels: use a classifier like small-cls.")
     if model.training:
         raise ValueError("The model is in training mode: call model.eval() before predicting.")
+    if short_side is not None and not whole:
+        raise ValueError("A short side can be chosen for whole pictures only.")
+    side = check_short_side(model.config.short_side if short_side is None else short_side)
     read = read_picture(image)
     picture = read.pixels
-    side = model.config.short_side
-    x = center_crop(picture, side).to(model.device, model.dtype)
+    x = (
+        preprocess(picture, side, model.config.size_divisor)
+        if whole
+        else center_crop(picture, side)
+    )
     with torch.inference_mode():
-        logits = model(x)[0].float()
+        logits = model(x.to(model.device, model.dtype))[0].float()
     if not logits.isfinite().all():
         raise ValueError("The model's output is not finite: its weights are damaged or do not fit.")
     return Classification(
@@ -98,7 +132,14 @@ def classify(image: PictureSource, model: Predictor) -> Classification:
         classes=model.classes,
         model=model.config.name,
         weights=model.weights,
-        settings={"crop_px": side, "reach": model.reach, "optimized": model.optimized},
+        settings={
+            "crop_px": None if whole else side,
+            "short_side": side if whole else int(MARGIN * side),
+            "network_sizes": [list(x.shape[-2:])],
+            "reach": model.reach,
+            "window_size": model.window_size,
+            "optimized": model.optimized,
+        },
         notes=read.notes,
     )
 

@@ -146,6 +146,12 @@ def build_parser() -> Parser:
     classify.add_argument(
         "--top", type=int, default=5, metavar="N", help="classes to name (default: %(default)s)"
     )
+    classify.add_argument(
+        "--whole", action="store_true", help="show all of each photo, not the square in its middle"
+    )
+    classify.add_argument(
+        "--short-side", type=int, metavar="PX", help="of a whole photo as it is shown to the model"
+    )
     classify.add_argument("--json", action="store_true", help="print a line of JSON per photo")
     _add_model(classify, CLASSIFIERS, "small-cls")
 

@@ -100,7 +100,7 @@ def run_video(args: argparse.Namespace) -> int:
     _tell_weights(model)
     with tqdm(unit="frame", disable=None) as bar:
         frames = label_video(args.film, target, model, progress=telling(bar), **_prediction(args))
-    print(f"{args.film}: {frames} frames -> {target}")
+    print(f"{args.film}: {frames} frame{'s' * (frames != 1)} -> {target}")
     return 0
 
 
@@ -114,7 +114,7 @@ def run_classify(args: argparse.Namespace) -> int:
     _tell_weights(model)
     for photo in photos:
         try:
-            found = classify(photo, model)
+            found = classify(photo, model, whole=args.whole, short_side=args.short_side)
         except PictureError as error:
             failed += 1
             print(f"uniformer: error: {at_path(photo, error)}", file=sys.stderr)

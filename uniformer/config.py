@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+Task = Literal["segment", "classify"]
+"""What a model says of a picture: a class of every pixel, or one of all of it."""
+
 Reach = Literal["global", "hybrid", "window"]
 REACHES: tuple[Reach, ...] = get_args(Reach)
 
@@ -104,6 +107,11 @@ class ModelConfig:
     drive_id: str | None = None
     published_miou: float | None = None
     published_top1: float | None = None
+
+    @property
+    def task(self) -> Task:
+        """What a model of this kind does."""
+        return "classify" if isinstance(self.head, ClassifierConfig) else "segment"
 
 
 SMALL = BackboneConfig(depths=(3, 4, 8, 3), dims=(64, 128, 320, 512))

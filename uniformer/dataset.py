@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -99,7 +100,9 @@ def _hint(missing: Path, suffix: str, there: dict[str, list[Path]]) -> str:
     start = str(missing).removesuffix(suffix)
     for name, (file, *_) in there.items():
         if name.startswith(plain_name(start)):
-            end = file.name[len(Path(start).name) :]
+            # Of equal form, as letters with accents have other lengths in each.
+            beside, own = (normalize("NFC", each) for each in (file.name, Path(start).name))
+            end = beside[len(own) :]
             return f", but there is {file.name}: say annotation-suffix {end}"
     return ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 HEAD_BYTES = 1024
 """How much of a file :func:`kind_of` needs."""
 
@@ -19,6 +21,7 @@ _STARTS = (
     (b"\x93NUMPY", "a NumPy array (.npy)"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
+    (b"GGUF", "a GGUF model"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"\x1aE\xdf\xa3", "a film (Matroska or WebM)"),
@@ -27,6 +30,9 @@ _STARTS = (
     (b"IIU\x00", "a camera's raw file (RW2)"),
     (b"FOVb", "a camera's raw file (X3F)"),
 )
+
+_ONNX = re.compile(rb"\x08[\x01-\x20]\x12[\x01-\x20][\x20-\x7e]{3}")
+"""The version of the format, then who produced it."""
 
 _PICTURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -79,6 +85,10 @@ def kind_of(head: bytes) -> str | None:
         return raw
     if head[128:132] == b"DICM":
         return "a DICOM file"
+    if head[257:262] == b"ustar":
+        return "a tar archive"
+    if _ONNX.match(head):
+        return "an ONNX model"
     if _brand(head) in _FILM_BRANDS or (head[:4] == b"RIFF" and head[8:11] == b"AVI"):
         return "a film"
     for start, words in _STARTS:
@@ -91,6 +101,8 @@ def _text_kind(head: bytes) -> str | None:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
     if b"<svg" in text:
         return "an SVG drawing"
+    if text.startswith(b"<!--") and b"<html" in text:
+        text = b"<html"
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "a web page (HTML), perhaps an error saved in place of the file"
     if text.startswith(b"<?xml"):

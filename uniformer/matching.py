@@ -92,8 +92,14 @@ def lacks_auxiliary(state: Mapping[str, Tensor], model: Mapping[str, Any]) -> bo
 
 
 def count_classes(state: Mapping[str, Tensor]) -> int | None:
-    """Return how many classes the decode head of ``state`` has; None without such a head."""
-    return len(state[CLASSES_KEY]) if CLASSES_KEY in state else None
+    """Return how many classes the decode head of ``state`` has, or the head of a classifier.
+
+    None without such a head, and for a classifier that none of the models here is.
+    """
+    if CLASSES_KEY in state:
+        return len(state[CLASSES_KEY])
+    is_classifier = any(name in CLASSIFIERS for name in guess_configs(state))
+    return len(state[HEAD_KEY]) if is_classifier else None
 
 
 def compare(
@@ -101,8 +107,8 @@ def compare(
 ) -> Difference:
     """Return where ``state`` departs from the state dict ``model``; falsy when it can be loaded.
 
-    The counters of BatchNorm may be absent, and the auxiliary head, which only training uses, as a
-    whole. A backbone file answers for the backbone only, and may
+    The counters of BatchNorm may be absent or of any number kind, and the auxiliary head, which
+    only training uses, absent as a whole. A backbone file answers for the backbone only, and may
     lack the output norms. ``any_classes`` overlooks the number of classes.
     """
     is_backbone = find_kind(state) == "backbone" and HEAD_KEY not in model
@@ -122,9 +128,8 @@ def compare(
     def same(key: str) -> bool:
         skipped = 1 if any_classes and (".conv_seg." in key or key.startswith("head")) else 0
         ours, theirs = model[key], state[key]
-        return (
-            ours.shape[skipped:] == theirs.shape[skipped:]
-            and ours.is_floating_point() == theirs.is_floating_point()
+        return ours.shape[skipped:] == theirs.shape[skipped:] and (
+            ours.is_floating_point() == theirs.is_floating_point() or key.endswith(_COUNTER)
         )
 
     return Difference(
@@ -151,12 +156,14 @@ def guess_configs(state: Mapping[str, Tensor]) -> list[str]:
 
 
 def nearest_config(state: Mapping[str, Tensor]) -> tuple[str, Difference] | None:
-    """Return the segmenter that ``state`` comes nearest to and where it departs from that one.
+    """Return the model that ``state`` comes nearest to and where it departs from that one.
 
     None where it departs in more keys than half of what the model has. One that fits departs in
     none.
     """
-    found = {name: compare(state, skeleton(name), any_classes=True) for name in MODELS}
+    found = {
+        name: compare(state, skeleton(name), any_classes=True) for name in MODELS | CLASSIFIERS
+    }
     name = min(found, key=lambda each: found[each].count)
     return (name, found[name]) if 2 * found[name].count <= len(skeleton(name)) else None
 

@@ -69,7 +69,7 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
     add_recursive(parser)
 
 
-def add_recursive(parser: argparse.ArgumentParser) -> None:
+def add_recursive(parser: argparse._ActionsContainer) -> None:
     """Add whether folders are taken with what is in them."""
     parser.add_argument("--recursive", action="store_true", help="take subfolders too")
 

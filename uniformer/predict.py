@@ -224,12 +224,18 @@ def _check(
         raise ValueError(
             "This model is optimized for float32: for bfloat16, optimize it with that precision."
         )
+    check_short_side(short_side)
+    least, most = SCALES
+    if not scales or not all(least <= scale <= most for scale in scales):
+        raise ValueError(f"Give at least one scale, each from {least} to {most}, not {scales!r}.")
+
+
+def check_short_side(short_side: int) -> int:
+    """Return ``short_side``, or raise ``ValueError`` unless it is one of 64 to 2048 pixels."""
     low, high = SHORT_SIDES
     if not isinstance(short_side, int) or not low <= short_side <= high:
         raise ValueError(
             f"The short side must be a whole number of pixels from {low} to {high}, "
             f"not {short_side!r}."
         )
-    least, most = SCALES
-    if not scales or not all(least <= scale <= most for scale in scales):
-        raise ValueError(f"Give at least one scale, each from {least} to {most}, not {scales!r}.")
+    return short_side

@@ -173,6 +173,8 @@ def _find(config: ModelConfig, source: str, progress: DownloadProgress | None) -
     path, entry = split_entry(os.path.expanduser(source))
     if os.path.isfile(path):
         return _Found(path, source, f"Loaded from {path.name}; {_UNSEEN}", entry=entry)
+    if os.path.isdir(path):
+        raise WeightsError(f"{path} is a folder: name the .pth or .safetensors file in it.")
     source = source.removesuffix(f"#{entry}")
     hub = _HUB_ID.fullmatch(source)
     if hub is None or os.path.isdir(hub["owner"]):

@@ -5,6 +5,7 @@ import { fill, h, refill, write } from "./dom.js";
 import { choiceIn, confidenceAt, kindOf, labelAt } from "./layers.js";
 import { plots } from "./plot.js";
 import { probeOf } from "./selection.js";
+import { isWhole } from "./whole.js";
 import { digits, percent, times } from "./words.js";
 
 /**
@@ -76,7 +77,8 @@ export function pixelAnswer(bench) {
     const { picture, place, against } = bench.state;
     if (!picture) return;
     const at = probeOf(bench.state);
-    ask(at);
+    const whole = isWhole(picture);
+    ask(whole ? { x: 0, y: 0 } : at); // which hovering does not move
     const label = labelAt(picture, at);
     const ranked = rankedOf(known.all, label, confidenceAt(picture, at));
     const [first, second] = ranked;
@@ -87,7 +89,8 @@ export function pixelAnswer(bench) {
     const key = !next ? "answer.one" : first.share < 0.5 ? "answer.unsure" : "answer.two";
     const words = say(key, { ...values, second: next, other: percent(second?.share ?? 0) });
     write(sentence, words);
-    write(where, say(place ? "answer.locked" : "answer.free", { x: at.x, y: at.y }));
+    const here = say(place ? "answer.locked" : "answer.free", { x: at.x, y: at.y });
+    write(where, whole ? `${say("answer.whole")} ${here}` : here);
     refill(
       bars,
       ...ranked.slice(0, BARS).map(({ index, share }) =>
@@ -236,9 +239,10 @@ function rowsSaid(bench) {
         distance: digits(numbers.distance_picture_px),
         times: times(numbers.distance_picture_px / numbers.uniform_distance_picture_px),
       };
+      const says = isWhole(picture) ? "rows.says" : `rows.${stage.kind}.says`;
       return [
         head(bench, title, "exact"),
-        h("p", { class: "says" }, say(`rows.${stage.kind}.says`, values)),
+        h("p", { class: "says" }, say(says, values)),
         numbersTable(bench, rowNumbersInfo(bench, numbers, stage.kind)),
         h("p", { class: "misleads" }, say(`rows.${stage.kind}.misleads`)),
       ];

@@ -50,18 +50,6 @@ export function looksInto(shown, stage) {
 }
 
 /**
- * The layer nearest to the one that is shown, of a picture that may have come by another model.
- * @param {Shown} shown
- * @param {Picture} picture
- * @returns {Partial<Shown>}
- */
-export function fitting(shown, picture) {
-  const stage = shown.layer === KEPT ? keptStage(shown) : shown.stage;
-  if (shown.layer !== KEPT && shown.layer !== "rows") return {};
-  return lookInto({ ...shown, picture }, stage);
-}
-
-/**
  * @param {Picture | null} picture
  * @param {number} stage
  */
@@ -70,7 +58,7 @@ function stageOf(picture, stage) {
 }
 
 /** @param {Shown} shown */
-function keptStage(shown) {
+export function keptStage(shown) {
   return Number(shown.parameters[KEPT]?.stage ?? 3);
 }
 

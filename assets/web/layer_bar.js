@@ -7,6 +7,7 @@ import { fill, h, icon, refill } from "./dom.js";
 import { KEPT, keptOptions, lookInto, looksInto } from "./kept.js";
 import { choiceIn, kindOf, placeMeant, valueFor } from "./layers.js";
 import { takeAwayMenu } from "./take_away.js";
+import { isWhole } from "./whole.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -63,10 +64,13 @@ export function layerBar(bench, pictures, view) {
     const group = kindOf(bench, layer)?.group;
     const sure = CERTAINTY.includes(layer) || group === "certainty";
     const go = (/** @type {string} */ to) => () => bench.set({ layer: to });
-    const found = [
-      { id: "labels", title: say("layer.labels"), on: layer === "labels", go: go("labels") },
-      { id: "sure", title: say("layer.sure"), on: sure, go: go(last.sure ?? "confidence") },
-    ];
+    const whole = isWhole(picture);
+    const title = say(whole ? "layer.class" : "layer.labels");
+    const found = [{ id: "labels", title, on: layer === "labels", go: go("labels") }];
+    if (!whole) {
+      const to = go(last.sure ?? "confidence");
+      found.push({ id: "sure", title: say("layer.sure"), on: sure, go: to });
+    }
     for (const { stage } of picture?.stages ?? []) {
       found.push({
         id: `stage-${stage}`,
@@ -163,6 +167,9 @@ export function ofGroup(bench, group) {
 function optionsOf(bench, state) {
   const { say } = bench;
   const kind = kindOf(bench, state.layer);
+  if (state.layer === "labels" && isWhole(state.picture)) {
+    return [h("p", { class: "explains" }, say("class.help"))];
+  }
   if (state.layer === "labels") {
     return [
       choose(

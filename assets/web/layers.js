@@ -4,6 +4,7 @@
 import { packed } from "./geometry.js";
 import { RATIO } from "./palette.js";
 import { askedOf, probeOf } from "./selection.js";
+import { isWhole, regionsOf } from "./whole.js";
 import { digits, percent, times } from "./words.js";
 
 /**
@@ -66,7 +67,8 @@ export function askOf(bench, state, shown) {
   const kind = kindOf(bench, shown.layer);
   if (!kind || !state.picture) return null;
   const at = askedOf(state);
-  const region = kind.regions.includes(state.region) ? state.region : (kind.regions[0] ?? "pixel");
+  const regions = regionsOf(state.picture, kind);
+  const region = regions.includes(state.region) ? state.region : (regions[0] ?? "pixel");
   const given = shown.parameters[kind.id] ?? {};
   /** @type {Ask} */
   const ask = { layer: kind.id, x: at.x, y: at.y, region, parameters: {} };
@@ -76,7 +78,7 @@ export function askOf(bench, state, shown) {
     ask.parameters[name] = valueFor(parameter, given[name] ?? meant[name]);
   }
   if (region === "mask") {
-    if (!state.mask) ask.region = "segment";
+    if (!state.mask) ask.region = isWhole(state.picture) ? "pixel" : "segment";
     else ask.mask = packedOnce(state.mask);
   }
   if (kind.against && shown.against !== null) ask.against = shown.against;
@@ -155,6 +157,7 @@ export function paintingOf(bench, state, shown, picture, slot) {
     case "photo":
       return blank(picture, "photo");
     case "labels":
+      if (isWhole(picture)) return blank(picture, "photo");
       return { ...blank(picture, "labels"), values: picture.labels };
     case "confidence":
     case "entropy":
@@ -304,6 +307,7 @@ function answered(picture, slot) {
  * @returns {Painting}
  */
 function paintingOfLayer(picture, layer) {
+  if (layer.kind === "labels" && isWhole(picture)) return blank(picture, "photo");
   const found = blank(picture, layer.kind === "labels" ? "labels" : "map");
   if (layer.map) {
     Object.assign(found, {

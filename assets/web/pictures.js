@@ -1,6 +1,7 @@
 // @ts-check
 /** Opening and labelling pictures: the last wish wins, and a failure leaves everything as it was. */
 
+import { fitting } from "./fitting.js";
 import { isLayer } from "./layers.js";
 import { homeOf, openedWith } from "./selection.js";
 import { SourceError } from "./source.js";
@@ -122,7 +123,11 @@ export class Pictures {
       }
       if (!same) this.comparing?.abort();
       const { compare, picture: before } = bench.state;
-      bench.set({ ...openedWith(bench.state, picture, same), ...checked(bench, picture, then) });
+      const wanted = {
+        ...openedWith(bench.state, picture, same),
+        ...checked(bench, picture, then),
+      };
+      bench.set({ ...wanted, ...fitting({ ...bench.state, ...wanted }, picture) });
       bench.blocks.keep([picture]);
       if (before && before.image !== picture.image) bench.letGo(before.image);
       if (compare?.kind === "setting" && bench.state.compare) this.compare(compare.setting);

@@ -5,8 +5,6 @@
  * this" is made of it.
  */
 
-import { fitting } from "./kept.js";
-
 /**
  * @typedef {import("./source.js").Picture} Picture
  * @typedef {import("./source.js").Setting} Setting
@@ -137,7 +135,7 @@ export function openedWith(state, picture, samePicture) {
   if (!samePicture || before?.setting.model !== picture.setting.model) {
     Object.assign(patch, { against: null, isolated: null });
   }
-  return { ...patch, ...fitting(state, picture) };
+  return patch;
 }
 
 /**

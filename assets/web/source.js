@@ -19,10 +19,14 @@
  */
 
 /**
+ * @typedef {"segment" | "classify"} Task  A class of every pixel, or one of the whole picture, which
+ *   then is the label of all its pixels; to segment unless told otherwise.
+ *
  * @typedef {object} ModelInfo
  * @property {string} name
  * @property {string} title
  * @property {string} knows  One short line: what it knows, and how well.
+ * @property {Task} [task]
  * @property {boolean} available  Whether it can be asked right now.
  * @property {string} missing  Where it can be had, if it is not available; else "".
  * @property {Reach} reach  The reach it was trained with.
@@ -71,7 +75,8 @@
  * @property {Example[]} examples
  * @property {Setting & {example: string}} first  What the page opens with.
  * @property {string[]} [elsewhere]  Titles of what only the app can compute, if this is not the app.
- * @property {{labels: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway  Kinds of file there are.
+ * @property {{labels: TakeAwayKind[], class?: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway
+ *   Kinds of file there are of labels, of the class of a whole picture, and of layers.
  * @property {{frames: number, seconds: number}} [film]  Most of a film; absent where none is labelled.
  * @property {number} fileBytes  The largest file that can be opened.
  */
@@ -116,7 +121,7 @@
  * @property {ClassInfo[]} classes  All the model knows, by index.
  * @property {StageInfo[]} stages
  * @property {Setting} setting
- * @property {{name: string, title: string, knows: string, trained: boolean}} model
+ * @property {{name: string, title: string, knows: string, trained: boolean, task?: Task}} model
  * @property {string[]} notices  Whole sentences that must be seen.
  * @property {Record<string, Record<string, string>>} [spoken]  By language, what `knows` and
  *   `notices` are in it; without it they are in the page's language already.

@@ -7,6 +7,7 @@ import { choiceIn } from "./layers.js";
 import { RATIO } from "./palette.js";
 import { paintMap } from "./pane.js";
 import { probeOf } from "./selection.js";
+import { isWhole } from "./whole.js";
 import { digits, percent, times } from "./words.js";
 
 /**
@@ -141,7 +142,9 @@ class Tile {
       if (info.kind === "local") this.#local(found);
       else this.#global(found);
     }
-    const classes = found.attended?.classes.filter(({ share }) => share > 0.004) ?? [];
+    const told = isWhole(picture) ? [] : (found.attended?.classes ?? []); // all of it is one class
+    this.bar.hidden = isWhole(picture);
+    const classes = told.filter(({ share }) => share > 0.004);
     const names = classes.map(
       ({ index, share }) => `${bench.className(picture, index)} ${percent(share)}`,
     );

@@ -6,6 +6,7 @@ import { takenOf } from "./layers.js";
 import { sentenceOf } from "./pictures.js";
 import { menu } from "./popover.js";
 import { queryOf } from "./selection.js";
+import { isWhole } from "./whole.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -49,8 +50,8 @@ export function takeAwayMenu(button, bench, view) {
       if (!picture) return [];
       const said = h("p", { class: "hint", role: "status" });
       const asked = takenOf(bench, state);
-      const { labels, layers } = bench.catalog.takeAway;
-      const kinds = asked ? layers : labels;
+      const { labels, class: ofClass, layers } = bench.catalog.takeAway;
+      const kinds = asked ? layers : isWhole(picture) ? (ofClass ?? []) : labels;
       const name = fileName(bench);
       const link = queryOf(state);
       return [

@@ -4,6 +4,7 @@
 import { Camera } from "./camera.js";
 import { checkpointBox } from "./checkpoint.js";
 import { fill, h, icon, refill, write } from "./dom.js";
+import { modelRows } from "./model_menu.js";
 import { menu } from "./popover.js";
 import { REACHES } from "./selection.js";
 import { LANGUAGES } from "./words.js";
@@ -11,7 +12,6 @@ import { LANGUAGES } from "./words.js";
 /**
  * @typedef {import("./bench.js").Bench} Bench
  * @typedef {import("./source.js").Reach} Reach
- * @typedef {import("./source.js").ModelInfo} ModelInfo
  */
 
 const WINDOWS = [4, 8, 14, 16, 24, 32];
@@ -113,7 +113,7 @@ export function top(bench, pictures, open, guide, speak) {
     model,
     (close) => [
       h("h3", {}, say("model.choose")),
-      h("div", { class: "models" }, ...models(bench, pictures, own, close)),
+      h("div", { class: "models" }, ...modelRows(bench, pictures, own, close)),
     ],
     { label: say("model.choose"), wide: true },
   );
@@ -201,46 +201,6 @@ export function top(bench, pictures, open, guide, speak) {
     input,
     camera.element,
   );
-}
-
-/**
- * Models that can be had first; of others, what is missing is told before they are chosen.
- * @param {Bench} bench
- * @param {import("./pictures.js").Pictures} pictures
- * @param {HTMLElement | null} own  The box for a checkpoint.
- * @param {() => void} close
- */
-function models(bench, pictures, own, close) {
-  const { say } = bench;
-  const now = bench.state.setting;
-  const ready = bench.models.filter((each) => each.available);
-  const missing = bench.models.filter((each) => !each.available);
-  /** @param {ModelInfo} each */
-  const row = (each) =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: "model",
-        "data-model": each.name,
-        disabled: !each.available,
-        "aria-current": String(each.name === now?.model && !now.untrained),
-        onclick: () => {
-          close();
-          const { name: model, reach, windowSize } = each;
-          pictures.relabel({ model, reach, windowSize, untrained: false });
-        },
-      },
-      h("b", {}, each.title),
-      h("span", {}, each.knows),
-      each.missing && h("small", {}, each.missing),
-    );
-  return [
-    ...ready.map(row),
-    own,
-    missing.length > 0 && h("h3", {}, say("model.missing")),
-    ...missing.map(row),
-  ];
 }
 
 /**

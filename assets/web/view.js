@@ -9,6 +9,7 @@ import { shared } from "./palette.js";
 import { borderOf, Pane } from "./pane.js";
 import { pointing } from "./pointing.js";
 import { homeOf } from "./selection.js";
+import { isWhole, regionsOf } from "./whole.js";
 import { percent } from "./words.js";
 
 /**
@@ -227,14 +228,17 @@ export class View {
     const factor = this.zooms.querySelector("output");
     if (factor)
       write(factor, `${zoom.scale < 9.95 ? zoom.scale.toFixed(1) : Math.round(zoom.scale)}×`);
+    const kind = kindOf(bench, state.layer);
+    const asked = kind && regionsOf(picture, kind);
+    const about = isWhole(picture) && !asked?.includes(state.region) ? asked?.[0] : state.region;
     for (const button of this.regions.querySelectorAll("[data-region]")) {
       const region = /** @type {import("./source.js").Region} */ (
         button.getAttribute("data-region")
       );
-      const asked = kindOf(bench, state.layer)?.regions;
-      button.setAttribute("aria-pressed", String(region === state.region));
-      button.toggleAttribute("disabled", asked !== undefined && !asked.includes(region));
+      button.setAttribute("aria-pressed", String(region === about));
+      button.toggleAttribute("disabled", asked !== null && !asked.includes(region));
     }
+    this.regions.hidden = isWhole(picture) && (asked?.length ?? 0) < 2;
     this.brush.update();
     this.busy.hidden = bench.waiting === 0;
     write(this.doing, this.#progress());
@@ -263,7 +267,7 @@ export class View {
     const { picture, place, region, mask, layer } = this.bench.state;
     if (!picture) return "";
     const kind = kindOf(this.bench, layer);
-    const asked = kind?.regions.includes(region) ?? region !== "segment";
+    const asked = kind ? regionsOf(picture, kind).includes(region) : region !== "segment";
     const wanted = asked && (region === "mask" ? mask : place);
     const key = [picture, place, region, mask, Boolean(wanted)];
     if (key.every((each, at) => each === this.region.key[at])) return this.region.path;
@@ -300,8 +304,10 @@ export class View {
     const labels = this.sides[0]?.painting?.kind === "labels";
     const first = labels ? (values[0] ?? "") : bench.className(picture, label);
     const rest = (labels ? values.slice(1) : values).filter(Boolean);
-    fill(this.tip, swatch, h("b", {}, first), ...rest.map((words) => h("span", {}, words)));
-    this.tip.hidden = false;
+    // The class of a whole picture is not that of the place.
+    const named = isWhole(picture) ? [] : [swatch, h("b", {}, first)];
+    fill(this.tip, ...named, ...rest.map((words) => h("span", {}, words)));
+    this.tip.hidden = !named.length && !rest.length;
     const frame = this.stage.getBoundingClientRect();
     const right = at.x > frame.width - 220;
     const low = at.y > frame.height - 60;

@@ -8,6 +8,7 @@ import pytest
 from steps import told
 
 from analysis import AnalysisError
+from analysis.affinity.row_summary import affinity_row
 from analysis.attribution.methods import METHODS
 from analysis.core.activation_cache import trace
 from analysis.core.progress import finish
@@ -253,6 +254,25 @@ def test_numbers_have_their_unit_and_their_error():
     assert by_key["positive_share_in_region"].unit == "share"
     assert by_key["margin_change_nats"].unit == "nats"
     assert [number.first for number in found] == sorted((n.first for n in found), reverse=True)
+
+
+@pytest.mark.parametrize("head", [None, 1])
+def test_the_row_that_is_shown_is_the_mean_of_all_heads_or_the_head_asked_for(traced, head):
+    ask = LayerAsk("row", X, Y, parameters={"stage": 3, "block": 1, "head": head})
+    layer = finish(layer_work(*traced, ask))
+    row = affinity_row(traced[1].trace, 3, 1, X, Y)
+    wanted = row.weight.mean(0) if head is None else row.weight[head]
+    np.testing.assert_allclose(layer.placed.map, wanted)
+    assert not np.allclose(wanted, row.weight.max(0))
+
+
+def test_terms_of_a_convolution_lie_around_the_token_of_the_pixel(traced):
+    layer = finish(layer_work(*traced, LayerAsk("row", 1, Y, parameters={"stage": 2, "block": 0})))
+    row = affinity_row(traced[1].trace, 2, 0, 1, Y)
+    at, column = row.token
+    assert column == 0
+    np.testing.assert_allclose(layer.placed.map[at - 2 : at + 3, :3], row.norm_share[:, 2:])
+    assert np.isfinite(layer.placed.map).sum() == 15
 
 
 def test_an_error_without_a_number_of_its_own_is_a_number():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from analysis.core.regions import segment_region
 from analysis.core.targets import RegionScore
 from analysis.core.token_classes import token_classes
 from analysis.core.uncertainty import spread
+from analysis.faithfulness.rank_correlation import RankCorrelation
 from analysis.profile import depth_profile, profile_with_nulls
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
@@ -31,6 +33,7 @@ from analysis.receptive_field.effective import effective_fields
 from analysis.receptive_field.theoretical import receptive_field
 from analysis.receptive_field.units import margin_unit, stage_units
 from analysis.rollout import relevance, rollout
+from analysis.rollout.agreement import Agreement, Comparison
 from uniformer.preprocess import preprocess
 
 X, Y = 70, 20
@@ -251,6 +254,34 @@ def test_a_rollout_can_be_compared_with_gradient_and_occlusion(tiny, picture):
     assert f"within {change['chance']:.2f}" in answer.sentence
     beyond = abs(change["spearman"]) > change["chance"]
     assert ("cannot be told apart from chance" in answer.sentence) == (not beyond)
+
+
+BESIDE_CHANCE = ("more than chance", "cannot be told apart from chance", "is not known")
+
+
+@pytest.mark.parametrize(
+    ("spearman", "chance", "words"),
+    [
+        (0.41, 0.4, BESIDE_CHANCE[0]),
+        (-0.41, 0.4, BESIDE_CHANCE[0]),
+        (0.39, 0.4, BESIDE_CHANCE[1]),
+        (-0.39, 0.4, BESIDE_CHANCE[1]),
+        (0.41, np.nan, BESIDE_CHANCE[2]),
+    ],
+)
+def test_a_rollout_is_more_than_chance_only_where_it_is_above_it(
+    tiny, picture, monkeypatch, spearman, chance, words
+):
+    def made_up(*_):
+        yield Progress(1, 1)
+        one = Comparison("rollout", "change", RankCorrelation(spearman, 0.1, 0.2), chance)
+        return Agreement(1.0, 8, np.ones((8, 12)), np.ones((8, 12)), (one,))
+
+    # The package has a function of the module's name.
+    monkeypatch.setattr(import_module("analysis.questions.rollout"), "agreement", made_up)
+    answer = asked("rollout", tiny(), picture(), compare=True, **LOCATED)
+    told = [each for each in BESIDE_CHANCE if each in answer.sentence]
+    assert told == [words]
 
 
 def test_fields_are_those_of_the_tokens_and_the_margin_at_the_pixel(tiny, picture):

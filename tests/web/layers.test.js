@@ -13,7 +13,7 @@ const hide = {
   against: false,
 };
 const bench = /** @type {any} */ ({ catalog: { layers: [hide] } });
-const picture = /** @type {any} */ ({ key: "k", width: 6, height: 4 });
+const picture = /** @type {any} */ ({ key: "k", width: 6, height: 4, model: { task: "segment" } });
 
 /** @param {number} value */
 function answer(value) {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { fitting } from "../../assets/web/fitting.js";
 import {
   beginning,
   homeOf,
@@ -11,6 +12,7 @@ import {
   readQuery,
   Store,
 } from "../../assets/web/selection.js";
+import { regionsOf } from "../../assets/web/whole.js";
 
 /** @returns {any} */
 function picture(changes = {}) {
@@ -20,7 +22,8 @@ function picture(changes = {}) {
     heads: stage > 2 ? 5 : 1,
   }));
   const setting = { model: "nano", reach: "global", windowSize: 8 };
-  return { key: "k", example: "a.jpg", width: 100, height: 50, stages, setting, ...changes };
+  const model = { task: "segment" };
+  return { key: "k", example: "a.jpg", width: 100, height: 50, stages, setting, model, ...changes };
 }
 
 test("hovering previews, what is marked stays, and leaving shows where one looks first", () => {
@@ -99,16 +102,30 @@ test("where a model prunes tokens the page leads to the kept ones, and back with
     stages: plain.stages.map((/** @type {any} */ each) => ({ ...each, pruned: each.stage > 2 })),
   });
   const rows = { ...beginning(), picture: plain, layer: "rows", stage: 4 };
-  const there = { ...rows, ...openedWith(rows, light, true) };
+  const there = { ...rows, ...fitting(rows, light) };
   assert.equal(there.layer, "kept");
   assert.deepEqual(there.parameters.kept, { stage: 4, block: null });
-  const back = { ...there, ...openedWith(there, plain, true) };
+  const back = { ...there, ...fitting(there, plain) };
   assert.equal(back.layer, "rows");
   assert.equal(back.stage, 4);
   const local = { ...rows, stage: 2 };
-  assert.equal({ ...local, ...openedWith(local, light, true) }.layer, "rows");
+  assert.equal({ ...local, ...fitting(local, light) }.layer, "rows");
   const labels = { ...beginning(), picture: plain };
-  assert.equal({ ...labels, ...openedWith(labels, light, true) }.layer, "labels");
+  assert.equal({ ...labels, ...fitting(labels, light) }.layer, "labels");
   const beyond = { ...there, parameters: { kept: { stage: 4, block: 99 } } };
-  assert.equal(openedWith(beyond, light, true).parameters?.kept?.block, null);
+  assert.equal(fitting(beyond, light).parameters?.kept?.block, null);
+});
+
+test("a picture that is named whole has no certainty of pixels, and is hidden in part only", () => {
+  const whole = picture({ model: { task: "classify" } });
+  for (const layer of ["confidence", "entropy", "margin"]) {
+    const state = { ...beginning(), picture: picture(), layer };
+    assert.equal({ ...state, ...fitting(state, whole) }.layer, "labels");
+    assert.equal({ ...state, ...fitting(state, picture()) }.layer, layer);
+  }
+  /** @type {any} */
+  const hide = { group: "whatif", regions: ["segment", "pixel", "class", "mask"] };
+  assert.deepEqual(regionsOf(whole, hide), ["pixel", "mask"]);
+  assert.deepEqual(regionsOf(whole, { ...hide, group: "why" }), ["segment"]);
+  assert.deepEqual(regionsOf(picture(), hide), hide.regions);
 });

@@ -152,6 +152,9 @@ FORMAT = Parameter(
 CLASSIFIER = Parameter(
     "model", str, "a classifier that models lists", "small-cls", False, tuple(CLASSIFIERS)
 )
+WHOLE = Parameter(
+    "whole", bool, "show all of the picture, not the square in its middle", False, False, None
+)
 TOP = Parameter("top", int, f"how many classes to name, 1 to {MOST_CLASSES}", 5, False, None)
 
 
@@ -177,7 +180,7 @@ class Services:
         own = [
             Service("models", LIST, None, (FOUND,), self._models),
             Service("segment", SEGMENT, (*self._and(SHORT_SIDE), FORMAT), LABELLED, self._segment),
-            Service("classify", CLASSIFY, (CLASSIFIER, TOP), (FOUND,), self._classify),
+            Service("classify", CLASSIFY, (CLASSIFIER, TOP, WHOLE), (FOUND,), self._classify),
             Service("report", REPORT, self._and(SHORT_SIDE), REPORTED, self._report, long=True),
         ]
         return own + [
@@ -219,7 +222,7 @@ class Services:
             raise ValueError(f"top must be from 1 to {MOST_CLASSES}.")
         picture = opened(sent, self._max_pixels)
         with self._model_cache.acquire(*_place(values)) as model, self._turns.quick():
-            found = yield from work.name(model, picture)
+            found = yield from work.name(model, picture, None, values["whole"])
         return {"answer": found.describe(values["top"])}
 
     def _ask(self, question: str, sent: Sent, values: dict[str, Any], folder: Path) -> Work[Reply]:
@@ -274,13 +277,13 @@ def _place(values: dict[str, Any]) -> tuple[Any, ...]:
 
 def _described(config: ModelConfig) -> dict[str, Any]:
     names = class_set(config.class_set).names
-    classifies = config.name in CLASSIFIERS
     return {
         "name": config.name,
-        "task": "classify" if classifies else "segment",
+        "task": config.task,
         "class_set": config.class_set,
         "class_count": len(names),
-        "classes": None if classifies else list(names),  # a thousand names help nobody choose
+        # A thousand names help nobody choose.
+        "classes": None if config.task == "classify" else list(names),
         "reach": config.reach,
         "window_size_tokens": config.window_size,
         "short_side_px": config.short_side,

@@ -19,6 +19,7 @@ WINDOW = "Its window size"
 SAME = "the same"
 UNTRAINED_TITLE = "random weights"
 NOT_FETCHED = "The weights of the other model were not fetched: nothing was compared."
+NO_PIXELS = "A classifier labels no pixels to compare here: choose a segmenter."
 PAIR = {
     "stage": (
         "The picture in one of two settings, with one probe for both. Arrow keys move it by one "

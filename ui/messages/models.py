@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ui.messages.page import REACHES
-from uniformer.config import ModelConfig, UPerConfig
+from ui.messages.web import head_of
+from uniformer.config import ModelConfig
 from uniformer.segmenter import UNTRAINED
 from uniformer.weights import BACKBONE_ONLY
 
 TAB = "Models"
 SAYS = (
-    "Every official configuration of the UniFormer segmenter, and your own checkpoint. Reach and "
+    "Every official UniFormer segmenter and classifier, and your own checkpoint. Reach and "
     "window size of stage 3 are switched on the loaded weights, beside the picture."
 )
 USE = "Use this model"
@@ -21,7 +22,7 @@ UPLOAD_INFO = (
     "alone, is kept in memory while it is used, and goes when others need the room."
 )
 UPLOAD = "Checkpoint"
-HEADERS = ("Model", "Blocks", "Decoder", "Trained reach", "Published mIoU", "Weights")
+HEADERS = ("Model", "Blocks", "Decoder", "Trained reach", "Published", "Weights")
 TABLE = "Models"
 OWN_GONE = "The server no longer holds your model: upload it again, or choose another one."
 IN_USE = "In use: {model}."
@@ -37,7 +38,7 @@ TOO_LARGE = (
 )
 NO_MODEL = (
     "{name} has the names and shapes of no model here: give it the checkpoint of a UniFormer "
-    "segmenter, as the authors or this project save it."
+    "segmenter or classifier, as the authors or this project save it."
 )
 NEARLY = (
     "{name} comes nearest to {model}, which it does not fit ({difference}): save the state dict of "
@@ -82,16 +83,20 @@ def download(model: str, done: int, total: int) -> str:
 
 def row(config: ModelConfig) -> tuple[str, ...]:
     """Return what the table says of a model, in the order of ``HEADERS``."""
-    head = "UPerNet" if isinstance(config.head, UPerConfig) else "Semantic FPN"
-    miou = f"{config.published_miou} %" if config.published_miou else "–"  # noqa: RUF001
     return (
         config.name,
         " · ".join(map(str, config.backbone.depths)),
-        head,
+        head_of(config),
         REACHES[config.reach].format(window=config.window_size),
-        miou,
+        _published(config),
         _weights(config),
     )
+
+
+def _published(config: ModelConfig) -> str:
+    if config.published_miou:
+        return f"mIoU {config.published_miou} %"
+    return f"top-1 {config.published_top1} %" if config.published_top1 else "–"  # noqa: RUF001
 
 
 def _weights(config: ModelConfig) -> str:

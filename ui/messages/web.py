@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from uniformer.classes import class_set
-from uniformer.config import ModelConfig, UPerConfig
+from uniformer.config import ClassifierConfig, ModelConfig, UPerConfig
 from uniformer.weights import bundled_scores
 
 NOT_UNDERSTOOD = "This request is not of the form that this server reads: load the page again."
@@ -18,6 +18,7 @@ NO_SUCH_LAYER = "There is no layer {name}: choose one of the layer bar."
 NO_SUCH_PARAMETER = "This layer cannot be asked with {name}: load the page again."
 WRONG_MASK = "The painted region is not of this picture: paint it again."
 NO_SUCH_FILE = "There is no file of this kind here: choose another one."
+NO_LABELS = "A classifier labels no pixels: take JSON, Python or the command line."
 NO_COMMAND = "No command line says this: take Python, or JSON with all settings."
 NO_TABLES = "This answer has no tables: take JSON or the arrays."
 YES, NO = "yes", "no"
@@ -33,11 +34,15 @@ FILM_TOO_LONG = (
     "Films of at most {frames} frames and {seconds} seconds are labelled here: cut it, or label it "
     "whole with `uniformer video` on your own machine."
 )
+FILM_NEEDS_SEGMENTER = (
+    "This model names a picture as a whole: choose one that labels pixels, and give the film again."
+)
 FILM_SMALLER = "Each frame was labelled at {shown} pixels instead of {whole}."
 NO_CHECKPOINT = "Give a checkpoint: a .pth or .safetensors file."
 
 KNOWS_SCORED = "{classes} everyday classes; {accuracy} % of the pixels of ordinary photos right"
 KNOWS_PUBLISHED = "{title}; mIoU {miou} % there, as published"
+KNOWS_TOP1 = "{title}, one for the whole picture; {top1} % right there, as published"
 KNOWS_CLASSES = "{classes} classes"
 KNOWS_AS = "{classes} classes, read as {model}"
 KNOWS_NOTHING = "nothing: its weights are random"
@@ -50,12 +55,23 @@ def wrong(name: str, words: str) -> str:
 
 def title(config: ModelConfig) -> str:
     """Return what a model is called, the same in every language."""
-    names = {"nano": " nano", "xxs": "-XXS", "xs": "-XS", "small": "-S", "base": "-B"}
-    name = config.name.partition("-")[0]
+    names = {
+        "nano": " nano", "xxs": "-XXS", "xs": "-XS", "small": "-S", "base": "-B",
+        "small-plus": "-S+", "base-ls": "-B-LS",
+    }  # fmt: skip
+    name = config.name.removesuffix("-cls")
+    name = name if name in names else name.partition("-")[0]
     size = f"UniFormer{names[name]}" if name in names else config.name
-    head = "UPerNet" if isinstance(config.head, UPerConfig) else "Semantic FPN"
+    head = head_of(config)
     window = "" if config.reach == "global" else f", {config.reach} {config.window_size}"
     return f"{size}, {head}{window}"
+
+
+def head_of(config: ModelConfig) -> str:
+    """Return what follows the backbone, the same in every language."""
+    if isinstance(config.head, ClassifierConfig):
+        return "ImageNet"
+    return "UPerNet" if isinstance(config.head, UPerConfig) else "Semantic FPN"
 
 
 def knows(config: ModelConfig) -> str:
@@ -66,6 +82,8 @@ def knows(config: ModelConfig) -> str:
         return KNOWS_SCORED.format(classes=len(classes), accuracy=accuracy)
     if config.published_miou:
         return KNOWS_PUBLISHED.format(title=classes.title, miou=config.published_miou)
+    if config.published_top1:
+        return KNOWS_TOP1.format(title=classes.title, top1=config.published_top1)
     return KNOWS_CLASSES.format(classes=len(classes))
 
 

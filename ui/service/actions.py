@@ -23,6 +23,7 @@ from analysis.questions.common import TracedPicture
 from ui.host import metrics
 from ui.host.settings import Settings
 from ui.messages import page as text
+from ui.messages import web
 from ui.service import gpu_calls as work
 from ui.service.cost import asked_by, refuse_too_long
 from ui.service.examples import EXAMPLES
@@ -39,6 +40,7 @@ from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from ui.service.zerogpu import lends_gpus
 from uniformer.classes import ClassSet
+from uniformer.classifier import Classifier
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
 from uniformer.pictures import Picture, PictureSource, read_picture
@@ -211,6 +213,8 @@ class Actions:
         frames = ShortFilm(film, self._max_pixels)
         place = selection.model, selection.reach, selection.window_size
         with self.model_cache.acquire(*place) as model:
+            if isinstance(model, Classifier):
+                raise ValueError(web.FILM_NEEDS_SEGMENTER)
             steps = work.film(model, frames, target, selection.short_side)
             yield from self.turns.stepwise(steps)
             return frames.notice, model.classes
@@ -259,7 +263,11 @@ class Actions:
         short_side = selection.short_side
         with self.model_cache.acquire(*place) as model, self.turns.quick():
             start = time.perf_counter()
-            result = finish(on_one_thread(lambda: work.label(model, picture, short_side, onto)))
+            if isinstance(model, Classifier):
+                named = on_one_thread(lambda: work.name(model, picture, short_side, True))
+                result = finish(named).as_labels()
+            else:
+                result = finish(on_one_thread(lambda: work.label(model, picture, short_side, onto)))
             return result, time.perf_counter() - start
 
 

@@ -63,9 +63,11 @@ def label(
 
 
 @on_gpu(label_seconds)
-def name(model: Segmenter, picture: PictureSource) -> Work[Classification]:
-    """Return what a classifier says that ``picture`` shows."""
-    result = classify(picture, _placed(model))
+def name(
+    model: Segmenter, picture: PictureSource, short_side: int | None = None, whole: bool = False
+) -> Work[Classification]:
+    """Return what a classifier says that ``picture``, or the square in its middle, shows."""
+    result = classify(picture, _placed(model), whole=whole, short_side=short_side)
     yield Progress(1, 1)
     return result
 

@@ -12,6 +12,7 @@ from ui.service.jobs import pixel_of
 from ui.service.model_cache import RANDOM
 from ui.service.selection import Selection
 from uniformer.config import Reach
+from uniformer.factory import find_config
 
 
 def other_setting(
@@ -33,6 +34,8 @@ def other_setting(
 def pair_payload(actions: Actions, now: Selection, other: Selection) -> dict[str, Any]:
     """Return both results for ``assets/pair.js``, with a title each and the pixel to start at."""
     both = now, other
+    if any(find_config(actions.stored(one).result.model).task == "classify" for one in both):
+        raise ValueError(messages.NO_PIXELS)
     return {
         "key": now.key,
         "titles": [_title(actions, one) for one in both],

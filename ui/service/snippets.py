@@ -100,6 +100,26 @@ def label_command(result: Segmentation) -> str:
     return shlex.join(command + _model_options(_settings(result), reach=True))
 
 
+def classify_snippet(result: Segmentation) -> str:
+    """Return a program that names the whole picture again."""
+    short_side = result.settings["short_side"]
+    return (
+        "from uniformer import classify, create_model\n\n"
+        f"model = {_model(_settings(result))}\n"
+        f'found = classify("{PHOTO}", model, whole=True, short_side={short_side})\n'
+        "for row in found.top(5):\n"
+        '    print(row.rank, row.name, f"{row.probability:.1%}")\n'
+    )
+
+
+def classify_command(result: Segmentation) -> str:
+    """Return the command that names the whole picture again."""
+    short_side = str(result.settings["short_side"])
+    command = ["python", "-m", "uniformer", "classify", PHOTO, "--whole"]
+    command += ["--short-side", short_side]
+    return shlex.join(command + _model_options(_settings(result), reach=True))
+
+
 def site_command(result: Segmentation) -> str:
     """Return the command that publishes a folder of pictures with the model of ``result``."""
     command = ["python", "-m", analysis.__name__, "publish", "photos/", "-o", "site"]

@@ -12,12 +12,22 @@ from tempfile import TemporaryDirectory
 
 from analysis import Trace
 from analysis.layers import Layer
+from analysis.report.workbench_data import probabilities
 from ui.messages import web as text
 from ui.service.examples import EXAMPLES
 from ui.service.export import file_stem, write_labels_for, write_report, zipped
-from ui.service.snippets import command_snippet, label_command, python_snippet, start_snippet
+from ui.service.snippets import (
+    classify_command,
+    classify_snippet,
+    command_snippet,
+    label_command,
+    python_snippet,
+    start_snippet,
+)
 from ui.service.stored_results import StoredResult
+from uniformer import Classification
 from uniformer.annotations import FORMATS
+from uniformer.factory import find_config
 from uniformer.segmentation import Segmentation
 
 TYPES = {
@@ -41,8 +51,9 @@ TYPES = {
 """All kinds, and what a file of each is; those of ``uniformer.annotations`` are for other tools."""
 
 LAYER_KINDS = ("png", "svg", "pdf", "npz", "csv", "json", "python", "command")
+CLASS_KINDS = ("json", "python", "command")
 LABEL_KINDS = ("png", "npz", "csv", "json", "python", "command", "html", "masks", *FORMATS)
-"""What there is of a layer, and of the labels, in the order in which to offer it."""
+"""What there is of a layer, of a classifier's answer and of labels, in the order to offer it."""
 
 LABEL_FILES = {"png": "overlay.png", "npz": "npz", "json": "json"}
 MASKS = ("labels.png", "colors.png", "overlay.png")
@@ -85,6 +96,8 @@ def labels_file(
     ``trace`` is for the report. Raises ``ValueError`` for a kind that there is not of them.
     """
     result = stored.result
+    if find_config(result.model).task == "classify":
+        return _class_file(result, trace, kind)
     if kind == "python":
         height, width = result.labels.shape
         return start_snippet(result, (width // 2, height // 2)).encode(), TYPES[kind]
@@ -110,6 +123,27 @@ def labels_file(
         names = MASKS if kind == "masks" else (LABEL_FILES[kind],)
         files = whole().save(place, file_stem(stored.subject.title), names)
         return _one(files, TYPES[kind])
+
+
+def _class_file(result: Segmentation, trace: Callable[[], Trace], kind: str) -> File:
+    """Return what a classifier says of the whole picture as a file."""
+    if kind not in CLASS_KINDS:
+        raise ValueError(text.NO_LABELS)
+    if kind == "python":
+        return classify_snippet(result).encode(), TYPES[kind]
+    if kind == "command":
+        return f"{classify_command(result)}\n".encode(), TYPES[kind]
+    said = Classification(
+        picture=result.picture,
+        probabilities=probabilities(trace(), 0, 0),
+        classes=result.classes,
+        model=result.model,
+        weights=result.weights,
+        settings=result.settings,
+        notes=result.notes,
+    )
+    content = json.dumps(said.describe(), indent=2, ensure_ascii=False)
+    return content.encode(), TYPES[kind]
 
 
 def _one(files: Sequence[Path], kind: str) -> File:

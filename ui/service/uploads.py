@@ -8,7 +8,7 @@ from pathlib import Path
 from ui.messages import models as messages
 from uniformer import create_model
 from uniformer.checkpoint import inspect_checkpoint, read_state_dict
-from uniformer.config import MODELS
+from uniformer.config import CLASSIFIERS
 from uniformer.matching import Difference, nearest_config
 from uniformer.segmenter import Segmenter
 from uniformer.weights import WeightsError
@@ -37,13 +37,13 @@ def open_upload(path: str, name: str, max_bytes: int = MAX_UPLOAD_BYTES) -> Segm
         raise ValueError(messages.too_large(size / 2**20, max_bytes / 2**20))
     try:
         report = inspect_checkpoint(path)
-        fitting = [model for model in report.models if model in MODELS]  # no classifiers
-        if not fitting:
+        if not report.models:
             near = nearest_config(read_state_dict(path))
             if near is None:
                 raise WeightsError(messages.no_model(name))
             raise DoesNotFit(messages.nearly(name, near[0], str(near[1])), near[1])
-        first, *others = fitting
+        # What a classifier's file fits whole comes before what it fits the backbone of.
+        first, *others = sorted(report.models, key=lambda model: model not in CLASSIFIERS)
         model = create_model(first, weights=path, num_classes=report.num_classes)
     except WeightsError as error:  # which names the server's copy
         raise ValueError(

@@ -33,12 +33,12 @@ from ui.service.limits import in_time
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.one_thread import beside
 from ui.service.selection import Selection
-from ui.service.take_away import LABEL_KINDS, LAYER_KINDS, labels_file, layer_file
+from ui.service.take_away import CLASS_KINDS, LABEL_KINDS, LAYER_KINDS, labels_file, layer_file
 from ui.service.weights_download import fetch
 from ui.web.asked import setting_of
 from ui.web.layers import kind_facts, layer_content
 from uniformer.classes import ClassSet, class_set
-from uniformer.config import MODELS, REACHES, ModelConfig
+from uniformer.config import CLASSIFIERS, MODELS, REACHES, ModelConfig
 from uniformer.factory import find_config
 from uniformer.pictures import PictureSource
 from uniformer.weights import WeightsError
@@ -64,11 +64,11 @@ class Workbench:
         """Return what there is to choose from."""
         first = self.actions.first
         return {
-            "models": [self._model_facts(config) for config in MODELS.values()],
+            "models": [self._model_facts(config) for config in (MODELS | CLASSIFIERS).values()],
             "layers": [kind_facts(kind) for kind in LAYERS.values()],
             "examples": _examples(),
             "first": {**setting_of(first.selection), "example": first.example},
-            "takeAway": {"labels": LABEL_KINDS, "layers": LAYER_KINDS},
+            "takeAway": {"labels": LABEL_KINDS, "class": CLASS_KINDS, "layers": LAYER_KINDS},
             "fileBytes": self._settings.upload_bytes,
             "film": {"frames": MOST_FRAMES, "seconds": MOST_SECONDS},
         }
@@ -110,6 +110,7 @@ class Workbench:
         return {
             "name": kept,
             "title": title,
+            "task": config.task,
             "knows": known,
             "available": True,
             "missing": "",
@@ -183,6 +184,7 @@ class Workbench:
         return {
             "name": config.name,
             "title": text.title(config),
+            "task": config.task,
             "knows": text.knows(config) if trained else text.KNOWS_NOTHING,
             "available": available,
             "missing": "" if at_hand else text.missing(config),
@@ -251,6 +253,7 @@ class Workbench:
             "model": {
                 "name": selection.model.removeprefix(RANDOM),
                 "title": text.UNTRAINED.format(title=title) if random else title,
+                "task": config.task,
                 "knows": known,
                 "trained": result.weights.trained,
             },

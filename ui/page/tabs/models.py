@@ -15,8 +15,7 @@ from ui.service.actions import Actions
 from ui.service.queues import HEAVY
 from ui.service.selection import Selection
 from ui.service.uploads import MAX_UPLOAD_BYTES
-from uniformer import list_models
-from uniformer.config import MODELS
+from uniformer.config import CLASSIFIERS, MODELS
 
 NAME = messages.TAB
 
@@ -27,7 +26,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     banner = gr.HTML(elem_id="models-banner", apply_default_css=False)
     with gr.Row(elem_classes="choices"):
         model = gr.Dropdown(
-            list_models(),
+            [*MODELS, *CLASSIFIERS],
             label=messages.MODEL,
             info=messages.MODEL_INFO,
             value=session.first.model,
@@ -87,7 +86,7 @@ def model_table() -> str:
     heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in messages.HEADERS)
     rows = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in messages.row(config)) + "</tr>"
-        for config in MODELS.values()
+        for config in (MODELS | CLASSIFIERS).values()
     )
     return (
         f'<article class="answer"><div class="table-frame" tabindex="0" role="group" '
