@@ -135,6 +135,12 @@ def test_logs_are_json_and_hold_no_path_query_or_address(server):
         assert not any(word in line for line in lines)
 
 
+def test_the_start_says_where_the_page_is_and_advises_nothing_that_cannot_be_done(server):
+    said = [line for line in server.output.read_text().splitlines() if not line.startswith("{")]
+    assert f"The page is at {server.url}/ until this is stopped (Ctrl-C)." in said
+    assert not any("share" in line for line in said)
+
+
 @pytest.mark.parametrize("announced", [True, False])
 @pytest.mark.parametrize("route", KINDS)
 def test_too_large_a_request_is_refused_in_one_sentence(server, announced, route):

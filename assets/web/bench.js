@@ -183,7 +183,9 @@ export class Bench {
     const reach = this.say(`reach.${setting.reach}`);
     const window = setting.reach === "global" ? "" : ` ${setting.windowSize}`;
     const untrained = setting.untrained ? ` · ${this.say("untrained")}` : "";
-    return `${model?.title ?? setting.model} · ${reach}${window}${untrained}`;
+    const side = setting.shortSide;
+    const short = side ? ` · ${this.say("short.side", { side })}` : "";
+    return `${model?.title ?? setting.model} · ${reach}${window}${short}${untrained}`;
   }
 
   /**

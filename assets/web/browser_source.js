@@ -31,6 +31,9 @@ import { wordsOf } from "./words.js";
 
 const MOST_LAYERS = 4;
 
+/** Larger ones take seconds in a browser. */
+const SHORT_SIDES = [256, 384, 512];
+
 /** @implements {Source} */
 export class BrowserSource {
   /** @type {Say} */
@@ -75,7 +78,7 @@ export class BrowserSource {
       this.#layers.clear(); // their words are of another language
     }
     const { model, examples } = this.facts;
-    const { name, reach, windowSize } = model;
+    const { name, reach, windowSize, shortSide } = model;
     return {
       models: [
         {
@@ -85,6 +88,7 @@ export class BrowserSource {
           reach,
           windowSize,
           reaches: REACHES,
+          shortSides: [shortSide, ...SHORT_SIDES.filter((side) => side !== shortSide)],
         },
       ],
       layers: layersOf(this.facts, say),

@@ -32,6 +32,7 @@
  * @property {Reach} reach  The reach it was trained with.
  * @property {number} windowSize
  * @property {Reach[]} reaches  Those it can be switched to.
+ * @property {number[]} shortSides  At which it can be shown a picture, in pixels; its own first.
  * @property {Record<string, Record<string, string>>} [spoken]  By language, what `title` and `knows`
  *   are in it; without it they are in the page's language already.
  *

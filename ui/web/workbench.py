@@ -49,6 +49,9 @@ ContentWork = Work[Content]
 BETWEEN_SECONDS = 0.2
 """Least time between two maps on the way."""
 
+OFFERED_SIDES = (256, 384, 512, 768)
+"""Short sides, in pixels, at which visitors can have a picture shown to the network."""
+
 
 class Workbench:
     """Answers about the results that ``actions`` keeps. ``ValueError`` has one sentence for people.
@@ -114,7 +117,7 @@ class Workbench:
             "knows": known,
             "available": True,
             "missing": "",
-            **_reach_facts(config),
+            **_setting_facts(config),
             "spoken": in_every_language([title, known]),
         }, {}
 
@@ -188,7 +191,7 @@ class Workbench:
             "knows": text.knows(config) if trained else text.KNOWS_NOTHING,
             "available": available,
             "missing": "" if at_hand else text.missing(config),
-            **_reach_facts(config),
+            **_setting_facts(config),
         }
 
     def _fetched(self, setting: Selection) -> Work[None]:
@@ -304,12 +307,14 @@ def _examples() -> list[dict[str, str]]:
     ]
 
 
-def _reach_facts(config: ModelConfig) -> dict[str, Any]:
-    """Return the reach a model was trained with, and those it can be switched to."""
+def _setting_facts(config: ModelConfig) -> dict[str, Any]:
+    """Return what a model was trained with, and what it can be switched to."""
+    own, others = config.short_side, OFFERED_SIDES if config.task == "segment" else ()
     return {
         "reach": config.reach,
         "windowSize": config.window_size,
         "reaches": ["global"] if config.backbone.pruned else list(REACHES),
+        "shortSides": [own, *(side for side in others if side != own)],
     }
 
 
