@@ -138,7 +138,14 @@ export class Bench {
    * @param {number} index
    */
   className(picture, index) {
-    const name = picture.classes[index]?.name ?? String(index);
+    return this.nameOf(picture.classes[index]?.name ?? String(index));
+  }
+
+  /**
+   * The name that a data set gives a class, in the page's language where that has one.
+   * @param {string} name
+   */
+  nameOf(name) {
     const key = `class.${name}`;
     return this.words.has(key) ? this.say(key) : name;
   }
