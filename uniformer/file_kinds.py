@@ -48,7 +48,10 @@ _PICTURES = (
 )
 
 _HEIF_BRANDS = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1")
-_FILM_BRANDS = ("isom", "iso2", "mp41", "mp42", "avc1", "qt  ", "M4V ", "3gp4", "3gp5")
+_FILM_BRANDS = (
+    *("isom", "iso2", "iso4", "iso5", "iso6", "mp41", "mp42", "avc1"),
+    *("qt  ", "M4V ", "MSNV", "3gp4", "3gp5", "3gp6"),
+)
 
 
 def picture_format(head: bytes) -> str | None:

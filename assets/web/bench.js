@@ -139,8 +139,21 @@ export class Bench {
    * @param {number} index
    */
   className(picture, index) {
+<<<<<<< HEAD
     const name = picture.classes[index]?.name ?? String(index);
     return named(this.words, `class.${name}`, name);
+=======
+    return this.nameOf(picture.classes[index]?.name ?? String(index));
+  }
+
+  /**
+   * The name that a data set gives a class, in the page's language where that has one.
+   * @param {string} name
+   */
+  nameOf(name) {
+    const key = `class.${name}`;
+    return this.words.has(key) ? this.say(key) : name;
+>>>>>>> main
   }
 
   /**

@@ -127,6 +127,23 @@ export class ServerSource {
 
   /**
    * @param {File} file
+   * @param {Setting} setting
+   * @param {import("./source.js").Watch} [watch]
+   * @returns {Promise<import("./source.js").LabelledFilm>}
+   */
+  async film(file, setting, watch = {}) {
+    const body = new FormData();
+    body.set("setting", JSON.stringify(setting));
+    body.set("file", file);
+    const { facts, arrays } = await this.#ask("film", { method: "POST", body, ...watch });
+    const { seconds, classes, notices, spoken } = facts;
+    const film = new Blob([arrays.film], { type: "video/webm" });
+    const table = new Blob([arrays.table], { type: "text/csv" });
+    return { film, table, seconds, classes, notices, spoken };
+  }
+
+  /**
+   * @param {File} file
    * @param {Stop & {onPartial?: (partial: Partial) => void}} [stop]
    * @returns {Promise<import("./source.js").ModelInfo>}
    */

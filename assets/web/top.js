@@ -29,7 +29,7 @@ export function top(bench, pictures, open, guide, speak) {
   const input = h("input", {
     type: "file",
     multiple: true,
-    accept: "image/*,.heic,.heif,.tif,.tiff,.dng",
+    accept: "image/*,video/*,.heic,.heif,.tif,.tiff,.dng,.mkv",
     class: "unseen",
     tabindex: "-1",
     "aria-label": say("picture.upload"),
@@ -71,6 +71,7 @@ export function top(bench, pictures, open, guide, speak) {
         }),
       ),
       h("p", { class: "hint" }, say("picture.hint")),
+      h("p", { class: "hint" }, catalog.film ? say("film.hint", catalog.film) : say("film.app")),
       h("h3", {}, say("picture.examples")),
       h(
         "div",

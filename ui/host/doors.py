@@ -40,6 +40,7 @@ OPEN = {
     "/web/api/open": "POST",
     "/web/api/relabel": "POST",
     "/web/api/checkpoint": "POST",
+    "/web/api/film": "POST",
     "/web/api/{key}/block/{stage:int}/{block:int}": "GET",
     "/web/api/{key}/probabilities": "GET",
     "/web/api/{key}/layer": "POST",

@@ -17,7 +17,7 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -34,6 +34,7 @@ from ui.messages import web as text
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
 from ui.service.one_thread import steps_on_one_thread
+from ui.service.selection import Selection
 from ui.service.uploads import DoesNotFit
 from ui.web.asked import LONGEST_NAME, named, read_setting
 from ui.web.frames import frame
@@ -88,6 +89,7 @@ class Addresses:
             guarded(f"{api}/open", self._open, "POST"),
             guarded(f"{api}/relabel", self._relabel, "POST"),
             guarded(f"{api}/checkpoint", self._checkpoint, "POST"),
+            guarded(f"{api}/film", self._film, "POST"),
             guarded(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
             guarded(f"{api}/{{key}}/probabilities", self._probabilities),
             guarded(f"{api}/{{key}}/layer", self._layer, "POST"),
@@ -101,8 +103,7 @@ class Addresses:
 
     async def _open(self, request: Request) -> Response:
         async with request.form(max_files=1, max_fields=4) as form:
-            given = _json(form.get("setting", "{}"))
-            setting = read_setting(given, self._workbench.actions.first.selection)
+            setting = self._setting(form)
             photo, name = form.get("file"), form.get("example")
             if photo is None:
                 steps = self._work("web open", setting, None, named("example", name))
@@ -126,9 +127,22 @@ class Addresses:
         return self._answer(request, steps, self._quick, compress=True)
 
     async def _checkpoint(self, request: Request) -> Response:
-        data, name = await _file(request, text.NO_CHECKPOINT)
+        async with request.form(max_files=1, max_fields=1) as form:
+            data, name = await _file(form, text.NO_CHECKPOINT)
         steps = _measured("web checkpoint", lambda: self._workbench.checkpoint(data, name))
         return self._answer(request, steps, self._quick)
+
+    async def _film(self, request: Request) -> Response:
+        async with request.form(max_files=1, max_fields=4) as form:
+            setting = self._setting(form)
+            data, _ = await _file(form, text.NO_FILM)
+        steps = _measured("web film", lambda: self._workbench.film(setting, data))
+        return self._answer(request, steps, self._long)
+
+    def _setting(self, form: FormData) -> Selection:
+        """Return the setting that a form has, by default that of the first picture."""
+        first = self._workbench.actions.first.selection
+        return read_setting(_json(form.get("setting", "{}")), first)
 
     async def _block(self, request: Request) -> Response:
         at = request.path_params
@@ -281,13 +295,12 @@ def _differing_keys(error: ValueError) -> dict[str, Any]:
     return {"keys": kinds}
 
 
-async def _file(request: Request, refusal: str) -> tuple[bytes, str]:
+async def _file(form: FormData, refusal: str) -> tuple[bytes, str]:
     """Return the one file of a form and its name; ``ValueError`` with ``refusal`` without one."""
-    async with request.form(max_files=1, max_fields=4) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise ValueError(refusal)
-        return await file.read(), (file.filename or page.PHOTO)[:LONGEST_NAME]
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise ValueError(refusal)
+    return await file.read(), (file.filename or page.PHOTO)[:LONGEST_NAME]
 
 
 async def _body(request: Request) -> bytes:
