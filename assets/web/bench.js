@@ -139,10 +139,6 @@ export class Bench {
    * @param {number} index
    */
   className(picture, index) {
-<<<<<<< HEAD
-    const name = picture.classes[index]?.name ?? String(index);
-    return named(this.words, `class.${name}`, name);
-=======
     return this.nameOf(picture.classes[index]?.name ?? String(index));
   }
 
@@ -151,9 +147,7 @@ export class Bench {
    * @param {string} name
    */
   nameOf(name) {
-    const key = `class.${name}`;
-    return this.words.has(key) ? this.say(key) : name;
->>>>>>> main
+    return named(this.words, `class.${name}`, name);
   }
 
   /**
