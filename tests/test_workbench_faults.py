@@ -216,3 +216,59 @@ def test_a_layer_of_the_place_before_is_never_shown_as_that_of_the_new_one(visit
     assert at_once["layer"] is None
     expect(seen.result.locator(".says")).to_be_visible()
     assert seen.root.evaluate("host => host.bench.slot().ask.x") == 60
+
+
+def test_a_map_of_why_opens_the_check_whether_it_is_faithful(visit):
+    seen = Workbench(visit())
+    seen.mark(225, 205)
+    seen.layer("why")
+    expect(seen.result.locator(".says")).to_be_visible()
+    method = seen.state("layer")
+    seen.result.locator("[data-part=faithful]").click()
+    assert seen.state("layer") == "faithfulness"
+    assert seen.root.evaluate("host => host.bench.slot().ask.parameters.methods") == method
+    assert seen.state("place") == {"x": 225, "y": 205}
+    expect(seen.result.locator("[data-part=start]")).to_be_visible()  # it takes its time
+    expect(seen.result.locator("[data-part=faithful]")).to_have_count(0)
+    seen.root.evaluate("host => host.bench.store.set({layer: 'rollout'})")
+    expect(seen.result.locator("h3")).to_have_text("Rollout")
+    expect(seen.result.locator("[data-part=faithful]")).to_have_count(0)  # no map of a score
+
+
+# Notes when a layer has come, and how long the page then keeps the browser busy with drawing it.
+DRAWN = """host => {
+  const { source } = host.bench.slot();
+  const ask = source.layer.bind(source);
+  globalThis.drawn = [];
+  source.layer = async (...given) => {
+    const layer = await ask(...given);
+    const start = performance.now();
+    const tasks = [];
+    const watch = new PerformanceObserver((list) => tasks.push(...list.getEntries()));
+    watch.observe({ type: "longtask" });
+    setTimeout(() => {
+      watch.disconnect();
+      const late = tasks.filter((task) => task.startTime >= start - 1);
+      const busy = late.reduce((sum, task) => sum + task.duration, 0);
+      drawn.push({ seconds: layer.seconds, busy: busy / 1000 });
+    }, 600);
+    return layer;
+  };
+}"""
+
+LEAST_SECONDS = 0.15
+"""Of drawing that a visitor does not feel, on a machine with other work."""
+
+
+def test_drawing_a_live_layer_costs_no_more_than_computing_it(visit):
+    """Of several places one is enough: what a busy machine takes away is no cost of drawing."""
+    seen = Workbench(visit())
+    seen.layer("why")
+    expect(seen.result.locator(".says")).to_be_visible()
+    settle(seen.page)
+    seen.root.evaluate(DRAWN)
+    for count, x in enumerate((60, 150, 250), start=1):
+        seen.mark(x, 205)
+        seen.page.wait_for_function(f"drawn.length === {count}")
+    found = seen.page.evaluate("drawn")
+    assert any(each["busy"] <= max(each["seconds"], LEAST_SECONDS) for each in found), found

@@ -2,6 +2,7 @@
 /** The right column's head: one sentence on the pixel, its likeliest classes, and the layer's answer. */
 
 import { fill, h, refill, write } from "./dom.js";
+import { faithfulBadge } from "./faithful.js";
 import { choiceIn, confidenceAt, kindOf, labelAt } from "./layers.js";
 import { plots } from "./plot.js";
 import { probeOf } from "./selection.js";
@@ -301,7 +302,9 @@ function asked(bench) {
       if (!kind) return [];
       const { layer } = slot;
       /** @type {import("./dom.js").Child[]} */
-      const parts = [head(bench, kind.title, (layer ?? partial?.layer)?.grade ?? "")];
+      const parts = [
+        head(bench, kind.title, (layer ?? partial?.layer)?.grade ?? "", faithfulBadge(bench, kind)),
+      ];
       if (slot.status === "offered") {
         parts.push(
           h("p", {}, kind.help),
@@ -412,13 +415,15 @@ function said(bench, layer, also) {
  * @param {Bench} bench
  * @param {string} title
  * @param {string} grade
+ * @param {import("./dom.js").Child} [badge]
  */
-function head(bench, title, grade) {
+function head(bench, title, grade, badge) {
   const { say } = bench;
   return h(
     "div",
     { class: "card-head" },
     h("h3", {}, title),
+    badge,
     grade &&
       h(
         "span",
