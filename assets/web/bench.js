@@ -4,6 +4,7 @@
 import { Slot } from "./asks.js";
 import { Blocks } from "./blocks.js";
 import { rgb } from "./palette.js";
+import { named } from "./words.js";
 
 /**
  * @typedef {import("./source.js").Picture} Picture
@@ -146,8 +147,7 @@ export class Bench {
    * @param {string} name
    */
   nameOf(name) {
-    const key = `class.${name}`;
-    return this.words.has(key) ? this.say(key) : name;
+    return named(this.words, `class.${name}`, name);
   }
 
   /**

@@ -23,6 +23,7 @@ const BROKEN = "The answer of the server broke off: please try again.";
 /** @implements {Source} */
 export class ServerSource {
   #api;
+  #language = "";
   // Behind a proxy many visitors have one address: their questions take turns by page.
   #session = [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16))
@@ -38,6 +39,7 @@ export class ServerSource {
    * @returns {Promise<Catalog>}
    */
   async catalog(language) {
+    this.#language = language;
     const query = new URLSearchParams({ language });
     const { facts } = await this.#ask(`catalog?${query}`);
     return /** @type {Catalog} */ (facts);
@@ -104,7 +106,8 @@ export class ServerSource {
    */
   async layer(picture, ask, stop = {}) {
     const asked = { method: "POST", body: JSON.stringify(written(ask)), ...stop };
-    const { facts, arrays } = await this.#ask(`${picture.key}/layer`, asked);
+    const query = new URLSearchParams({ language: this.#language });
+    const { facts, arrays } = await this.#ask(`${picture.key}/layer?${query}`, asked);
     return /** @type {Layer} */ ({ ...facts, ...arrays });
   }
 

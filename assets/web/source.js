@@ -216,7 +216,6 @@
  * @property {Scale} scale
  * @property {Box[]} [boxes]
  * @property {Plot[]} [plots]
- * @property {string} [title]
  * @property {string} sentence  The answer.
  * @property {string} grade  "exact", "statistic", "causal" or "heuristic".
  * @property {string} misleads  How it can mislead, in one line.

@@ -116,7 +116,6 @@ def layer_content(layer: Layer, seconds: float | None = None) -> Content:
     return {
         "id": layer.id,
         **placed,
-        "title": answer.title,
         "sentence": layer.sentence,
         "grade": answer.grade,
         "misleads": layer.misleads,
