@@ -19,7 +19,7 @@ from ui.api.services import Sent, Services
 from ui.host.settings import Settings
 from ui.service.actions import Actions
 from ui.service.export import write_report
-from ui.service.jobs import Job, run
+from ui.service.jobs import Job, file_of, run
 from ui.service.take_away import LABEL_KINDS
 from ui.web.workbench import Workbench
 from uniformer.weights import DATA
@@ -112,7 +112,7 @@ def test_nothing_of_the_page_or_the_workbench(host):
     assert_nothing_told(actions.lens(now))
     assert_nothing_told(write_report(actions.stored(now), actions.trace(now)))
     answer = finish(run(actions, Job("probe", now, {"x": 3, "y": 4, "short_side": 64})))
-    assert_nothing_told([answer.content, *(answer.folder / name for name in answer.files)])
+    assert_nothing_told([answer.content, *(file_of([answer], 0, name) for name in answer.files)])
     workbench = Workbench(actions, settings)
     assert_nothing_told(workbench.catalog())
     for kind in LABEL_KINDS:
