@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from visiting import Workbench, open_tab
 
+from analysis.live.facts import examples
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
 from ui.layout import TABS
@@ -126,6 +127,10 @@ def test_language_chosen_on_the_workbench_is_spoken_at_once_and_everywhere(visit
     expect(stage).to_have_text("Stage 3")
 
 
+NAMES = ("choice.", "class.", "example.", "method.")
+"""What begins the keys of names that come in English from elsewhere."""
+
+
 def test_every_language_has_every_sentence_of_the_workbench():
     tables = {
         file.stem: json.loads(file.read_text("utf-8")) for file in (WEB / "words").glob("*.json")
@@ -134,7 +139,10 @@ def test_every_language_has_every_sentence_of_the_workbench():
     assert tables
     for table in tables.values():
         assert set(english) - set(table) == set()
-        assert {key for key in table if not key.startswith("class.")} - set(english) == set()
+        assert {key for key in table if not key.startswith(NAMES)} - set(english) == set()
+        for example in examples():
+            assert f"example.{example['name']}" in table
+            assert f"example.{example['name']}.alt" in table
         for key, sentence in english.items():
             assert sorted(PLACE.findall(sentence)) == sorted(PLACE.findall(table[key])), key
     scripts = "".join(file.read_text("utf-8") for file in WEB.glob("*.js"))

@@ -14,6 +14,7 @@ from golden import fill_model, recorded_input
 from tiny_segmenter import TINY, TINY_UPER, make
 
 from uniformer import commands, create_model, list_classifiers, list_models, optimize_for_inference
+from uniformer.authorship import MARK
 from uniformer.cli import main
 from uniformer.config import MODELS
 from uniformer.export import export_onnx, onnx_bytes
@@ -140,6 +141,7 @@ def test_the_command_writes_a_file_that_tells_what_it_holds(tmp_path, capsys, mo
     monkeypatch.setattr(commands, "create_model", lambda *_, **__: model)
     command = ["export", "nano", "-o", str(file), "--form", "rewritten", "--size", "64x96"]
     assert main([*command, "--stored", "float16"]) == 0
+    assert main([*command, "--stored", "float16"]) == 0  # over its own file
     assert "MB" in capsys.readouterr().out
     graph = onnx.load(file)
     told = {entry.key: json.loads(entry.value) for entry in graph.metadata_props}
@@ -168,7 +170,10 @@ def test_every_model_exports_in_both_forms(name):
 
 def test_what_cannot_be_exported_is_told_in_a_sentence_and_replaces_nothing(tmp_path):
     model, file = make(), tmp_path / "a.onnx"
-    file.write_bytes(b"before")
+    file.write_bytes(b"of another program")
+    with pytest.raises(ValueError, match="was not written by this program"):
+        export_onnx(model, file)
+    file.write_bytes(before := f"{MARK}, before".encode())
     for message, options in {
         "form must be": {"form": "fast"},
         "no output 'attention'": {"outputs": ["attention"]},
@@ -183,7 +188,7 @@ def test_what_cannot_be_exported_is_told_in_a_sentence_and_replaces_nothing(tmp_
         export_onnx(model, tmp_path / "a.pt")
     with pytest.raises(ValueError, match="no folder"):
         export_onnx(model, tmp_path / "absent" / "a.onnx")
-    assert file.read_bytes() == b"before"
+    assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
 
 

@@ -68,6 +68,19 @@ def test_subfolders_are_taken_on_request_and_links_to_folders_are_not(tmp_path):
     assert "links to folders, which are not followed (sub/round)" in told[0]
 
 
+def test_a_folder_that_may_not_be_read_ends_no_batch_and_makes_no_score(tmp_path, monkeypatch):
+    for name in ("a.png", "locked/b.png"):
+        photo(tmp_path / "i" / name)
+    (tmp_path / "m").mkdir()
+    may = os.access  # chmod does not keep root out
+    monkeypatch.setattr(os, "access", lambda path, how: path.name != "locked" and may(path, how))
+    listing = list_folder(tmp_path / "i", True)
+    assert [file.name for file in listing.pictures] == ["a.png"]
+    assert "1 folders that may not be read (locked)" in listing.words()
+    with pytest.raises(DatasetError, match=r"locked may not be read: a score"):
+        pair_annotations(tmp_path / "i", tmp_path / "m", ".png", True)
+
+
 def test_a_folder_without_pictures_says_what_is_there(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     touch(tmp_path, "p.heic")

@@ -344,6 +344,24 @@ def test_the_page_opens_without_a_network_the_second_time(visitor, folder):
     assert "Coffee" in visitor.locator("#workbench .top").inner_text()
 
 
+def test_several_photos_are_labelled_here_and_a_film_needs_the_app(visitor, address):
+    visitor.goto(address)
+    visitor.wait_for_selector("html[data-ready=yes]")
+    rng = np.random.default_rng(0)
+    photos = [
+        {"name": f"{number}.png", "mimeType": "image/png", "buffer": b64decode(given(image)[0])}
+        for number in range(2)
+        for image in [Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8))]
+    ]
+    chooser = visitor.locator("#workbench .top input[type=file]").first
+    chooser.set_input_files(photos)
+    expect(visitor.locator("#workbench .batch-status").first).to_have_text("2 of 2 labelled")
+    visitor.locator("[data-photo='1.png']").click()
+    expect(visitor.locator("[data-photo='1.png']")).to_have_attribute("aria-current", "true")
+    chooser.set_input_files({"name": "walk.mp4", "mimeType": "video/mp4", "buffer": b"film"})
+    expect(visitor.locator("#workbench .film .failures")).to_contain_text("need the app")
+
+
 def test_the_policy_of_the_page_lets_nothing_out(browser, address):
     page = browser.new_page()
     page.goto(address)

@@ -111,11 +111,15 @@ def test_requests_are_counted_by_the_pattern_of_their_route(server):
     before = figures(server.get("/metrics").text)
     server.get("/healthz")
     server.get("/a/private/name.jpg")
+    server.get("/web/api/catalog")
+    httpx.post(server.url + "/api/private", timeout=60)
     httpx.request("BREW", server.url + "/coffee")
     after = figures(server.get("/metrics").text)
     name = "uniformer_lens_requests_total"
     health = (name, "GET", "/healthz", "200")
     assert after[health] == before[health] + 1
+    assert after[name, "GET", "/web/api/catalog", "200"] == 1
+    assert after[name, "POST", "/api/{name}", "404"] == 1
     assert after[name, "other", "unknown", "404"] == 1
     assert not any("private" in str(key) for key in after)
     assert after["uniformer_lens_queue_waiting",] == 0
@@ -129,6 +133,12 @@ def test_logs_are_json_and_hold_no_path_query_or_address(server):
     assert {"time", "level", "logger", "method", "route", "status", "seconds"} <= set(requests[-1])
     for word in ("holiday", "secret", "abc", "127.0.0.1:"):
         assert not any(word in line for line in lines)
+
+
+def test_the_start_says_where_the_page_is_and_advises_nothing_that_cannot_be_done(server):
+    said = [line for line in server.output.read_text().splitlines() if not line.startswith("{")]
+    assert f"The page is at {server.url}/ until this is stopped (Ctrl-C)." in said
+    assert not any("share" in line for line in said)
 
 
 @pytest.mark.parametrize("announced", [True, False])

@@ -228,6 +228,21 @@ def test_example_and_reach_are_changed_and_blocks_and_pixel_follow(bench):
     expect(seen.root.locator(".credit")).to_contain_text(EXAMPLES[example].credit)
 
 
+def test_the_size_the_network_sees_is_chosen_and_compared(bench):
+    seen = bench()
+    rows = seen.state("picture.stages")[2]["rows"]
+    own = bench().root.locator("[data-part=short-side] option").first.inner_text()
+    seen.root.locator("[data-part=short-side]").select_option("512")
+    seen.wait_for("state.picture.setting.shortSide === 512")
+    assert seen.state("picture.stages")[2]["rows"] == 2 * rows
+    seen.compare("short-256")
+    seen.wait_for("state.other && !state.other.setting.shortSide")
+    left, right = seen.root.locator(".pane-title").all()
+    expect(left).to_contain_text("512 px")
+    expect(right).to_contain_text("256 px")
+    assert own == "256 px"
+
+
 def test_models_that_cannot_be_had_say_so_before_they_are_chosen(bench):
     seen = bench()
     seen.root.locator(".top [data-part=model]").click()
@@ -319,6 +334,10 @@ def test_the_picture_is_on_the_first_screen_and_nothing_sticks_out(bench, width)
     assert box["width"] > (0.85 if width == 390 else 0.55) * width
     assert box["y"] + box["height"] < height
     expect(seen.answer).to_be_in_viewport()
+    if width > 390:  # every layer, without scrolling the row of them
+        row = seen.root.locator(".tabs").first.bounding_box()
+        last = seen.root.locator("[data-layer]").last.bounding_box()
+        assert last["x"] + last["width"] <= row["x"] + row["width"] + 0.5
     seen.page.mouse.wheel(0, 500)
     seen.page.wait_for_timeout(200)
     assert seen.stage.bounding_box()["y"] >= 0 or width > 390  # it stays in sight on a phone

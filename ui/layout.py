@@ -88,7 +88,8 @@ def launch(page: gr.Blocks, **where: Any) -> Any:
         enable_monitoring=False,
         **PATIENT,
         **spoken(),
-        **{"max_file_size": MAX_FILE_BYTES} | where,
+        # Gradio would advise a share, of which this program knows nothing.
+        **{"max_file_size": MAX_FILE_BYTES, "quiet": True} | where,
     )
 
 

@@ -69,6 +69,7 @@ def serve(settings: Settings) -> None:
         page = build(settings, actions)
         stop = _signalled()
         launch(page, prevent_thread_lock=True, **launch_options(page, settings))
+        print(f"The page is at {page.local_url} until this is stopped (Ctrl-C).", flush=True)
         actions.trace(actions.first.selection)  # while the first visitors already see the page
         half_sent = HalfSent(page.server)
         while not stop.wait(min(ROUND_SECONDS, settings.store_seconds / ROUNDS)):

@@ -12,6 +12,7 @@ from uniformer.classes import IGNORE_INDEX
 from uniformer.errors import PictureError
 from uniformer.files import plain_name
 from uniformer.folders import (
+    LOCKED,
     DatasetError,
     Tell,
     list_folder,
@@ -46,6 +47,10 @@ def pair_annotations(
         raise DatasetError(
             f"{len(listing.unreadable)} pictures in {images} need a package that is not installed "
             f"({names}; {listing.left_out_words()}): a score that left them out would be none."
+        )
+    if locked := [file for file, reason in listing.left_out if reason == LOCKED]:
+        raise DatasetError(
+            f"{locked[0]} may not be read: a score that left out what is in it would be none."
         )
     if not annotations.is_dir():
         raise DatasetError(f"There is no folder {annotations}.")

@@ -22,6 +22,12 @@ _STARTS = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"GGUF", "a GGUF model"),
+    (b"qoif", "a QOI picture"),
+    (b"DDS ", "a DDS texture"),
+    (b"#?RADIANCE", "a Radiance HDR picture"),
+    (b"P7\n", "a PAM picture"),
+    (b"PF\n", "a PFM picture in colours"),
+    (b"MATLAB 5", "a MATLAB file"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"\x1aE\xdf\xa3", "a film (Matroska or WebM)"),
@@ -48,7 +54,10 @@ _PICTURES = (
 )
 
 _HEIF_BRANDS = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1")
-_FILM_BRANDS = ("isom", "iso2", "mp41", "mp42", "avc1", "qt  ", "M4V ", "3gp4", "3gp5")
+_FILM_BRANDS = (
+    *("isom", "iso2", "iso4", "iso5", "iso6", "mp41", "mp42", "avc1"),
+    *("qt  ", "M4V ", "MSNV", "3gp4", "3gp5", "3gp6"),
+)
 
 
 def picture_format(head: bytes) -> str | None:

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,10 @@ class VideoError(ValueError):
     """A film that cannot be read or written; the message is one sentence for the user."""
 
 
+class FramesTooLarge(VideoError):
+    """A film whose frames have more pixels than are taken."""
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep from the standard error what OpenCV prints when it opens a film, read or written."""
@@ -48,18 +52,26 @@ class Film(Protocol):
 
     rate: float
 
-    def times(self) -> list[float]:
-        """Return when each frame is shown, in seconds, in the order of :meth:`frames`."""
+    def times(self, most: int | None = None) -> list[float]:
+        """Return when each frame is shown, in seconds, in the order of :meth:`frames`.
+
+        Of the first ``most`` frames alone, if that is given.
+        """
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield the frames as RGB, uint8 (H, W, 3), upright, until what is whole ends."""
 
 
-def open_film(source: Path) -> Film:
-    """Return the film in the file ``source``. Raises :class:`VideoError` where there is none."""
+def open_film(source: Path, most_pixels: int | None = None) -> Film:
+    """Return the film in the file ``source``.
+
+    Raises :class:`VideoError` where there is none, :class:`FramesTooLarge` where its frames have
+    more than ``most_pixels``, before any is decoded.
+    """
     if not source.is_file():
         raise VideoError(f"There is no file {source}.")
     film = _OpenCVFilm(source)
+    _check_size(film.size, most_pixels)
     if film.is_readable():
         return film
     try:
@@ -69,7 +81,7 @@ def open_film(source: Path) -> Film:
     else:
         more = ""
         try:
-            return _AvFilm(source)
+            return _AvFilm(source, most_pixels)
         except (av.FFmpegError, IndexError, StopIteration):  # no stream, no frame
             pass
     raise VideoError(f"{source.name} cannot be read as a film: convert it to MP4 or WebM{more}.")
@@ -78,14 +90,18 @@ def open_film(source: Path) -> Film:
 class _OpenCVFilm:
     def __init__(self, source: Path) -> None:
         self._source = source
-        self.rate = _plausible(self._open().get(cv2.CAP_PROP_FPS))
+        film = self._open()
+        self.rate = _plausible(film.get(cv2.CAP_PROP_FPS))
+        width, height = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
+        self.size = int(film.get(width)), int(film.get(height))
 
     def is_readable(self) -> bool:
         return self._open().grab()
 
-    def times(self) -> list[float]:
-        film, times = self._open(), []
-        while film.grab():
+    def times(self, most: int | None = None) -> list[float]:
+        film = self._open()
+        times: list[float] = []
+        while len(times) != most and film.grab():
             times.append(film.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         return _increasing(times, self.rate)
 
@@ -103,16 +119,18 @@ class _OpenCVFilm:
 
 
 class _AvFilm:
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, most_pixels: int | None) -> None:
         self._source = source
         import av
 
         with av.open(str(source)) as container:
-            self.rate = _plausible(float(container.streams.video[0].average_rate or 0))
+            stream = container.streams.video[0]
+            self.rate = _plausible(float(stream.average_rate or 0))
+            _check_size((stream.width, stream.height), most_pixels)
             next(container.decode(video=0))
 
-    def times(self) -> list[float]:
-        return _increasing([time for time, _ in self._decoded()], self.rate)
+    def times(self, most: int | None = None) -> list[float]:
+        return _increasing([time for time, _ in islice(self._decoded(), most)], self.rate)
 
     def frames(self) -> Iterator[np.ndarray]:
         return (frame for _, frame in self._decoded())
@@ -128,6 +146,15 @@ class _AvFilm:
                     yield float(frame.time or 0), np.ascontiguousarray(turned)
             except av.FFmpegError:
                 return  # what comes after damage is not shown either
+
+
+def _check_size(size: tuple[int, int], most_pixels: int | None) -> None:
+    width, height = size
+    if most_pixels is not None and width * height > most_pixels:
+        raise FramesTooLarge(
+            f"The frames of this film have {width} x {height} pixels, and at most {most_pixels:,} "
+            "are taken: make it smaller."
+        )
 
 
 def _plausible(told: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
 
 NO_PICTURE, NO_FILE = "no pictures", "no files but pipes or the like"
 SUBFOLDER = "subfolders, which --recursive (recursive=True) takes"
+LOCKED = "folders that may not be read"
 LINK, OWN = "links to folders, which are not followed", "written by this program"
 NAMED_AS_OWN = "named as results about a picture beside them"
 NAMED = 3
@@ -120,7 +122,7 @@ def _walk(folder: Path, recursive: bool) -> Iterator[tuple[Path, frozenset[str]]
     for entry in entries:
         if entry.name.startswith(".") or entry.name.casefold() in SYSTEM_FILES:
             continue
-        if entry.is_dir() and recursive and not entry.is_symlink():
+        if entry.is_dir() and recursive and not entry.is_symlink() and _may_read(entry):
             yield from _walk(entry, recursive)
         else:
             yield entry, names
@@ -129,7 +131,8 @@ def _walk(folder: Path, recursive: bool) -> Iterator[tuple[Path, frozenset[str]]
 def _reason(file: Path, beside: frozenset[str]) -> str | None:
     """Return why a file is left out, or None if it is a picture to take."""
     if file.is_dir():
-        return LINK if file.is_symlink() else SUBFOLDER
+        inside = SUBFOLDER if _may_read(file) else LOCKED
+        return LINK if file.is_symlink() else inside
     if file.exists() and not file.is_file():  # to open a pipe would wait for a writer for ever
         return NO_FILE
     suffix = file.suffix.lower()
@@ -141,6 +144,10 @@ def _reason(file: Path, beside: frozenset[str]) -> str | None:
     if written_here(file):
         return OWN
     return NAMED_AS_OWN if _is_named_as_output(file.name, beside) else None
+
+
+def _may_read(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _is_picture(suffix: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,11 +16,19 @@ import numpy as np
 from uniformer.authorship import written_here
 from uniformer.engines.model import Predictor
 from uniformer.files import part_beside, replace_file
-from uniformer.film import RATES, VideoError, open_film, quiet
+from uniformer.film import RATES, Film, VideoError, open_film, quiet
 from uniformer.predict import segment
 
 MOST_REPEATED = 20
 """How many times the frames of a film the labelled one may have, to keep uneven times."""
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """A frame under its labels, RGB uint8 (H, W, 3), of a film that has ``total`` of them."""
+
+    shown: np.ndarray
+    total: int
 
 
 def label_video(
@@ -44,7 +53,21 @@ def label_video(
     settings that cannot be used.
     """
     _check_target(source, target)
-    film = open_film(source)
+    with closing(label_film(open_film(source), target, model, **prediction)) as frames:
+        number = 0
+        for number, frame in enumerate(frames, 1):
+            if progress is not None:
+                progress(number, frame.total)
+    return number
+
+
+def label_film(
+    film: Film, target: Path, model: Predictor, **prediction: Any
+) -> Generator[LabelledFrame, None, None]:
+    """Do the same for an opened ``film``, and yield each frame when it is labelled.
+
+    ``target`` and its table are there once the generator ends; closed before, it leaves nothing.
+    """
     times = film.times()
     rate, repeats = _steady(times, film.rate)
     shares: list[np.ndarray] = []
@@ -52,7 +75,8 @@ def label_video(
         writer = None
         for frame, repeat in zip(film.frames(), repeats, strict=False):
             result = segment(frame, model, **prediction)
-            shown = _evened(cv2.cvtColor(np.asarray(result.overlay()), cv2.COLOR_RGB2BGR))
+            overlay = np.asarray(result.overlay())
+            shown = _evened(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
             if writer is None:
                 writer = _writer(part, rate, shown.shape[1::-1], target)
                 writing.callback(writer.release)
@@ -60,16 +84,14 @@ def label_video(
                 writer.write(shown)
             counted = np.bincount(result.labels.ravel(), minlength=len(model.classes))
             shares.append((counted / result.labels.size).astype(np.float32))
-            if progress is not None:
-                progress(len(shares), len(times))
+            yield LabelledFrame(overlay, len(times))
         if writer is None:
-            raise VideoError(f"{source.name} has no frame that can be read.")
+            raise VideoError("The film has no frame that can be read.")
         writer.release()
         if _frames_in(part) != sum(repeats[: len(shares)]):  # the writer tells of no failure
             raise VideoError(f"{target} cannot be written whole: make room for it.")
         replace_file(target.with_suffix(".csv"), _table(model.classes.names, times, shares))
         part.replace(target)
-    return len(shares)
 
 
 def _check_target(source: Path, target: Path) -> None:

@@ -214,7 +214,7 @@ def _publish(args: argparse.Namespace) -> int:
     model = open_model(args)
     photos = list_photos(args.photos, args.recursive, telling_once("analysis"))
     site = _finish(publish(model, photos, args.output), "publish")
-    print(f"{len(site.pages)} pages -> {site.index}")
+    print(f"{len(site.pages)} page{'s' * (len(site.pages) != 1)} -> {site.index}")
     for sentence in site.left_out:
         print(f"analysis: error: {sentence}", file=sys.stderr)
     return 1 if site.left_out else 0

@@ -17,6 +17,9 @@ FEWEST = 3
 
 CONFIDENCE = 0.95
 
+NORMAL = 1.96
+"""Standard errors that hold as much either way, where there are many draws."""
+
 NOTHING_NATS = 1e-6
 """A divergence below it is the rounding of single precision."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.core.errors import AnalysisError
-from analysis.core.uncertainty import jackknife
+from analysis.core.uncertainty import NORMAL, jackknife, student
 
 Center = tuple[float, float]
 """Where a unit is, row and column, from the middle of the first pixel."""
@@ -25,8 +25,11 @@ TOLERANCE = 0.1
 FINE_PX = 2.0
 """...or in pixels of the network's input: squares grow by two."""
 
-FEWEST_PROBES = 4
-"""From which on an error can be told."""
+ROUNDING_PX = FINE_PX / 12**0.5
+"""Standard error of a side that comes in such steps, however well all else is known."""
+
+FEWEST_PROBES = 8
+"""From which on an error can be told: fewer are often alike by chance, and would end too soon."""
 
 UNKNOWN = float("nan")
 
@@ -37,7 +40,7 @@ class Square:
 
     ``side_px`` is its side, borders of the picture ignored, ``area_share`` the share of the
     picture's pixels inside it, 0 to 1. Their standard errors are 0 where nothing was drawn, NaN
-    where too little was.
+    where too little was; that of a side holds the rounding to whole pixels, too.
     """
 
     energy_share: float
@@ -151,6 +154,7 @@ def summarize(
     if samples is not None:
         errors = errors_of(samples, lambda left: _all_of(rings, left, shares, energy.size))
     sides, areas, spread = np.split(errors, [len(shares), 2 * len(shares)])
+    sides = np.hypot(sides, ROUNDING_PX)
     return FieldSummary(
         total_energy=float(within[-1]),
         squares=tuple(
@@ -182,13 +186,15 @@ def energy_within(energy: np.ndarray, center_px: Center) -> tuple[np.ndarray, np
 def errors_of(samples: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Return the standard errors of ``statistic`` of the sum of ``samples`` (n, sums).
 
-    They are equal parts of a measurement, each left out in turn. NaN where there are fewer than
-    ``FEWEST_PROBES`` of them, or where a part left out leaves nothing.
+    They are equal parts of a measurement, each left out in turn. Of few parts the scatter is known
+    less well, so errors are wider by Student's t: 1.96 of them hold 95 % of measurements. NaN where
+    there are fewer parts than ``FEWEST_PROBES``, or where a part left out leaves nothing.
     """
+    if len(samples) < FEWEST_PROBES:
+        return np.full_like(statistic(samples.sum(axis=0)), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = [statistic(left) for left in samples.sum(axis=0) - samples]
-    error = jackknife(found)
-    return error if len(samples) >= FEWEST_PROBES else np.full_like(error, np.nan)
+    return jackknife(found) * student(len(samples)) / NORMAL
 
 
 def well_known(rings: Rings, samples: np.ndarray) -> bool:

@@ -168,24 +168,33 @@ function begun(file) {
 }
 
 /**
- * The shares of all classes in all photos, as CSV (RFC 4180): a row per photo, and where it has no
- * labels, why not.
+ * The shares of all classes in all photos, as CSV (RFC 4180), or of a model that names a picture as a
+ * whole, that class and its probability: a row per photo, and where it has no labels, why not.
  * @param {Pick<Item, "file" | "known" | "problem">[]} items
  * @returns {string}
  */
 export function tableOf(items) {
-  const names = items.find(({ known }) => known)?.known?.classes.map(({ name }) => name) ?? [];
+  const first = items.find(({ known }) => known)?.known;
+  const whole = first?.model.task === "classify";
+  const shares = first?.classes.map(({ name }) => `share of ${name}`) ?? [];
+  const told = whole ? ["class", "probability"] : shares;
   const head = ["file", "width", "height", "model", "reach", "window", "problem"];
   const rows = items.map(({ file, known, problem }) => {
-    if (!known) return [file.name, "", "", "", "", "", problem, ...names.map(() => "")];
+    if (!known) return [file.name, "", "", "", "", "", problem, ...told.map(() => "")];
     const { width, height, model, setting, classes } = known;
     const window = setting.reach === "global" ? "" : setting.windowSize;
-    const shares = classes.map(({ share }) => Number(share.toPrecision(6)));
-    return [file.name, width, height, model.title, setting.reach, window, "", ...shares];
+    const named = classes.find(({ share }) => share > 0);
+    const values = whole
+      ? [named?.name ?? "", short(named?.meanConfidence ?? 0)]
+      : classes.map(({ share }) => short(share));
+    return [file.name, width, height, model.title, setting.reach, window, "", ...values];
   });
-  return [[...head, ...names.map((name) => `share of ${name}`)], ...rows]
-    .map((row) => `${row.map(cell).join(",")}\r\n`)
-    .join("");
+  return [[...head, ...told], ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+}
+
+/** @param {number} value */
+function short(value) {
+  return Number(value.toPrecision(6));
 }
 
 /** @param {string | number} value */

@@ -4,6 +4,7 @@
 import { Slot } from "./asks.js";
 import { Blocks } from "./blocks.js";
 import { rgb } from "./palette.js";
+import { named } from "./words.js";
 
 /**
  * @typedef {import("./source.js").Picture} Picture
@@ -138,9 +139,15 @@ export class Bench {
    * @param {number} index
    */
   className(picture, index) {
-    const name = picture.classes[index]?.name ?? String(index);
-    const key = `class.${name}`;
-    return this.words.has(key) ? this.say(key) : name;
+    return this.nameOf(picture.classes[index]?.name ?? String(index));
+  }
+
+  /**
+   * The name that a data set gives a class, in the page's language where that has one.
+   * @param {string} name
+   */
+  nameOf(name) {
+    return named(this.words, `class.${name}`, name);
   }
 
   /**
@@ -176,7 +183,9 @@ export class Bench {
     const reach = this.say(`reach.${setting.reach}`);
     const window = setting.reach === "global" ? "" : ` ${setting.windowSize}`;
     const untrained = setting.untrained ? ` · ${this.say("untrained")}` : "";
-    return `${model?.title ?? setting.model} · ${reach}${window}${untrained}`;
+    const side = setting.shortSide;
+    const short = side ? ` · ${this.say("short.side", { side })}` : "";
+    return `${model?.title ?? setting.model} · ${reach}${window}${short}${untrained}`;
   }
 
   /**

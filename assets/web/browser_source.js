@@ -12,7 +12,7 @@ import { layersOf } from "./live_layers.js";
 import { checkFile, checkSize, MAX_FILE_BYTES, PhotoError } from "./photo.js";
 import { REACHES } from "./selection.js";
 import { SourceError } from "./source.js";
-import { wordsOf } from "./words.js";
+import { named, wordsOf } from "./words.js";
 
 /**
  * @typedef {import("./live_facts.js").Facts} Facts
@@ -31,10 +31,13 @@ import { wordsOf } from "./words.js";
 
 const MOST_LAYERS = 4;
 
+/** Larger ones take seconds in a browser. */
+const SHORT_SIDES = [256, 384, 512];
+
 /** @implements {Source} */
 export class BrowserSource {
-  /** @type {Say} */
-  #say = (key) => key;
+  /** @type {{say: Say, has: (key: string) => boolean}} */
+  #words = { say: (key) => key, has: () => false };
   #language = "";
   /** The latest answers, so that taking one away asks nothing anew. */
   /** @type {Map<string, import("./finding_words.js").Found>} */
@@ -69,13 +72,14 @@ export class BrowserSource {
    */
   async catalog(language) {
     this.#language = language;
-    const { say } = await wordsOf(language);
+    const words = await wordsOf(language);
+    const { say } = words;
     if (this.#language === language) {
-      this.#say = say;
+      this.#words = words;
       this.#layers.clear(); // their words are of another language
     }
     const { model, examples } = this.facts;
-    const { name, reach, windowSize } = model;
+    const { name, reach, windowSize, shortSide } = model;
     return {
       models: [
         {
@@ -85,15 +89,18 @@ export class BrowserSource {
           reach,
           windowSize,
           reaches: REACHES,
+          shortSides: [shortSide, ...SHORT_SIDES.filter((side) => side !== shortSide)],
         },
       ],
       layers: layersOf(this.facts, say),
       examples: examples.map(({ file, thumbnail, ...example }) => ({
         ...example,
+        title: named(words, `example.${example.name}`, example.title),
+        alt: named(words, `example.${example.name}.alt`, example.alt),
         thumbnail: new URL(thumbnail, this.base).href,
       })),
       first: { model: name, reach, windowSize, example: examples[0].name },
-      elsewhere: this.facts.withApp,
+      elsewhere: this.facts.withApp.map((title) => named(words, `method.${title}`, title)),
       takeAway: { labels: KINDS, layers: KINDS },
       fileBytes: MAX_FILE_BYTES,
     };
@@ -108,7 +115,7 @@ export class BrowserSource {
   async open(what, setting, stop = {}) {
     if (!(what instanceof Blob)) {
       const found = this.facts.examples.find(({ name }) => name === what.example);
-      if (!found) throw new SourceError(this.#say("live.photo.gone"));
+      if (!found) throw new SourceError(this.#words.say("live.photo.gone"));
       const { title, alt, credit, name, file } = found;
       const image = new URL(file, this.base).href;
       const subject = { title, alt, credit, example: name, image };
@@ -172,7 +179,7 @@ export class BrowserSource {
       { signal, onPartial: onPartial && ((step) => onPartial(this.#partial(step))) },
     );
     const seconds = (performance.now() - started) / 1000;
-    const layer = layerOf(finding, picture, ask, this.#say, seconds);
+    const layer = layerOf(finding, picture, ask, this.#words.say, seconds);
     this.#layers.set(keyOf(picture, ask), layer);
     const oldest = this.#layers.keys().next().value;
     if (this.#layers.size > MOST_LAYERS && oldest) this.#layers.delete(oldest);
@@ -198,7 +205,7 @@ export class BrowserSource {
   #partial(step) {
     if (!step.map) return step;
     const most = step.map.reduce((high, value) => Math.max(high, Math.abs(value) || 0), 0);
-    return { ...step, scale: fallScale(most, this.#say) };
+    return { ...step, scale: fallScale(most, this.#words.say) };
   }
 
   /**
@@ -233,8 +240,8 @@ export class BrowserSource {
     const knows = accuracy === null ? "live.knows.classes" : "live.knows";
     return {
       name,
-      title: this.#say("live.model", { name }),
-      knows: this.#say(knows, { classes: classes.length, percent }),
+      title: this.#words.say("live.model", { name }),
+      knows: this.#words.say(knows, { classes: classes.length, percent }),
       trained: true,
     };
   }
@@ -272,7 +279,7 @@ export class BrowserSource {
         onPartial: (partial) =>
           onPartial?.({
             ahead: 0,
-            ...(call === "layer" ? {} : { words: this.#say("live.loading") }),
+            ...(call === "layer" ? {} : { words: this.#words.say("live.loading") }),
             ...partial,
           }),
       });
@@ -287,7 +294,7 @@ export class BrowserSource {
     if (error instanceof SourceError) return error;
     const known = error instanceof PhotoError || error instanceof Failure;
     const reason = known ? error.reason : "failed";
-    return new SourceError(this.#say(`live.photo.${reason}`));
+    return new SourceError(this.#words.say(`live.photo.${reason}`));
   }
 }
 

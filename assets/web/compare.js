@@ -4,7 +4,7 @@
 import { checkpointBox } from "./checkpoint.js";
 import { h } from "./dom.js";
 import { menu } from "./popover.js";
-import { REACHES } from "./selection.js";
+import { REACHES, TRAINED } from "./selection.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -19,8 +19,7 @@ import { REACHES } from "./selection.js";
 export function compareMenu(button, bench, pictures) {
   const { say } = bench;
   const own = checkpointBox(bench, ({ name, reach, windowSize }) => {
-    const { setting } = bench.state;
-    if (setting) pictures.compare({ ...setting, model: name, reach, windowSize, untrained: false });
+    pictures.compare({ model: name, ...TRAINED, reach, windowSize });
   });
   return menu(
     button,
@@ -46,6 +45,8 @@ export function compareMenu(button, bench, pictures) {
           help && h("span", {}, help),
         );
       const reaches = (model?.reaches ?? REACHES).filter((each) => each !== setting.reach);
+      // Beside its own size the next one; beside any other its own.
+      const sides = (model?.shortSides ?? []).slice(...(setting.shortSide ? [0, 1] : [1, 2]));
       const models = bench.models.filter(
         (each) => each.available && (each.name !== setting.model || setting.untrained),
       );
@@ -87,6 +88,14 @@ export function compareMenu(button, bench, pictures) {
             `reach-${reach}`,
           ),
         ),
+        ...sides.map((shortSide) =>
+          item(
+            say("compare.short", { side: shortSide }),
+            say("short.help"),
+            other({ shortSide }),
+            `short-${shortSide}`,
+          ),
+        ),
         item(say("compare.photo"), say("compare.photo.help"), photo, "photo"),
         item(say("compare.hold"), say("compare.hold.help"), hold, "hold"),
         !setting.untrained &&
@@ -102,9 +111,9 @@ export function compareMenu(button, bench, pictures) {
             each.knows,
             other({
               model: each.name,
+              ...TRAINED,
               reach: each.reach,
               windowSize: each.windowSize,
-              untrained: false,
             }),
             `model-${each.name}`,
           ),

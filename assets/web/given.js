@@ -1,16 +1,20 @@
 // @ts-check
-/** What is given to the page, chosen, pasted or dropped: one photo, or several. */
+/** What is given to the page, chosen, pasted or dropped: one photo, several, or a film. */
+
+import { isFilm } from "./film.js";
 
 /**
- * Returns what opens files: one on the workbench, several one after the other.
+ * Returns what opens files: one on the workbench, several one after the other, a film beside it.
  * @param {import("./pictures.js").Pictures} pictures
  * @param {import("./batch.js").Batch} batch
+ * @param {import("./film.js").Film} film
  * @returns {(files: File[]) => void}
  */
-export function opener(pictures, batch) {
+export function opener(pictures, batch, film) {
   return (files) => {
     const [file] = files;
     if (files.length > 1) batch.start(files);
+    else if (file && isFilm(file)) film.start(file);
     else if (file) pictures.open(file);
   };
 }

@@ -8,6 +8,7 @@ import { KEPT, keptOptions, lookInto, looksInto } from "./kept.js";
 import { choiceIn, kindOf, placeMeant, valueFor } from "./layers.js";
 import { takeAwayMenu } from "./take_away.js";
 import { isWhole } from "./whole.js";
+import { named } from "./words.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -338,7 +339,7 @@ function control(bench, parameter, value, change) {
   }
   if (parameter.choices) {
     const choices = parameter.choices.map(
-      (each) => /** @type {[unknown, string]} */ ([each, choiceTitle(bench, parameter, each)]),
+      (each) => /** @type {[unknown, string]} */ ([each, choiceTitle(bench, each)]),
     );
     if (parameter.optional) choices.unshift([null, say("automatic")]);
     return h(
@@ -378,10 +379,8 @@ function control(bench, parameter, value, change) {
 
 /**
  * @param {Bench} bench
- * @param {Parameter} parameter
  * @param {unknown} choice
  */
-function choiceTitle(bench, parameter, choice) {
-  const key = `choice.${parameter.name}.${choice}`;
-  return bench.words.has(key) ? bench.say(key) : String(choice).replaceAll(/[-_]/g, " ");
+function choiceTitle(bench, choice) {
+  return named(bench.words, `choice.${choice}`, String(choice).replaceAll(/[-_]/g, " "));
 }

@@ -5,6 +5,7 @@
  */
 
 import { h } from "./dom.js";
+import { TRAINED } from "./selection.js";
 
 /**
  * @typedef {import("./source.js").ModelInfo} ModelInfo
@@ -37,7 +38,7 @@ export function modelRows(bench, pictures, own, close) {
         onclick: () => {
           close();
           const { name: model, reach, windowSize } = each;
-          pictures.relabel({ model, reach, windowSize, untrained: random.checked });
+          pictures.relabel({ model, ...TRAINED, reach, windowSize, untrained: random.checked });
         },
       },
       h("b", {}, each.title),

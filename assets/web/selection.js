@@ -46,6 +46,9 @@
 /** @type {import("./source.js").Reach[]} */
 export const REACHES = ["global", "hybrid", "window"];
 
+/** What a model is first asked with, whatever the one before was. */
+export const TRAINED = { untrained: false, shortSide: undefined };
+
 /** @type {Region[]} */
 const REGIONS = ["pixel", "segment", "class", "mask"];
 
@@ -183,6 +186,7 @@ export function queryOf(state) {
     window: String(setting.windowSize),
   });
   if (setting.untrained) query.set("untrained", "1");
+  if (setting.shortSide) query.set("short", String(setting.shortSide));
   if (state.place) {
     query.set("x", String(state.place.x));
     query.set("y", String(state.place.y));
@@ -200,8 +204,8 @@ export function queryOf(state) {
   }
   if (state.against !== null) query.set("against", String(state.against));
   if (state.compare?.kind === "setting") {
-    const { model, reach, windowSize, untrained } = state.compare.setting;
-    query.set("with", [model, reach, windowSize, untrained ? 1 : 0].join(","));
+    const { model, reach, windowSize, untrained, shortSide } = state.compare.setting;
+    query.set("with", [model, reach, windowSize, untrained ? 1 : 0, shortSide ?? ""].join(","));
   }
   return `?${query}`;
 }
@@ -234,6 +238,8 @@ export function readQuery(search) {
   const windowSize = whole("window");
   if (windowSize) setting.windowSize = windowSize;
   if (query.get("untrained") === "1") setting.untrained = true;
+  const shortSide = whole("short");
+  if (shortSide) setting.shortSide = shortSide;
 
   /** @type {Partial<State>} */
   const patch = {};
@@ -255,11 +261,13 @@ export function readQuery(search) {
     patch.choices = { [stage]: { block: whole("block") ?? 0, head: whole("head") } };
   }
   patch.against = whole("against");
-  const [with_ = "", far, side, random] = query.get("with")?.split(",") ?? [];
+  const [with_ = "", far, side, random, short] = query.get("with")?.split(",") ?? [];
   const otherReach = reachOf(far);
   if (with_ && otherReach) {
     const windowSize = Number(side) || 8;
+    /** @type {Setting} */
     const other = { model: with_, reach: otherReach, windowSize, untrained: random === "1" };
+    if (Number(short)) other.shortSide = Number(short);
     patch.compare = { kind: "setting", setting: other };
   }
   return { example: query.get("example"), setting, patch };

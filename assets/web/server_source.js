@@ -23,6 +23,7 @@ const BROKEN = "The answer of the server broke off: please try again.";
 /** @implements {Source} */
 export class ServerSource {
   #api;
+  #language = "";
   // Behind a proxy many visitors have one address: their questions take turns by page.
   #session = [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16))
@@ -38,6 +39,7 @@ export class ServerSource {
    * @returns {Promise<Catalog>}
    */
   async catalog(language) {
+    this.#language = language;
     const query = new URLSearchParams({ language });
     const { facts } = await this.#ask(`catalog?${query}`);
     return /** @type {Catalog} */ (facts);
@@ -104,7 +106,8 @@ export class ServerSource {
    */
   async layer(picture, ask, stop = {}) {
     const asked = { method: "POST", body: JSON.stringify(written(ask)), ...stop };
-    const { facts, arrays } = await this.#ask(`${picture.key}/layer`, asked);
+    const query = new URLSearchParams({ language: this.#language });
+    const { facts, arrays } = await this.#ask(`${picture.key}/layer?${query}`, asked);
     return /** @type {Layer} */ ({ ...facts, ...arrays });
   }
 
@@ -120,6 +123,23 @@ export class ServerSource {
     const asked = { method: "POST", body, ...stop };
     const { facts, arrays } = await this.#ask(`${picture.key}/take-away`, asked);
     return new Blob([arrays.file], { type: facts.type });
+  }
+
+  /**
+   * @param {File} file
+   * @param {Setting} setting
+   * @param {import("./source.js").Watch} [watch]
+   * @returns {Promise<import("./source.js").LabelledFilm>}
+   */
+  async film(file, setting, watch = {}) {
+    const body = new FormData();
+    body.set("setting", JSON.stringify(setting));
+    body.set("file", file);
+    const { facts, arrays } = await this.#ask("film", { method: "POST", body, ...watch });
+    const { seconds, classes, notices, spoken } = facts;
+    const film = new Blob([arrays.film], { type: "video/webm" });
+    const table = new Blob([arrays.table], { type: "text/csv" });
+    return { film, table, seconds, classes, notices, spoken };
   }
 
   /**

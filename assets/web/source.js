@@ -32,6 +32,7 @@
  * @property {Reach} reach  The reach it was trained with.
  * @property {number} windowSize
  * @property {Reach[]} reaches  Those it can be switched to.
+ * @property {number[]} shortSides  At which it can be shown a picture, in pixels; its own first.
  * @property {Record<string, Record<string, string>>} [spoken]  By language, what `title` and `knows`
  *   are in it; without it they are in the page's language already.
  *
@@ -77,6 +78,7 @@
  * @property {string[]} [elsewhere]  Titles of what only the app can compute, if this is not the app.
  * @property {{labels: TakeAwayKind[], class?: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway
  *   Kinds of file there are of labels, of the class of a whole picture, and of layers.
+ * @property {{frames: number, seconds: number}} [film]  Most of a film; absent where none is labelled.
  * @property {number} fileBytes  The largest file that can be opened.
  */
 
@@ -214,7 +216,6 @@
  * @property {Scale} scale
  * @property {Box[]} [boxes]
  * @property {Plot[]} [plots]
- * @property {string} [title]
  * @property {string} sentence  The answer.
  * @property {string} grade  "exact", "statistic", "causal" or "heuristic".
  * @property {string} misleads  How it can mislead, in one line.
@@ -233,6 +234,7 @@
  * @property {number} [tokenWidth]
  * @property {number} [tokenHeight]
  * @property {Scale} [scale]
+ * @property {Uint8Array} [preview]  JPEG of the frame of a film that was labelled last.
  * @property {Layer} [layer]  A whole answer that says less than the last one will: show it.
  *
  * @typedef {"png" | "svg" | "pdf" | "npz" | "csv" | "json" | "python" | "command" | "html" | "masks" | "coco" | "coco-panoptic" | "labelme" | "label-studio" | "cvat" | "geojson"} TakeAwayKind
@@ -255,8 +257,21 @@
  * @property {(picture: Picture, ask: Ask, stop?: Watch) => Promise<Layer>} layer
  * @property {(picture: Picture, ask: Ask | null, kind: TakeAwayKind, stop?: Stop) => Promise<Blob>} takeAway
  *   Of a layer, or of the labels if `ask` is null.
+ * @property {(file: File, setting: Setting, watch?: Watch) => Promise<LabelledFilm>} [film]
+ *   A film, each frame labelled as a photo; absent where none can be labelled.
  * @property {(file: File, stop?: Watch) => Promise<ModelInfo>} [addModel]
  *   A checkpoint of the visitor's own, which nobody else can ask; absent where none can be taken.
+ */
+
+/**
+ * @typedef {object} LabelledFilm
+ * @property {Blob} film  WebM, without sound.
+ * @property {Blob} table  CSV: a row per frame, with the share of each class.
+ * @property {number} seconds  What labelling took.
+ * @property {{name: string, color: string, share: number}[]} classes  With their mean share of a frame,
+ *   the largest first.
+ * @property {string[]} notices
+ * @property {Record<string, Record<string, string>>} [spoken]  The notices, as in a picture.
  */
 
 /** What went wrong, in one sentence for people. */

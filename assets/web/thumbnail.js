@@ -1,8 +1,9 @@
 // @ts-check
-/** A labelled picture, small: the photo under its labels. */
+/** A labelled picture, small: the photo under its labels, if its pixels have any of their own. */
 
 import { h } from "./dom.js";
 import { rgb } from "./palette.js";
+import { isWhole } from "./whole.js";
 
 const WIDTH = 144;
 const HEIGHT = 96;
@@ -12,7 +13,8 @@ const OPACITY = 0.5;
  * @param {import("./source.js").Picture} picture
  * @returns {Promise<HTMLCanvasElement>}
  */
-export async function thumbnailOf({ image, labels, width, height, classes }) {
+export async function thumbnailOf(picture) {
+  const { image, labels, width, height, classes } = picture;
   const photo = new Image();
   photo.src = image;
   await photo.decode();
@@ -24,6 +26,7 @@ export async function thumbnailOf({ image, labels, width, height, classes }) {
   const left = (width - scale * WIDTH) / 2;
   const top = (height - scale * HEIGHT) / 2;
   context.drawImage(photo, left, top, scale * WIDTH, scale * HEIGHT, 0, 0, WIDTH, HEIGHT);
+  if (isWhole(picture)) return canvas;
   const drawn = context.getImageData(0, 0, WIDTH, HEIGHT);
   const colors = classes.map(({ safeColor }) => rgb(safeColor));
   for (let at = 0; at < WIDTH * HEIGHT; at += 1) {

@@ -6,7 +6,7 @@ import { checkpointBox } from "./checkpoint.js";
 import { fill, h, icon, refill, write } from "./dom.js";
 import { modelRows } from "./model_menu.js";
 import { menu } from "./popover.js";
-import { REACHES } from "./selection.js";
+import { REACHES, TRAINED } from "./selection.js";
 import { LANGUAGES } from "./words.js";
 
 /**
@@ -29,7 +29,7 @@ export function top(bench, pictures, open, guide, speak) {
   const input = h("input", {
     type: "file",
     multiple: true,
-    accept: "image/*,.heic,.heif,.tif,.tiff,.dng",
+    accept: "image/*,video/*,.heic,.heif,.tif,.tiff,.dng,.mkv",
     class: "unseen",
     tabindex: "-1",
     "aria-label": say("picture.upload"),
@@ -71,6 +71,7 @@ export function top(bench, pictures, open, guide, speak) {
         }),
       ),
       h("p", { class: "hint" }, say("picture.hint")),
+      h("p", { class: "hint" }, catalog.film ? say("film.hint", catalog.film) : say("film.app")),
       h("h3", {}, say("picture.examples")),
       h(
         "div",
@@ -106,7 +107,7 @@ export function top(bench, pictures, open, guide, speak) {
     icon("down"),
   );
   const own = checkpointBox(bench, ({ name, reach, windowSize }) =>
-    pictures.relabel({ model: name, reach, windowSize, untrained: false }),
+    pictures.relabel({ model: name, ...TRAINED, reach, windowSize }),
   );
   const modelMenu = menu(
     model,
@@ -122,6 +123,12 @@ export function top(bench, pictures, open, guide, speak) {
     "aria-label": say("window"),
     title: say("window.help"),
     onchange: () => pictures.relabel({ windowSize: Number(windowSize.value) }),
+  });
+  const shortSide = h("select", {
+    "aria-label": say("short"),
+    title: say("short.help"),
+    "data-part": "short-side",
+    onchange: () => pictures.relabel({ shortSide: Number(shortSide.value) || undefined }),
   });
   const languages = h(
     "select",
@@ -173,6 +180,14 @@ export function top(bench, pictures, open, guide, speak) {
       ...sizes.map((size) => h("option", { value: String(size) }, say("window.size", { size }))),
     );
     windowSize.value = String(setting.windowSize);
+    const [own, ...others] = info?.shortSides ?? [];
+    shortSide.hidden = !others.length;
+    fill(
+      shortSide,
+      h("option", { value: "" }, say("short.side", { side: own ?? "" })),
+      ...others.map((side) => h("option", { value: String(side) }, say("short.side", { side }))),
+    );
+    shortSide.value = String(setting.shortSide ?? "");
   }
   bench.store.listen((_, changed) => {
     if (changed.has("picture") || changed.has("setting")) update();
@@ -193,6 +208,7 @@ export function top(bench, pictures, open, guide, speak) {
       h("span", { class: "label" }, say("reach")),
       reach,
       windowSize,
+      shortSide,
     ),
     h("span", { class: "space" }),
     guide,

@@ -34,6 +34,14 @@ export function sayer(english, own) {
 }
 
 /**
+ * A name that came from elsewhere in English, in the page's language where that has it under `key`.
+ * @param {{say: Say, has: (key: string) => boolean}} words
+ * @param {string} key
+ * @param {string} name
+ */
+export const named = ({ say, has }, key, name) => (has(key) ? say(key) : name);
+
+/**
  * @param {string} language
  * @returns {Promise<Record<string, string>>}
  */

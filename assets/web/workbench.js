@@ -7,6 +7,8 @@ import { batchStrip } from "./batch_strip.js";
 import { Bench } from "./bench.js";
 import { depth } from "./depth.js";
 import { fill, h } from "./dom.js";
+import { Film } from "./film.js";
+import { filmPanel } from "./film_panel.js";
 import { opener, takeFiles } from "./given.js";
 import { layerBar } from "./layer_bar.js";
 import { Pictures } from "./pictures.js";
@@ -67,12 +69,13 @@ export async function mount(host, source, options = {}) {
   const bench = new Bench(source, store, catalog, words);
   const pictures = new Pictures(bench);
   const batch = new Batch(bench, pictures);
-  const open = opener(pictures, batch);
+  const film = new Film(bench);
+  const open = opener(pictures, batch, film);
 
   /** Builds all parts in the language of the bench, around what is selected already. */
   function show() {
     host.lang = bench.language;
-    build(page, bench, pictures, batch, open, (to) => {
+    build(page, bench, pictures, { batch, film, open }, (to) => {
       options.spoken?.(to);
       speak(to);
     });
@@ -129,11 +132,10 @@ const TOLD = ["picture", "place", "region", "layer", "stage", "choices"];
  * @param {HTMLElement} page
  * @param {Bench} bench
  * @param {Pictures} pictures
- * @param {Batch} batch
- * @param {(files: File[]) => void} open
+ * @param {{batch: Batch, film: Film, open: (files: File[]) => void}} given  What takes files.
  * @param {(language: string) => void} speak
  */
-function build(page, bench, pictures, batch, open, speak) {
+function build(page, bench, pictures, { batch, film, open }, speak) {
   const view = new View(bench, () => pictures.stop());
   const message = h("div", { class: "message", role: "alert" });
   const notices = h("div", { class: "notices" });
@@ -160,6 +162,7 @@ function build(page, bench, pictures, batch, open, speak) {
     top(bench, pictures, open, guide.button, speak),
     guide.element,
     batchStrip(batch),
+    filmPanel(film),
     message,
     notices,
     h(

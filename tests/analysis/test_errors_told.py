@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from analysis.core.progress import finish
-from analysis.core.uncertainty import with_error
+from analysis.core.uncertainty import FEWEST, jackknife, with_error
 from analysis.questions import QUESTIONS
 from analysis.receptive_field.effective import MOST_PROBES, effective_field_steps
-from analysis.receptive_field.extent import errors_of, summarize
+from analysis.receptive_field.extent import SHARES, Rings, errors_of, summarize, well_known
 
 SIZE, CENTER = (41, 41), (20.0, 20.0)
 
@@ -55,8 +55,7 @@ def test_the_error_of_a_side_is_how_far_it_varies_with_the_seed():
         values.append([half.side_px, half.area_share, *summary.sigma_px, summary.radius_px])
         errors.append([half.side_error_px, half.area_share_error, *summary.sigma_error_px,
                        summary.radius_error_px])  # fmt: skip
-    # Sides come in steps of 2 pixels, which adds a scatter of 2 / sqrt(12).
-    scatter = np.sqrt(np.var(values, axis=0) - [1 / 3, 0, 0, 0, 0])
+    scatter = np.std(values, axis=0)
     assert scatter[0] > 1
     assert np.sqrt(np.mean(np.square(errors), axis=0)) == pytest.approx(scatter, rel=0.4)
 
@@ -89,18 +88,46 @@ def test_probes_end_once_the_sides_are_known_and_not_before():
     assert all(np.isnan(one.side_error_px) and not one.well_known for one in summary.squares)
 
 
+def test_the_error_of_a_mean_is_that_of_the_textbook_and_few_parts_tell_none():
+    parts = np.random.default_rng(0).normal(size=(9, 4))
+    left_out = (parts.sum(axis=0) - parts) / (len(parts) - 1)
+    assert jackknife(left_out) == pytest.approx(parts.std(axis=0, ddof=1) / 3)
+    assert np.isfinite(jackknife(left_out[:FEWEST])).all()
+    assert np.isnan(jackknife(left_out[: FEWEST - 1])).all()
+    left_out[3, 1] = np.nan  # nothing is left of it without this part
+    assert np.isnan(jackknife(left_out)).tolist() == [False, True, False, False]
+
+
 def test_parts_that_agree_have_no_error_and_more_parts_a_smaller_one():
     sides, shares = np.arange(1.0, 21, 2), (0.5, 0.9)
 
     def side_errors(samples):
         return errors_of(samples, lambda left: np.interp(shares, left / left[-1], sides))
 
-    assert side_errors(np.tile(np.linspace(0.1, 1, 10), (5, 1))) == pytest.approx(0)
+    assert side_errors(np.tile(np.linspace(0.1, 1, 10), (8, 1))) == pytest.approx(0)
     rng = np.random.default_rng(0)
     parts = rng.uniform(0.5, 1.5, (64, 10)).cumsum(axis=1)
     few, many = side_errors(parts[:8]), side_errors(parts)
     assert (many < few).all()
-    assert np.isnan(side_errors(parts[:3])).all()
+    assert np.isnan(side_errors(parts[:7])).all()
+
+
+def test_errors_hold_when_probes_end_as_soon_as_they_allow_it():
+    """Energies of few channels vary by factors, and many draws in a row can be alike."""
+    rng = np.random.default_rng(3)
+    rings = Rings((65, 65), (32.0, 32.0))
+    rows, columns = np.indices((65, 65))
+    square = (rows - 32.0) ** 2 + (columns - 32.0) ** 2
+    near, far = (rings.sums(np.exp(-square / (2 * width**2)) / width) for width in (3.0, 16.0))
+    true = rings.sides_of(near + far, SHARES)
+
+    def missed():
+        draws = rng.chisquare(8, (32, 2)) @ np.stack([near, far])
+        used = next((n for n in range(8, 32) if well_known(rings, draws[:n])), 32)
+        errors = errors_of(draws[:used], lambda left: rings.sides_of(left, SHARES))
+        return np.abs(rings.sides_of(draws[:used].sum(axis=0), SHARES) - true) > 1.96 * errors
+
+    assert np.mean([missed() for _ in range(300)], axis=0).max() < 0.11
 
 
 @pytest.mark.parametrize(

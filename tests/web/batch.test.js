@@ -25,3 +25,19 @@ test("a table has a row per photo, quoted where it must be, and says why one has
       '"b,""1"".png",30,20,"UniFormer nano, Semantic FPN",window,7,,0.333333,0\r\n',
   );
 });
+
+test("of a model that names a picture as a whole a table has that class and its probability", () => {
+  const whole = {
+    ...known,
+    model: { title: "UniFormer-S", task: "classify" },
+    classes: [
+      { name: "tench", share: 0, meanConfidence: 0 },
+      { name: "cup, mug", share: 1, meanConfidence: 2 / 3 },
+    ],
+  };
+  const [head, row] = tableOf([{ file: new File([], "a.png"), known: whole, problem: "" }]).split(
+    "\r\n",
+  );
+  assert.equal(head, "file,width,height,model,reach,window,problem,class,probability");
+  assert.equal(row, 'a.png,30,20,UniFormer-S,window,7,,"cup, mug",0.666667');
+});

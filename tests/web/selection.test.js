@@ -53,7 +53,12 @@ test("blocks and heads that the new model lacks fall back to those it has", () =
 });
 
 test("a link says all of a view, and reading it gives the same", () => {
-  const setting = { model: "nano", reach: /** @type {const} */ ("window"), windowSize: 8 };
+  const setting = {
+    model: "nano",
+    reach: /** @type {const} */ ("window"),
+    windowSize: 8,
+    shortSide: 384,
+  };
   const state = {
     ...beginning(),
     picture: picture(),
@@ -63,7 +68,10 @@ test("a link says all of a view, and reading it gives the same", () => {
     layer: "hide",
     parameters: { hide: { fill: "blur", size: 40 } },
     against: 2,
-    compare: { kind: /** @type {const} */ ("setting"), setting: { ...setting, untrained: true } },
+    compare: {
+      kind: /** @type {const} */ ("setting"),
+      setting: { ...setting, untrained: true, shortSide: 512 },
+    },
   };
   const read = readQuery(queryOf(state));
   assert.equal(read.example, "a.jpg");

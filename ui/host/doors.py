@@ -40,6 +40,7 @@ OPEN = {
     "/web/api/open": "POST",
     "/web/api/relabel": "POST",
     "/web/api/checkpoint": "POST",
+    "/web/api/film": "POST",
     "/web/api/{key}/block/{stage:int}/{block:int}": "GET",
     "/web/api/{key}/probabilities": "GET",
     "/web/api/{key}/layer": "POST",
@@ -110,6 +111,9 @@ CLOSED = {
 }
 """What Gradio offers and this page has no use for, and why it is not served."""
 
+DOOR = "door"
+"""Under which a request has its entry in ``OPEN``, for logs: without anything a visitor wrote."""
+
 _CALLED = re.compile(r"/gradio_api/(run|call/v2|call)/([^/]+)(?:/[^/]+)?")
 _MOST_RANGES = 16
 _MOST_JSON_BYTES = 2**16
@@ -130,18 +134,20 @@ class Doors:
         self._public_at_once = {
             fn.api_name for fn in functions if fn._id in self._at_once
         } & self._public
-        self._open = [(compile_path(path)[0], set(how.split())) for path, how in OPEN.items()]
+        self._open = [(path, compile_path(path)[0], set(how.split())) for path, how in OPEN.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on or answer that there is nothing."""
+        """Pass the request on, with its ``DOOR``, or answer that there is nothing."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
         path = route_path(scope)
-        if not self._is_open(path, scope["method"]):
+        door = self._door(path, scope["method"])
+        if door is None:
             await not_found(scope, receive, send)
             return
+        scope[DOOR] = door
         _forget_many_ranges(scope)
         if called := _CALLED.fullmatch(path):
             way, name = called.groups()
@@ -154,8 +160,11 @@ class Doors:
                 return
         await self._app(scope, receive, send)
 
-    def _is_open(self, path: str, method: str) -> bool:
-        return any(method in how and pattern.fullmatch(path) for pattern, how in self._open)
+    def _door(self, path: str, method: str) -> str | None:
+        doors = (
+            door for door, pattern, how in self._open if method in how and pattern.fullmatch(path)
+        )
+        return next(doors, None)
 
     async def _may_run(self, name: str, scope: Scope, receive: Receive) -> tuple[Receive, bool]:
         """Return what is received, again from its beginning, and whether it may run at once."""

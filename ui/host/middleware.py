@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from ui.host import metrics
+from ui.host.doors import DOOR
 from ui.messages import page as text
 
 LOG = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ async def tell_failure(request: Request, error: OSError) -> Response:
 
 
 def _tell(scope: Message, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "unknown")
+    route = scope.get(DOOR, "unknown")
     method = scope["method"] if scope["method"] in METHODS else "other"
     metrics.REQUESTS.labels(method, route, status).inc()
     metrics.REQUEST_SECONDS.labels(route).observe(seconds)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 LANGUAGES = ("zh",)
 """Beside English; a browser set to zh-CN or zh-TW uses ``zh``."""
@@ -48,21 +47,3 @@ def in_every_language(sentences: Iterable[str]) -> dict[str, dict[str, str]]:
         language: {each: own for each in english if (own := _sentence(each, language)) != each}
         for language in LANGUAGES
     }
-
-
-WORDS = {"title", "help", "misleads", "knows", "missing", "alt"}
-"""Names of what is for people to read; all else, such as ids, stays as it is."""
-
-
-def said(content: Any, language: str) -> Any:
-    """Return JSON ``content`` with its ``WORDS`` in the language, as far as they are known."""
-    if isinstance(content, dict):
-        return {
-            name: _sentence(value, language)
-            if name in WORDS and isinstance(value, str)
-            else said(value, language)
-            for name, value in content.items()
-        }
-    if isinstance(content, list):
-        return [said(value, language) for value in content]
-    return content

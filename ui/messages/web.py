@@ -28,6 +28,16 @@ ON_HUB = "Its weights are downloaded from the Hugging Face Hub when it is first 
 ON_DRIVE = "Its authors keep the weights on Google Drive: download them and upload the file here."
 NEVER_RELEASED = "Its weights were never released: train them, and upload the file here."
 OWN_TITLE = "Your checkpoint {name}"
+NO_FILM = "Give a film as MP4, MOV, WebM, MKV or AVI."
+FILM_UNREADABLE = "This film cannot be read: convert it to MP4 or WebM."
+FILM_TOO_LONG = (
+    "Films of at most {frames} frames and {seconds} seconds are labelled here: cut it, or label it "
+    "whole with `uniformer video` on your own machine."
+)
+FILM_NEEDS_SEGMENTER = (
+    "This model names a picture as a whole: choose one that labels pixels, and give the film again."
+)
+FILM_SMALLER = "Each frame was labelled at {shown} pixels instead of {whole}."
 NO_CHECKPOINT = "Give a checkpoint: a .pth or .safetensors file."
 
 KNOWS_SCORED = "{classes} everyday classes; {accuracy} % of the pixels of ordinary photos right"

@@ -23,9 +23,11 @@ from analysis.questions.common import TracedPicture
 from ui.host import metrics
 from ui.host.settings import Settings
 from ui.messages import page as text
+from ui.messages import web
 from ui.service import gpu_calls as work
 from ui.service.cost import asked_by, refuse_too_long
 from ui.service.examples import EXAMPLES
+from ui.service.films import ShortFilm
 from ui.service.gpu_seconds import layer_seconds
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
@@ -37,6 +39,7 @@ from ui.service.stored_results import PictureInfo, ResultGone, ResultStore, Stor
 from ui.service.turns import Turns
 from ui.service.uploads import open_upload
 from ui.service.zerogpu import lends_gpus
+from uniformer.classes import ClassSet
 from uniformer.classifier import Classifier
 from uniformer.config import ModelConfig, Reach
 from uniformer.factory import find_config
@@ -199,6 +202,22 @@ class Actions:
             layer = yield from take_turns(steps)
         self._store.keep_layer(key, asked, layer)
         return layer
+
+    def film(self, selection: Selection, film: Path, target: Path) -> Work[tuple[str, ClassSet]]:
+        """Write the labelled ``film`` to ``target``, its table beside it.
+
+        Returns what to say of it, if anything, and the classes of its labels.
+
+        Each step is taken in turn, and has the frame under its labels as ``found``.
+        """
+        frames = ShortFilm(film, self._max_pixels)
+        place = selection.model, selection.reach, selection.window_size
+        with self.model_cache.acquire(*place) as model:
+            if isinstance(model, Classifier):
+                raise ValueError(web.FILM_NEEDS_SEGMENTER)
+            steps = work.film(model, frames, target, selection.short_side)
+            yield from self.turns.stepwise(steps)
+            return frames.notice, model.classes
 
     def forget_old(self) -> None:
         """Remove the results that nobody has looked at for as long as they are kept."""

@@ -7,7 +7,9 @@ nothing is kept here.
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from analysis import trace
@@ -17,13 +19,21 @@ from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
 from analysis.questions.common import TracedPicture
 from analysis.report.page import Caption, report_html
-from ui.service.gpu_seconds import answer_seconds, label_seconds, layer_seconds, report_seconds
+from ui.service.films import ShortFilm
+from ui.service.gpu_seconds import (
+    answer_seconds,
+    film_seconds,
+    label_seconds,
+    layer_seconds,
+    report_seconds,
+)
 from ui.service.zerogpu import is_lent, on_gpu
 from uniformer import Classification, classify, segment
 from uniformer.pictures import Picture, PictureSource
 from uniformer.runtime import find_device
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
+from uniformer.video import label_film
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,20 @@ def name(
     result = classify(picture, _placed(model), whole=whole, short_side=short_side)
     yield Progress(1, 1)
     return result
+
+
+@on_gpu(film_seconds)
+def film(
+    model: Segmenter, frames: ShortFilm, target: Path, short_side: int | None = None
+) -> Work[None]:
+    """Write the labelled film and its table as :func:`uniformer.video.label_film`, frame by frame.
+
+    Each step has the frame under its labels as ``found``.
+    """
+    work = label_film(frames, target, _placed(model), short_side=short_side)
+    with closing(work):
+        for number, frame in enumerate(work, 1):
+            yield Progress(number, frame.total, frame.shown)
 
 
 @on_gpu(answer_seconds)

@@ -8,6 +8,7 @@ million multiply-accumulates a second, and the largest model.
 from __future__ import annotations
 
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from analysis.layers import LayerAsk
 from analysis.questions.common import TracedPicture
 from analysis.report.page import Caption
 from ui.service.cost import asked_by, passes
+from ui.service.films import ShortFilm
 from uniformer.pictures import Picture, PictureSource
 from uniformer.preprocess import network_size
 from uniformer.segmenter import Segmenter
@@ -43,6 +45,15 @@ def label_seconds(
 ) -> int:
     """Return the seconds for labels; 0 for a model that stays on the CPU, as for all below."""
     return _seconds(model, picture, short_side, 2)
+
+
+def film_seconds(
+    model: Segmenter, frames: ShortFilm, target: Path, short_side: int | None = None
+) -> int:
+    """Return the seconds for a labelled film."""
+    width, height = frames.size
+    first: np.ndarray = np.empty((height, width, 3), np.uint8)
+    return _seconds(model, first, short_side, 2 * len(frames.times()))
 
 
 def answer_seconds(

@@ -17,7 +17,7 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -29,17 +29,19 @@ from ui.host.entrance import guarded
 from ui.host.middleware import NO_ROOM
 from ui.host.places import sender_of
 from ui.host.settings import Settings
-from ui.messages import page, said
+from ui.messages import page
 from ui.messages import web as text
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
 from ui.service.one_thread import steps_on_one_thread
+from ui.service.selection import Selection
 from ui.service.uploads import DoesNotFit
 from ui.web.asked import LONGEST_NAME, named, read_setting
 from ui.web.frames import frame
 from ui.web.lanes import Full, Lane
 from ui.web.layers import partial_content, read_ask
-from ui.web.workbench import ContentWork, Workbench
+from ui.web.said import OF_ANSWER, OF_CATALOG, said, say
+from ui.web.workbench import Content, ContentWork, Workbench
 
 LOG = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ class Addresses:
             guarded(f"{api}/open", self._open, "POST"),
             guarded(f"{api}/relabel", self._relabel, "POST"),
             guarded(f"{api}/checkpoint", self._checkpoint, "POST"),
+            guarded(f"{api}/film", self._film, "POST"),
             guarded(f"{api}/{{key}}/block/{{stage:int}}/{{block:int}}", self._block),
             guarded(f"{api}/{{key}}/probabilities", self._probabilities),
             guarded(f"{api}/{{key}}/layer", self._layer, "POST"),
@@ -95,13 +98,12 @@ class Addresses:
         ]
 
     async def _catalog(self, request: Request) -> Response:
-        language = request.query_params.get("language", "").partition("-")[0]
-        return Response(frame(said(self._workbench.catalog(), language)), media_type=MEDIA_TYPE)
+        catalog = said(self._workbench.catalog(), _language(request), OF_CATALOG)
+        return Response(frame(catalog), media_type=MEDIA_TYPE)
 
     async def _open(self, request: Request) -> Response:
         async with request.form(max_files=1, max_fields=4) as form:
-            given = _json(form.get("setting", "{}"))
-            setting = read_setting(given, self._workbench.actions.first.selection)
+            setting = self._setting(form)
             photo, name = form.get("file"), form.get("example")
             if photo is None:
                 steps = self._work("web open", setting, None, named("example", name))
@@ -125,9 +127,22 @@ class Addresses:
         return self._answer(request, steps, self._quick, compress=True)
 
     async def _checkpoint(self, request: Request) -> Response:
-        data, name = await _file(request, text.NO_CHECKPOINT)
+        async with request.form(max_files=1, max_fields=1) as form:
+            data, name = await _file(form, text.NO_CHECKPOINT)
         steps = _measured("web checkpoint", lambda: self._workbench.checkpoint(data, name))
         return self._answer(request, steps, self._quick)
+
+    async def _film(self, request: Request) -> Response:
+        async with request.form(max_files=1, max_fields=4) as form:
+            setting = self._setting(form)
+            data, _ = await _file(form, text.NO_FILM)
+        steps = _measured("web film", lambda: self._workbench.film(setting, data))
+        return self._answer(request, steps, self._long)
+
+    def _setting(self, form: FormData) -> Selection:
+        """Return the setting that a form has, by default that of the first picture."""
+        first = self._workbench.actions.first.selection
+        return read_setting(_json(form.get("setting", "{}")), first)
 
     async def _block(self, request: Request) -> Response:
         at = request.path_params
@@ -164,7 +179,7 @@ class Addresses:
     ) -> Response:
         sender = sender_of(request, request.headers.get(SESSION))
         compress = compress and "gzip" in request.headers.get("accept-encoding", "")
-        return Frames(_frames(start, lane, sender), compress)
+        return Frames(_frames(start, lane, sender, _language(request)), compress)
 
 
 class Frames(Response):
@@ -209,30 +224,41 @@ def _body_part(body: bytes, more: bool) -> dict[str, Any]:
 
 
 async def _frames(
-    start: Callable[[], ContentWork], lane: Lane, sender: str
+    start: Callable[[], ContentWork], lane: Lane, sender: str, language: str
 ) -> AsyncGenerator[bytes]:
     """Yield how many are ahead, the progress, and last the answer or one sentence."""
     try:
         async with lane.ticket(sender) as ticket:
             async for ahead in lane.ahead(ticket):
                 yield frame({"partial": True, "done": 0, "total": 0, "ahead": ahead})
-            async with aclosing(steps_on_one_thread(lambda: _packed(start()))) as parts:
+            async with aclosing(steps_on_one_thread(lambda: _packed(start(), language))) as parts:
                 async for part in parts:
                     yield part
     except Full:
-        yield frame({"error": text.BUSY})
+        yield frame({"error": say(text.BUSY, language)})
     except ValueError as error:
-        yield frame({"error": " ".join(str(error).split()), **_differing_keys(error)})
+        sentence = say(" ".join(str(error).split()), language)
+        yield frame({"error": sentence, **_differing_keys(error)})
     except Exception as error:
         LOG.exception("An answer to the workbench failed.")
         full = getattr(error, "errno", None) in NO_ROOM
-        yield frame({"error": page.NO_ROOM if full else page.SERVER_FAILED})
+        yield frame({"error": say(page.NO_ROOM if full else page.SERVER_FAILED, language)})
 
 
-def _packed(steps: ContentWork) -> Generator[bytes, None, None]:
+def _packed(steps: ContentWork, language: str) -> Generator[bytes, None, None]:
     """Yield steps, and last the answer, as frames; they are made on the thread that works."""
-    answer = yield from relay(steps, lambda step: frame(*partial_content(step)))
-    yield frame(*answer)
+
+    def framed(content: Content) -> bytes:
+        facts, arrays = content
+        return frame(said(facts, language, OF_ANSWER), arrays)
+
+    answer = yield from relay(steps, lambda step: framed(partial_content(step)))
+    yield framed(answer)
+
+
+def _language(request: Request) -> str:
+    """Return the language in which words are asked for, by default English."""
+    return request.query_params.get("language", "").partition("-")[0]
 
 
 def _measured(name: str, start: Callable[[], ContentWork]) -> Callable[[], ContentWork]:
@@ -269,13 +295,12 @@ def _differing_keys(error: ValueError) -> dict[str, Any]:
     return {"keys": kinds}
 
 
-async def _file(request: Request, refusal: str) -> tuple[bytes, str]:
+async def _file(form: FormData, refusal: str) -> tuple[bytes, str]:
     """Return the one file of a form and its name; ``ValueError`` with ``refusal`` without one."""
-    async with request.form(max_files=1, max_fields=4) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise ValueError(refusal)
-        return await file.read(), (file.filename or page.PHOTO)[:LONGEST_NAME]
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise ValueError(refusal)
+    return await file.read(), (file.filename or page.PHOTO)[:LONGEST_NAME]
 
 
 async def _body(request: Request) -> bytes:

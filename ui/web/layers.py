@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import Any, cast
 
+import cv2
 import numpy as np
 
 from analysis.core.progress import Progress
@@ -115,7 +116,6 @@ def layer_content(layer: Layer, seconds: float | None = None) -> Content:
     return {
         "id": layer.id,
         **placed,
-        "title": answer.title,
         "sentence": layer.sentence,
         "grade": answer.grade,
         "misleads": layer.misleads,
@@ -138,6 +138,8 @@ def partial_content(step: Progress) -> Content:
         facts["layer"] = known
     elif isinstance(step.found, Placed):
         facts, arrays = _placed_content(step.found)
+    elif isinstance(step.found, np.ndarray):  # a frame of a film
+        arrays["preview"] = cv2.imencode(".jpg", step.found[..., ::-1])[1].ravel()
     told = {"partial": True, "done": step.done, "total": step.total, "ahead": 0}
     return told | facts, arrays
 

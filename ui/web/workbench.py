@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
-from tempfile import NamedTemporaryFile
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,7 @@ from ui.messages import in_every_language
 from ui.messages import web as text
 from ui.service.actions import Actions, Labelled
 from ui.service.examples import EXAMPLES
+from ui.service.films import MOST_FRAMES, MOST_SECONDS
 from ui.service.limits import in_time
 from ui.service.model_cache import OWN, RANDOM
 from ui.service.one_thread import beside
@@ -33,7 +37,7 @@ from ui.service.take_away import CLASS_KINDS, LABEL_KINDS, LAYER_KINDS, labels_f
 from ui.service.weights_download import fetch
 from ui.web.asked import setting_of
 from ui.web.layers import kind_facts, layer_content
-from uniformer.classes import class_set
+from uniformer.classes import ClassSet, class_set
 from uniformer.config import CLASSIFIERS, MODELS, REACHES, ModelConfig
 from uniformer.factory import find_config
 from uniformer.pictures import PictureSource
@@ -44,6 +48,9 @@ ContentWork = Work[Content]
 
 BETWEEN_SECONDS = 0.2
 """Least time between two maps on the way."""
+
+OFFERED_SIDES = (256, 384, 512, 768)
+"""Short sides, in pixels, at which visitors can have a picture shown to the network."""
 
 
 class Workbench:
@@ -66,6 +73,7 @@ class Workbench:
             "first": {**setting_of(first.selection), "example": first.example},
             "takeAway": {"labels": LABEL_KINDS, "class": CLASS_KINDS, "layers": LAYER_KINDS},
             "fileBytes": self._settings.upload_bytes,
+            "film": {"frames": MOST_FRAMES, "seconds": MOST_SECONDS},
         }
 
     def open(self, setting: Selection, photo: PictureSource | None, name: str) -> ContentWork:
@@ -109,9 +117,28 @@ class Workbench:
             "knows": known,
             "available": True,
             "missing": "",
-            **_reach_facts(config),
+            **_setting_facts(config),
             "spoken": in_every_language([title, known]),
         }, {}
+
+    def film(self, setting: Selection, data: bytes) -> ContentWork:
+        """Yield the frames of a film as they are labelled, and return the film and its table."""
+        yield from self._fetched(setting)
+        start = time.perf_counter()
+        with TemporaryDirectory() as folder:
+            given, labelled = Path(folder, "given"), Path(folder, "labelled.webm")
+            given.write_bytes(data)
+            work = self.actions.film(setting, given, labelled)
+            notice, classes = yield from relay(in_time(work), _now_and_then())
+            files = {"film": labelled, "table": labelled.with_suffix(".csv")}
+            content = {name: np.fromfile(file, np.uint8) for name, file in files.items()}
+        notices = [notice] if notice else []
+        return {
+            "seconds": time.perf_counter() - start,
+            "classes": _film_classes(content["table"].tobytes(), classes),
+            "notices": notices,
+            "spoken": in_every_language(notices),
+        }, content
 
     def block(self, key: str, stage: int, block: int) -> ContentWork:
         """Return what the rows of a block are made of."""
@@ -128,17 +155,8 @@ class Workbench:
 
     def layer(self, key: str, ask: LayerAsk) -> ContentWork:
         """Yield how far a layer is, with what is known of it on the way, and return the layer."""
-        start, told = time.perf_counter(), float("-inf")
-
-        def tell(step: Progress) -> Progress:
-            nonlocal told
-            now = time.perf_counter()
-            if step.found is None or now - told < BETWEEN_SECONDS:
-                return replace(step, found=None)
-            told = now
-            return step
-
-        layer = yield from relay(in_time(self.actions.layer(key, ask)), tell)
+        start = time.perf_counter()
+        layer = yield from relay(in_time(self.actions.layer(key, ask)), _now_and_then())
         return layer_content(layer, time.perf_counter() - start)
 
     def take_away(self, key: str, ask: LayerAsk | None, kind: str) -> ContentWork:
@@ -173,7 +191,7 @@ class Workbench:
             "knows": text.knows(config) if trained else text.KNOWS_NOTHING,
             "available": available,
             "missing": "" if at_hand else text.missing(config),
-            **_reach_facts(config),
+            **_setting_facts(config),
         }
 
     def _fetched(self, setting: Selection) -> Work[None]:
@@ -249,6 +267,32 @@ class Workbench:
         }, arrays
 
 
+def _film_classes(table: bytes, classes: ClassSet) -> list[dict[str, Any]]:
+    """Return the classes of a film with their mean share of a frame, the largest first."""
+    rows = list(csv.reader(io.StringIO(table.decode())))[1:]
+    shares = np.array([row[-len(classes) :] for row in rows], float).mean(0)
+    return [
+        {"name": classes.names[index], "color": classes.colors[index], "share": shares[index]}
+        for index in np.argsort(-shares, kind="stable")
+        if shares[index] > 0
+    ]
+
+
+def _now_and_then() -> Callable[[Progress], Progress]:
+    """Return what takes from steps what is known, where that was told a moment ago."""
+    told = float("-inf")
+
+    def tell(step: Progress) -> Progress:
+        nonlocal told
+        now = time.perf_counter()
+        if step.found is None or now - told < BETWEEN_SECONDS:
+            return replace(step, found=None)
+        told = now
+        return step
+
+    return tell
+
+
 @cache
 def _examples() -> list[dict[str, str]]:
     return [
@@ -263,12 +307,14 @@ def _examples() -> list[dict[str, str]]:
     ]
 
 
-def _reach_facts(config: ModelConfig) -> dict[str, Any]:
-    """Return the reach a model was trained with, and those it can be switched to."""
+def _setting_facts(config: ModelConfig) -> dict[str, Any]:
+    """Return what a model was trained with, and what it can be switched to."""
+    own, others = config.short_side, OFFERED_SIDES if config.task == "segment" else ()
     return {
         "reach": config.reach,
         "windowSize": config.window_size,
         "reaches": ["global"] if config.backbone.pruned else list(REACHES),
+        "shortSides": [own, *(side for side in others if side != own)],
     }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from uniformer.authorship import MARK, written_here
 from uniformer.backbone import MIN_SIDE
 from uniformer.export.outputs import Outputs, example
 from uniformer.export.rewriting import portable, rewrite
@@ -59,14 +60,17 @@ def export_onnx(
     and how a picture becomes the input.
 
     Raises ``ValueError`` for a model that is optimized or in training mode, for a size, form or
-    output there is not, and where onnx and onnxscript are not installed; ``OSError`` when the file
-    cannot be written. An existing file stays until the new one is complete.
+    output there is not, for a file that is there and was not written here, and where onnx and
+    onnxscript are not installed; ``OSError`` when the file cannot be written. An existing file
+    stays until the new one is complete.
     """
     file = Path(file)
     if file.suffix != ".onnx":
         raise ValueError(f"{file.name}: the exported model is an .onnx file, so name it that.")
     if not file.parent.is_dir():
         raise ValueError(f"There is no folder {file.parent} to write {file.name} to.")
+    if file.exists() and not written_here(file):
+        raise ValueError(f"{file} was not written by this program: name another file.")
     data = onnx_bytes(model, form=form, size=size, outputs=outputs, weights=weights)
     return replace_file(file, lambda part: part.write(data))
 
@@ -125,6 +129,7 @@ def _file(graph: Any, model: Segmenter, form: str, weights: str) -> bytes:
     """Return the bytes of a graph, with the facts about ``model`` and weights as small as asked."""
     for name, value in _metadata(model, form).items():
         graph.metadata_props.add(key=name, value=value)
+    graph.doc_string = MARK  # which stands at the beginning of the file
     if weights == "float16":
         _halve(graph)
     return graph.SerializeToString()
