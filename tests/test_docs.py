@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import doctest
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -76,3 +78,24 @@ def test_examples_of_docstrings_run_as_they_stand(file, monkeypatch):
     found = doctest.testmod(module, globs={})
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_badges_say_what_files_here_say():
+    """Only fixed ones: none of a build, a package or a page whose address nobody has here."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    paper = re.search(r"arXiv:([\d.]+)", (ROOT / "CITATION.cff").read_text(encoding="utf-8"))[1]
+    true = {
+        "licence": (project["license"], "LICENSE"),
+        "python": (project["requires-python"].replace(">=", "") + "+", "pyproject.toml"),
+        "arXiv": (paper, f"https://arxiv.org/abs/{paper}"),
+    }
+    badges = re.findall(r"\[!\[(.*?)\]\((.*?)\)\]\((.*?)\)", readme)
+    told = {}
+    for alt, image, target in badges:
+        fixed = re.fullmatch(r"https://img\.shields\.io/badge/(\w+)-(.+)-\w+", unquote(image))
+        name, says = fixed[1], fixed[2].replace("--", "-")
+        assert alt == f"{name} {says}"
+        assert "://" in target or (ROOT / target).is_file()
+        told[name] = (says, target)
+    assert told == true

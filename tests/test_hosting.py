@@ -72,6 +72,10 @@ def test_a_linter_finds_nothing():
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a process as another user")
 def test_the_files_of_the_image_are_served_by_a_user_who_cannot_change_them(tmp_path):
     """As in the image: the allowed files in a fresh folder, the user of the Dockerfile."""
+    try:
+        subprocess.run([sys.executable, "-c", ""], user=USER, cwd="/", check=True)
+    except PermissionError:
+        pytest.skip("Python itself is where only root may look")
     patterns = (ROOT / ".dockerignore").read_text().splitlines()
     app, home = tmp_path / "app", tmp_path / "home"
     app.mkdir()

@@ -78,7 +78,10 @@ def test_whole_numbers_above_8_bits_do_not_turn_black(kind, lightest):
 
 
 @pytest.mark.parametrize("declared", [True, False])
-@pytest.mark.parametrize("missing", [-9999.0, -32768.0, np.finfo(np.float32).min])
+@pytest.mark.parametrize(
+    "missing",
+    [-9999.0, -32768.0, np.finfo(np.float32).min, np.finfo(np.float32).max, np.float32(9.96921e36)],
+)
 def test_no_data_takes_no_part_in_the_scale(missing, declared):
     values = (GREY / 255).astype(np.float32)
     values[:4, :4] = missing
@@ -87,6 +90,18 @@ def test_no_data_takes_no_part_in_the_scale(missing, declared):
     assert np.abs(picture.pixels[4:, 4:, 0].astype(int) - GREY[4:, 4:]).max() <= 1
     assert "16 of its pixels" in picture.notes[0]
     assert ("header" in picture.notes[0]) == declared
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_no_data_of_whole_numbers_is_what_the_header_calls_it(kind):
+    values = colours().astype(kind) * (257 if kind == np.uint16 else 1)
+    values[:4] = 0
+    picture = read_picture(tiff(values, extratags=[(42113, "s", 0, "0", True)]))
+    assert np.abs(picture.pixels[4:].astype(int) - colours()[4:]).max() <= 1
+    assert (picture.pixels[:4] == picture.pixels[0, 0]).all()
+    assert picture.pixels[0, 0].min() > 0
+    values[:] = 0
+    assert "no pixel" in refusal(tiff(values, extratags=[(42113, "s", 0, "0", True)]))
 
 
 def test_not_a_number_is_no_data_only_where_the_header_says_so():
@@ -124,8 +139,10 @@ def test_bands_without_a_name_are_taken_for_colours_with_a_word(bands):
         assert f"its {bands} bands" in notes
 
 
-def test_further_bands_of_a_colour_picture_are_left_out_with_a_word():
-    values = np.concatenate([colours(), colours()[..., :2]], axis=2).astype(np.uint16) * 257
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_further_bands_of_a_colour_picture_are_left_out_with_a_word(kind):
+    values = np.concatenate([colours(), colours()[..., :2]], axis=2).astype(kind)
+    values *= 257 if kind == np.uint16 else 1
     data = tiff(values, extrasamples=["unspecified", "unspecified"], planarconfig="contig")
     assert "2 of its bands" in shown(data, colours(), notes=1)
 

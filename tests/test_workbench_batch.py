@@ -80,7 +80,13 @@ def test_a_photo_of_the_strip_is_shown_and_labelled_anew_only_if_it_was_forgotte
     photo(bench, PHOTOS[1]).click()
     bench.wait_for("state.picture.title === 'coffee'")
     expect(photo(bench, PHOTOS[1])).to_have_attribute("aria-current", "true")
+    photo(bench, PHOTOS[0]).click()
+    bench.wait_for("state.picture.title === 'chelsea_cat'")
+    shown = bench.root.locator(".pane img").first
+    shown.evaluate("image => image.decode()")  # its memory was not let go of meanwhile
     assert not any("api/open" in url for url in bench.page.sent)
+    photo(bench, PHOTOS[1]).click()
+    bench.wait_for("state.picture.title === 'coffee'")
     bench.page.route("**/api/relabel", lambda route: route.fulfill(status=400, json=GONE))
     photo(bench, PHOTOS[0]).click()
     bench.wait_for("state.picture.title === 'chelsea_cat'")

@@ -12,7 +12,11 @@ UNITS = {"f": 1.0, "i": 255.0, "u": 255.0}
 SENSOR_BITS = (8, 10, 12, 14)
 """Depths that cameras and microscopes store in 16-bit files."""
 
-NO_DATA = (-9999.0, -32768.0, -99999.0, float(np.finfo(np.float32).min), np.finfo(np.float64).min)
+NO_DATA = (
+    -9999.0, -32768.0, -99999.0, float(np.float32(9.969209968386869e36)),
+    *(float(limit) for kind in (np.float32, np.float64)
+      for limit in (np.finfo(kind).min, np.finfo(kind).max)),
+)  # fmt: skip
 """Numbers that programs for maps write where they have none, and never for anything else."""
 
 DARK = 0.25
@@ -26,15 +30,15 @@ def no_data_mask(
 ) -> tuple[np.ndarray | None, str | None]:
     """Return where ``values`` (H, W, channels) are no data, or None, and a note about it.
 
-    ``declared`` is the number that the header gives for it. Without one, the lowest value counts if
-    it is one of ``NO_DATA``.
+    ``declared`` is the number that the header gives for it. Without one, the lowest value counts,
+    or the highest, if it is one of ``NO_DATA``.
     """
     if declared is None:
-        low = values.min()
-        if float(low) not in NO_DATA:
+        ends = float(values.min()), float(values.max())
+        declared = next((end for end in ends if end in NO_DATA), None)
+        if declared is None:
             return None, None
         words = "so it was taken as 'no data'"
-        declared = float(low)
     else:
         words = "which its header calls 'no data'"
     empty = np.isnan(values) if np.isnan(declared) else values == declared

@@ -32,7 +32,10 @@ BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, PLANAR = 258, 262, 274, 284
 NO_DATA_TAG, DNG_VERSION = 42113, 50706
 MAX_SAMPLE_VALUES = (341, 281)
 REDUCED, MASK = 1, 4
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK, LAB = 0, 1, 2, 5, 8
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK, YCBCR, LAB = 0, 1, 2, 5, 6, 8
+PLAIN = (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
+COLOURS = {RGB: 3, CMYK: 4, YCBCR: 3}
+"""Bands that are colours, by photometric; of the others there is one."""
 RAW = (32803, 34892)
 """Photometrics of a sensor's own values (colour filter array, linear raw)."""
 LOSSY = frozenset(
@@ -90,7 +93,7 @@ def read_tiff(
             raise PictureError(f"{name} is stored in Lab colours: save it as RGB and try again.")
         if _is_ordinary(page) and found.index is not None:
             try:
-                return _by_pillow(data, found.index), notes
+                return _by_pillow(data, found.index), [*notes, *_left_out_note(page)]
             except (Image.UnidentifiedImageError, KeyError):
                 pass  # a mode that Pillow does not have, such as five bands of 8 bits
         _check(page, name, len(data))
@@ -166,8 +169,10 @@ def _full_page(file: TiffFile) -> _Found:
 
 
 def _is_ordinary(page: TiffPage) -> bool:
-    """Return whether Pillow reads a page right; its libtiff comes without WebP."""
-    return page.bitspersample <= 8 and page.sampleformat == 1 and page.compression != WEBP
+    """Return whether Pillow reads a page right: not 'no data', and its libtiff has no WebP."""
+    has_no_data = _declared_no_data(page) is not None and page.photometric in PLAIN
+    plain = page.bitspersample <= 8 and page.sampleformat == 1 and page.compression != WEBP
+    return plain and not has_no_data
 
 
 def _by_pillow(data: bytes, index: int) -> Image.Image:
@@ -226,9 +231,9 @@ def _values(page: TiffPage) -> np.ndarray | None:
 def _image(page: TiffPage, values: np.ndarray, name: str) -> tuple[Image.Image, list[str]]:
     """Return the values of a page as 8-bit grey, RGB, RGBA or CMYK."""
     photometric, bands = page.photometric, values.shape[2]
-    if photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK):
+    if photometric not in (*PLAIN, CMYK):
         raise PictureError(_unreadable(page, name))
-    own = {RGB: 3, CMYK: 4}.get(photometric, 1)
+    own = COLOURS.get(photometric, 1)
     alpha = _alpha(page, bands)
     colours = [band for band in range(bands) if band != alpha]
     notes = []
@@ -238,18 +243,20 @@ def _image(page: TiffPage, values: np.ndarray, name: str) -> tuple[Image.Image, 
             "red, green and blue."
         )
         own = 3
-    elif len(colours) > own:
-        notes.append(f"{len(colours) - own} of its bands are no colours and were left out.")
+    else:
+        notes += _left_out_note(page)
     shown = values[..., colours[:own]]
     empty, note = no_data_mask(shown, _declared_no_data(page))
     notes += [note] if note else []
+    if empty is not None and empty.all():
+        raise PictureError(f"{name} has no pixel that is not 'no data'.")
     try:
         picture, assumed = _eight_bits(page, shown, empty)
     except PictureError as error:
         raise PictureError(f"{name} {error}") from None
     if photometric == WHITE_IS_ZERO:
         picture = 255 - picture
-    if empty is not None and not empty.all():
+    if empty is not None:
         picture[empty] = picture[~empty].mean(axis=0)
     notes += assumed
     if photometric == CMYK:
@@ -263,6 +270,13 @@ def _image(page: TiffPage, values: np.ndarray, name: str) -> tuple[Image.Image, 
             PREMULTIPLIED in page.extrasamples,
         )
     return Image.fromarray(picture[..., 0] if own == 1 else picture), notes
+
+
+def _left_out_note(page: TiffPage) -> list[str]:
+    """Return a note about bands that are neither colours nor alpha, if there are any."""
+    bands = page.samplesperpixel
+    more = bands - COLOURS.get(page.photometric, 1) - (_alpha(page, bands) is not None)
+    return [f"{more} of its bands are no colours and were left out."] if more > 0 else []
 
 
 def _alpha(page: TiffPage, bands: int) -> int | None:

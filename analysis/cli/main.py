@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,8 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
     """Save the answer about one photo, unless it is there, and return what to print."""
     ask = QUESTIONS[args.question]
     chosen, picture = values_of(args, parameters_of(ask)), read_picture(photo)
-    mask = _mask(args, picture.pixels) if takes_mask(ask) else None
+    mask, notes = _mask(args, picture.pixels) if takes_mask(ask) else (None, ())
+    picture = replace(picture, notes=(*picture.notes, *notes))
     settings = provenance(in_reach(model, chosen.get("reach")), picture, mask, **chosen)
     stored = stored_answer(args.output, stem, args.formats, settings)
     if stored is None:
@@ -191,20 +193,20 @@ def _answer(args: argparse.Namespace, model: Segmenter, photo: Path, stem: str) 
     ])  # fmt: skip
 
 
-def _mask(args: argparse.Namespace, picture: np.ndarray) -> np.ndarray | None:
-    """Return the painted region (H, W), bool, of the file that was named, if any."""
+def _mask(
+    args: argparse.Namespace, picture: np.ndarray
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the painted region (H, W), bool, of the file that was named, if any, and notes."""
     if args.mask is None:
         if getattr(args, "region", None) == "mask":
             raise AnalysisError(
                 "The region mask needs --mask FILE: a picture as large as the photo, black or "
                 "clear where the region is not."
             )
-        return None
+        return None, ()
     size = picture.shape[:2]
     painted, notes = read_mask(args.mask, size)
-    for note in notes:
-        print(f"analysis: note: {args.mask}: {note}", file=sys.stderr)
-    return check_region(painted, size)
+    return check_region(painted, size), notes
 
 
 def _publish(args: argparse.Namespace) -> int:

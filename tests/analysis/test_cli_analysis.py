@@ -243,6 +243,10 @@ def test_a_painted_region_comes_from_a_file_and_is_part_of_the_question(
     Image.fromarray(mask).save(painted)
     assert cli.main([*ask, "-o", str(out)]) == 0
     assert digests(out) != before
+    Image.fromarray(mask).save(painted, "JPEG")  # under the same name
+    assert cli.main([*ask, "-o", str(out)]) == 0
+    report = json.loads((out / "a.rollout.json").read_text())
+    assert "does not keep values" in report["settings"]["picture"]["notes"][0]
     Image.fromarray(mask[:60]).save(painted)
     assert cli.main([*ask, "-o", str(out)]) == 1
     assert "64 x 80 pixels" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from analysis.core.progress import finish
-from analysis.core.uncertainty import with_error
+from analysis.core.uncertainty import FEWEST, jackknife, with_error
 from analysis.questions import QUESTIONS
 from analysis.receptive_field.effective import MOST_PROBES, effective_field_steps
 from analysis.receptive_field.extent import SHARES, Rings, errors_of, summarize, well_known
@@ -86,6 +86,16 @@ def test_probes_end_once_the_sides_are_known_and_not_before():
     few, summary = measured(blurred(400), 0, probes=2)
     assert few.probes == 2
     assert all(np.isnan(one.side_error_px) and not one.well_known for one in summary.squares)
+
+
+def test_the_error_of_a_mean_is_that_of_the_textbook_and_few_parts_tell_none():
+    parts = np.random.default_rng(0).normal(size=(9, 4))
+    left_out = (parts.sum(axis=0) - parts) / (len(parts) - 1)
+    assert jackknife(left_out) == pytest.approx(parts.std(axis=0, ddof=1) / 3)
+    assert np.isfinite(jackknife(left_out[:FEWEST])).all()
+    assert np.isnan(jackknife(left_out[: FEWEST - 1])).all()
+    left_out[3, 1] = np.nan  # nothing is left of it without this part
+    assert np.isnan(jackknife(left_out)).tolist() == [False, True, False, False]
 
 
 def test_parts_that_agree_have_no_error_and_more_parts_a_smaller_one():

@@ -14,7 +14,7 @@ from analysis.faithfulness.deletion_insertion import (
     exchange_curve,
     replacement_of,
 )
-from analysis.faithfulness.lead import CUTS, lead_over
+from analysis.faithfulness.lead import CUTS, Lead, lead_over
 from analysis.faithfulness.ranking import DeletionSettings
 
 SETTINGS = DeletionSettings(replacement="mean", steps=4, cell_px=3)
@@ -68,6 +68,14 @@ def test_the_interval_of_few_cuts_holds_the_mean_of_all(x, monkeypatch):
         assert (every.leads[:CUTS] == few.leads).all()
         held += few.interval[0] <= every.mean <= few.interval[1]
     assert held >= 8
+
+
+def test_a_lead_is_known_only_where_all_of_its_interval_is_above_0():
+    for leads, known in (([0.1, 0.11, 0.09, 0.1], True), ([0.3, 0.2, 0.1, -0.3], False)):
+        lead = Lead(np.array(leads))
+        assert lead.mean > 0
+        assert lead.known == known
+    assert not Lead(np.array([-0.1, -0.11, -0.09, -0.1])).known
 
 
 def test_a_map_beside_itself_has_no_lead(x):

@@ -11,6 +11,7 @@ from analysis import AnalysisError
 from analysis.affinity.row_summary import affinity_row
 from analysis.attribution.methods import METHODS
 from analysis.core.activation_cache import trace
+from analysis.core.grid import Grid
 from analysis.core.progress import finish
 from analysis.core.uncertainty import spread
 from analysis.layers import LAYERS, Layer, LayerAsk, layer_work, question_of
@@ -198,6 +199,29 @@ def test_a_field_lies_in_what_the_unit_can_see(traced):
     assert (columns.max() + 1) * across <= box.right + 1e-6
     assert known.sum() < known.size
     assert layer.placed.map[known].max() == 0
+
+
+def test_the_boxes_of_a_field_lie_in_the_picture_as_it_was_given(tiny, picture):
+    model, image = tiny(), picture(130, 241)
+    given = TracedPicture(Picture(image), trace(model, image, short_side=64))
+    ask = LayerAsk("field", 100, 50, parameters={"level": "stage 2", "probes": 4})
+    layer = finish(layer_work(model, given, ask))
+    (row,) = layer.answer.tables["fields"]
+    seen = tuple(layer.answer.numbers["input_size_px"])  # sides are multiples of 32 here
+    grid = Grid((130, 241), seen, stride=8)
+    down, across = np.divide((130, 241), seen)
+    token = grid.box(grid.token_at(100, 50))
+    center = (token.left_px + token.right_px) / 2, (token.top_px + token.bottom_px) / 2
+    could, *does = layer.placed.boxes
+    for box, percent in zip(does, (50, 95), strict=True):
+        side = row[f"side_{percent}_input_px"]
+        assert box.right - box.left == pytest.approx(side * across)
+        assert box.bottom - box.top == pytest.approx(side * down)
+        middle = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+        assert middle == pytest.approx(center)
+        assert f"{percent} %" in box.name
+    assert could.left == pytest.approx(row["theoretical_left_input_px"] * across)
+    assert could.bottom - could.top == pytest.approx(row["theoretical_height_picture_px"])
 
 
 LIVE_CHOICES = [
