@@ -95,8 +95,21 @@ def test_a_classifier_ranks_classes_of_the_whole_picture_and_has_the_same_lens(v
     expect(seen.root.locator("[data-region=segment]")).to_be_disabled()
     expect(seen.root.locator("[data-region=pixel]")).to_have_attribute("aria-pressed", "true")
     seen.layer("labels")
+    seen.root.locator(".top [data-part=model]").click()
+    expect(choice).to_have_attribute("aria-current", "true")
+    page.keyboard.press("Escape")
     seen.root.locator("[data-part=take-away]").click()
     kinds = seen.root.locator(".kinds [data-take]").evaluate_all(
         "all => all.map(e => e.dataset.take)"
     )
     assert kinds == ["json", "python", "command"]
+
+
+def test_random_weights_of_a_model_that_has_its_own_are_left_by_choosing_it(visit):
+    seen = Workbench(visit())
+    relabelled(seen, "nano")
+    seen.wait_for("state.setting.untrained === true")
+    seen.root.locator(".top [data-part=model]").click()
+    expect(seen.root.locator("[data-part=random]")).not_to_be_checked()
+    seen.root.locator("[data-model=nano]").click()
+    seen.wait_for("state.picture.model.trained && !state.setting.untrained")

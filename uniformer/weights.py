@@ -173,7 +173,7 @@ def _find(config: ModelConfig, source: str, progress: DownloadProgress | None) -
     path, entry = split_entry(os.path.expanduser(source))
     if os.path.isfile(path):
         return _Found(path, source, f"Loaded from {path.name}; {_UNSEEN}", entry=entry)
-    if os.path.isdir(path):
+    if os.path.isdir(os.path.expanduser(source)):
         raise WeightsError(f"{path} is a folder: name the .pth or .safetensors file in it.")
     source = source.removesuffix(f"#{entry}")
     hub = _HUB_ID.fullmatch(source)

@@ -19,10 +19,12 @@ import { TRAINED } from "./selection.js";
 export function modelRows(bench, pictures, own, close) {
   const { say } = bench;
   const now = bench.state.setting;
+  const current = bench.models.find((each) => each.name === now?.model);
   const random = h("input", {
     type: "checkbox",
     "data-part": "random",
-    checked: now?.untrained === true,
+    // A model that has weights of its own here is left with them, however it came to random ones.
+    checked: now?.untrained === true && current?.available === false,
     onchange: () => update(),
   });
   /** @type {[HTMLElement, ModelInfo][]} */
@@ -51,8 +53,8 @@ export function modelRows(bench, pictures, own, close) {
   function update() {
     for (const [made, each] of rows) {
       made.toggleAttribute("disabled", !each.available && !random.checked);
-      const current = each.name === now?.model && random.checked === (now.untrained === true);
-      made.setAttribute("aria-current", String(current));
+      const shown = each === current && random.checked === (now?.untrained === true);
+      made.setAttribute("aria-current", String(shown));
     }
   }
   const ready = bench.models.filter((each) => each.available);
