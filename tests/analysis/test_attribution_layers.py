@@ -129,6 +129,10 @@ def test_eigen_cam_ignores_the_class_and_is_positive_at_the_region(ask):
     inside = np.zeros((8, 12), dtype=bool)
     inside[2:5, 1:7] = True
     assert found[inside].mean() > found[~inside].mean()
+    # Whatever the sign that the decomposition came to: of the tokens outside it is the other one.
+    outside = RegionScore(score.model, np.kron(~inside, np.ones((8, 8), dtype=bool)), 2)
+    turned = finish(class_activation(outside, maps, 2, "EigenCAM")).map
+    np.testing.assert_array_equal(turned, -found)
 
 
 def test_eigen_cam_refuses_more_tokens_than_it_has_memory_for(ask, monkeypatch):

@@ -24,6 +24,7 @@ from analysis.interventions import (
     WithoutKeys,
     intervene,
 )
+from analysis.interventions.run import Composite
 from uniformer.preprocess import preprocess
 
 TOKENS = np.zeros((4, 6), dtype=bool)
@@ -57,6 +58,22 @@ def tokens_of(picture):
         return PatchTokens(stage, block, tokens, trace(model, picture(seed=seed)))
 
     return patch
+
+
+@pytest.mark.parametrize("change", EVERY_KIND[:-1], ids=lambda change: change.describe())
+def test_a_change_is_made_before_or_after_another_of_its_block(tiny, picture, tokens_of, change):
+    model = tiny()
+    traced = trace(model, picture())
+    for one in (change, tokens_of(model, 3, 0, TOKENS)):
+        place = one.places(traced)[0]
+        patch = one.at(place)
+        block, x = traced.block(*place), traced.block_inputs[place.stage - 1][place.block]
+        window = traced.windows[place.stage - 1][place.block]
+        with torch.no_grad():
+            alone = run_block(block, x, window, patch)
+            assert not torch.equal(alone, run_block(block, x, window))
+            for both in ((Patch(), patch), (patch, Patch())):
+                assert torch.equal(run_block(block, x, window, Composite(both)), alone)
 
 
 @pytest.mark.parametrize("reach", ["global", "hybrid"])
