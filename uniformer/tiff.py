@@ -276,7 +276,8 @@ def _left_out_note(page: TiffPage) -> list[str]:
     """Return a note about bands that are neither colours nor alpha, if there are any."""
     bands = page.samplesperpixel
     more = bands - COLOURS.get(page.photometric, 1) - (_alpha(page, bands) is not None)
-    return [f"{more} of its bands are no colours and were left out."] if more > 0 else []
+    words = "is no colour and was" if more == 1 else "are no colours and were"
+    return [f"{more} of its bands {words} left out."] if more > 0 else []
 
 
 def _alpha(page: TiffPage, bands: int) -> int | None:

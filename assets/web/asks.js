@@ -51,6 +51,8 @@ export class Slot {
     this.partial = null;
     this.sentence = "";
     this.started = 0;
+    /** When a live layer was last wished for. */
+    this.wished = Number.NEGATIVE_INFINITY;
     /** @type {AbortController | null} */
     this.controller = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -78,7 +80,10 @@ export class Slot {
     } else if (kind?.live) {
       this.status = "running";
       this.started = performance.now();
-      this.timer = setTimeout(() => this.start(), REST);
+      // The first wish starts at once; those that follow it closely wait until there are no more.
+      const follows = this.started - this.wished < REST;
+      this.wished = this.started;
+      this.timer = setTimeout(() => this.start(), follows ? REST : 0);
     } else this.status = "offered";
     this.changed();
   }

@@ -53,7 +53,7 @@ export function modelRows(bench, pictures, own, close) {
   function update() {
     for (const [made, each] of rows) {
       made.toggleAttribute("disabled", !each.available && !random.checked);
-      const shown = each === current && random.checked === (now?.untrained === true);
+      const shown = each.name === now?.model && random.checked === (now?.untrained === true);
       made.setAttribute("aria-current", String(shown));
     }
   }
