@@ -174,11 +174,15 @@ class _Block:
     def expand(self, classes: Tensor) -> Tensor:
         """Return this window's part of the tile's logits (classes, H, W), for some classes.
 
-        The classes come first: sums and maxima over them then run along the pixels, several times
-        as fast.
+        Sums and maxima over the classes run along the pixels of a row, several times as fast as
+        with the classes last. Two plain products, and no batched one: that takes ten times as long
+        on any thread but the main one.
         """
-        logits = self.logits[..., classes].permute(2, 0, 1)
-        return self.rows.weights @ (logits @ self.columns.weights.T)
+        logits = self.logits[..., classes].permute(0, 2, 1)  # (rows, classes, columns)
+        rows, kept, _ = logits.shape
+        wide = logits.reshape(rows * kept, -1) @ self.columns.weights.T
+        full = self.rows.weights @ wide.view(rows, -1)
+        return full.view(len(full), kept, -1).permute(1, 0, 2)
 
 
 def _scores(tiles: Sequence[Sequence[_Block]], classes: Tensor) -> Tensor:
