@@ -45,8 +45,8 @@ TIME_MOVES = """([host, moves]) => {
   });
 }"""
 
-# Milliseconds from marking a pixel until a live layer answers about it, first and in full: an effect
-# comes before its controls, a map on the way before the last one.
+# Milliseconds from marking a pixel until a live layer answers about it, first and in full: an
+# effect comes before its controls, a map on the way before the last one.
 TIME_LAYER = """([layer, x, y]) => new Promise((done) => {
   const { bench } = document.querySelector(".lens-workbench");
   const { width, height } = bench.store.state.picture;
