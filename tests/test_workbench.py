@@ -243,6 +243,16 @@ def test_the_size_the_network_sees_is_chosen_and_compared(bench):
     assert own == "256 px"
 
 
+def test_dark_or_light_is_one_button(bench):
+    seen = bench(color_scheme="light")
+    ink = "host => getComputedStyle(host.shadowRoot.querySelector('h1')).color"
+    light = seen.root.evaluate(ink)
+    for dark in (True, False):
+        seen.root.locator("[data-part=theme]").click()
+        assert seen.root.evaluate("host => host.classList.contains('is-dark')") == dark
+        assert (seen.root.evaluate(ink) != light) == dark
+
+
 def test_models_that_cannot_be_had_say_so_before_they_are_chosen(bench):
     seen = bench()
     seen.root.locator(".top [data-part=model]").click()

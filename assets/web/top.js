@@ -7,6 +7,7 @@ import { fill, h, icon, refill, write } from "./dom.js";
 import { modelRows } from "./model_menu.js";
 import { menu } from "./popover.js";
 import { REACHES, TRAINED } from "./selection.js";
+import { themeButton } from "./theme.js";
 import { LANGUAGES } from "./words.js";
 
 /**
@@ -213,6 +214,7 @@ export function top(bench, pictures, open, guide, speak) {
     h("span", { class: "space" }),
     guide,
     languages,
+    themeButton(say),
     input,
     camera.element,
   );

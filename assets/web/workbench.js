@@ -15,6 +15,7 @@ import { Pictures } from "./pictures.js";
 import { scaleBar } from "./scale_bar.js";
 import { readQuery, Store } from "./selection.js";
 import { stages } from "./stages.js";
+import { followTheme } from "./theme.js";
 import { top } from "./top.js";
 import { tour } from "./tour.js";
 import { View } from "./view.js";
@@ -190,25 +191,4 @@ function build(page, bench, pictures, { batch, film, open }, speak) {
   bench.arrive(tell);
   tell();
   view.update();
-}
-
-/**
- * Dark where the page around is dark: by its class `dark`, or by what the visitor's system says.
- * @param {HTMLElement} host
- */
-function followTheme(host) {
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => {
-    const { body } = document;
-    const framed =
-      body.closest(".gradio-container, .dark") ?? document.querySelector(".gradio-container");
-    const dark = framed ? Boolean(document.querySelector(".dark")) : system.matches;
-    host.classList.toggle("is-dark", dark);
-  };
-  new MutationObserver(follow).observe(document.body, {
-    attributes: true,
-    attributeFilter: ["class"],
-  });
-  system.addEventListener("change", follow);
-  follow();
 }
