@@ -358,6 +358,8 @@ def test_a_tap_marks_and_one_finger_scrolls(bench):
     seen.page.touchscreen.tap(*seen.at(0.5, 0.5))
     assert seen.state("place") is not None
     expect(seen.stage).to_have_css("touch-action", "pan-y")
+    seen.layer("stage-3")  # whose colour bar has the width of the picture
+    assert seen.root.locator(".ramp").first.bounding_box()["width"] > 150
 
 
 def test_no_request_leaves_this_machine(bench, address):
