@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from serving import serving
-from visiting import settle
+from visiting import Workbench, settle
 
 # Gradio tries one port after the other, and waits five seconds for one that another process has
 # just taken: every process that runs tests beside others begins its search elsewhere.
@@ -63,6 +63,14 @@ def untrained():
     _, url, _ = ui.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     yield url
     page.close(verbose=False)
+
+
+@pytest.fixture
+def bench(visit):
+    """Return the workbench of the module's ``address``, once all of the page is there."""
+    page = visit()
+    settle(page)
+    return Workbench(page)
 
 
 @pytest.fixture

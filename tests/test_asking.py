@@ -195,7 +195,7 @@ def test_names_and_values_are_read_as_words():
     assert read_name("px") == ("px", "")
     assert read_name("padding_mass") == ("padding mass", "")
     assert [read_value(value) for value in (None, True, 0.12345, 1234.5, [1, 2])] == [
-        "–", "yes", "0.123", "1234", "1, 2",  # noqa: RUF001
+        "–", "yes", "0.123", "1234", "1, 2",
     ]  # fmt: skip
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64decode, b64encode
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+from static_server import Isolated, serve
 from test_web_rows import _map
 
 from analysis.affinity.row_summary import LOCAL_STAGES, affinity_row, row_numbers
@@ -72,31 +70,6 @@ def folder(tmp_path_factory):
     target = tmp_path_factory.mktemp("live") / "site"
     assert main(["live", "-o", str(target)]) == 0
     return target
-
-
-class Static(SimpleHTTPRequestHandler):
-    """Any static server; with ``isolated`` one that lets a page have threads."""
-
-    isolated = False
-
-    def end_headers(self):
-        if self.isolated:
-            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-
-class Isolated(Static):
-    isolated = True
-
-
-def serve(folder, handler=Static):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    return server
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def test_no_picture_is_shown_larger_and_none_loses_its_proportions_or_notes(size
     assert height * width <= SHOWN_PIXELS
     assert abs(width / height / (size[1] / size[0]) - 1) < 0.01
     assert shown.notes[0] == "a note"
-    assert f"{size[1]} × {size[0]}" in shown.notes[1]  # noqa: RUF001
+    assert f"{size[1]} × {size[0]}" in shown.notes[1]
 
 
 def test_a_picture_of_the_size_of_a_screen_stays_as_it_is():

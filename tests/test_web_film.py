@@ -93,9 +93,7 @@ def test_large_frames_are_made_smaller_and_that_is_said(page, tmp_path, monkeypa
     facts, parts = last(given(page, content))
     (tmp_path / "labelled.webm").write_bytes(parts["film"].tobytes())
     assert next(open_film(tmp_path / "labelled.webm").frames()).shape == (48, 64, 3)
-    assert facts["notices"] == [
-        text.FILM_SMALLER.format(shown="64 × 48", whole="128 × 96")  # noqa: RUF001
-    ]
+    assert facts["notices"] == [text.FILM_SMALLER.format(shown="64 × 48", whole="128 × 96")]
 
 
 def test_a_model_that_labels_no_pixels_says_so(page, tmp_path):

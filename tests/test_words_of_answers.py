@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from quick_layers import LEAST
 
 from analysis import trace
 from analysis.core.progress import finish
@@ -17,17 +18,8 @@ from ui.web.said import OF_ANSWER, OF_CATALOG, _table, said, say
 from uniformer import create_model
 from uniformer.pictures import Picture
 
-LEAST = {
-    "occlusion": {"window_px": 32},
-    "integrated-gradients": {"steps": 2},
-    "smooth-grad": {"steps": 2},
-    "field": {"probes": 2},
-    "fields": {"probes": 1},
-    "compare": {"other_reach": "window"},
-    "attributions": {"methods": "layer-cam"},
-    "faithfulness": {"methods": "layer-cam,integrated-gradients", "steps": 2},
-}
-"""Parameters that make the slow ones short."""
+SEVERAL = {"faithfulness": {"methods": "layer-cam,integrated-gradients", "steps": 2}}
+"""What is said of several methods, too."""
 
 WORD = re.compile(r"(?<![A-Za-z./-])[a-z]{3,}(?![A-Za-z./-])")
 SAME = {"token", "nats", "tau", "nano", "bundled", "logits", "mask", "none", "rollout"}
@@ -58,7 +50,7 @@ def words_of(facts, name=""):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", LAYERS)
 def test_nothing_that_a_layer_says_stays_english(traced, name, language):
-    ask = LayerAsk(name, 70, 20, parameters=LEAST.get(name, {}))
+    ask = LayerAsk(name, 70, 20, parameters=(LEAST | SEVERAL).get(name, {}))
     facts, _ = layer_content(finish(layer_work(*traced, ask)))
     facts = json.loads(json.dumps(facts, default=float))
     other = said(facts, language, OF_ANSWER)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from visiting import Workbench, settle
 
 from ui.service.examples import FOLDER
 from uniformer import create_model, segment
@@ -21,13 +20,6 @@ PHOTOS = ["chelsea_cat.jpg", "coffee.jpg", "rocket.jpg"]
 @pytest.fixture(scope="module")
 def address(bundled):
     return bundled
-
-
-@pytest.fixture
-def bench(visit):
-    page = visit()
-    settle(page)
-    return Workbench(page)
 
 
 @pytest.fixture

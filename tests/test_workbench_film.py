@@ -5,7 +5,6 @@ import csv
 import cv2
 import pytest
 from playwright.sync_api import expect
-from visiting import Workbench, settle
 
 from ui.service.examples import FOLDER
 from uniformer.film import open_film
@@ -31,13 +30,6 @@ def walk(tmp_path_factory):
         writer.write(photo[: size[1], left : left + size[0]])
     writer.release()
     return path
-
-
-@pytest.fixture
-def bench(visit):
-    page = visit()
-    settle(page)
-    return Workbench(page)
 
 
 def panel(bench):

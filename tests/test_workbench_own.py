@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 from safetensors.torch import load_file, save_file
-from visiting import Workbench, settle
 
 from uniformer.weights import DATA
 
@@ -15,13 +14,6 @@ FILE = DATA / "nano.safetensors"
 @pytest.fixture(scope="module")
 def address(bundled):
     return bundled
-
-
-@pytest.fixture
-def bench(visit):
-    page = visit()
-    settle(page)
-    return Workbench(page)
 
 
 def give(bench, part, file):

@@ -77,7 +77,7 @@ LENS = {
     "even": "even",
     "entropy": "Entropy",
     "entropy_hint": "0: one token has all the weight. 1: all have the same.",
-    "near": "Within 5 × 5",  # noqa: RUF001
+    "near": "Within 5 × 5",
     "near_hint": "Share of the weight on the square of 5 by 5 tokens around the probe.",
     "padding": "On padding",
     "padding_hint": (
@@ -91,7 +91,7 @@ LENS = {
     ),
     "waiting": "Fetching this block …",
     "pins": "Pinned probes",
-    "pins_hint": "Mean distance · entropy · within 5 × 5, for the blocks and heads above",  # noqa: RUF001
+    "pins_hint": "Mean distance · entropy · within 5 × 5, for the blocks and heads above",
     "unpin": "Remove pin",
     "here": "Probe",
     "keys": "Arrow keys move · Enter exact · P pin · + and - zoom · 0 whole picture",

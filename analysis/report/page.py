@@ -82,7 +82,7 @@ def _facts(result: Segmentation) -> str:
     height, width = result.labels.shape
     reach, window = result.settings["reach"], result.settings["window_size"]
     extent = f"{reach} reach" if reach == "global" else f"{reach} reach, window {window}"
-    return f"{width} × {height} px · {result.model} · {extent}"  # noqa: RUF001
+    return f"{width} × {height} px · {result.model} · {extent}"
 
 
 def _rows(described: dict[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from quick_layers import LEAST
 from steps import told
 
 from analysis import AnalysisError
@@ -26,17 +27,6 @@ from uniformer.pictures import Picture
 from uniformer.segmenter import UNTRAINED
 
 X, Y = 70, 20
-LEAST = {
-    "occlusion": {"window_px": 32},
-    "integrated-gradients": {"steps": 2},
-    "smooth-grad": {"steps": 2},
-    "field": {"probes": 2},
-    "fields": {"probes": 1},
-    "compare": {"other_reach": "window"},
-    "attributions": {"methods": "layer-cam"},
-    "faithfulness": {"methods": "layer-cam", "steps": 1},
-}
-"""Parameters that make the slow ones short."""
 
 LONGEST = ("faithfulness", "representation", "fields", "radius-curve")
 

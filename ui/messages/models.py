@@ -96,7 +96,7 @@ def row(config: ModelConfig) -> tuple[str, ...]:
 def _published(config: ModelConfig) -> str:
     if config.published_miou:
         return f"mIoU {config.published_miou} %"
-    return f"top-1 {config.published_top1} %" if config.published_top1 else "–"  # noqa: RUF001
+    return f"top-1 {config.published_top1} %" if config.published_top1 else "–"
 
 
 def _weights(config: ModelConfig) -> str:

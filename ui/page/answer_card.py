@@ -86,7 +86,7 @@ def read_name(name: str) -> tuple[str, str]:
 def read_value(value: Any) -> str:
     """Return a value of an answer as a person reads it."""
     if value is None:
-        return "–"  # noqa: RUF001
+        return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

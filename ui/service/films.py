@@ -42,7 +42,7 @@ class ShortFilm:
         self.size = max(1, int(factor * width)), max(1, int(factor * height))
         self.notice = ""
         if factor < 1:
-            shown, whole = (f"{one} × {other}" for one, other in (self.size, (width, height)))  # noqa: RUF001
+            shown, whole = (f"{one} × {other}" for one, other in (self.size, (width, height)))
             self.notice = text.FILM_SMALLER.format(shown=shown, whole=whole)
 
     def times(self, most: int | None = None) -> list[float]:

@@ -23,7 +23,7 @@ def made_smaller(picture: Picture) -> Picture:
     size = max(1, int(factor * width)), max(1, int(factor * height))
     pixels = cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA)
     note = text.SHOWN_SMALLER.format(
-        shown=f"{size[0]} × {size[1]}",  # noqa: RUF001
-        whole=f"{width} × {height}",  # noqa: RUF001
+        shown=f"{size[0]} × {size[1]}",
+        whole=f"{width} × {height}",
     )
     return Picture(pixels, (*picture.notes, note))

@@ -95,9 +95,7 @@ def start_snippet(result: Segmentation, pixel: tuple[int, int]) -> str:
 
 def label_command(result: Segmentation) -> str:
     """Return the command that labels the picture again."""
-    short_side = str(result.settings["short_side"])
-    command = ["python", "-m", "uniformer", "segment", PHOTO, "--short-side", short_side]
-    return shlex.join(command + _model_options(_settings(result), reach=True))
+    return _again(result, "segment", PHOTO)
 
 
 def classify_snippet(result: Segmentation) -> str:
@@ -114,10 +112,14 @@ def classify_snippet(result: Segmentation) -> str:
 
 def classify_command(result: Segmentation) -> str:
     """Return the command that names the whole picture again."""
-    short_side = str(result.settings["short_side"])
-    command = ["python", "-m", "uniformer", "classify", PHOTO, "--whole"]
-    command += ["--short-side", short_side]
-    return shlex.join(command + _model_options(_settings(result), reach=True))
+    return _again(result, "classify", PHOTO, "--whole")
+
+
+def _again(result: Segmentation, *arguments: str) -> str:
+    """Return a command of ``uniformer`` with the size, model and reach of ``result``."""
+    size = ["--short-side", str(result.settings["short_side"])]
+    options = _model_options(_settings(result), reach=True)
+    return shlex.join(["python", "-m", "uniformer", *arguments, *size, *options])
 
 
 def site_command(result: Segmentation) -> str:
