@@ -24,7 +24,6 @@ from ui.host.doors import Doors
 from ui.host.downloads import bound_downloads
 from ui.host.inside_gradio import functions_of, keep_mcp_files_in, queue_of, upload_folder
 from ui.host.logins import Logins
-from ui.host.memory import give_back, limit_arenas
 from ui.host.middleware import BodyLimit, RequestLog, tell_busy, tell_failure
 from ui.host.places import Listeners, make_fair
 from ui.host.retention import remove_beyond, remove_old
@@ -34,6 +33,7 @@ from ui.host.silence import HalfSent, Silence
 from ui.host.temp_files import private_folder
 from ui.layout import build, launch
 from ui.service.actions import Actions
+from uniformer import heap
 from uniformer.runtime import go_offline, set_threads
 
 Responder = Callable[..., Awaitable[Response]]
@@ -55,7 +55,7 @@ def serve(settings: Settings) -> None:
     Raises ``ValueError`` for a model, device or weights that cannot be used and ``OSError`` when
     the port is taken.
     """
-    limit_arenas()
+    heap.reuse()
     logs.set_up(settings.log_level)
     if settings.offline:
         go_offline()
@@ -77,7 +77,7 @@ def serve(settings: Settings) -> None:
             remove_beyond(files, int(KEPT_SHARE * settings.files_bytes))
             actions.forget_old()
             half_sent.close_those_seen_before()
-            give_back()
+            heap.give_back()
         actions.turns.close(LAST_SECONDS)
         page.close(verbose=False)
 
