@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from analysis.layers import warm_up
 from ui.host import logs, metrics
 from ui.host.browsers import Browsers, answer_only
 from ui.host.doors import Doors
@@ -71,6 +72,7 @@ def serve(settings: Settings) -> None:
         launch(page, prevent_thread_lock=True, **launch_options(page, settings))
         print(f"The page is at {page.local_url} until this is stopped (Ctrl-C).", flush=True)
         actions.trace(actions.first.selection)  # while the first visitors already see the page
+        warm_up()
         half_sent = HalfSent(page.server)
         while not stop.wait(min(ROUND_SECONDS, settings.store_seconds / ROUNDS)):
             remove_old(files, settings.store_seconds)
