@@ -1,7 +1,7 @@
 // @ts-check
 /** The workbench: one picture, always in view, and every answer a layer on it. */
 
-import { layerAnswer, pixelAnswer } from "./answer.js";
+import { pixelAnswer } from "./answer.js";
 import { Batch } from "./batch.js";
 import { batchStrip } from "./batch_strip.js";
 import { Bench } from "./bench.js";
@@ -12,6 +12,7 @@ import { filmPanel } from "./film_panel.js";
 import { opener, takeFiles } from "./given.js";
 import { layerBar } from "./layer_bar.js";
 import { Pictures } from "./pictures.js";
+import { layerAnswer } from "./result.js";
 import { scaleBar } from "./scale_bar.js";
 import { readQuery, Store } from "./selection.js";
 import { stages } from "./stages.js";
