@@ -3,6 +3,7 @@
 
 import { h, refill, write } from "./dom.js";
 import { confidenceAt, kindOf, labelAt } from "./layers.js";
+import { pinButton } from "./pin_table.js";
 import { probeOf } from "./selection.js";
 import { isWhole } from "./whole.js";
 import { percent } from "./words.js";
@@ -32,7 +33,7 @@ export function pixelAnswer(bench) {
     "section",
     { class: "card answer", "data-part": "answer" },
     sentence,
-    where,
+    h("div", { class: "where-line" }, where, pinButton(bench)),
     bars,
     hint,
     live,
