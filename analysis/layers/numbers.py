@@ -51,6 +51,10 @@ HELP = {
     "side_95_picture_px": "Side of the square with 95 % of the energy.",
     "theoretical_height_picture_px": "What could matter whatever the weights: its height.",
     "theoretical_width_picture_px": "What could matter whatever the weights: its width.",
+    "pixel_settled_after": "From this block on the pixel has its final class: stage.block.",
+    "picture_settled_after": "From this block on at least 90 % of the labels are the final ones.",
+    "one_class": "The most frequent class.",
+    "one_class_same_share": "What it everywhere would share with the final labels.",
     "probes": "Random probes the energy is the mean of.",
 }
 
