@@ -1,12 +1,15 @@
 """A long-running server reuses its memory, and gives back what it no longer needs."""
 
+import gc
 import resource
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 
+from ui.server import _collect_only_what_comes
 from uniformer.heap import give_back, reuse
 
 MANY, SIZE = 100_000, 1_000
@@ -42,6 +45,11 @@ print(faults() - before)
 """
 
 
+class Cycle:
+    def __init__(self):
+        self.me = self
+
+
 def resident_bytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
@@ -63,3 +71,18 @@ def test_large_arrays_of_any_thread_are_made_of_memory_that_was_cleared_before()
         for how in ("reused", "as it is")
     )
     assert reused < fresh / 5, (reused, fresh)
+
+
+def test_what_start_up_made_is_never_searched_for_garbage():
+    gc.disable()
+    try:
+        _collect_only_what_comes()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 10_000
+        made = weakref.ref(cycle := Cycle())
+        del cycle
+        gc.collect()
+        assert made() is None
+    finally:
+        gc.enable()
+        gc.unfreeze()
