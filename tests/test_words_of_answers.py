@@ -25,7 +25,7 @@ from analysis.attribution.methods import METHODS
 from analysis.core.progress import finish
 from analysis.core.subject import Extent, find_subject
 from analysis.core.targets import SCORE_UNITS
-from analysis.core.words import Said, joined, say, sentences
+from analysis.core.words import Said, for_json, from_json, joined, say, sentences
 from analysis.interventions import (
     DropBlock,
     HeadGate,
@@ -264,7 +264,13 @@ def test_sentences_put_together_twice_are_still_one_after_another():
 
 
 @pytest.mark.parametrize(
-    "kept", [copy.deepcopy, copy.copy, lambda words: pickle.loads(pickle.dumps(words))]
+    "kept",
+    [
+        copy.deepcopy,
+        copy.copy,
+        lambda words: pickle.loads(pickle.dumps(words)),
+        lambda words: from_json(json.loads(json.dumps(for_json(words)))),
+    ],
 )
 def test_copies_remember(kept):
     whole = sentences(LOOKS, "One.")

@@ -11,6 +11,7 @@ with :func:`sentences` and lists with :func:`joined`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class Said(str):
@@ -65,6 +66,25 @@ def parts_of(text: str) -> tuple[str, ...]:
     if isinstance(text, Said) and text.template == " " and isinstance(text.values, tuple):
         return text.values
     return (text,)
+
+
+def for_json(text: str) -> Any:
+    """Return text as JSON that keeps what it was made of; :func:`from_json` reads it."""
+    if not isinstance(text, Said):
+        return text
+    if isinstance(text.values, tuple):
+        return {"between": text.template, "parts": [for_json(part) for part in text.values]}
+    values = {name: for_json(value) for name, value in text.values.items()}
+    return {"say": text.template, "values": values}
+
+
+def from_json(found: Any) -> str:
+    """Return the text that :func:`for_json` made JSON of; ``KeyError`` for any other object."""
+    if isinstance(found, str):
+        return found
+    if "parts" in found:
+        return joined(map(from_json, found["parts"]), found["between"])
+    return say(found["say"], **{name: from_json(each) for name, each in found["values"].items()})
 
 
 def percent(share: float, digits: int = 0) -> str:

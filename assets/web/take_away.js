@@ -124,7 +124,7 @@ export function takeAwayMenu(button, bench, view) {
 }
 
 /** @param {Bench} bench */
-function fileName(bench) {
+export function fileName(bench) {
   const { picture, layer } = bench.state;
   const title = (picture?.title || "picture").toLowerCase();
   return `${title}-${layer}`.replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "");
