@@ -16,6 +16,8 @@ import { percent } from "./words.js";
 /** Milliseconds the pointer rests before all classes of a pixel are asked for. */
 const REST = 140;
 const BARS = 5;
+/** Of classes that no pixel has: a colour would look for its like on the picture. */
+const ABSENT = "#8c8c8c";
 
 /**
  * The sentence and the bars of the pixel looked at.
@@ -89,6 +91,11 @@ export function pixelAnswer(bench) {
     write(sentence, words);
     const here = say(place ? "answer.locked" : "answer.free", { x: at.x, y: at.y });
     write(where, whole ? `${say("answer.whole")} ${here}` : here);
+    /** @param {number} index */
+    const colour = (index) =>
+      bench.state.ownColors || picture.classes[index]?.share
+        ? bench.classColor(picture, index)
+        : ABSENT;
     refill(
       bars,
       ...ranked.slice(0, BARS).map(({ index, share }) =>
@@ -106,7 +113,7 @@ export function pixelAnswer(bench) {
                 : say("answer.rather", { first: name, second: bench.className(picture, index) }),
             onclick: () => rather(index),
           },
-          h("i", { class: "swatch", style: { background: bench.classColor(picture, index) } }),
+          h("i", { class: "swatch", style: { background: colour(index) } }),
           h("span", { class: "name" }, bench.className(picture, index)),
           h(
             "span",
@@ -115,7 +122,7 @@ export function pixelAnswer(bench) {
               class: "filled",
               style: {
                 width: `${100 * share}%`,
-                background: bench.classColor(picture, index),
+                background: colour(index),
               },
             }),
           ),
