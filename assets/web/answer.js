@@ -27,6 +27,7 @@ const BARS = 5;
  */
 export function pixelAnswer(bench) {
   const { say } = bench;
+  const canAsk = bench.catalog.layers.some(({ against }) => against);
   const sentence = h("h2", { class: "sentence" });
   const where = h("p", { class: "where" });
   const bars = h("div", { class: "bars" });
@@ -102,9 +103,9 @@ export function pixelAnswer(bench) {
             class: "bar",
             "data-class": String(index),
             "aria-pressed": String(index === against),
-            disabled: index === first.index,
+            disabled: !canAsk || index === first.index,
             title:
-              index === first.index
+              !canAsk || index === first.index
                 ? ""
                 : say("answer.rather", { first: name, second: bench.className(picture, index) }),
             onclick: () => rather(index),
@@ -127,6 +128,7 @@ export function pixelAnswer(bench) {
       ),
     );
     element.classList.toggle("waiting", !known.all);
+    hint.hidden = !canAsk;
     write(
       hint,
       against === null

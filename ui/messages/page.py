@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.report.messages import VIEWER as VIEWER
 from uniformer.config import ModelConfig
 
 TITLE = "UniFormer Lens"
