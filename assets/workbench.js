@@ -22,11 +22,11 @@ function selected({ picture, place, region }) {
   }, 250);
 }
 
-// A model chosen or uploaded in a tab below labels the picture anew.
+// A model chosen or uploaded in a tab below has labelled the picture anew: that result is shown.
 function follow(wanted) {
   if (!wanted || wanted.key === host.bench.store.state.picture?.key) return;
   const { key, ...setting } = wanted;
-  host.bench.relabel(setting);
+  host.bench.follow(key, setting);
 }
 
 // One language for the whole page, wherever it is chosen.

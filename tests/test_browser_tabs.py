@@ -16,6 +16,7 @@ from ui.messages import depth as depth_words
 from ui.messages import questions as messages
 from ui.page.tabs import compare, depth, fields, models
 from ui.service import jobs
+from ui.service.actions import Actions
 from uniformer.weights import DATA
 
 pytestmark = pytest.mark.browser
@@ -158,7 +159,11 @@ def test_what_cannot_be_answered_is_a_sentence(visit, monkeypatch, anew):
     expect(page.locator("#compare-card .answer")).to_have_count(0)
 
 
-def test_own_checkpoint_is_used_and_named(visit):
+def test_own_checkpoint_is_used_and_named_and_labels_once(visit, monkeypatch):
+    labelled, label = [], Actions._label
+    monkeypatch.setattr(
+        Actions, "_label", lambda *given, **more: labelled.append(0) or label(*given, **more)
+    )
     page = visit()
     open_tab(page, models.NAME)
     expect(page.locator(".banner")).to_have_attribute("data-trained", "false")
@@ -169,3 +174,4 @@ def test_own_checkpoint_is_used_and_named(visit):
     seen.wait_for("state.picture.model.trained")
     expect(seen.root.locator(".top [data-part=model]")).to_contain_text("nano.safetensors")
     expect(page.locator(".banner")).to_contain_text("Your file nano.safetensors")
+    assert len(labelled) == 1

@@ -15,7 +15,6 @@ from test_matching import CLASSIFIERS, classifier_shapes
 from toy import recorded_picture
 
 from analysis import trace
-from analysis.report.workbench_data import probabilities
 from uniformer import classify, create_model, list_classifiers, optimize_for_inference, segment
 from uniformer.classes import class_set, numbered_classes
 from uniformer.classifier import make_model
@@ -164,7 +163,7 @@ def test_a_whole_picture_is_shown_uncut_as_analyses_show_it(monkeypatch):
         logits = model(preprocess(picture, 64, model.config.size_divisor))[0]
     np.testing.assert_allclose(found.probabilities, logits.softmax(0).numpy(), rtol=1e-5)
     traced = trace(model, picture, short_side=64)
-    np.testing.assert_allclose(found.probabilities, probabilities(traced, 3, 5), rtol=1e-4)
+    np.testing.assert_allclose(found.probabilities, traced.probabilities(3, 5), rtol=1e-4)
     assert found.settings["network_sizes"] == [list(traced.network_size_px)]
     assert not np.allclose(found.probabilities, classify(picture, model).probabilities, rtol=1e-3)
     labels = found.as_labels()

@@ -40,7 +40,7 @@ def test_a_missing_annotation_is_named(tmp_path):
     for name in ("a", "b", "c"):
         save(tmp_path / "images" / f"{name}.jpg", grey())
     save(tmp_path / "annotations" / "a.png", grey())
-    with pytest.raises(DatasetError, match=r"2 of 3 pictures have no annotation.*b\.png"):
+    with pytest.raises(DatasetError, match=r"No annotation for 2 of 3 pictures.*b\.png"):
         pair_annotations(tmp_path / "images", tmp_path / "annotations")
 
 

@@ -197,7 +197,7 @@ def test_what_cannot_be_used_is_named_and_the_others_are_scored(
     (sentence,) = result.left_out
     assert str(file) in sentence
     assert reason in sentence
-    assert "1 of 3 pictures are not in these scores" in result.table()
+    assert "Not in these scores: 1 of 3 pictures" in result.table()
     for folder in folders:
         (folder / "p1.png").unlink()
     without = evaluate(model, *folders, **SMALL)
@@ -261,7 +261,7 @@ def test_the_table_has_percents_and_says_what_is_missing(model, folders, seer):
     empty(folders)
     write(folders, "a", np.zeros((10, 10)), np.repeat([0, 1], 50).reshape(10, 10))
     lines = evaluate(model, *folders).table().splitlines()
-    assert lines[0] == "nano: 1 pictures, 100 annotated pixels"
+    assert lines[0] == "nano: 1 picture, 100 annotated pixels"
     assert "mIoU 25.00 %" in lines[1]
     assert "aAcc 50.00 %" in lines[1]
     assert lines[4].split() == ["wall", "50.00", "100.00", "40.91", "50"]  # 18 of 44

@@ -36,6 +36,7 @@ ASKED = {
     "similarity": ("similarity", AT),
     "representation": ("representation", {"short_side": 64}),
     "pruning": ("pruning", {"short_side": 64}),
+    "decoder-lens": ("decoder-lens", AT | BLOCK),
     "attribute": ("attribute", AT | {"method": "layer-cam"}),
     "attributions": ("attributions", AT | {"methods": "layer-cam,eigen-cam"}),
     "faithfulness": (

@@ -49,12 +49,25 @@ def test_every_file_is_taken_or_told_with_its_reason(tmp_path, monkeypatch):
     assert "Thumbs" not in words
 
 
+def test_a_single_one_is_told_as_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    photo(tmp_path / "a.jpg")
+    touch(tmp_path, "p.heic", "notes.txt")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "sub")
+    assert list_folder(tmp_path).words() == (
+        f"{tmp_path}: 1 picture taken; left out: 1 link to a folder, which is not followed (link); "
+        "1 no picture (notes.txt); 1 picture that needs the package pillow-heif (p.heic); "
+        "1 subfolder, which --recursive (recursive=True) takes (sub)."
+    )
+
+
 def test_pipes_are_left_out_instead_of_waited_for(tmp_path):
     photo(tmp_path / "a.png")
     os.mkfifo(tmp_path / "b.png")
     listing = list_folder(tmp_path)
     assert [file.name for file in listing.pictures] == ["a.png"]
-    assert "pipes or the like (b.png)" in listing.words()
+    assert "1 no file but a pipe or the like (b.png)" in listing.words()
 
 
 def test_subfolders_are_taken_on_request_and_links_to_folders_are_not(tmp_path):
@@ -65,7 +78,7 @@ def test_subfolders_are_taken_on_request_and_links_to_folders_are_not(tmp_path):
     found = list_photos([tmp_path], True, told.append)
     names = [str(file.relative_to(tmp_path)) for file in found]
     assert names == ["a.png", "sub/a.png", "sub/deeper/b.png"]
-    assert "links to folders, which are not followed (sub/round)" in told[0]
+    assert "1 link to a folder, which is not followed (sub/round)" in told[0]
 
 
 def test_a_folder_that_may_not_be_read_ends_no_batch_and_makes_no_score(tmp_path, monkeypatch):
@@ -76,7 +89,7 @@ def test_a_folder_that_may_not_be_read_ends_no_batch_and_makes_no_score(tmp_path
     monkeypatch.setattr(os, "access", lambda path, how: path.name != "locked" and may(path, how))
     listing = list_folder(tmp_path / "i", True)
     assert [file.name for file in listing.pictures] == ["a.png"]
-    assert "1 folders that may not be read (locked)" in listing.words()
+    assert "1 folder that may not be read (locked)" in listing.words()
     with pytest.raises(DatasetError, match=r"locked may not be read: a score"):
         pair_annotations(tmp_path / "i", tmp_path / "m", ".png", True)
 
@@ -111,7 +124,7 @@ def test_results_beside_photos_are_not_taken_for_photos(tmp_path):
     listing = list_folder(tmp_path)
     assert [file.name for file in listing.pictures] == ["a.jpg", "b.labels.png"]
     assert "2 written by this program (a-2.labels.png, renamed.png)" in listing.words()
-    assert "1 named as results about a picture beside them (a.overlay.png)" in listing.words()
+    assert "1 named as a result about a picture beside it (a.overlay.png)" in listing.words()
 
 
 def test_own_files_are_told_from_those_of_others(tmp_path):
@@ -202,11 +215,11 @@ def test_a_score_never_leaves_out_a_picture_and_tells_of_all_else(tmp_path, monk
     touch(tmp_path / "i", "b.heic", "notes.txt", "sub/c.png")
     touch(tmp_path / "m", "a.png", "b.png", "unused.png")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DatasetError, match=r"1 pictures in .*\(b\.heic; .*pillow-heif"):
+    with pytest.raises(DatasetError, match=r"1 picture in .*\(b\.heic; .*pillow-heif"):
         pairs(tmp_path)
     (tmp_path / "i" / "b.heic").unlink()
     told = []
     pair_annotations(tmp_path / "i", tmp_path / "m", tell=told.append)
     assert "notes.txt" in told[0]
     assert "sub" in told[0]
-    assert "2 files that belong to no picture" in told[1]
+    assert "left out 2 files of no picture" in told[1]

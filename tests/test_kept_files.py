@@ -139,8 +139,8 @@ def test_evaluation_tells_what_it_left_out_and_keeps_a_file_that_is_no_report(tm
                "--annotation-suffix", "_seg.png", "-o", str(report), *QUICK]  # fmt: skip
     for _ in range(2):
         assert main(command) == 0
-        assert "1 subfolders" in capsys.readouterr().out
-    assert "subfolders" in json.loads(report.read_text())["notes"][0]
+        assert "1 subfolder, which" in capsys.readouterr().out
+    assert "subfolder" in json.loads(report.read_text())["notes"][0]
     report.write_text("{}")
     assert main(command) == 1
     assert report.read_text() == "{}"

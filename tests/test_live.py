@@ -20,7 +20,6 @@ from analysis.core.progress import finish
 from analysis.core.token_classes import token_classes
 from analysis.live.facts import EXAMPLES, examples
 from analysis.questions import QUESTIONS
-from analysis.report.workbench_data import probabilities
 from uniformer import create_model, segment
 
 pytestmark = pytest.mark.browser
@@ -170,7 +169,7 @@ def test_rows_are_those_of_the_analysis_in_every_reach(lens, model):
         "async ([x, y]) => text(await lens.probabilities(picture, x, y))", PIXEL
     )
     found = np.frombuffer(b64decode(chances), "<f4")
-    np.testing.assert_allclose(found, probabilities(traced, *PIXEL), atol=1e-4)
+    np.testing.assert_allclose(found, traced.probabilities(*PIXEL), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["hide-segment", "hide-region", "silence-head"])

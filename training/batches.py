@@ -48,9 +48,14 @@ class Batches:
         unknown = set(config.negatives.values()) - set(classes.names)
         if unknown:
             raise DatasetError(f"The recipe's negatives name {unknown.pop()!r}, which is no class.")
+        strange = config.source_weights.keys() - {example.source for example in examples}
+        if strange:
+            raise DatasetError(
+                f"The recipe weighs the source {min(strange)!r}, which no picture is from."
+            )
         self.examples = examples
         self.config = config
-        self.sampler = Sampler(examples, len(classes))
+        self.sampler = Sampler(examples, len(classes), config.source_weights)
         self.negatives = {
             source: classes.names.index(name) for source, name in config.negatives.items()
         }

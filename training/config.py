@@ -30,7 +30,8 @@ class RunConfig:
     crops of one of the ``crops`` sides (multiples of 32), as many as ``batch_pixels`` allow, so
     every batch costs the same. ``scale``, ``aspect`` (width over height), ``rotation`` (degrees)
     and ``color`` bound the augmentation. ``class_share`` of the examples are drawn to show a class
-    that was drawn uniformly, the others by source (the file name up to its first underscore).
+    that was drawn uniformly, the others by source (the file name up to its first underscore), whose
+    chances ``source_weights`` multiply.
     ``negatives`` maps a source to the class its unlabelled pixels certainly do not show. Labels
     count as much as their confidence, and not at all below ``least_confidence``.
 
@@ -59,6 +60,7 @@ class RunConfig:
     rotation: float = 8.0
     color: float = 0.3
     class_share: float = 0.5
+    source_weights: dict[str, float] = field(default_factory=dict)
     negatives: dict[str, str] = field(default_factory=dict)
     least_confidence: float = 0.35
 
@@ -92,6 +94,11 @@ class RunConfig:
             raise RecipeError(f"The form must be one of {', '.join(get_args(Architecture))}.")
         if self.form != "uniformer" and (self.init or self.distil_weight > 0):
             raise RecipeError(f"The form {self.form} is trained from scratch, without a teacher.")
+        if not all(
+            isinstance(weight, int | float) and weight > 0
+            for weight in self.source_weights.values()
+        ):
+            raise RecipeError("Each of the source_weights must be a number above 0.")
         if self.segment_weight <= 0 and self.distil_weight <= 0:
             raise RecipeError("One of segment_weight and distil_weight must be above 0.")
         if self.checkpoint_every % self.log_every or self.validate_every % self.checkpoint_every:

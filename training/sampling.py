@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,15 +15,19 @@ MIN_SHARE = 0.005
 class Sampler:
     """Draws examples so that neither a large source nor a frequent class drowns the others.
 
-    By source: a source's chance goes with the square root of its number of pictures, and its
-    pictures are equally likely. By class: all classes that any picture shows are equally likely,
-    and so are the pictures that show it.
+    By source: a source's chance goes with the square root of its number of pictures times its
+    weight (1 where ``source_weights`` names none), and its pictures are equally likely. By class:
+    all classes that any picture shows are equally likely, and the pictures that show it keep their
+    chances to each other.
     """
 
-    def __init__(self, examples: Sequence[Sample], classes: int) -> None:
+    def __init__(
+        self, examples: Sequence[Sample], classes: int, source_weights: Mapping[str, float]
+    ) -> None:
         names, source = np.unique([example.source for example in examples], return_inverse=True)
         counts = np.bincount(source, minlength=len(names))
-        self.chances = (np.sqrt(counts) / counts / np.sqrt(counts).sum())[source]
+        shares = np.sqrt(counts) * [source_weights.get(name, 1.0) for name in names]
+        self.chances = (shares / counts / shares.sum())[source]
         self.pixels = np.array([_histogram(example, classes) for example in examples])
         shown = self.pixels >= MIN_SHARE * np.array([[example.labels.size] for example in examples])
         self.showing = {c: np.flatnonzero(shown[:, c]) for c in range(classes) if shown[:, c].any()}
@@ -33,7 +37,8 @@ class Sampler:
         if not by_class or not self.showing:
             return int(rng.choice(len(self.chances), p=self.chances)), None
         label = int(rng.choice(list(self.showing)))
-        return int(rng.choice(self.showing[label])), label
+        chances = self.chances[self.showing[label]]
+        return int(rng.choice(self.showing[label], p=chances / chances.sum())), label
 
 
 def class_weights(pixels: np.ndarray) -> np.ndarray:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from uniformer.plural import how_many
+
 IGNORE_INDEX = 255
 """Label of a pixel without annotation."""
 
@@ -70,7 +72,7 @@ def new_classes(count: int | None, names: Sequence[str] | None, most: int = 255)
     Raises ``ValueError`` where the two differ, and for fewer than 2 or more than ``most``.
     """
     if names is not None and count not in (None, len(names)):
-        raise ValueError(f"There are {len(names)} names for {count} classes.")
+        raise ValueError(f"There are {how_many(len(names), 'name')} for {count} classes.")
     number = count if names is None else len(names)
     if number is None or not 2 <= number <= most:
         raise ValueError(f"A model can have 2 to {most} classes, not {number}.")

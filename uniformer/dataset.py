@@ -20,6 +20,7 @@ from uniformer.folders import (
     list_pictures,
 )
 from uniformer.label_maps import read_ids
+from uniformer.plural import how_many
 
 __all__ = ["DatasetError", "list_photos", "list_pictures", "pair_annotations", "read_annotation"]
 
@@ -45,7 +46,8 @@ def pair_annotations(
     if listing.unreadable:
         names = ", ".join(file.name for file in listing.unreadable[:3])
         raise DatasetError(
-            f"{len(listing.unreadable)} pictures in {images} need a package that is not installed "
+            f"{how_many(len(listing.unreadable), 'picture')} in {images} can only be read with "
+            "a package that is not installed "
             f"({names}; {listing.left_out_words()}): a score that left them out would be none."
         )
     if locked := [file for file, reason in listing.left_out if reason == LOCKED]:
@@ -67,15 +69,15 @@ def pair_annotations(
     missing = [name for name, file in zip(wanted, found, strict=True) if file is None]
     if missing:
         raise DatasetError(
-            f"{len(missing)} of {len(wanted)} pictures have no annotation; the first that is "
-            f"missing is {annotations / missing[0]}{_hint(missing[0], suffix, there)}."
+            f"No annotation for {len(missing)} of {how_many(len(wanted), 'picture')}; the first "
+            f"that is missing is {annotations / missing[0]}{_hint(missing[0], suffix, there)}."
         )
     if tell is not None:
         unused = sum(map(len, there.values())) - len(set(found))
         if listing.left_out:
             tell(listing.words())
         if unused:
-            tell(f"{annotations}: {unused} files that belong to no picture were left out.")
+            tell(f"{annotations}: left out {how_many(unused, 'file')} of no picture.")
     return list(zip(listing.pictures, filter(None, found), strict=True))
 
 

@@ -43,4 +43,6 @@ def stopped(error: Exception) -> ValueError:
 
 def none_of(count: int, first: str) -> str:
     """Return what is said where ``count`` pictures failed, all of them; ``first`` says why one."""
+    if count == 1:
+        return f"The only picture could not be used: {first}"
     return f"None of the {count} pictures could be used; the first: {first}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from uniformer.calibration import Reliability, reliability
 from uniformer.metrics import Counts, score
+from uniformer.plural import how_many
 from uniformer.segmenter import WeightsRecord
 
 
@@ -122,7 +123,8 @@ class Evaluation:
         width = max((len(row.name) for row in met), default=0)
         width = max(width, len("class"))
         lines = [
-            f"{self.model}: {self.pictures} pictures, {self.pixels:,} annotated pixels",
+            f"{self.model}: {how_many(self.pictures, 'picture')}, "
+            f"{how_many(self.pixels, 'annotated pixel')}",
             f"mIoU {_percent(self.miou)} %   mAcc {_percent(self.macc)} %   "
             f"aAcc {_percent(self.aacc)} %   boundary IoU {_percent(self.boundary_iou)} %   "
             f"calibration error {_percent(self.calibration_error)} %",
@@ -139,8 +141,8 @@ class Evaluation:
         if not self.weights.trained:
             lines.append(self.weights.note)
         if self.left_out:
-            count = self.pictures + len(self.left_out)
-            lines.append(f"{len(self.left_out)} of {count} pictures are not in these scores")
+            all_of_them = how_many(self.pictures + len(self.left_out), "picture")
+            lines.append(f"Not in these scores: {len(self.left_out)} of {all_of_them}")
         lines += self.notes
         return "\n".join(lines)
 

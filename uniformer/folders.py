@@ -12,6 +12,7 @@ from PIL import Image
 
 from uniformer.authorship import OUTPUT_PICTURES, written_here
 from uniformer.pictures import FORMATS
+from uniformer.plural import how_many
 
 Tell = Callable[[str], None]
 """Is told a sentence that the user should read."""
@@ -31,6 +32,16 @@ SUBFOLDER = "subfolders, which --recursive (recursive=True) takes"
 LOCKED = "folders that may not be read"
 LINK, OWN = "links to folders, which are not followed", "written by this program"
 NAMED_AS_OWN = "named as results about a picture beside them"
+OF_ONE = {
+    NO_FILE: "no file but a pipe or the like",
+    SUBFOLDER: "subfolder, which --recursive (recursive=True) takes",
+    LOCKED: "folder that may not be read",
+    LINK: "link to a folder, which is not followed",
+    NO_PICTURE: "no picture",
+    NAMED_AS_OWN: "named as a result about a picture beside it",
+}
+"""What reasons are of a single file; the others are the same."""
+
 NAMED = 3
 """Files that are named of each kind that is left out."""
 
@@ -55,7 +66,7 @@ class Listing:
 
     def words(self) -> str:
         """Return one sentence on what was taken, and what was left out and why."""
-        taken = f"{self.folder}: {_count(len(self.pictures), 'picture')} taken"
+        taken = f"{self.folder}: {how_many(len(self.pictures), 'picture')} taken"
         return f"{taken}; left out: {self.left_out_words()}." if self.left_out else f"{taken}."
 
     def left_out_words(self) -> str:
@@ -64,7 +75,8 @@ class Listing:
         for file, reason in self.left_out:
             reasons.setdefault(reason, []).append(str(file.relative_to(self.folder)))
         return "; ".join(
-            f"{len(names)} {reason} ({', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)})"
+            f"{len(names)} {_said_of(reason, len(names))} "
+            f"({', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)})"
             for reason, names in reasons.items()
         )
 
@@ -165,9 +177,11 @@ def _is_named_as_output(name: str, beside: frozenset[str]) -> bool:
     )  # fmt: skip
 
 
+def _said_of(reason: str, count: int) -> str:
+    if count > 1:
+        return reason
+    return OF_ONE.get(reason, reason.replace("pictures that need", "picture that needs"))
+
+
 def _wants(module: str) -> str:
     return f"pictures that need the package {PACKAGES[module][0]}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

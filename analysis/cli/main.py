@@ -44,6 +44,7 @@ from uniformer.files import file_names, shown
 from uniformer.label_maps import read_mask
 from uniformer.options import Parser, add_output, add_photos, add_processes, exit_code
 from uniformer.pictures import read_picture
+from uniformer.plural import how_many
 from uniformer.segmenter import Segmenter
 from uniformer.sharding import run_sharded
 
@@ -272,7 +273,7 @@ def _lines(numbers: dict[str, Any], tables: dict[str, Any]) -> list[str]:
         if not _is_rows(value):
             lines.append(f"  {name}: {_brief(value)}")
         elif name in tables:
-            lines.append(f"  {name}: {len(value)} rows, see the table")
+            lines.append(f"  {name}: {how_many(len(value), 'row')}, see the table")
         else:
             lines += [f"  {name}:", *(f"    {_brief(row)}" for row in value)]
     return lines

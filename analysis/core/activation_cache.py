@@ -19,6 +19,7 @@ from analysis.core.any_segmenter import AnySegmenter
 from analysis.core.checks import (
     check_blocks,
     check_evaluating,
+    check_pixel,
     check_stage,
     check_unpruned,
 )
@@ -71,15 +72,23 @@ class Trace:
         uint8, uint16 above 256 classes. Logits are resized to the network's input and on to the
         picture, as for a prediction. Every question, the lens and reports name classes by this map.
         """
-        spans = [
-            resize_weights(cells, (0, seen), torch.ones(seen), side)
-            for cells, seen, side in zip(
-                self.logits.shape[-2:], self.network_size_px, self.picture_size_px, strict=True
-            )
-        ]
         with torch.no_grad():
             logits = self.logits[0].permute(1, 2, 0).float().contiguous()
-            return label_map(WindowLogits.of(logits, *spans), *self.picture_size_px)
+            return label_map(WindowLogits.of(logits, *self._spans()), *self.picture_size_px)
+
+    def probabilities(self, x: int, y: int) -> np.ndarray:
+        """Return the softmax probabilities (classes,) at a pixel of the picture, float32.
+
+        Logits are resized as for :attr:`labels`. Raises :class:`AnalysisError` for a pixel outside
+        the picture.
+        """
+        check_pixel(self.picture_size_px, x, y)
+        down, across = self._spans()
+        with torch.no_grad():
+            logits = torch.einsum(
+                "chw,h,w->c", self.logits[0], down[y].to(self.logits), across[x].to(self.logits)
+            )
+            return logits.softmax(0).float().cpu().numpy()
 
     def grid(self, stage: int) -> Grid:
         """Return where the tokens of ``stage``, 1 to 4, lie; else :class:`AnalysisError`."""
@@ -101,6 +110,15 @@ class Trace:
             )
         layers = check_unpruned(blocks[block], self.model)
         return layers.without_layer_scale() if isinstance(layers, GlobalBlock) else layers
+
+    def _spans(self) -> list[Tensor]:
+        """Return what each row, and each column, of the logits gives to those of the picture."""
+        return [
+            resize_weights(cells, (0, seen), torch.ones(seen), side)
+            for cells, seen, side in zip(
+                self.logits.shape[-2:], self.network_size_px, self.picture_size_px, strict=True
+            )
+        ]
 
     def _kept(self) -> Iterator[Tensor]:
         for inputs in self.block_inputs:

@@ -48,6 +48,20 @@ def region_on_grid(region: np.ndarray, size: Size) -> np.ndarray:
     return covered
 
 
+def distance_from(region: np.ndarray, size: Size) -> np.ndarray:
+    """Return how far each cell of a grid of ``size`` is from a ``region`` (H, W), 0 within it.
+
+    In pixels of the picture, between the centre of the cell and that of the nearest one that the
+    region touches: float64 (rows, columns).
+    """
+    from scipy import ndimage  # the page starts without it
+
+    cell_px = [side / cells for side, cells in zip(region.shape, size, strict=True)]
+    outside = ~region_on_grid(region, size)
+    found: np.ndarray = ndimage.distance_transform_edt(outside, sampling=cell_px)
+    return found
+
+
 def signed_distance(inside: np.ndarray) -> np.ndarray:
     """Return the distance of every cell to the border of ``inside``, in cells, negative inside.
 

@@ -24,6 +24,7 @@ from analysis.figures.canvas import (
 )
 from analysis.figures.palette import SERIES
 from uniformer.evaluation import ClassScore, Evaluation
+from uniformer.plural import how_many
 
 PANEL = 5.0
 """Width of a picture in inches."""
@@ -45,9 +46,9 @@ def reliability_figure(evaluation: Evaluation) -> Figure:
         6,
         f"Does confidence come true? Calibration error {_percent(evaluation.calibration_error)}",
         "statistic",
-        f"{evaluation.pixels:,} annotated pixels of {evaluation.pictures} pictures. On the dashed "
-        "line a confidence of 80 % is right in 80 %; below it the model is too sure. Pixels of a "
-        "picture fail together, so that few pictures give no sure figure.",
+        f"{evaluation.pixels:,} annotated pixels of {how_many(evaluation.pictures, 'picture')}. "
+        "On the dashed line a confidence of 80 % is right in 80 %; below it the model is too sure. "
+        "Pixels of a picture fail together, so that few pictures give no sure figure.",
     )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], "--", color=INK, lw=1, label="calibrated")
@@ -84,8 +85,8 @@ def class_iou_figure(evaluation: Evaluation) -> Figure:
         f"Which classes are found? Mean IoU {_percent(evaluation.miou)}",
         "statistic",
         f"{len(met)} of {len(evaluation.classes)} classes are annotated or predicted in "
-        f"{evaluation.pictures} pictures. Dashed: means over these. Boundary IoU counts a band of "
-        f"2 % of the diagonal along borders only.{left_out}",
+        f"{how_many(evaluation.pictures, 'picture')}. Dashed: means over these. Boundary IoU "
+        f"counts a band of 2 % of the diagonal along borders only.{left_out}",
     )
     scores, pixels = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
     places = np.arange(len(drawn))
@@ -119,7 +120,8 @@ def confusion_figure(evaluation: Evaluation, count: int = 12) -> Figure:
         2.6 + 0.32 * max(len(chosen), len(found), 4),
         "What is taken for what?",
         "statistic",
-        f"Classes of the {len(found)} most frequent confusions in {evaluation.pictures} pictures. "
+        f"Classes of the {len(found)} most frequent confusions in "
+        f"{how_many(evaluation.pictures, 'picture')}. "
         "A row adds up to 1 over all classes; those without such a confusion are left out.",
     )
     matrix, bars = figure.subplots(1, 2, width_ratios=(1.3, 1))

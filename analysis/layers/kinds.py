@@ -292,6 +292,14 @@ def _research() -> list[LayerKind]:
             defaults={"stage": 3},
         ),
         LayerKind(
+            "decoder-lens", "research", "Labels if the network ended here",
+            "What the decoder reads after a block when all later blocks are left out.",
+            "No network was trained to end early: what cannot be read yet may be there in another "
+            "form.", "decoder-lens",
+            lambda answer, trace, asked: labels_place("labels_after", answer, trace), PIXEL, 0.5,
+            live=True, named=("stage", "block"), defaults={"stage": 3},
+        ),
+        LayerKind(
             "profile", "research", "How far every block looks",
             "Means over all queries of the picture, through depth, beside uniform weights.",
             "One picture is an anecdote.", "profile", profile_place, PICTURE, 0.5,

@@ -39,6 +39,8 @@ HELP = {
     "baseline_score_value": "The same of the picture that is compared with.",
     "completeness_gap_share": "Part of the score's change that the map misses.",
     "positive_share_in_region": "Part of what speaks for the class that lies in the region itself.",
+    "evidence_distance_picture_px": "Mean distance from the region of what speaks for the class.",
+    "uniform_evidence_distance_picture_px": "The same if it were spread evenly over the picture.",
     "map_sum": "All of the map together.",
     "distance_picture_px": "Mean distance of what is looked at.",
     "uniform_distance_picture_px": "The same if all were looked at evenly.",
@@ -51,12 +53,18 @@ HELP = {
     "side_95_picture_px": "Side of the square with 95 % of the energy.",
     "theoretical_height_picture_px": "What could matter whatever the weights: its height.",
     "theoretical_width_picture_px": "What could matter whatever the weights: its width.",
+    "pixel_settled_after": "From this block on the pixel has its final class: stage.block.",
+    "picture_settled_after": "From this block on at least 90 % of the labels are the final ones.",
+    "one_class": "The most frequent class.",
+    "one_class_same_share": "What it everywhere would share with the final labels.",
     "probes": "Random probes the energy is the mean of.",
 }
 
 FIRST = (
     "class_before", "class_after", "flipped_share", "kl_nats", "margin_change_nats", "verdict",
-    "control_kl_nats", "score_value", "positive_share_in_region", "completeness_gap_share",
+    "control_kl_nats", "score_value", "positive_share_in_region",
+    "evidence_distance_picture_px", "uniform_evidence_distance_picture_px",
+    "completeness_gap_share",
     "distance_picture_px", "uniform_distance_picture_px", "entropy", "attended",
     "side_50_picture_px", "side_95_picture_px", "theoretical_height_picture_px",
     "theoretical_width_picture_px",

@@ -15,6 +15,7 @@ from analysis.questions.attribute import attribute
 from analysis.questions.attributions import attributions
 from analysis.questions.common import Steps
 from analysis.questions.compare import compare
+from analysis.questions.decoder_lens import decoder_lens
 from analysis.questions.faithfulness import faithfulness
 from analysis.questions.jacobian import jacobian
 from analysis.questions.probe import probe
@@ -36,6 +37,7 @@ QUESTIONS: dict[str, Callable[..., Steps]] = {
     "similarity": similarity,
     "representation": representation,
     "pruning": pruning,
+    "decoder-lens": decoder_lens,
     "attribute": attribute,
     "attributions": attributions,
     "faithfulness": faithfulness,

@@ -14,7 +14,7 @@ from analysis.core.progress import Work
 from analysis.core.subject import Subject
 from analysis.core.targets import Score
 from analysis.faithfulness.deletion_insertion import Replacement
-from analysis.faithfulness.region_grid import region_on_grid
+from analysis.faithfulness.region_grid import distance_from, region_on_grid
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked
 
@@ -46,17 +46,22 @@ def explain(
 def map_numbers(found: Attribution) -> Row:
     """Return what is said of one map, alone or beside others, under the name questions call it.
 
-    Shares are NaN for a map without anything positive.
+    Shares and the distance of what speaks for the class from the region are NaN for a map without
+    anything positive.
     """
     positive = np.maximum(found.map, 0)
     inside = region_on_grid(found.region, found.map.shape)
     total = positive.sum()
+    distance = distance_from(found.region, found.map.shape)
+    mean_distance = (positive * distance).sum() / total if total else np.nan
     return {
         "method": found.method.replace("_", "-"),
         "map_sum": float(found.map.sum()),
         "completeness_gap_share": found.completeness_gap,
         "points": found.points,
         "positive_share_in_region": float(positive[inside].sum() / total) if total else np.nan,
+        "evidence_distance_picture_px": float(mean_distance),
+        "uniform_evidence_distance_picture_px": float(distance.mean()),
         "map_unit": found.unit,
         "map_signed": found.signed,
         "map_stage": found.stage,

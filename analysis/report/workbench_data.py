@@ -18,7 +18,6 @@ from analysis.affinity.global_affinity import normed_input
 from analysis.affinity.local_rows import contribution_norms
 from analysis.affinity.row_summary import LOCAL_STAGES
 from analysis.core.activation_cache import Trace
-from analysis.core.checks import check_pixel
 from analysis.core.forward import windows_of
 from analysis.core.grid import Grid
 from analysis.figures.palette import safe_color
@@ -26,7 +25,6 @@ from analysis.report.packing import jpeg, size_within
 from uniformer.config import STRIDES
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
-from uniformer.tiles import resize_weights
 
 MAX_IMAGE_SIDE = 2048
 """Longest side in pixels of the photo that is sent."""
@@ -149,26 +147,6 @@ def block_content(trace: Trace, stage: int, block: int) -> Content:
                 "window": trace.windows[stage - 1][block],
             }
     return facts, {name: _float32(values) for name, values in arrays.items()}
-
-
-def probabilities(trace: Trace, x: int, y: int) -> np.ndarray:
-    """Return the softmax probabilities (classes,) at a pixel, float32.
-
-    Logits are resized to the network's input and on to the picture, as for a prediction. Raises
-    :class:`AnalysisError` for a pixel outside the picture.
-    """
-    check_pixel(trace.picture_size_px, x, y)
-    weights = [
-        resize_weights(cells, (0, seen), torch.ones(seen), side)[at]
-        for cells, seen, side, at in zip(
-            trace.logits.shape[-2:], trace.network_size_px, trace.picture_size_px, (y, x),
-            strict=True,
-        )
-    ]  # fmt: skip
-    down, across = (each.to(trace.logits) for each in weights)
-    with torch.no_grad():
-        logits = torch.einsum("chw,h,w->c", trace.logits[0], down, across)
-        return _float32(logits.softmax(0))
 
 
 def _float32(values: Tensor) -> np.ndarray:

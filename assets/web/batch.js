@@ -1,6 +1,7 @@
 // @ts-check
 /** Several photos at once: labelled one after the other, each failure its own, one table of shares. */
 
+import { csvOf, short } from "./csv.js";
 import { sentenceOf } from "./pictures.js";
 import { SourceError } from "./source.js";
 import { thumbnailOf } from "./thumbnail.js";
@@ -168,7 +169,7 @@ function begun(file) {
 }
 
 /**
- * The shares of all classes in all photos, as CSV (RFC 4180), or of a model that names a picture as a
+ * The shares of all classes in all photos, as CSV, or of a model that names a picture as a
  * whole, that class and its probability: a row per photo, and where it has no labels, why not.
  * @param {Pick<Item, "file" | "known" | "problem">[]} items
  * @returns {string}
@@ -189,16 +190,5 @@ export function tableOf(items) {
       : classes.map(({ share }) => short(share));
     return [file.name, width, height, model.title, setting.reach, window, "", ...values];
   });
-  return [[...head, ...told], ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
-}
-
-/** @param {number} value */
-function short(value) {
-  return Number(value.toPrecision(6));
-}
-
-/** @param {string | number} value */
-function cell(value) {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvOf([[...head, ...told], ...rows]);
 }

@@ -163,7 +163,7 @@ export class Bench {
     if (this.state.ownColors || !first) return own?.color ?? "#888888";
     const named = first.classes.find((each) => each.name === own?.name);
     if (named && named.share > 0) return named.safeColor;
-    return own?.share ? own.safeColor : "#8c8c8c";
+    return own?.color ?? "#888888"; // the easy ones are given away
   }
 
   /**

@@ -3,6 +3,7 @@
 
 import { fill, h, s } from "./dom.js";
 import { colorAt, positionOn } from "./palette.js";
+import { drawnAt } from "./pins.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -11,11 +12,15 @@ import { colorAt, positionOn } from "./palette.js";
  * @typedef {import("./geometry.js").Fit} Fit
  * @typedef {import("./geometry.js").Point} Point
  * @typedef {import("./palette.js").Color} Color
+ *
+ * @typedef {{at: Point, kind: "locked" | "hover" | "home"}} Marked
  */
 
 /** Sides of what is painted at most, so that large photos stay quick; values are picked. */
 const MOST_SIDE = 1600;
 const STEPS = 256;
+/** From the pixel up to the disc of the letter. */
+const PIN = "M0 0C-2-5-9-9-9-16a9 9 0 1 1 18 0C9-9 2-5 0 0Z";
 const BOX_COLORS = ["#ffd166", "#4cc9f0", "#ff7aa2", "#90e39a", "#ffffff"];
 
 export class Pane {
@@ -113,11 +118,23 @@ export class Pane {
   }
 
   /**
-   * @param {{at: Point, kind: "locked" | "hover" | "home"}[]} points
+   * @param {Marked} marked
+   * @param {import("./pins.js").Pin[]} pins
    * @param {Painting | null} painting
    */
-  mark(points, painting) {
+  mark({ at, kind }, pins, painting) {
     const named = (painting?.boxes ?? []).filter((box) => box.name);
+    const { x, y } = drawnAt(this.fit, at);
+    const parts =
+      kind === "locked"
+        ? [
+            s("circle", { r: 9, class: "mark dark" }),
+            s("circle", { r: 9, class: "mark" }),
+            s("circle", { r: 2.2, class: "dot" }),
+            s("path", { d: "M-15 0h5M10 0h5M0-15v5M0 10v5", class: "mark dark" }),
+            s("path", { d: "M-15 0h5M10 0h5M0-15v5M0 10v5", class: "mark" }),
+          ]
+        : [s("circle", { r: 7, class: "mark dark" }), s("circle", { r: 7, class: `mark ${kind}` })];
     fill(
       this.marks,
       ...named.map((box, at) => {
@@ -129,23 +146,15 @@ export class Pane {
         const words = box.says ? `${box.name} · ${box.says}` : box.name;
         return s("text", { x, y, class: "box-name", fill: color }, words);
       }),
-      ...points.map(({ at, kind }) => {
-        const x = this.fit.left + (at.x + 0.5) * this.fit.scale;
-        const y = this.fit.top + (at.y + 0.5) * this.fit.scale;
-        const parts =
-          kind === "locked"
-            ? [
-                s("circle", { r: 9, class: "mark dark" }),
-                s("circle", { r: 9, class: "mark" }),
-                s("circle", { r: 2.2, class: "dot" }),
-                s("path", { d: "M-15 0h5M10 0h5M0-15v5M0 10v5", class: "mark dark" }),
-                s("path", { d: "M-15 0h5M10 0h5M0-15v5M0 10v5", class: "mark" }),
-              ]
-            : [
-                s("circle", { r: 7, class: "mark dark" }),
-                s("circle", { r: 7, class: `mark ${kind}` }),
-              ];
-        return s("g", { transform: `translate(${x} ${y})`, "data-mark": kind }, ...parts);
+      s("g", { transform: `translate(${x} ${y})`, "data-mark": kind }, ...parts),
+      ...pins.map((pin) => {
+        const { x, y, letter, up } = drawnAt(this.fit, pin);
+        return s(
+          "g",
+          { "data-mark": "pin", class: "pin" },
+          s("path", { d: PIN, transform: `translate(${x} ${y}) scale(1 ${up ? 1 : -1})` }),
+          s("text", { x, y: letter + 4 }, pin.letter),
+        );
       }),
     );
   }

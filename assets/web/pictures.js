@@ -54,6 +54,18 @@ export class Pictures {
   }
 
   /**
+   * Shows the same picture as something else has labelled it, in a setting with nothing left out.
+   * @param {string} key  Of that result.
+   * @param {Setting} setting
+   */
+  async follow(key, setting) {
+    const { picture } = this.bench.state;
+    if (!picture) return;
+    const there = { ...picture, key };
+    await this.#make((watch) => this.bench.source.relabel(there, setting, watch), true);
+  }
+
+  /**
    * Shows the same picture labelled in another setting beside this one.
    * @param {Setting} setting
    */
@@ -179,10 +191,11 @@ export class Pictures {
 function checked(bench, picture, patch) {
   const { layer, parameters, ...kept } = patch;
   if (layer && isLayer(bench, layer)) Object.assign(kept, { layer }, parameters && { parameters });
-  const { place } = kept;
-  if (place && (place.x >= picture.width || place.y >= picture.height)) {
-    kept.place = homeOf(picture);
-  }
+  const { place, pins } = kept;
+  const inside = (/** @type {{x: number, y: number}} */ at) =>
+    at.x < picture.width && at.y < picture.height;
+  if (place && !inside(place)) kept.place = homeOf(picture);
+  if (pins) kept.pins = pins.filter(inside);
   return kept;
 }
 

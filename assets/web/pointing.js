@@ -5,6 +5,8 @@
  */
 
 import { bounded, clamped, fit } from "./geometry.js";
+import { pinHere } from "./pin_table.js";
+import { pinUnder } from "./pins.js";
 import { probeOf } from "./selection.js";
 
 /** @typedef {import("./view.js").View} View */
@@ -72,8 +74,12 @@ export function pointing(view) {
   stage.addEventListener("pointerup", (event) => {
     const was = pressed.delete(event.pointerId);
     if (view.brush.end() || dividing || !was || moved > STILL || pressed.size) return;
-    const { pixel, inside } = view.under(event);
-    if (inside && pixel && bench.state.region !== "mask") bench.set({ place: pixel });
+    const { pixel, inside, at } = view.under(event);
+    const { picture, pins, zoom, region } = bench.state;
+    if (!picture || region === "mask") return;
+    const pin = pinUnder(pins, fit(view.frame, picture, zoom), at);
+    if (pin) bench.set({ place: { x: pin.x, y: pin.y } });
+    else if (inside && pixel) bench.set({ place: pixel });
   });
   stage.addEventListener("pointercancel", (event) => {
     pressed.delete(event.pointerId);
@@ -150,6 +156,7 @@ export function pointing(view) {
     } else if (event.key === "+" || event.key === "=") view.zoomBy(1.6);
     else if (event.key === "-") view.zoomBy(1 / 1.6);
     else if (event.key === "0") bench.set({ zoom: { ...zoom, scale: 1, x: 0.5, y: 0.5 } });
+    else if (event.key === "p" || event.key === "P") pinHere(bench);
     else if (event.key === "[" || event.key === "]") {
       const opacity = bench.state.opacity + (event.key === "]" ? 0.1 : -0.1);
       bench.set({ opacity: Math.min(1, Math.max(0, Number(opacity.toFixed(2)))) });

@@ -3,8 +3,9 @@
 
 import { fill, h, write } from "./dom.js";
 import { readAt } from "./layers.js";
+import { legend } from "./legend.js";
 import { gradient, positionOn, ticks } from "./palette.js";
-import { digits, percent } from "./words.js";
+import { digits } from "./words.js";
 
 /** @typedef {import("./bench.js").Bench} Bench */
 
@@ -20,7 +21,6 @@ export function scaleBar(bench, view) {
   const marks = h("div", { class: "ticks" });
   const unit = h("span", { class: "unit" });
   const bar = h("div", { class: "scale" }, h("div", { class: "ramp-box" }, ramp, marks), unit);
-  const legend = h("div", { class: "legend", role: "group", "aria-label": say("legend") });
   const opacity = h("input", {
     type: "range",
     min: "0",
@@ -33,7 +33,7 @@ export function scaleBar(bench, view) {
     "div",
     { class: "under" },
     bar,
-    legend,
+    legend(bench, view),
     h("label", { class: "opacity" }, h("span", {}, say("opacity")), opacity),
   );
   let shown = "";
@@ -45,7 +45,6 @@ export function scaleBar(bench, view) {
     const scale = side?.scale ?? painting?.scale;
     const map = painting?.kind === "map" && painting.values !== null && scale !== undefined;
     bar.hidden = !map;
-    legend.hidden = !view.sides.some((each) => each.painting?.kind === "labels");
     opacity.value = String(state.opacity);
     if (map && scale) {
       const key = JSON.stringify(scale);
@@ -72,45 +71,8 @@ export function scaleBar(bench, view) {
     }
   }
 
-  function classes() {
-    const { picture, isolated } = bench.state;
-    if (!picture) return;
-    const present = picture.classes
-      .filter(({ share }) => share > 0)
-      .sort((one, other) => other.share - one.share);
-    fill(
-      legend,
-      ...present.map(({ index, share, meanConfidence }) =>
-        h(
-          "button",
-          {
-            type: "button",
-            class: "class",
-            "data-class": String(index),
-            "aria-pressed": String(index === isolated),
-            title: say("legend.class", { sure: percent(meanConfidence), index }),
-            onclick: () => bench.set({ isolated: index === bench.state.isolated ? null : index }),
-          },
-          h("i", { class: "swatch", style: { background: bench.classColor(picture, index) } }),
-          bench.className(picture, index),
-          h("small", {}, percent(share)),
-        ),
-      ),
-    );
-  }
-  bench.store.listen((_, changed) => {
-    if (["picture", "ownColors"].some((key) => changed.has(/** @type {"picture"} */ (key))))
-      classes();
-    if (changed.has("isolated")) {
-      for (const each of legend.querySelectorAll("[data-class]")) {
-        const on = each.getAttribute("data-class") === String(bench.state.isolated);
-        each.setAttribute("aria-pressed", String(on));
-      }
-    }
-    update();
-  });
+  bench.store.listen(update);
   bench.arrive(update);
-  classes();
   update();
   return element;
 }

@@ -5,6 +5,8 @@
  * this" is made of it.
  */
 
+import { pinsFrom, pinsText } from "./pins.js";
+
 /**
  * @typedef {import("./source.js").Picture} Picture
  * @typedef {import("./source.js").Setting} Setting
@@ -29,6 +31,7 @@
  *   picture: Picture | null,
  *   setting: Setting | null,
  *   place: Point | null,
+ *   pins: import("./pins.js").Pin[],
  *   hover: Point | null,
  *   region: Region,
  *   mask: Uint8Array | null,
@@ -58,6 +61,7 @@ export function beginning() {
     picture: null,
     setting: null,
     place: null,
+    pins: [],
     hover: null,
     region: "segment",
     mask: null,
@@ -132,7 +136,7 @@ export function openedWith(state, picture, samePicture) {
   const patch = { picture, setting: picture.setting, choices, hover: null };
   if (!samePicture) {
     const zoom = { scale: 1, x: 0.5, y: 0.5 };
-    Object.assign(patch, { place: null, mask: null, zoom, compare: null, other: null });
+    Object.assign(patch, { place: null, pins: [], mask: null, zoom, compare: null, other: null });
     if (state.region === "mask") patch.region = "segment";
   }
   if (!samePicture || before?.setting.model !== picture.setting.model) {
@@ -191,6 +195,7 @@ export function queryOf(state) {
     query.set("x", String(state.place.x));
     query.set("y", String(state.place.y));
   }
+  if (state.pins.length) query.set("pins", pinsText(state.pins));
   if (state.region !== "segment" && state.region !== "mask") query.set("region", state.region);
   query.set("layer", state.layer);
   if (state.layer === "rows") {
@@ -245,6 +250,8 @@ export function readQuery(search) {
   const patch = {};
   const [x, y] = [whole("x"), whole("y")];
   if (x !== null && y !== null) patch.place = { x, y };
+  const pins = query.get("pins");
+  if (pins) patch.pins = pinsFrom(pins);
   const region = REGIONS.find((name) => name === query.get("region") && name !== "mask");
   if (region) patch.region = region;
   const layer = query.get("layer");

@@ -6,7 +6,7 @@ import { takenOf } from "./layers.js";
 import { sentenceOf } from "./pictures.js";
 import { menu } from "./popover.js";
 import { queryOf } from "./selection.js";
-import { isWhole } from "./whole.js";
+import { isWhole, OF_PIXELS } from "./whole.js";
 
 /**
  * @typedef {import("./bench.js").Bench} Bench
@@ -32,6 +32,9 @@ const ENDINGS = /** @type {Record<TakeAwayKind, string>} */ ({
   geojson: "geojson",
 });
 
+/** Of labels, those that hold how sure they are. */
+const WITH_MAPS = ["npz", "python", "command", "html"];
+
 /** Several files, such as the tables of an answer, come as an archive. */
 const ZIP = "application/zip";
 
@@ -51,7 +54,10 @@ export function takeAwayMenu(button, bench, view) {
       const said = h("p", { class: "hint", role: "status" });
       const asked = takenOf(bench, state);
       const { labels, class: ofClass, layers } = bench.catalog.takeAway;
-      const kinds = asked ? layers : isWhole(picture) ? (ofClass ?? []) : labels;
+      const ofPicture = isWhole(picture) ? (ofClass ?? []) : labels;
+      // Of certainty there are arrays and code; the figure of the labels would be no figure of it.
+      const ofMap = ofPicture.filter((kind) => WITH_MAPS.includes(kind));
+      const kinds = asked ? layers : OF_PIXELS.includes(state.layer) ? ofMap : ofPicture;
       const name = fileName(bench);
       const link = queryOf(state);
       return [
@@ -124,7 +130,7 @@ export function takeAwayMenu(button, bench, view) {
 }
 
 /** @param {Bench} bench */
-function fileName(bench) {
+export function fileName(bench) {
   const { picture, layer } = bench.state;
   const title = (picture?.title || "picture").toLowerCase();
   return `${title}-${layer}`.replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "");

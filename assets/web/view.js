@@ -217,7 +217,7 @@ export class View {
       pane.place(fitted);
       pane.paint(side.picture, side.painting, side.scale, state.opacity);
       pane.outline(side.painting, path);
-      pane.mark(this.#points(), side.painting);
+      pane.mark(this.#marked(), state.pins, side.painting);
       write(pane.title, two ? side.title : "");
     });
     if (two && !beside) {
@@ -256,11 +256,11 @@ export class View {
     return `${words ?? say("view.labelling")}${share}`;
   }
 
-  /** @returns {{at: Point, kind: "locked" | "hover" | "home"}[]} */
-  #points() {
+  /** @returns {import("./pane.js").Marked} */
+  #marked() {
     const { place, hover, picture } = this.bench.state;
-    if (place) return [{ at: place, kind: "locked" }];
-    return hover ? [{ at: hover, kind: "hover" }] : [{ at: homeOf(picture), kind: "home" }];
+    if (place) return { at: place, kind: "locked" };
+    return hover ? { at: hover, kind: "hover" } : { at: homeOf(picture), kind: "home" };
   }
 
   /** The outline of what a question is about, once a place is marked. */

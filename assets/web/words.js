@@ -71,14 +71,14 @@ export function times(ratio) {
 }
 
 /**
- * A number with three digits that count, and no exponent where none is needed.
+ * A number with three digits that count, or whole, and no exponent where none is needed.
  * @param {number | null | undefined} value
  * @returns {string}
  */
 export function digits(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  if (size === 0) return "0";
+  if (size < 1e5 && Number.isInteger(value)) return String(value).replace("-", "−"); // a count
   if (size >= 1e5 || size < 1e-4)
     return value.toExponential(1).replace("e+", "e").replace("-", "−");
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(size)));

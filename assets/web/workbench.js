@@ -1,7 +1,7 @@
 // @ts-check
 /** The workbench: one picture, always in view, and every answer a layer on it. */
 
-import { layerAnswer, pixelAnswer } from "./answer.js";
+import { pixelAnswer } from "./answer.js";
 import { Batch } from "./batch.js";
 import { batchStrip } from "./batch_strip.js";
 import { Bench } from "./bench.js";
@@ -13,6 +13,8 @@ import { filmPanel } from "./film_panel.js";
 import { opener, takeFiles } from "./given.js";
 import { layerBar } from "./layer_bar.js";
 import { Pictures } from "./pictures.js";
+import { pinTable } from "./pin_table.js";
+import { layerAnswer } from "./result.js";
 import { scaleBar } from "./scale_bar.js";
 import { readQuery, Store } from "./selection.js";
 import { stages } from "./stages.js";
@@ -45,6 +47,7 @@ const STYLES = ["tokens", "page", "top", "batch", "view", "bar", "side"];
  *   store: Store,
  *   open: (what: Blob | {example: string}) => Promise<void>,
  *   relabel: (setting: Partial<import("./source.js").Setting>) => Promise<void>,
+ *   follow: (key: string, setting: import("./source.js").Setting) => Promise<void>,
  *   catalog: () => import("./source.js").Catalog,
  *   slot: () => import("./asks.js").Slot,
  *   speak: (language: string) => Promise<void>,
@@ -119,6 +122,7 @@ export async function mount(host, source, options = {}) {
     store,
     open: (what) => pictures.open(what),
     relabel: (setting) => pictures.relabel(setting),
+    follow: (key, setting) => pictures.follow(key, setting),
     catalog: () => bench.catalog,
     slot: () => bench.slots[0],
     speak,
@@ -181,6 +185,7 @@ function build(page, bench, pictures, { batch, film, open }, speak) {
         { class: "right" },
         pixelAnswer(bench),
         layerAnswer(bench),
+        pinTable(bench, view),
         stages(bench),
         depth(bench),
       ),

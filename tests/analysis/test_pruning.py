@@ -27,7 +27,9 @@ from uniformer.preprocess import preprocess
 from uniformer.segmenter import Segmenter
 
 LIGHT = BackboneConfig((1, 1, 4, 2), (16, 32, 64, 64), 16, conv_stages=1, pruned=True)
-OF_BLOCKS = {"probe", "affinity", "jacobian", "profile", "rollout", "representation"}
+OF_BLOCKS = {
+    "probe", "affinity", "jacobian", "profile", "rollout", "representation", "decoder-lens",
+}  # fmt: skip
 """Questions about the rows or tokens of single blocks: these are refused."""
 
 

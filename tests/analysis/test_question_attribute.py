@@ -13,6 +13,7 @@ from analysis.core.progress import Progress, finish, part_of
 from analysis.core.targets import RegionScore
 from analysis.faithfulness.lead import lead_over
 from analysis.faithfulness.ranking import DeletionSettings, rank_maps
+from analysis.faithfulness.region_grid import distance_from
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
 from uniformer.preprocess import preprocess
@@ -45,6 +46,12 @@ def test_an_attribution_answer_has_the_map_and_numbers_of_the_method(tiny, pictu
     assert answer.numbers["class"] == "class 1"
     assert answer.grade == found.grade
     assert 0 <= answer.numbers["positive_share_in_region"] <= 1
+    evidence, distance = np.maximum(found.map, 0), distance_from(MASK, found.map.shape)
+    numbers = answer.numbers
+    if evidence.any():
+        far = np.average(distance, weights=evidence)
+        assert numbers["evidence_distance_picture_px"] == pytest.approx(far)
+    assert numbers["uniform_evidence_distance_picture_px"] == pytest.approx(distance.mean())
     answer.figure().draw_without_rendering()
     assert answer.settings["parameters"]["method"] == method
 

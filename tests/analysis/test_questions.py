@@ -48,6 +48,7 @@ NEEDED = {
     "similarity": LOCATED,
     "representation": {"short_side": 64},
     "pruning": {"short_side": 64},
+    "decoder-lens": LOCATED,
     "attribute": LOCATED | {"method": "layer-cam"},
     "attributions": LOCATED | {"methods": "layer-cam"},
     "faithfulness": LOCATED | {"methods": "gradient-x-activation", "steps": 1},

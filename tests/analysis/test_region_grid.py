@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from analysis.faithfulness.region_grid import map_on_input, region_on_grid, signed_distance
+from analysis.faithfulness.region_grid import (
+    distance_from,
+    map_on_input,
+    region_on_grid,
+    signed_distance,
+)
 
 
 @pytest.mark.parametrize("stride", [4, 8, 16, 32])
@@ -44,3 +49,15 @@ def test_signed_distance_counts_cells_from_the_border():
     inside[0, 2:5] = True
     np.testing.assert_array_equal(signed_distance(inside), [[2, 1, -1, -2, -1, 1, 2, 3]])
     np.testing.assert_array_equal(signed_distance(np.ones((3, 4), dtype=bool)), np.zeros((3, 4)))
+
+
+def test_distance_from_a_region_is_in_pixels_of_the_picture_whatever_the_grid():
+    region = np.zeros((40, 90), dtype=bool)
+    region[12, 31] = True  # in the cell of row 1 and column 3 of a grid of cells of 10 x 10 pixels
+    rows, columns = np.mgrid[:4, :9]
+    wanted = 10 * np.hypot(rows - 1, columns - 3)
+    np.testing.assert_allclose(distance_from(region, (4, 9)), wanted)
+    wide = distance_from(region, (4, 3))  # cells of 10 x 30
+    np.testing.assert_allclose(wide[1], [30, 0, 30])
+    np.testing.assert_allclose(wide[:, 1], [10, 0, 10, 20])
+    assert not distance_from(np.ones((40, 90), dtype=bool), (4, 9)).any()

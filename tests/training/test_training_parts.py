@@ -93,12 +93,27 @@ def test_sampler_draws_classes_alike_and_sources_by_the_root_of_their_size():
     examples = [example(f"many_{i}", 0) for i in range(81)] + [
         example(f"few_{i}", 1) for i in range(9)
     ]
-    sampler = Sampler(examples, 3)
+    sampler = Sampler(examples, 3, {})
     rng = np.random.default_rng(0)
     by_class = np.mean([sampler.draw(True, rng)[1] == 1 for _ in range(4000)])
     by_source = np.mean([sampler.draw(False, rng)[0] >= 81 for _ in range(4000)])
     assert by_class == pytest.approx(1 / 2, abs=0.03)
     assert by_source == pytest.approx(3 / 12, abs=0.03)
+
+
+def test_a_source_is_drawn_as_much_more_often_as_its_weight_says():
+    examples = [example(f"many_{i}", 0) for i in range(81)] + [
+        example(f"few_{i}", i % 2) for i in range(9)
+    ]
+    sampler = Sampler(examples, 2, {"few": 6.0})
+    rng = np.random.default_rng(0)
+    by_source = np.mean([sampler.draw(False, rng)[0] >= 81 for _ in range(4000)])
+    assert by_source == pytest.approx(18 / 27, abs=0.03)
+    # Of the pictures that show class 0, 81 of the one source and 5 of the other, chances are kept.
+    drawn = np.array([sampler.draw(True, rng) for _ in range(8000)])
+    of_class_0 = drawn[drawn[:, 1] == 0, 0]
+    few = 5 * 6 * 3 / 9
+    assert (of_class_0 >= 81).mean() == pytest.approx(few / (few + 9), abs=0.03)
 
 
 def test_rare_classes_weigh_more_within_bounds_and_1_on_average():
@@ -152,6 +167,12 @@ def test_batch_depends_on_its_step_alone():
         assert torch.equal(one.labels, other.labels)
         assert one.negatives.tolist() == [9] * len(one.pictures)
     assert not torch.equal(first[5].pictures[:1, :, :9, :9], first[6].pictures[:1, :, :9, :9])
+
+
+def test_a_weight_for_a_source_without_pictures_is_refused():
+    config = RunConfig(source_weights={"many": 2.0, "none": 2.0})
+    with pytest.raises(DatasetError, match="weighs the source 'none', which no picture is from"):
+        Batches([example("many_0", 0)], class_set("everyday22"), config)
 
 
 class Undecided(torch.nn.Module):

@@ -184,6 +184,12 @@ def test_recipe_with_unknown_field_or_uneven_crop_is_refused():
         parse_recipe({"crops": [100]})
 
 
+@pytest.mark.parametrize("weight", [0, -1.0, "much", None])
+def test_weights_of_sources_are_numbers_above_0(weight):
+    with pytest.raises(RecipeError, match="source_weights must be a number above 0"):
+        parse_recipe({"source_weights": {"coco": weight}})
+
+
 @pytest.mark.parametrize(
     "values",
     [{"steps": "many"}, {"crops": "128"}, {"crops": [128.0]}, {"init": 3}, {"negatives": ["ccp"]}],

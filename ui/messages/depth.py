@@ -16,6 +16,7 @@ WHATS = {
     "rollout": "Flow to the chosen pixel",
     "similarity": "Like the chosen pixel",
     "jacobian": "What moves the chosen pixel",
+    "decoder-lens": "Labels after each block",
     "pruning": "Tokens kept",
 }
 WHAT_INFO = {
@@ -38,6 +39,10 @@ WHAT_INFO = {
     "jacobian": (
         "How strongly each token moves the output of the last block of stage 3 at the pixel: whole "
         "block, affinity alone, position encoding. An infinitely small change, in this picture."
+    ),
+    "decoder-lens": (
+        "What the decoder would read if the network ended after each block, all later ones left "
+        "out: from which block on the chosen pixel and the picture are as they end."
     ),
     "pruning": (
         "Which tokens passed through each block of stages 3 and 4. Only the Light models, XXS and "

@@ -39,6 +39,7 @@ PASSES = {
     "similarity": 3,
     "representation": 15,
     "pruning": 3,
+    "decoder-lens": 15,
     "receptive-field": 10,
     "attribute": 3,
     "attributions": 3,

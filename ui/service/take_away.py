@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 
 from analysis import Trace
 from analysis.layers import Layer
-from analysis.report.workbench_data import probabilities
 from ui.messages import web as text
 from ui.service.examples import EXAMPLES
 from ui.service.export import file_stem, write_labels_for, write_report, zipped
@@ -135,7 +134,7 @@ def _class_file(result: Segmentation, trace: Callable[[], Trace], kind: str) -> 
         return f"{classify_command(result)}\n".encode(), TYPES[kind]
     said = Classification(
         picture=result.picture,
-        probabilities=probabilities(trace(), 0, 0),
+        probabilities=trace().probabilities(0, 0),
         classes=result.classes,
         model=result.model,
         weights=result.weights,

@@ -21,7 +21,6 @@ from analysis.report.workbench_data import (
     block_content,
     photo_bytes,
     picture_content,
-    probabilities,
 )
 from ui.host.settings import Settings
 from ui.messages import in_every_language
@@ -149,7 +148,7 @@ class Workbench:
     def probabilities(self, key: str, x: int, y: int) -> ContentWork:
         """Return the probability of every class at a pixel."""
         traced = self.actions.trace(self.actions.selection(key))
-        found = probabilities(traced, x, y)
+        found = traced.probabilities(x, y)
         yield Progress(1, 1)
         return {}, {"probabilities": found}
 

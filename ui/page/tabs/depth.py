@@ -17,7 +17,7 @@ from ui.service.selection import Selection
 from uniformer.config import REACHES, Reach
 
 NAME = messages.TAB
-AT_A_PIXEL = ("rollout", "similarity", "jacobian")
+AT_A_PIXEL = ("rollout", "similarity", "jacobian", "decoder-lens")
 
 
 def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
