@@ -20,7 +20,6 @@ import uniformer.cli
 from analysis import QUESTIONS, finish, trace
 from analysis.report.embedded import WEB
 from analysis.report.page import Caption, report_html
-from analysis.report.workbench_data import probabilities
 from ui.service.examples import FOLDER
 
 PHOTO = (520, 1100)
@@ -193,7 +192,7 @@ def test_a_report_says_what_the_question_says(browser, model, file_of, tmp_path,
         seen.mark(x, y)
         assert seen.pixel() == (x, y)
         answer = asked(model, file, x=x, y=y, reach=reach)
-        likely = np.sort(probabilities(traced, x, y))[::-1]
+        likely = np.sort(traced.probabilities(x, y))[::-1]
         bars = seen.answer.locator(".bar .value")
         expect(bars).to_have_count(5)
         for said, wanted in zip(bars.all_inner_texts(), likely, strict=False):

@@ -24,7 +24,7 @@ from analysis.report import embedded, stored
 from analysis.report.page import Caption, report_html
 from analysis.report.publish import publish
 from analysis.report.template import fill
-from analysis.report.workbench_data import block_content, probabilities
+from analysis.report.workbench_data import block_content
 from ui.service.examples import FOLDER
 from uniformer import create_model, segment
 
@@ -116,7 +116,7 @@ def test_the_pointer_is_answered_with_the_network_off(opened, site, traced):
     expect(seen.tile(3).locator(".far b")).to_have_text(far)
     numbers_shown = seen.result.locator(".numbers dd")
     expect(numbers_shown.first).to_have_text(far)
-    likely = probabilities(traced, x, y)
+    likely = traced.probabilities(x, y)
     bars = seen.answer.locator(".bar")
     expect(bars).to_have_count(5)
     assert [int(bar.get_attribute("data-class")) for bar in bars.all()] == [
@@ -261,7 +261,7 @@ def test_probabilities_are_those_of_the_network(traced, monkeypatch, unlikely):
     """
     given = {**facts, "depth": base64_of(arrays["depth"]), "size": [height, width], "spots": spots}
     for (x, y), found in zip(spots, with_modules(["label.js"], program, given), strict=True):
-        wanted = probabilities(traced, x, y)[kept]
+        wanted = traced.probabilities(x, y)[kept]
         assert np.abs(np.array(found)[:-1] - wanted).max() < (0.02 if unlikely > 0.1 else 4e-4)
         assert sum(found) == pytest.approx(1, abs=1e-5)
 
