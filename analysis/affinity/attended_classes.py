@@ -15,6 +15,7 @@ from analysis.affinity.global_affinity import GlobalAffinity
 from analysis.affinity.local_affinity import LocalAffinity
 from analysis.core.errors import AnalysisError
 from analysis.core.token_classes import TokenClasses
+from analysis.core.words import joined, percent, say
 from uniformer.classes import ClassSet
 
 NAMED = 3
@@ -43,8 +44,10 @@ class AttendedClasses:
             for label, share in zip(self.classes[:NAMED], self.share[:NAMED], strict=True)
         ]
         parts += [(self.share[NAMED:].sum(), "other"), (self.padding_mass, "padding")]
-        return ", ".join(
-            f"{share:.0%}".replace("%", f" % {name}") for share, name in parts if share >= 0.005
+        return joined(
+            say("{share} % {name}", share=percent(share), name=name)
+            for share, name in parts
+            if share >= 0.005
         )
 
 

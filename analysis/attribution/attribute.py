@@ -19,7 +19,7 @@ from analysis.core.evidence import Grade
 from analysis.core.forward import stage_maps
 from analysis.core.progress import Work
 from analysis.core.shared_weight_copy import shared_weight_copy
-from analysis.core.targets import SCORE_UNITS, RegionScore, Score
+from analysis.core.targets import RegionScore, Score
 from uniformer.classifier import Classifier
 from uniformer.pictures import PictureSource, open_picture
 from uniformer.preprocess import preprocess
@@ -175,7 +175,7 @@ def _attribution(
         value = target.of_logits(question.logits).item()
     return Attribution(
         map=found.map,
-        unit=method.unit.format(score=SCORE_UNITS[target.score]),
+        unit=method.unit_of(target.score),
         signed=method.signed,
         grade=found.grade or method.grade,
         method=name,

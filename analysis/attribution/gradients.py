@@ -13,6 +13,7 @@ from torch import Tensor
 from analysis.attribution.finding import Finding
 from analysis.core.progress import Progress, Work
 from analysis.core.targets import ScoreFunction
+from analysis.core.words import say
 
 PIECE = 2
 """Steps between two reports of progress: the path is cut into pieces of that many."""
@@ -87,9 +88,11 @@ def integrated_gradients(
     gap = abs(float(shares.sum()) - change) / max(abs(change), float(np.finfo(np.float32).tiny))
     note = None
     if gap > MAX_GAP:
-        note = (
-            f"The shares miss the change of the score by {100 * gap:.2g} % of it, even with "
-            f"{points} points, so they are no exact account of it."
+        note = say(
+            "The shares miss the change of the score by {gap} % of it, even with {points} points, "
+            "so they are no exact account of it.",
+            gap=f"{100 * gap:.2g}",
+            points=points,
         )
     return Finding(
         shares,
@@ -129,7 +132,11 @@ def smooth_grad(score: ScoreFunction, x: Tensor, samples: int, seed: int) -> Wor
     mean = (total / samples).detach().double()
     error, note = _relative_error(squares, mean.square().sum().item(), samples), None
     if np.isfinite(error):
-        note = f"From {samples} noisy pictures: standard error {100 * error:.2g} % of the map."
+        note = say(
+            "From {samples} noisy pictures: standard error {error} % of the map.",
+            samples=samples,
+            error=f"{100 * error:.2g}",
+        )
     return Finding(
         _lengths(mean),
         note=note,

@@ -19,6 +19,7 @@ from analysis.attribution.finding import Finding
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress, Work
 from analysis.core.targets import RegionScore
+from analysis.core.words import sentences
 from analysis.faithfulness.region_grid import region_on_grid
 
 Cam = Literal["GradCAM", "GradCAMPlusPlus", "LayerCAM", "HiResCAM", "EigenCAM"]
@@ -124,8 +125,9 @@ def raw_activation(score: RegionScore, maps: Sequence[Tensor], stage: int, kind:
 
 def _nothing(raw: np.ndarray) -> str:
     if raw.any():
-        return (
+        return sentences(
             "Nothing at this stage speaks for the class by this method: every value is negative "
-            "and was cut off. Look at a signed method."
+            "and was cut off.",
+            "Look at a signed method.",
         )
     return "The score does not depend on this stage: every value is zero."

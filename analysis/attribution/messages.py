@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from analysis.attribution.attribute import Attribution
 from analysis.core.targets import SCORE_UNITS
+from analysis.core.words import say
 
 
 def scored(found: Attribution) -> str:
     """Return the score of the region, and of the baseline if there is one, in a sentence."""
+    value = f"{found.score_value:.3g}"
     unit = SCORE_UNITS[found.score]
-    text = f"Score of the region ({found.score}): {found.score_value:.3g} {unit}"
-    if found.baseline_score is not None:
-        text += f", of the baseline {found.baseline_score:.3g}"
-    return f"{text}."
+    if found.baseline_score is None:
+        return say(
+            "Score of the region ({score}): {value} {unit}.",
+            score=found.score,
+            value=value,
+            unit=unit,
+        )
+    return say(
+        "Score of the region ({score}): {value} {unit}, of the baseline {baseline}.",
+        score=found.score,
+        value=value,
+        unit=unit,
+        baseline=f"{found.baseline_score:.3g}",
+    )
 
 
 def summed(found: Attribution) -> str:
     """Return how far the map adds up to the change of the score; nothing where it need not."""
     if found.completeness_gap is None:
         return ""
-    gap = 100 * found.completeness_gap
-    return (
-        f"The map adds up to {found.map.sum():.3g}, {gap:.2g} % off the change of the score, with "
-        f"{found.points} points."
+    return say(
+        "The map adds up to {sum}, {gap} % off the change of the score, with {points} points.",
+        sum=f"{found.map.sum():.3g}",
+        gap=f"{100 * found.completeness_gap:.2g}",
+        points=found.points,
     )

@@ -15,7 +15,8 @@ from analysis.attribution.occlusion import connected_segments, occlusion, segmen
 from analysis.core.errors import AnalysisError
 from analysis.core.evidence import Grade
 from analysis.core.progress import Work
-from analysis.core.targets import RegionScore
+from analysis.core.targets import SCORE_UNITS, RegionScore, Score
+from analysis.core.words import Said, say
 from analysis.faithfulness.deletion_insertion import Replacement, replacement_of
 from uniformer.heads import resize_bilinear
 
@@ -93,6 +94,10 @@ class Method:
     scale_words: str
     uses_stage: bool = False
     about_class: bool = True
+
+    def unit_of(self, score: Score) -> Said:
+        """Return what a value of the map counts when ``score`` is explained."""
+        return say(self.unit, score=SCORE_UNITS[score])
 
 
 def _cam(kind: Cam) -> Callable[[AttributionInputs], Work[Finding]]:

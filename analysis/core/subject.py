@@ -10,6 +10,7 @@ import numpy as np
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
 from analysis.core.regions import class_region, pixel_region, segment_region
+from analysis.core.words import say
 from uniformer.classes import ClassSet
 
 Extent = Literal["pixel", "segment", "class", "mask"]
@@ -57,9 +58,9 @@ def find_subject(
     if rival == wanted:
         raise AnalysisError("Compare a class with another one, not with itself.")
     words = {
-        "pixel": f"pixel ({x}, {y})",
-        "segment": f"the {classes.names[own]} around ({x}, {y})",
-        "class": f"all {classes.names[own]}",
+        "pixel": say("pixel ({x}, {y})", x=x, y=y),
+        "segment": say("the {name} around ({x}, {y})", name=classes.names[own], x=x, y=y),
+        "class": say("all {name}", name=classes.names[own]),
         "mask": "the painted region",
     }[extent]
     if region.all():

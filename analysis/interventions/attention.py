@@ -18,6 +18,7 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import AttentionMask, positions
+from analysis.core.words import say
 from analysis.interventions.base import BlockIntervention
 from analysis.interventions.elsewhere import moved_elsewhere, offsets_apart, shared_edges
 from analysis.interventions.tokens import check_tokens
@@ -56,9 +57,11 @@ class SetWindow(BlockIntervention):
         """What is done there, in a few words."""
         if self.size is None:
             return "attends to the whole map"
-        kind = "padded" if self.padded else "masked"
-        moved = " of other tokens" if any(self.offset) else ""
-        return f"{kind} windows of {self.size} tokens{moved}"
+        if self.padded:
+            return say("padded windows of {size} tokens", size=self.size)
+        if any(self.offset):
+            return say("masked windows of {size} tokens of other tokens", size=self.size)
+        return say("masked windows of {size} tokens", size=self.size)
 
     def window(self, size: int | None) -> int | None:
         """Return the side of the windows used instead of ``size``."""
@@ -113,9 +116,12 @@ class Neighbourhood(BlockIntervention):
     def action(self) -> str:
         """What is done there, in a few words."""
         side = 2 * self.radius + 1
-        where = "moved elsewhere" if any(self.offset) else "around each"
-        spaced = "" if self.dilation == 1 else f", {self.dilation} tokens apart,"
-        return f"attends to {side} x {side} tokens{spaced} {where}"
+        seen = say("{side} x {side} tokens", side=side)
+        if self.dilation != 1:
+            seen = say("{tokens}, {step} tokens apart,", tokens=seen, step=self.dilation)
+        if any(self.offset):
+            return say("attends to {tokens} moved elsewhere", tokens=seen)
+        return say("attends to {tokens} around each", tokens=seen)
 
     def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
@@ -160,7 +166,7 @@ class WithoutKeys(BlockIntervention):
     @property
     def action(self) -> str:
         """What is done there, in a few words."""
-        return f"{np.count_nonzero(self.tokens)} tokens cannot be attended to"
+        return say("{tokens} tokens cannot be attended to", tokens=np.count_nonzero(self.tokens))
 
     def attention_mask(self) -> tuple[AttentionMask, ...]:
         """Return the conditions that an edge must meet to be kept."""
@@ -217,8 +223,11 @@ class HeadGate(BlockIntervention):
     @property
     def action(self) -> str:
         """What is done there, in a few words."""
-        which = "all heads" if self.head is None else f"head {self.head}"
-        return f"{which} x {self.gate:g}" + (", filled with the mean" * (self.fill == "mean"))
+        which = "all heads" if self.head is None else say("head {head}", head=self.head)
+        gate = f"{self.gate:g}"
+        if self.fill == "mean":
+            return say("{heads} x {gate}, filled with the mean", heads=which, gate=gate)
+        return say("{heads} x {gate}", heads=which, gate=gate)
 
     def heads(self, heads: Tensor) -> Tensor:
         """Return what the heads gather instead of ``heads``."""

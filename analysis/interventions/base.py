@@ -19,6 +19,7 @@ from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_stage
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import Patch, Place, run_block
+from analysis.core.words import say
 from uniformer.blocks import GlobalBlock, LocalBlock
 
 ALIKE = 4.0
@@ -60,8 +61,14 @@ class BlockIntervention(Patch, ABC):
 
     def describe(self) -> str:
         """Return what is done, in a few words that name the place; blocks are counted from 0."""
-        where = "all blocks" if self.block is None else f"block {self.block}"
-        return f"stage {self.stage}, {where}: {self.action}"
+        if self.block is None:
+            return say("stage {stage}, all blocks: {action}", stage=self.stage, action=self.action)
+        return say(
+            "stage {stage}, block {block}: {action}",
+            stage=self.stage,
+            block=self.block,
+            action=self.action,
+        )
 
     @property
     @abstractmethod

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
+from analysis.core.words import say
 from analysis.interventions.base import BlockIntervention
 from uniformer.blocks import LocalBlock
 
@@ -40,8 +41,11 @@ class PositionEncoding(BlockIntervention):
     def action(self) -> str:
         """What is done there, in a few words."""
         words = {"off": "off", "mean": "frozen to its mean"}[self.form]
-        noisy = self.noise_seed is not None
-        return "position encoding " + (f"with noise as large as {words}" if noisy else words)
+        if self.noise_seed is not None:
+            return say("position encoding with noise as large as {what}", what=words)
+        return {"off": "position encoding off", "mean": "position encoding frozen to its mean"}[
+            self.form
+        ]
 
     def position(self, encoding: Tensor) -> Tensor:
         """Return what is added as position encoding instead of ``encoding``."""
@@ -84,8 +88,11 @@ class LocalKernel(BlockIntervention):
     @property
     def action(self) -> str:
         """What is done there, in a few words."""
-        words = {"centre": "centre tap only", "mean": "mean of its taps", "shuffled": "shuffled"}
-        return f"local affinity {words[self.form]}"
+        return {
+            "centre": "local affinity centre tap only",
+            "mean": "local affinity mean of its taps",
+            "shuffled": "local affinity shuffled",
+        }[self.form]
 
     def kernel(self, kernel: Tensor) -> Tensor:
         """Return the kernel used instead of ``kernel``."""

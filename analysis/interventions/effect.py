@@ -29,6 +29,7 @@ from analysis.core.uncertainty import (
     divergence_spread,
     spread,
 )
+from analysis.core.words import say
 from analysis.interventions.base import BlockIntervention
 from analysis.interventions.elsewhere import AS_LARGE
 from analysis.interventions.run import (
@@ -121,19 +122,23 @@ class EffectReport:
         if self.effect.size == 0:
             return "It is not compared: the change itself is nothing."
         if not self.controls:
-            return f"There is nothing to compare it with: {self.without}."
+            return say("There is nothing to compare it with: {why}.", why=self.without)
         if self.overlap > 0:
-            return (
+            return say(
                 "It is not compared: no other place is apart from it, and the random change that "
-                f"overlaps it least shares {100 * self.overlap:.0f} % of it."
+                "overlaps it least shares {share} % of it.",
+                share=f"{100 * self.overlap:.0f}",
             )
         if len(self.controls) < FEWEST:
-            return f"It is not compared: only {len(self.controls)} other changes are as large."
+            return say(
+                "It is not compared: only {count} other changes are as large.",
+                count=len(self.controls),
+            )
         small, large = sorted((self.effect.size, self.control_size))
         if large > AS_LARGE * small:
-            return (
-                "It is not compared: the random changes are "
-                f"{self.control_size / self.effect.size:.2g} times as large."
+            return say(
+                "It is not compared: the random changes are {times} times as large.",
+                times=f"{self.control_size / self.effect.size:.2g}",
             )
         return None
 
@@ -231,7 +236,9 @@ def _without(trace: Trace, interventions: Sequence[Intervention], draws: int) ->
     for each in interventions:
         others = each.others(trace) if isinstance(each, BlockIntervention) else ()
         if others and not controls(trace, [each], 0, count=1):
-            return f"of {len(others)} other changes of its kind none can be made as large"
+            return say(
+                "of {count} other changes of its kind none can be made as large", count=len(others)
+            )
     return "there is no other change of its kind"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
+from analysis.core.words import percent, say
 from analysis.interventions.elsewhere import moved_elsewhere
 
 BLUR = 0.05
@@ -47,9 +48,12 @@ class HideRegion:
 
     def describe(self) -> str:
         """Return what is done, in a few words."""
-        share = np.count_nonzero(self.region) / self.region.size
-        words = {"blur": "blurred", "mean": "in the mean colour", "inpaint": "inpainted"}
-        return f"{share:.1%} of the picture {words[self.fill]}"
+        share = percent(np.count_nonzero(self.region) / self.region.size, 1)
+        return {
+            "blur": say("{share}% of the picture blurred", share=share),
+            "mean": say("{share}% of the picture in the mean colour", share=share),
+            "inpaint": say("{share}% of the picture inpainted", share=share),
+        }[self.fill]
 
     def hide(self, picture: np.ndarray) -> np.ndarray:
         """Return ``picture``, uint8 RGB (H, W, 3), with the region hidden."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from analysis.core.activation_cache import Trace
 from analysis.core.checks import check_region
 from analysis.core.errors import AnalysisError
+from analysis.core.words import say
 from analysis.interventions.base import BlockIntervention
 from analysis.interventions.elsewhere import moved_elsewhere
 
@@ -72,7 +73,9 @@ class PatchTokens(BlockIntervention):
     @property
     def action(self) -> str:
         """What is done there, in a few words."""
-        return f"{np.count_nonzero(self.tokens)} tokens taken from another picture"
+        return say(
+            "{tokens} tokens taken from another picture", tokens=np.count_nonzero(self.tokens)
+        )
 
     def received(self, x: Tensor) -> Tensor:
         """Return what the block receives instead of ``x``."""

@@ -14,6 +14,7 @@ from analysis.core.checks import check_pixel
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Work, relay
 from analysis.core.regions import class_region
+from analysis.core.words import parts_of, sentences
 from analysis.layers.kinds import LAYERS, LayerKind, LayerRegion
 from analysis.layers.layer import Layer, Placed
 from analysis.layers.numbers import numbers_of
@@ -137,12 +138,13 @@ def layer_work(model: Segmenter, traced: TracedPicture, ask: LayerAsk) -> Work[L
 
 def _layer(ask: LayerAsk, answer: Answer, trace: Trace) -> Layer:
     kind = ask.kind
-    sentence = answer.sentence.replace(kind.misleads, "").replace(kind.help, "")
+    said_anyway = (kind.misleads, kind.help)
+    told = [one for one in parts_of(answer.sentence) if one not in said_anyway]
     return Layer(
         id=kind.id,
         answer=answer,
         placed=kind.place(answer, trace, ask.values),
-        sentence=" ".join(sentence.split()),
+        sentence=sentences(*told),
         misleads=kind.misleads,
         numbers=numbers_of(_plain_numbers(answer)),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from analysis.core.words import Said, say
 from analysis.layers.layer import Number
 
 UNITS = {
@@ -77,6 +79,20 @@ LEFT_OUT = ("x", "y", "warning", "score_unit", "map_unit", "map_signed", "map_st
 UNIT_IN = {"score_value": "score_unit", "baseline_score_value": "score_unit", "map_sum": "map_unit"}
 """Numbers whose unit is another of the answer's values."""
 
+STARTS: dict[str, Callable[[str], Said]] = {
+    "random_weights_": lambda name: say("random weights {name}", name=name),
+    "control_": lambda name: say("control {name}", name=name),
+}
+ENDS: dict[str, Callable[[str], Said]] = {
+    "_global_blocks": lambda name: say("{name} global blocks", name=name),
+    "_local_blocks": lambda name: say("{name} local blocks", name=name),
+    "_low": lambda name: say("{name} low", name=name),
+    "_high": lambda name: say("{name} high", name=name),
+    "_nats": lambda name: say("{name} nats", name=name),
+    "_share": lambda name: say("{name} share", name=name),
+}
+"""What names of numbers are made with, in words."""
+
 
 def numbers_of(values: dict[str, Any]) -> tuple[Number, ...]:
     """Return the plain values among ``values``, those of ``FIRST`` first; lists are in tables."""
@@ -86,7 +102,7 @@ def numbers_of(values: dict[str, Any]) -> tuple[Number, ...]:
         if ERROR in key and (owner := key.replace(ERROR, "")) in values
     }
     found = [
-        _number(key, value, errors.get(key), str(values.get(UNIT_IN.get(key, ""), "")))
+        _number(key, value, errors.get(key), values.get(UNIT_IN.get(key, ""), ""))
         for key, value in values.items()
         if not (key in LEFT_OUT or (ERROR in key and key.replace(ERROR, "") in errors))
         and not isinstance(value, dict | list | tuple)
@@ -107,10 +123,24 @@ def _number(key: str, value: Any, error: float | None, unit: str) -> Number:
                 break
     return Number(
         key=key,
-        name=name.replace("_", " "),
+        name=_in_words(name),
         value=value,
         error=error,
         unit=unit,
         help=HELP.get(key, ""),
         first=key in FIRST,
     )
+
+
+def _in_words(name: str) -> str:
+    """Return the name of a number in words, which remember what it was made with."""
+    stem, _, percent = name.rpartition("_")
+    if stem and percent.isdecimal():
+        return say("{name} {percent}", name=_in_words(stem), percent=percent)
+    for end, said in ENDS.items():
+        if name.endswith(end):
+            return said(_in_words(name.removesuffix(end)))
+    for start, said in STARTS.items():
+        if name.startswith(start):
+            return said(_in_words(name.removeprefix(start)))
+    return name.replace("_", " ")

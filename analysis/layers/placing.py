@@ -14,8 +14,9 @@ import numpy as np
 from analysis.attribution.methods import METHODS
 from analysis.core.activation_cache import Trace
 from analysis.core.errors import AnalysisError
-from analysis.core.targets import SCORE_UNITS, Score
+from analysis.core.targets import Score
 from analysis.core.uncertainty import FEWEST, spread, with_error
+from analysis.core.words import say
 from analysis.layers.layer import LabelledBox, Placed, Plot, Scale, Series
 from analysis.questions.answer import Answer, Row
 from analysis.questions.explaining import METHOD_NAMES
@@ -34,7 +35,7 @@ def attribution_scale(values: np.ndarray, method: str, score: Score) -> Scale:
     """Return the scale of a map (rows, columns) of an attribution ``method`` and score."""
     chosen = METHODS[METHOD_NAMES[method]]
     most = float(np.nanmax(np.abs(values), initial=0.0))
-    unit = chosen.unit.format(score=SCORE_UNITS[score])
+    unit = chosen.unit_of(score)
     if chosen.signed:
         return Scale("diverging", -most, most, unit, chosen.scale_words)
     return Scale("sequential", 0.0, most, unit, chosen.scale_words)
@@ -111,8 +112,9 @@ def field_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Place
         y, x = (row[f"center_{axis}_input_px"] + 0.5 for axis in ("row", "column"))
         edges = (x - half) * across, (y - half) * down, (x + half) * across, (y + half) * down
         side, error = (row[f"side_{percent}_{end}picture_px"] for end in ("", "error_"))
-        says = with_error(side, float("nan") if error is None else error, "px")
-        boxes.append(LabelledBox(*edges, f"{percent} % of the energy", says))
+        says = say("{side} px", side=with_error(side, float("nan") if error is None else error))
+        name = say("{percent} % of the energy", percent=percent)
+        boxes.append(LabelledBox(*edges, name, says))
     return Placed("map", placed.map, placed.token_size_px, placed.scale, boxes)
 
 
@@ -123,7 +125,10 @@ def _theoretical_box(row: Row, down: float, across: float) -> Iterator[LabelledB
     top, left = (row[f"theoretical_{edge}_input_px"] for edge in ("top", "left"))
     height, width = (row[f"theoretical_{side}_input_px"] for side in ("height", "width"))
     edges = left * across, top * down, (left + width) * across, (top + height) * down
-    yield LabelledBox(*edges, "what it can see", f"{width * across:.0f} x {height * down:.0f} px")
+    says = say(
+        "{width} x {height} px", width=f"{width * across:.0f}", height=f"{height * down:.0f}"
+    )
+    yield LabelledBox(*edges, "what it can see", says)
 
 
 def stage_map_place(name: str, scale: Callable[[np.ndarray], Scale]) -> Placing:
@@ -161,7 +166,7 @@ def pixels_place(answer: Answer, trace: Trace, asked: Mapping[str, Any]) -> Plac
     """Place the map of what a region flows from, or of what speaks for its class, 0 or more."""
     values = answer.arrays["pixels"]
     by_class = answer.settings["parameters"]["rule"] == "relevance"
-    unit = f"{SCORE_UNITS['margin'] if by_class else 'share'} per pixel of the input"
+    unit = "nats per pixel of the input" if by_class else "share per pixel of the input"
     words = "the brighter, the more of it flows from here"
     scale = Scale("sequential", 0.0, float(values.max()), unit, words)
     return Placed("map", values, covering(values, trace), scale)

@@ -13,6 +13,7 @@ from analysis.affinity.row_summary import Affinity, affinity_row, row_numbers
 from analysis.core.checks import check_pixel, check_stage
 from analysis.core.progress import Progress
 from analysis.core.token_classes import TokenClasses, token_classes
+from analysis.core.words import Said, joined, say, sentences
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
@@ -39,6 +40,8 @@ ShowAsked = Annotated[
     Literal["weight", "length", "share"],
     "figure of stages 3 and 4: attention weights, or what each key adds, by length or signed share",
 ]
+
+WEIGHT = "A large weight on a small value adds little."
 
 
 @question
@@ -77,8 +80,14 @@ def affinity(
         parts = _head_rows(asked, row, tokens, degrees)
     yield Progress(1, 1)
     return asked.answer(
-        title=f"What pixel ({x}, {y}) used in stage {stage}, block {number}",
-        sentence=" ".join(filter(None, [_words(found), _sink_words(degrees)])),
+        title=say(
+            "What pixel ({x}, {y}) used in stage {stage}, block {block}",
+            x=x,
+            y=y,
+            stage=stage,
+            block=number,
+        ),
+        sentence=sentences(_looks(found), WEIGHT, _sink_words(degrees)),
         grade="exact",
         numbers={"x": x, "y": y, **found},
         arrays=row_arrays([row]) | received,
@@ -109,26 +118,33 @@ def _head_rows(
     ]
 
 
-def _sink_words(degrees: InDegree | None) -> str:
-    """Return which heads have a token that all queries attend to; nothing if none has."""
+def _sink_words(degrees: InDegree | None) -> Said | None:
+    """Return which heads have a token that all queries attend to; None if none has."""
     if degrees is None or not degrees.has_sink.any():
-        return ""
-    heads = ", ".join(str(head) for head in np.flatnonzero(degrees.has_sink))
-    return (
-        "Some token, a sink, draws much of the attention of all queries; heads with one: "
-        f"{heads} (of {len(degrees.has_sink)})."
+        return None
+    return say(
+        "Some token, a sink, draws much of the attention of all queries; heads with one: {heads} "
+        "(of {all}).",
+        heads=joined(str(head) for head in np.flatnonzero(degrees.has_sink)),
+        all=len(degrees.has_sink),
     )
 
 
-def _words(row: Row) -> str:
+def _looks(row: Row) -> Said:
+    """Return at what a row looks, and how far."""
     if row["kind"] == "local":
-        whose = "The convolution"
+        whose: str = "The convolution"
+    elif row["head"] == "mean":
+        whose = "The mean of its heads"
     else:
-        whose = "The mean of its heads" if row["head"] == "mean" else f"Head {row['head']}"
-    return (
-        f"{whose} looks at {row['attended']}, {row['distance_picture_px']:.0f} px of the picture "
-        f"away on average; evenly it would be {row['uniform_distance_picture_px']:.0f} px. A large "
-        "weight on a small value adds little."
+        whose = say("Head {head}", head=row["head"])
+    return say(
+        "{whose} looks at {classes}, {distance} px of the picture away on average; evenly it would "
+        "be {even} px.",
+        whose=whose,
+        classes=row["attended"],
+        distance=f"{row['distance_picture_px']:.0f}",
+        even=f"{row['uniform_distance_picture_px']:.0f}",
     )
 
 

@@ -11,6 +11,7 @@ from analysis.attribution.messages import scored, summed
 from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.subject import Subject
 from analysis.core.targets import SCORE_UNITS
+from analysis.core.words import say, sentences
 from analysis.questions.common import (
     Against,
     Asked,
@@ -81,7 +82,12 @@ def attribute(
     found = yield from work
     chosen = METHODS[found.method]
     return asked.answer(
-        title=f"{chosen.title}: why {_class_words(asked, subject)} at {subject.words}?",
+        title=say(
+            "{method}: why {name} at {region}?",
+            method=chosen.title,
+            name=_class_words(asked, subject),
+            region=subject.words,
+        ),
         sentence=_sentence(found),
         grade=found.grade,
         numbers=_numbers(found, asked),
@@ -93,13 +99,14 @@ def attribute(
 
 def _sentence(found: Attribution) -> str:
     method = METHODS[found.method]
-    parts = [method.description, scored(found), summed(found), method.misleads, found.note]
-    return " ".join(filter(None, parts))
+    return sentences(method.description, scored(found), summed(found), method.misleads, found.note)
 
 
 def _class_words(asked: Asked, subject: Subject) -> str:
     name, rival = asked.names[subject.label], subject.against
-    return name if rival is None else f"{name} rather than {asked.names[rival]}"
+    if rival is None:
+        return name
+    return say("{name} rather than {rival}", name=name, rival=asked.names[rival])
 
 
 def _numbers(found: Attribution, asked: Asked) -> dict[str, object]:

@@ -11,6 +11,7 @@ from analysis.attribution.methods import METHODS, AttributionSettings
 from analysis.core.evidence import most_doubtful
 from analysis.core.progress import part_of
 from analysis.core.targets import SCORE_UNITS
+from analysis.core.words import say, sentences
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Against,
@@ -43,9 +44,10 @@ if TYPE_CHECKING:
 
 MethodsAsked = Annotated[str, "names of methods of the question attribute, separated by commas"]
 
-SENTENCE = (
-    "The same question put to each method, each map on its own scale. Agreement is no proof: maps "
-    "can share a bias. Rank them by intervention before one is believed."
+SENTENCE = sentences(
+    "The same question put to each method, each map on its own scale.",
+    "Agreement is no proof: maps can share a bias.",
+    "Rank them by intervention before one is believed.",
 )
 
 
@@ -82,7 +84,12 @@ def attributions(
         work = explain(asked, subject, METHOD_NAMES[name], stage, score, settings)
         found.append((yield from part_of(work, part, len(names))))
     return asked.answer(
-        title=f"Why {asked.names[subject.label]} at {subject.words}? Asked {len(found)} ways",
+        title=say(
+            "Why {name} at {region}? Asked {count} ways",
+            name=asked.names[subject.label],
+            region=subject.words,
+            count=len(found),
+        ),
         sentence=SENTENCE,
         grade=most_doubtful(one.grade for one in found),
         numbers=_numbers(found, asked),

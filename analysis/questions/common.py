@@ -19,6 +19,7 @@ from analysis.core.forward import windows_of
 from analysis.core.progress import Progress, Work, relay
 from analysis.core.shared_weight_copy import shared_weight_copy
 from analysis.core.subject import Extent, Subject, find_subject
+from analysis.core.words import sentences
 from analysis.questions.answer import Answer, Row, digest, provenance
 from uniformer.config import Reach
 from uniformer.pictures import Picture, PictureSource, read_picture
@@ -137,7 +138,7 @@ class Asked:
         return Answer(
             question="",
             title=title,
-            sentence=f"{sentence} {self.note or ''}".strip(),
+            sentence=sentences(sentence, self.note),
             grade=grade,
             numbers={**numbers, **({"warning": self.note} if self.note else {})},
             arrays=arrays,

@@ -10,6 +10,7 @@ from analysis.core.checks import change_reach, check_blocks
 from analysis.core.errors import AnalysisError
 from analysis.core.progress import Progress
 from analysis.core.shared_weight_copy import shared_weight_copy
+from analysis.core.words import Said, joined, say, sentences
 from analysis.evaluation.label_comparison import LabelComparison, compare_labels
 from analysis.profile.nulls import random_model
 from analysis.questions.common import ShortSide, Steps, question, start
@@ -61,7 +62,7 @@ def compare(
     yield Progress(3, 3)
     names = _words(model, other), _words(other, model)
     return asked.answer(
-        title=f"{names[0]} | {names[1]}",
+        title=joined(names, " | "),
         sentence=_sentence(found),
         grade="exact",
         numbers=_numbers(found, names, other),
@@ -103,31 +104,39 @@ def _other(
     return other
 
 
-def _words(one: Segmenter, other: Segmenter) -> str:
+def _words(one: Segmenter, other: Segmenter) -> Said:
     """Return how ``one`` is set, as far as it differs from ``other``; its name if it does not."""
-    parts = [one.config.name]
+    parts: list[str] = [one.config.name]
     if one.weights != other.weights:
         parts.append("trained" if one.weights.trained else "untrained")
     reaches = [(each.reach, each.window_size) for each in (one, other)]
     if reaches[0] != reaches[1]:
-        window = "" if one.reach == "global" else f" {one.window_size}"
-        parts.append(f"{one.reach}{window}")
-    return ", ".join(parts)
-
-
-def _sentence(found: LabelComparison) -> str:
-    if not found.differs.any():
-        return (
-            f"Nothing changed: both give every pixel the same label (KL {found.kl_nats:.3g} nats)."
+        parts.append(
+            {
+                "global": "global",
+                "hybrid": say("hybrid {size}", size=one.window_size),
+                "window": say("window {size}", size=one.window_size),
+            }[one.reach]
         )
-    return (
-        f"{100 * found.differing_share:.2f} % of the pixels have another label; KL of the second "
-        f"from the first is {found.kl_nats:.3g} nats. Neither is the truth: the map shows where "
-        "they differ, not which one is right."
+    return joined(parts)
+
+
+def _sentence(found: LabelComparison) -> Said:
+    kl = f"{found.kl_nats:.3g}"
+    if not found.differs.any():
+        return say("Nothing changed: both give every pixel the same label (KL {kl} nats).", kl=kl)
+    return sentences(
+        say(
+            "{share} % of the pixels have another label; KL of the second from the first is {kl} "
+            "nats.",
+            share=f"{100 * found.differing_share:.2f}",
+            kl=kl,
+        ),
+        "Neither is the truth: the map shows where they differ, not which one is right.",
     )
 
 
-def _numbers(found: LabelComparison, names: tuple[str, str], other: Segmenter) -> dict[str, Any]:
+def _numbers(found: LabelComparison, names: tuple[Said, Said], other: Segmenter) -> dict[str, Any]:
     return {
         "a": names[0],
         "b": names[1],

@@ -10,6 +10,7 @@ import numpy as np
 from analysis.core.checks import check_pixel, check_stage
 from analysis.core.errors import AnalysisError
 from analysis.core.forward import Place
+from analysis.core.words import Said, percent, say, sentences
 from analysis.interventions import decoder_lens as lens
 from analysis.interventions.decoder_lens import EarlyEnd
 from analysis.questions.answer import Row
@@ -68,7 +69,7 @@ def decoder_lens(
     rows = _rows(asked, ends, (x, y))
     numbers = _numbers(asked, ends, rows)
     return asked.answer(
-        title=f"What the decoder reads after each block, at pixel ({x}, {y})",
+        title=say("What the decoder reads after each block, at pixel ({x}, {y})", x=x, y=y),
         sentence=_sentence(numbers, rows),
         grade="causal",
         numbers={"x": x, "y": y, "stage": stage, "block": shown.block, **numbers},
@@ -129,26 +130,35 @@ def _settled(rows: Sequence[Row], holds: Callable[[Row], bool]) -> Row:
     return settled
 
 
-def _sentence(numbers: dict[str, Any], rows: Sequence[Row]) -> str:
+def _sentence(numbers: dict[str, Any], rows: Sequence[Row]) -> Said:
     by_name = {row["name"]: row for row in rows}
     pixel, picture = (by_name[numbers[f"{of}_settled_after"]] for of in ("pixel", "picture"))
-    text = f"At the pixel the decoder reads {numbers['class']} after every block."
+    name = numbers["class"]
+    reads = say("At the pixel the decoder reads {name} after every block.", name=name)
     if pixel is not rows[0]:
-        before = rows[rows.index(pixel) - 1]
-        text = (
-            f"At the pixel the decoder reads {numbers['class']} from {_place(pixel)} on; one block "
-            f"earlier it reads {before['class']}."
+        reads = say(
+            "At the pixel the decoder reads {name} from stage {stage}, block {block} on; one block "
+            "earlier it reads {other}.",
+            name=name,
+            stage=pixel["stage"],
+            block=pixel["block"],
+            other=rows[rows.index(pixel) - 1]["class"],
         )
-    return (
-        f"{text} From {_place(picture)} on at least {SETTLED:.0%} of the labels are the final "
-        f"ones; {numbers['one_class']} everywhere would share "
-        f"{numbers['one_class_same_share']:.0%}. No network was trained to end early: what cannot "
-        "be read yet may be there in another form."
+    settles = say(
+        "From stage {stage}, block {block} on at least {settled}% of the labels are the final "
+        "ones; {name} everywhere would share {share}%.",
+        stage=picture["stage"],
+        block=picture["block"],
+        settled=percent(SETTLED),
+        name=numbers["one_class"],
+        share=percent(numbers["one_class_same_share"]),
     )
-
-
-def _place(row: Row) -> str:
-    return f"stage {row['stage']}, block {row['block']}"
+    return sentences(
+        reads,
+        settles,
+        "No network was trained to end early: what cannot be read yet may be there in another "
+        "form.",
+    )
 
 
 def _draw(ends: Sequence[EarlyEnd], rows: Sequence[Row], one_class_share: float) -> Figure:

@@ -16,6 +16,7 @@ from analysis.core.errors import AnalysisError
 from analysis.core.progress import Work, finish, part_of
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
+from analysis.core.words import say
 from analysis.faithfulness.deletion_insertion import Replacement
 from analysis.faithfulness.infidelity import Squares, infidelities
 from analysis.faithfulness.lead import lead_over
@@ -197,7 +198,11 @@ def _moved(trial: Trial, names: list[str], first: int) -> Work[dict[str, float]]
 def _answer(trial: Trial, verdict: Verdict, show: str) -> Answer:
     asked, subject = trial.asked, trial.subject
     return asked.answer(
-        title=f"Which map says best why {asked.names[subject.label]} at {subject.words}?",
+        title=say(
+            "Which map says best why {name} at {region}?",
+            name=asked.names[subject.label],
+            region=subject.words,
+        ),
         sentence=sentence(verdict),
         grade="statistic" if verdict.check else "causal",
         numbers={"class": asked.names[subject.label], **numbers(verdict)},

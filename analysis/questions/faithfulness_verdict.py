@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.attribution.methods import METHODS
 from analysis.core.evidence import Grade
+from analysis.core.words import Said, joined, say, sentences
 from analysis.faithfulness.infidelity import Infidelity
 from analysis.faithfulness.lead import CUTS, Lead
 from analysis.faithfulness.parameter_randomisation import SCRAMBLES, ParameterRandomisation
@@ -55,16 +56,18 @@ class Verdict:
         return ahead and self.ranking.rows[0].method == self.second.best
 
 
-def sentence(verdict: Verdict) -> str:
+def sentence(verdict: Verdict) -> Said:
     """Return what was found, and what it does not say."""
     best, check = verdict.ranking.rows[0], verdict.check
-    found = [_best(verdict)]
+    found: list[str] = [_best(verdict)]
     if best.standing != "better":
-        found.append(f"Its deletion {_beside_chance(best.standing)}.")
+        found.append(say("Its deletion {beside}.", beside=_beside_chance(best.standing)))
     if best.context_standing not in ("better", None):
         found.append(
-            f"Outside the region it {_beside_chance(best.context_standing)}, so it may only "
-            "outline it."
+            say(
+                "Outside the region it {beside}, so it may only outline it.",
+                beside=_beside_chance(best.context_standing),
+            )
         )
     if "integrated-gradients" in verdict.maps:
         found.append(
@@ -76,64 +79,96 @@ def sentence(verdict: Verdict) -> str:
     if check is not None:
         found.append(_scrambled(check))
     if verdict.moved:
-        moved = verdict.moved[best.method]
         found.append(
-            f"In {verdict.noisy} noisy pictures its map moves by up to {moved:.2g} of its length: "
-            "a lower bound, as other noise may move it further."
+            say(
+                "In {pictures} noisy pictures its map moves by up to {moved} of its length: a "
+                "lower bound, as other noise may move it further.",
+                pictures=verdict.noisy,
+                moved=f"{verdict.moved[best.method]:.2g}",
+            )
         )
     if verdict.blank:
-        found.append(f"Left out, since their maps are blank: {', '.join(verdict.blank)}.")
-    return " ".join(found)
+        methods = joined(verdict.blank)
+        found.append(say("Left out, since their maps are blank: {methods}.", methods=methods))
+    return sentences(*found)
 
 
-def _best(verdict: Verdict) -> str:
+def _best(verdict: Verdict) -> Said:
     """Return which map separates best, by how much, and whether that can be told."""
     ranking, second = verdict.ranking, verdict.second
     best, *others = ranking.rows
     words = {"blur": "the blurred picture", "mean": "the mean colour"}
-    first, other = words[ranking.deletion.replacement], words[second.replacement]
-    text = (
-        f"With {first}, {_title(best.method)} separates insertion from deletion best, by "
-        f"{best.separation:.3f}"
-    )
-    if not others or verdict.lead is None:
-        return f"{text}; with {other} by {second.separations[best.method]:.3f}."
-    low, high = verdict.lead.interval
-    text += (
-        f", {ranking.lead:.3f} ahead of {_title(others[0].method)} (over {CUTS} ways to cut the "
-        f"picture into squares 95 %: {low:+.3f} to {high:+.3f})"
-    )
-    agreement = f"the rankings agree to {second.agreement(ranking):+.2f} (Kendall's tau)"
-    if verdict.sure:
-        return f"{text}; with {other} it is the best too, and {agreement}."
-    if verdict.second.best == best.method:
-        return (
-            f"{text}, so which of the two is best cannot be told; with {other} it is the first "
-            f"too, and {agreement}."
-        )
-    return (
-        f"{text}; with {other} that is {_title(second.best)}, so which is best cannot be told, and "
-        f"{agreement}."
-    )
-
-
-def _scrambled(check: ParameterRandomisation) -> str:
-    """Return whether the map is still like itself once nothing learned is left."""
-    words = {
-        "lost": "is no more like itself than moved elsewhere",
-        "kept": "is more like itself than moved elsewhere, so part of it does not come from what "
-        "was learned",
-        "cannot be told": "may be as like itself as moved elsewhere or more: it cannot be told",
-        None: "leaves no map to compare",
+    named = {
+        "first": words[ranking.deletion.replacement],
+        "other": words[second.replacement],
+        "best": _title(best.method),
+        "by": f"{best.separation:.3f}",
     }
-    drawn = check.kept
-    numbers = (
-        f" (rank correlation beyond distance {drawn.mean:+.2f}, by {SCRAMBLES} draws 95 % of them "
-        f"are within {drawn.low:+.2f} to {drawn.high:+.2f}; moved up to {check.chance:.2f})"
+    if not others or verdict.lead is None:
+        return say(
+            "With {first}, {best} separates insertion from deletion best, by {by}; with {other} by "
+            "{by_other}.",
+            **named,
+            by_other=f"{second.separations[best.method]:.3f}",
+        )
+    low, high = verdict.lead.interval
+    lead = say(
+        "{lead} ahead of {next} (over {cuts} ways to cut the picture into squares 95 %: {low} to "
+        "{high})",
+        lead=f"{ranking.lead:.3f}",
+        next=_title(others[0].method),
+        cuts=CUTS,
+        low=f"{low:+.3f}",
+        high=f"{high:+.3f}",
     )
-    return (
-        f"With all weights scrambled its map {words[check.standing]}"
-        f"{numbers if check.standing else ''}."
+    agreement = f"{second.agreement(ranking):+.2f}"
+    if verdict.sure:
+        return say(
+            "With {first}, {best} separates insertion from deletion best, by {by}, {lead}; with "
+            "{other} it is the best too, and the rankings agree to {agreement} (Kendall's tau).",
+            **named,
+            lead=lead,
+            agreement=agreement,
+        )
+    if verdict.second.best == best.method:
+        return say(
+            "With {first}, {best} separates insertion from deletion best, by {by}, {lead}, so "
+            "which of the two is best cannot be told; with {other} it is the first too, and the "
+            "rankings agree to {agreement} (Kendall's tau).",
+            **named,
+            lead=lead,
+            agreement=agreement,
+        )
+    return say(
+        "With {first}, {best} separates insertion from deletion best, by {by}, {lead}; with "
+        "{other} that is {second}, so which is best cannot be told, and the rankings agree to "
+        "{agreement} (Kendall's tau).",
+        **named,
+        lead=lead,
+        second=_title(second.best),
+        agreement=agreement,
+    )
+
+
+def _scrambled(check: ParameterRandomisation) -> Said:
+    """Return whether the map is still like itself once nothing learned is left."""
+    if check.standing is None:
+        return say("With all weights scrambled its map leaves no map to compare.")
+    drawn = check.kept
+    return say(
+        "With all weights scrambled its map {stands} (rank correlation beyond distance {mean}, by "
+        "{draws} draws 95 % of them are within {low} to {high}; moved up to {chance}).",
+        stands={
+            "lost": "is no more like itself than moved elsewhere",
+            "kept": "is more like itself than moved elsewhere, so part of it does not come from "
+            "what was learned",
+            "cannot be told": "may be as like itself as moved elsewhere or more: it cannot be told",
+        }[check.standing],
+        mean=f"{drawn.mean:+.2f}",
+        draws=SCRAMBLES,
+        low=f"{drawn.low:+.2f}",
+        high=f"{drawn.high:+.2f}",
+        chance=f"{check.chance:.2f}",
     )
 
 

@@ -10,6 +10,7 @@ from analysis.affinity.jacobian import PARTS, TokenJacobian, token_jacobian
 from analysis.affinity.statistics import DISTANCES, MASSES
 from analysis.core.checks import check_pixel, check_stage
 from analysis.core.progress import Progress
+from analysis.core.words import percent, say
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
@@ -60,7 +61,13 @@ def jacobian(
         yield Progress(len(found), len(PARTS))
     rows = [_row(one) for one in found]
     return asked.answer(
-        title=f"What moves pixel ({x}, {y}) in stage {stage}, block {number}",
+        title=say(
+            "What moves pixel ({x}, {y}) in stage {stage}, block {block}",
+            x=x,
+            y=y,
+            stage=stage,
+            block=number,
+        ),
         sentence=_sentence(rows),
         grade="exact",
         numbers={"x": x, "y": y, "stage": stage, "block": number, "token": list(token)},
@@ -87,11 +94,16 @@ def _sentence(rows: list[Row]) -> str:
     whole, affinity = rows[0], rows[1]
     if whole["tokens"] < 2:
         return "No other token moves it."
-    alone = f"{affinity['mass_5x5']:.0%} by norm" if affinity["tokens"] > 1 else "nothing is left"
-    return (
-        f"Of what the other tokens do to the block's output, {whole['mass_5x5']:.0%} lies within "
-        f"5 x 5 tokens by norm and {whole['energy_mass_5x5']:.0%} by energy, which favours the few "
-        f"strong ones; of what they do through its affinity alone, {alone}."
+    alone: str = "nothing is left"
+    if affinity["tokens"] > 1:
+        alone = say("{share}% by norm", share=percent(affinity["mass_5x5"]))
+    return say(
+        "Of what the other tokens do to the block's output, {norm}% lies within 5 x 5 tokens by "
+        "norm and {energy}% by energy, which favours the few strong ones; of what they do through "
+        "its affinity alone, {alone}.",
+        norm=percent(whole["mass_5x5"]),
+        energy=percent(whole["energy_mass_5x5"]),
+        alone=alone,
     )
 
 

@@ -12,6 +12,7 @@ from analysis.affinity.row_summary import Affinity, affinity_row, row_numbers
 from analysis.core.checks import check_pixel
 from analysis.core.progress import Progress
 from analysis.core.token_classes import token_classes
+from analysis.core.words import Said, say, sentences
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
@@ -71,8 +72,8 @@ def probe(
     rows, stages = (list(each) for each in zip(*last, strict=True))
     name = asked.names[asked.labels[y, x]]
     return asked.answer(
-        title=f"What pixel ({x}, {y}), labelled {name}, used",
-        sentence=" ".join(_words(one) for one in stages),
+        title=say("What pixel ({x}, {y}), labelled {name}, used", x=x, y=y, name=name),
+        sentence=sentences(*map(_words, stages)),
         grade="exact",
         numbers={"x": x, "y": y, "label": name, "stages": stages},
         arrays={"labels": asked.labels, **row_arrays(rows)},
@@ -85,13 +86,18 @@ def _terms(rows: list[Affinity]) -> list[Row]:
     return [term for row in rows if isinstance(row, LocalAffinity) for term in term_rows(row)]
 
 
-def _words(row: Row) -> str:
+def _words(row: Row) -> Said:
     """Return one sentence on what a block looked at."""
-    evenly = f"{row['entropy']:.0%}" if np.isfinite(row["entropy"]) else "none"
-    return (
-        f"Stage {row['stage']} ({row['kind']}): {row['attended']}, "
-        f"{row['distance_picture_px']:.0f} px of the picture away on average (evenly: "
-        f"{row['uniform_distance_picture_px']:.0f}), entropy {evenly}."
+    known = np.isfinite(row["entropy"])
+    return say(
+        "Stage {stage} ({kind}): {classes}, {distance} px of the picture away on average (evenly: "
+        "{even}), entropy {entropy}.",
+        stage=row["stage"],
+        kind=row["kind"],
+        classes=row["attended"],
+        distance=f"{row['distance_picture_px']:.0f}",
+        even=f"{row['uniform_distance_picture_px']:.0f}",
+        entropy=f"{row['entropy']:.0%}" if known else "none",
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.affinity.statistics import DISTANCES
 from analysis.core.uncertainty import spread
+from analysis.core.words import Said, percent, say, sentences
 from analysis.profile.depth_profile import DepthProfile, depth_profile
 from analysis.profile.nulls import Nulls, profile_with_nulls
 from analysis.questions.answer import Row
@@ -107,20 +108,33 @@ def _mean(values: Iterable[np.ndarray]) -> float:
     return float(np.mean([np.mean(value) for value in values]))
 
 
-def _sentence(profile: DepthProfile, nulls: Nulls) -> str:
+def _sentence(profile: DepthProfile, nulls: Nulls) -> Said:
     ratios = [_stage_means(profile, stage)["distance_over_uniform"] for stage in (3, 4)]
-    beside = ""
+    beside = []
     for name, draws in nulls.items():
-        ranges = [_null_means(draws)[stage - 1] for stage in (3, 4)]
-        third, fourth = (
-            f"{row['distance_over_uniform_low']:.0%} to {row['distance_over_uniform_high']:.0%}"
-            for row in ranges
+        third, fourth = (_null_means(draws)[stage - 1] for stage in (3, 4))
+        ends = [
+            percent(row[f"distance_over_uniform_{end}"])
+            for row in (third, fourth)
+            for end in ("low", "high")
+        ]
+        beside.append(
+            say(
+                "With {name} 95 % of draws are within {low3}% to {high3}% and {low4}% to {high4}%.",
+                name=name,
+                **dict(zip(("low3", "high3", "low4", "high4"), ends, strict=True)),
+            )
         )
-        beside += f" With {name} 95 % of draws are within {third} and {fourth}."
-    return (
-        f"Blocks of stage 3 look {ratios[0]:.0%} and those of stage 4 {ratios[1]:.0%} as far as "
-        f"they would with uniform weights.{beside} The convolutions of stages 1 and 2 are local by "
-        "construction, so that their locality is no finding."
+    return sentences(
+        say(
+            "Blocks of stage 3 look {third}% and those of stage 4 {fourth}% as far as they would "
+            "with uniform weights.",
+            third=percent(ratios[0]),
+            fourth=percent(ratios[1]),
+        ),
+        *beside,
+        "The convolutions of stages 1 and 2 are local by construction, so that their locality is "
+        "no finding.",
     )
 
 

@@ -11,6 +11,7 @@ from analysis.affinity.pruning import pruning as pruned_blocks
 from analysis.core.forward import Place
 from analysis.core.progress import Progress
 from analysis.core.token_classes import token_classes
+from analysis.core.words import Said, percent, say, sentences
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked, ShortSide, Steps, question, start
 from uniformer.pictures import PictureSource
@@ -93,15 +94,20 @@ def _class_rows(asked: Asked, one: BlockPruning) -> list[Row]:
     ]
 
 
-def _sentence(asked: Asked, found: list[BlockPruning], classes: list[Row]) -> str:
+def _sentence(asked: Asked, found: list[BlockPruning], classes: list[Row]) -> Said:
     if not classes:
-        return f"{asked.trace.model.config.name} prunes no tokens: all pass through every block."
-    kept = np.mean([one.kept.mean() for one in found if one.prunes])
+        model = asked.trace.model.config.name
+        return say("{model} prunes no tokens: all pass through every block.", model=model)
+    kept = percent(float(np.mean([one.kept.mean() for one in found if one.prunes])))
     third = _stage_row(found, 3)
-    text = (
-        f"A pruning block keeps {kept:.0%} of the tokens. In stage 3, "
-        f"{third['always_kept_share']:.0%} pass through all {third['pruning_blocks']} of them and "
-        f"{third['never_kept_share']:.0%} through none"
+    passed = {
+        "always": percent(third["always_kept_share"]),
+        "blocks": third["pruning_blocks"],
+        "never": percent(third["never_kept_share"]),
+    }
+    in_third = say(
+        "In stage 3, {always}% pass through all {blocks} of them and {never}% through none.",
+        **passed,
     )
     shares: dict[str, list[float]] = {}
     for row in classes:
@@ -110,11 +116,21 @@ def _sentence(asked: Asked, found: list[BlockPruning], classes: list[Row]) -> st
     means = {name: float(np.mean(values)) for name, values in shares.items()}
     if len(means) > 1:
         most, least = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
-        text += (
-            f"; most is kept of {most} ({means[most]:.0%} of its area, mean over blocks) and least "
-            f"of {least} ({means[least]:.0%})"
+        in_third = say(
+            "In stage 3, {always}% pass through all {blocks} of them and {never}% through none; "
+            "most is kept of {most} ({highest}% of its area, mean over blocks) and least of "
+            "{least} ({lowest}%).",
+            **passed,
+            most=most,
+            highest=percent(means[most]),
+            least=least,
+            lowest=percent(means[least]),
         )
-    return f"{text}. Where class did not matter, each would be kept by {kept:.0%}."
+    return sentences(
+        say("A pruning block keeps {kept}% of the tokens.", kept=kept),
+        in_third,
+        say("Where class did not matter, each would be kept by {kept}%.", kept=kept),
+    )
 
 
 def _draw(asked: Asked, found: list[BlockPruning]) -> Figure:

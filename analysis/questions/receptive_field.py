@@ -15,6 +15,7 @@ from analysis.core.forward import Place
 from analysis.core.grid import Grid
 from analysis.core.progress import Work
 from analysis.core.uncertainty import with_error
+from analysis.core.words import Said, joined, say, sentences
 from analysis.profile.nulls import random_model
 from analysis.questions.answer import Row
 from analysis.questions.common import (
@@ -105,7 +106,7 @@ def receptive_field(
     found = yield from _measured(forms, names, pixels, at, subject.label, level, probes, seed)
     found = replace(found, in_picture=InPicture(asked.trace.picture_size_px, (y, x)))
     return asked.answer(
-        title=f"What the units at pixel ({x}, {y}) see",
+        title=say("What the units at pixel ({x}, {y}) see", x=x, y=y),
         sentence=_sentence(found),
         grade=found.grade,
         numbers={"x": x, "y": y, "label": asked.names[subject.label], **_numbers(found)},
@@ -269,7 +270,7 @@ def _slug(field: NetworkField) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in words).split())
 
 
-def _sentence(found: FieldComparison) -> str:
+def _sentence(found: FieldComparison) -> Said:
     """Return what the first network's levels see: half and 95 % of the energy, and what they can.
 
     What they can see is left out where it is not known.
@@ -285,24 +286,36 @@ def _sentence(found: FieldComparison) -> str:
             )
             for square in field.summary.squares
         }
-        (down, across), box, theory = found.picture_scale, field.theoretical, ""
-        if box is not None:
-            height, width = down * box.height_px, across * box.width_px
-            theory = f"can see {height:.0f} x {width:.0f} px of the picture, and "
+        (down, across), box = found.picture_scale, field.theoretical
+        named = {"level": field.level, "half": sides[0.5], "most": sides[0.95]}
+        if box is None:
+            parts.append(
+                say("{level} has half of its energy within {half} px, 95 % within {most}", **named)
+            )
+            continue
         parts.append(
-            f"{field.level} {theory}has half of its energy within {sides[0.5]} px, 95 % within "
-            f"{sides[0.95]}"
+            say(
+                "{level} can see {height} x {width} px of the picture, and has half of its energy "
+                "within {half} px, 95 % within {most}",
+                **named,
+                height=f"{down * box.height_px:.0f}",
+                width=f"{across * box.width_px:.0f}",
+            )
         )
-    text = (
-        f"{first.network}: {'; '.join(parts)}. After ± stands the standard error, ? where it is "
-        "not known."
+    told = sentences(
+        say("{network}: {levels}.", network=first.network, levels=joined(parts, "; ")),
+        "After ± stands the standard error, ? where it is not known.",
     )
     if found.well_known:
-        return text
-    most = max(field.probes for field in found.fields)
-    return (
-        f"{text} After {most} probes not every side is known to within {100 * TOLERANCE:g} %: take "
-        "these for a guess, or allow more probes."
+        return told
+    return sentences(
+        told,
+        say(
+            "After {probes} probes not every side is known to within {percent} %: take these for "
+            "a guess, or allow more probes.",
+            probes=max(field.probes for field in found.fields),
+            percent=f"{100 * TOLERANCE:g}",
+        ),
     )
 
 

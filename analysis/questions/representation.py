@@ -12,6 +12,7 @@ from analysis.core.errors import AnalysisError
 from analysis.core.evidence import most_doubtful
 from analysis.core.progress import Progress, part_of
 from analysis.core.uncertainty import spread
+from analysis.core.words import Said, say, sentences
 from analysis.profile.nulls import NULL_DRAWS, null_seeds, random_weights_trace
 from analysis.questions.answer import Row
 from analysis.questions.common import Asked, Seed, ShortSide, Steps, question, start
@@ -26,11 +27,16 @@ from uniformer.segmenter import Segmenter
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SENTENCE = (
-    "Compares the outputs of all blocks for this picture, beside the same network with {draws} "
-    "draws of random weights: how alike the blocks are, how alike their tokens, of what rank and "
-    "frequencies. It tells what the maps hold, not what the prediction rests on. CKA is often high "
-    "with random weights too, as the layout of the picture passes through: read it beside that."
+COMPARES = sentences(
+    say(
+        "Compares the outputs of all blocks for this picture, beside the same network with {draws} "
+        "draws of random weights: how alike the blocks are, how alike their tokens, of what rank "
+        "and frequencies.",
+        draws=NULL_DRAWS,
+    ),
+    "It tells what the maps hold, not what the prediction rests on.",
+    "CKA is often high with random weights too, as the layout of the picture passes through: read "
+    "it beside that.",
 )
 
 ShowAsked = Annotated[
@@ -82,17 +88,27 @@ def representation(
     )
 
 
-def _sentence(compared: Sequence[BlockCka]) -> str:
+def _sentence(compared: Sequence[BlockCka]) -> Said:
     """Return what is compared, and how well the CKAs are known."""
     errors = [one.largest_error for one in compared]
-    error = f"up to {max(errors):.2g}" if np.isfinite(errors).all() else "not known"
-    text = (
-        f"{SENTENCE.format(draws=NULL_DRAWS)} Over {compared[0].samples} cells of the picture the "
-        f"standard error of a CKA is {error}"
-    )
+    error: str = "not known"
+    if np.isfinite(errors).all():
+        error = say("up to {error}", error=f"{max(errors):.2g}")
+    cells = compared[0].samples
     if all(one.grade == "statistic" for one in compared):
-        return f"{text}."
-    return f"{text}: take it for a guess, or give a larger short side."
+        known = say(
+            "Over {cells} cells of the picture the standard error of a CKA is {error}.",
+            cells=cells,
+            error=error,
+        )
+    else:
+        known = say(
+            "Over {cells} cells of the picture the standard error of a CKA is {error}: take it for "
+            "a guess, or give a larger short side.",
+            cells=cells,
+            error=error,
+        )
+    return sentences(COMPARES, known)
 
 
 def _peer(asked: Asked, found: Survey, name: str) -> tuple[str, BlockCka]:
@@ -107,8 +123,10 @@ def _peer(asked: Asked, found: Survey, name: str) -> tuple[str, BlockCka]:
     shape = common_grid(asked.trace)
     features = {level: pooled(out, shape) for level, out in maps.items()}
     own = {block: each.float().cpu() for block, each in found.features.items()}
-    weights = "" if network.trained else ", random weights"
-    return f"{network.name}{weights}", features_cka(own, features)
+    label = network.name
+    if not network.trained:
+        label = say("{network}, random weights", network=network.name)
+    return label, features_cka(own, features)
 
 
 def _tables(

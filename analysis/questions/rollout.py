@@ -10,6 +10,7 @@ from analysis.core.forward import Place
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
 from analysis.core.token_classes import token_classes
+from analysis.core.words import Said, joined, percent, say, sentences
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
@@ -85,8 +86,12 @@ def rollout(
 
 def _title(found: Rollout | Relevance, subject: Subject, name: str) -> str:
     if isinstance(found, Relevance):
-        return f"What speaks for {name} in {subject.words}"
-    return f"What the output of stage {found.stage} in {subject.words} flows from"
+        return say("What speaks for {name} in {region}", name=name, region=subject.words)
+    return say(
+        "What the output of stage {stage} in {region} flows from",
+        stage=found.stage,
+        region=subject.words,
+    )
 
 
 def _numbers(found: Rollout | Relevance, asked: Asked, subject: Subject) -> dict[str, Any]:
@@ -172,22 +177,41 @@ def _arrays(found: Rollout | Relevance, subject: Subject) -> dict[str, np.ndarra
     return {"pixels": found.pixels, "region": subject.region, **maps}
 
 
-def _sentence(classes: list[Row], compared: Agreement | None, rule: Rule) -> str:
-    shares = ", ".join(f"{row['share']:.0%} {row['class']}" for row in classes[:3])
-    text = f"By predicted class it comes from {shares}."
-    if compared is None:
-        return f"{text} Not compared with the gradient and with hiding: take it as a guess."
-    (found,) = (one for one in compared.comparisons if (one.map, one.reference) == (rule, "change"))
-    text = (
-        f"{text} Its rank correlation with the change when cells are hidden is "
-        f"{found.correlation.spearman:+.2f}, beyond distance {found.correlation.corrected:+.2f}"
+def _sentence(classes: list[Row], compared: Agreement | None, rule: Rule) -> Said:
+    shares = joined(
+        say("{share}% {name}", share=percent(row["share"]), name=row["class"])
+        for row in classes[:3]
     )
+    source = say("By predicted class it comes from {classes}.", classes=shares)
+    if compared is None:
+        return sentences(
+            source, "Not compared with the gradient and with hiding: take it as a guess."
+        )
+    (found,) = (one for one in compared.comparisons if (one.map, one.reference) == (rule, "change"))
+    numbers = {
+        "correlation": f"{found.correlation.spearman:+.2f}",
+        "corrected": f"{found.correlation.corrected:+.2f}",
+    }
     if not np.isfinite(found.chance):
-        return f"{text}; what chance gives is not known."
+        return sentences(
+            source,
+            say(
+                "Its rank correlation with the change when cells are hidden is {correlation}, "
+                "beyond distance {corrected}; what chance gives is not known.",
+                **numbers,
+            ),
+        )
     beyond = abs(found.correlation.spearman) > found.chance
-    stands = "more than chance" if beyond else "which cannot be told apart from chance"
-    return (
-        f"{text}: {stands}, as 95 % of the same map moved elsewhere are within {found.chance:.2f}."
+    return sentences(
+        source,
+        say(
+            "Its rank correlation with the change when cells are hidden is {correlation}, beyond "
+            "distance {corrected}: {stands}, as 95 % of the same map moved elsewhere are within "
+            "{chance}.",
+            **numbers,
+            stands="more than chance" if beyond else "which cannot be told apart from chance",
+            chance=f"{found.chance:.2f}",
+        ),
     )
 
 

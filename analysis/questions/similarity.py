@@ -9,6 +9,7 @@ import numpy as np
 from analysis.core.checks import check_pixel
 from analysis.core.progress import Progress
 from analysis.core.token_classes import token_classes
+from analysis.core.words import Said, say, sentences
 from analysis.questions.answer import Row
 from analysis.questions.common import (
     Asked,
@@ -54,7 +55,7 @@ def similarity(
     classes = _class_rows(asked, found)
     yield Progress(1, 1)
     return asked.answer(
-        title=f"Which tokens hold the same as the one at pixel ({x}, {y})",
+        title=say("Which tokens hold the same as the one at pixel ({x}, {y})", x=x, y=y),
         sentence=_sentence(classes),
         grade="statistic",
         numbers={
@@ -91,16 +92,23 @@ def _class_rows(asked: Asked, found: list[TokenSimilarity]) -> list[Row]:
     return rows
 
 
-def _sentence(classes: list[Row]) -> str:
+def _sentence(classes: list[Row]) -> Said:
     last = [row for row in classes if row["stage"] == STAGES[-1]]
     most, least = last[0], last[-1]
-    text = (
-        f"After the last stage its token is most like those of {most['class']}, mean cosine "
-        f"{most['mean_cosine']:+.2f}"
+    named = {"most": most["class"], "cosine": f"{most['mean_cosine']:+.2f}"}
+    found = say(
+        "After the last stage its token is most like those of {most}, mean cosine {cosine}.",
+        **named,
     )
     if most is not least:
-        text += f", and least like those of {least['class']}, {least['mean_cosine']:+.2f}"
-    return f"{text}. Alike features do not mean that it looked there."
+        found = say(
+            "After the last stage its token is most like those of {most}, mean cosine {cosine}, "
+            "and least like those of {least}, {lowest}.",
+            **named,
+            least=least["class"],
+            lowest=f"{least['mean_cosine']:+.2f}",
+        )
+    return sentences(found, "Alike features do not mean that it looked there.")
 
 
 def _draw(found: list[TokenSimilarity], picture: np.ndarray, pixel: tuple[int, int]) -> Figure:

@@ -14,6 +14,7 @@ from analysis.core.progress import Progress, relay
 from analysis.core.subject import Subject
 from analysis.core.targets import RegionScore
 from analysis.core.uncertainty import NOTHING_NATS, Spread, Standing
+from analysis.core.words import Said, joined, say, sentences
 from analysis.interventions import HideRegion, Intervention
 from analysis.interventions.effect import Effect, EffectReport, effect_report_steps
 from analysis.interventions.head_sweep import head_sweep
@@ -67,7 +68,7 @@ def _effect_answer(
         numbers["watched_class"] = names[subject.label]
     numbers |= _compared(report) if compared else {"size_share": effect.size}
     return asked.answer(
-        title=f"What if: {taken.describe()}",
+        title=say("What if: {change}", change=taken.describe()),
         sentence=effect_sentence(report, compared),
         grade="causal",
         numbers=numbers,
@@ -104,17 +105,27 @@ def head_sweep_steps(asked: Asked, target: RegionScore, subject: Subject) -> Ste
     rows.sort(key=lambda row: row["margin_change_nats"])
     most, name = rows[0], asked.names[target.label]
     fall = most["margin_change_nats"]
-    found = (
-        f"Without head {most['head']} of stage {most['stage']}, block {most['block']} the "
-        f"margin of {name} falls most, by {-fall:.3g} nats; without the next by "
-        f"{-rows[1]['margin_change_nats']:.3g}, where the change of its block's output is "
-        f"{rows[1]['size_share'] / most['size_share']:.2g} times as large."
-        if fall < 0
-        else f"No head alone speaks for {name} here: silencing one never lowers the margin."
+    found = say(
+        "No head alone speaks for {name} here: silencing one never lowers the margin.", name=name
     )
+    if fall < 0:
+        found = say(
+            "Without head {head} of stage {stage}, block {block} the margin of {name} falls most, "
+            "by {fall} nats; without the next by {next}, where the change of its block's output is "
+            "{times} times as large.",
+            head=most["head"],
+            stage=most["stage"],
+            block=most["block"],
+            name=name,
+            fall=f"{-fall:.3g}",
+            next=f"{-rows[1]['margin_change_nats']:.3g}",
+            times=f"{rows[1]['size_share'] / most['size_share']:.2g}",
+        )
     return asked.answer(
-        title=f"What each head does for {subject.words}",
-        sentence=f"{found} Heads can stand in for each other, so the effects do not add up.",
+        title=say("What each head does for {region}", region=subject.words),
+        sentence=sentences(
+            found, "Heads can stand in for each other, so the effects do not add up."
+        ),
         grade="causal",
         numbers={
             "heads": len(rows),
@@ -145,15 +156,23 @@ def radius_curve_steps(
         for radius, report in zip(curve.radius_tokens, curve.reports, strict=True)
     ]
     own = rows[0]
-    words = " and ".join(map(str, curve.stages))
+    stages_said = joined(map(str, curve.stages), " and ")
     return asked.answer(
-        title=f"How far attention must reach in stage {words}",
-        sentence=(
-            f"With every token on its own {100 * own['flipped_share']:.2f} % of the pixels change "
-            f"label (KL {own['kl_nats']:.3g} nats). Where the curve meets zero, edges beyond that "
-            "radius were not needed. Controls keep as many keys elsewhere, apart from the "
-            f"neighbourhood, in {DRAWS} draws; of a large one there is no place apart. "
-            "They are compared where they change the blocks' outputs as much."
+        title=say("How far attention must reach in stage {stages}", stages=stages_said),
+        sentence=sentences(
+            say(
+                "With every token on its own {flipped} % of the pixels change label (KL {kl} "
+                "nats).",
+                flipped=f"{100 * own['flipped_share']:.2f}",
+                kl=f"{own['kl_nats']:.3g}",
+            ),
+            "Where the curve meets zero, edges beyond that radius were not needed.",
+            say(
+                "Controls keep as many keys elsewhere, apart from the neighbourhood, in {draws} "
+                "draws; of a large one there is no place apart.",
+                draws=DRAWS,
+            ),
+            "They are compared where they change the blocks' outputs as much.",
         ),
         grade="causal",
         numbers={"stages": list(curve.stages), "self_only_kl_nats": own["kl_nats"]},
@@ -187,13 +206,25 @@ def reach_cost_steps(
     more = [row for row in judged if row["verdict"] == "more"]
     return asked.answer(
         title="What reach costs in stage 3",
-        sentence=(
-            f"The largest change is that of {_reach_words(worst)}: "
-            f"{100 * worst['flipped_share']:.2f} % of the pixels change label (KL "
-            f"{worst['kl_nats']:.3g} nats). Of {len(judged)} kinds of masked windows that could be "
-            f"compared, {len(more)} change more than as many keys of other tokens do. Compared "
-            f"with the reach that was traced ({asked.trace.reach}), on the same weights: a model "
-            "trained in a reach may do better in it."
+        sentence=sentences(
+            say(
+                "The largest change is that of {reach}: {flipped} % of the pixels change label (KL "
+                "{kl} nats).",
+                reach=_reach_words(worst),
+                flipped=f"{100 * worst['flipped_share']:.2f}",
+                kl=f"{worst['kl_nats']:.3g}",
+            ),
+            say(
+                "Of {judged} kinds of masked windows that could be compared, {more} change more "
+                "than as many keys of other tokens do.",
+                judged=len(judged),
+                more=len(more),
+            ),
+            say(
+                "Compared with the reach that was traced ({reach}), on the same weights: a model "
+                "trained in a reach may do better in it.",
+                reach=asked.trace.reach,
+            ),
         ),
         grade="causal",
         numbers={"traced_reach": asked.trace.reach, "runs": len(rows)},
@@ -203,58 +234,86 @@ def reach_cost_steps(
     )
 
 
-def effect_sentence(report: EffectReport, compared: bool = True) -> str:
+def effect_sentence(report: EffectReport, compared: bool = True) -> Said:
     """Return what changed, and, if ``compared``, whether random changes as large do as much."""
     effect = report.effect
     if not effect.changed.any() and effect.kl_nats < NOTHING_NATS:
-        return (
+        return sentences(
             "Nothing changed: the prediction is the same, so what was taken away was not needed "
             "here, or there was nothing to take away."
         )
-    flipped = f"{100 * effect.flipped_share:.2f} % of the pixels change label"
-    found = [f"{flipped}{_most_changed(report)} (KL {effect.kl_nats:.3g} nats)."]
+    found: list[str] = [_changed(report)]
     if effect.margin_change_nats is not None:
-        found += [f"The margin of the region changes by {effect.margin_change_nats:+.3g} nats."]
+        change = f"{effect.margin_change_nats:+.3g}"
+        found += [say("The margin of the region changes by {change} nats.", change=change)]
     if not compared:
-        return " ".join(found)
+        return sentences(*found)
     if report.withheld:
-        return " ".join([*found, report.withheld])
+        return sentences(*found, report.withheld)
     count = len(report.controls)
-    found += [f"By KL that {_stands(report.standing, report.kl_nats, count, '.2g')}."]
+    stands = _stands(report.standing, report.kl_nats, count, ".2g")
+    found += [say("By KL that {stands}.", stands=stands)]
     if report.margin_change_nats is not None:
         stands = _stands(report.margin_standing, report.margin_change_nats, count, "+.2g")
-        found += [f"By the margin it {stands}."]
-    return " ".join([*found, _sizes(report)])
+        found += [say("By the margin it {stands}.", stands=stands)]
+    return sentences(*found, _sizes(report))
 
 
-def _most_changed(report: EffectReport) -> str:
-    """Return what becomes of the class whose area changes most, in words to follow a share."""
+def _changed(report: EffectReport) -> Said:
+    """Return how much changed, and what became of the class whose area changes most."""
+    flipped, kl = f"{100 * report.effect.flipped_share:.2f}", f"{report.effect.kl_nats:.3g}"
+    what = _most_changed(report)
+    if what is None:
+        return say("{flipped} % of the pixels change label (KL {kl} nats).", flipped=flipped, kl=kl)
+    return say(
+        "{flipped} % of the pixels change label; {what} (KL {kl} nats).",
+        flipped=flipped,
+        what=what,
+        kl=kl,
+    )
+
+
+def _most_changed(report: EffectReport) -> Said | None:
+    """Return what becomes of the class whose area changes most; None if it hardly does."""
     rows = _class_rows(report)
     row = max(rows, key=lambda row: abs(row["area_after_share"] - row["area_before_share"]))
     before, after = (100 * row[f"area_{when}_share"] for when in ("before", "after"))
     if abs(after - before) < SEEN_PERCENT:
-        return ""
-    verb = "vanishes from" if not after else "appears on" if not before else "goes from"
-    areas = f"{before or after:.3g} %" if not before * after else f"{before:.3g} to {after:.3g} %"
-    return f"; {row['class']} {verb} {areas} of the picture"
+        return None
+    name, was, now = row["class"], f"{before:.3g}", f"{after:.3g}"
+    if not after:
+        return say("{name} vanishes from {area} % of the picture", name=name, area=was)
+    if not before:
+        return say("{name} appears on {area} % of the picture", name=name, area=now)
+    return say("{name} goes from {was} to {now} % of the picture", name=name, was=was, now=now)
 
 
-def _stands(standing: Standing | None, drawn: Spread, count: int, digits: str) -> str:
+def _stands(standing: Standing | None, drawn: Spread, count: int, digits: str) -> Said:
     """Return where a number stands beside those of random changes, from the verb on."""
-    words: dict[Standing | None, str] = {
-        "more": "is above what random changes do",
-        "less": "is below what random changes do",
-        "cannot be told apart": "cannot be told apart from what random changes do",
+    within = say(
+        "95 % of them, from {draws} draws: {low} to {high} nats",
+        draws=count,
+        low=f"{drawn.low:{digits}}",
+        high=f"{drawn.high:{digits}}",
+    )
+    words: dict[Standing | None, Said] = {
+        "more": say("is above what random changes do ({range})", range=within),
+        "less": say("is below what random changes do ({range})", range=within),
+        "cannot be told apart": say(
+            "cannot be told apart from what random changes do ({range})", range=within
+        ),
     }
-    reach = f"{drawn.low:{digits}} to {drawn.high:{digits}} nats"
-    return f"{words[standing]} (95 % of them, from {count} draws: {reach})"
+    return words[standing]
 
 
-def _sizes(report: EffectReport) -> str:
+def _sizes(report: EffectReport) -> Said:
     """Return how large the change and its controls are."""
-    what = "the picture's contrast" if None in report.effect.sizes else "its blocks' outputs"
-    mine, theirs = f"{100 * report.effect.size:.3g}", f"{100 * report.control_size:.3g}"
-    return f"The change is {mine} % of {what}, the random ones {theirs} %."
+    return say(
+        "The change is {mine} % of {what}, the random ones {theirs} %.",
+        mine=f"{100 * report.effect.size:.3g}",
+        what="the picture's contrast" if None in report.effect.sizes else "its blocks' outputs",
+        theirs=f"{100 * report.control_size:.3g}",
+    )
 
 
 def _figures() -> ModuleType:
@@ -265,8 +324,10 @@ def _figures() -> ModuleType:
 
 
 def _reach_words(row: Row) -> str:
-    size = row["window_tokens"]
-    return row["reach"] if size in (None, 1) else f"{row['reach']} with windows of {size} tokens"
+    reach, size = row["reach"], row["window_tokens"]
+    if size in (None, 1):
+        return reach
+    return say("{reach} with windows of {size} tokens", reach=reach, size=size)
 
 
 def _measured(effect: Effect) -> Row:

@@ -1,12 +1,17 @@
-"""The sentences of the page, one file per part, and their translations, one JSON per language."""
+"""The sentences of the page, one file per part, and their translations, two JSON per language.
+
+``<language>.json`` has what the page says, ``<language>.answers.json`` what answers say: sentences,
+names, units and values. In both the English template is the key.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+from analysis.core.words import Said
 
 LANGUAGES = ("zh",)
 """Beside English; a browser set to zh-CN or zh-TW uses ``zh``."""
@@ -14,36 +19,52 @@ LANGUAGES = ("zh",)
 
 @cache
 def translations(language: str) -> dict[str, str]:
-    """Return the table of a language, from the English sentence; empty for English and others."""
-    if language not in LANGUAGES:
-        return {}
-    return json.loads((Path(__file__).parent / f"{language}.json").read_text(encoding="utf-8"))
+    """Return what the page says in a language, from the English sentence; empty for others."""
+    return _read(f"{language}.json") if language in LANGUAGES else {}
 
 
 @cache
-def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
-    """Return what sentences look like into which something is put, with their translations."""
-    return [
-        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(english))), other)
-        for english, other in translations(language).items()
-        if "{" in english
-    ]
+def answer_words(language: str) -> dict[str, str]:
+    """Return what answers say in a language, from the English; empty for others."""
+    return _read(f"{language}.answers.json") if language in LANGUAGES else {}
 
 
-def _sentence(english: str, language: str) -> str:
-    table = translations(language)
-    if english in table or not table:
-        return table.get(english, english)
-    for pattern, other in _patterns(language):
-        if found := pattern.fullmatch(english):
-            return other.format(**found.groupdict())
-    return english
+def in_language(words: str, language: str) -> str:
+    """Return English words in a language, and what was put into them; what is not known stays.
+
+    Only words that :mod:`analysis.core.words` made remember what was put into them; any others are
+    looked up as they are.
+    """
+    table = _both(language)
+    if not table:
+        return words
+    if not isinstance(words, Said):
+        return table.get(words) or _help(words, table) or words
+    other, values = table.get(words.template, words.template), words.values
+    if isinstance(values, tuple):
+        return other.join(in_language(part, language) for part in values)
+    return other.format(**{name: in_language(value, language) for name, value in values.items()})
 
 
 def in_every_language(sentences: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return, by language, what English sentences are in it, as far as they are known."""
     english = list(sentences)
     return {
-        language: {each: own for each in english if (own := _sentence(each, language)) != each}
+        language: {each: own for each in english if (own := in_language(each, language)) != each}
         for language in LANGUAGES
     }
+
+
+def _help(words: str, table: dict[str, str]) -> str | None:
+    """Return the help of a parameter, which stands in the tabs as a sentence."""
+    sentence = table.get(f"{words[:1].upper()}{words[1:]}.")
+    return None if sentence is None else sentence.removesuffix("\u3002")
+
+
+@cache
+def _both(language: str) -> dict[str, str]:
+    return translations(language) | answer_words(language)
+
+
+def _read(name: str) -> dict[str, str]:
+    return json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))

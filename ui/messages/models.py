@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.core.words import joined, say, sentences
 from ui.messages.page import REACHES
 from ui.messages.web import head_of
 from uniformer.config import ModelConfig
@@ -55,30 +56,30 @@ NOTES = (UNTRAINED.note, BACKBONE_ONLY)
 
 def too_large(megabytes: float, limit: float) -> str:
     """Return the sentence for a checkpoint that this page does not take."""
-    return TOO_LARGE.format(megabytes=round(megabytes), limit=round(limit))
+    return say(TOO_LARGE, megabytes=round(megabytes), limit=round(limit))
 
 
 def no_model(name: str) -> str:
     """Return the sentence for a checkpoint of something else."""
-    return NO_MODEL.format(name=name)
+    return say(NO_MODEL, name=name)
 
 
 def nearly(name: str, model: str, difference: str) -> str:
     """Return the sentence for a checkpoint that departs from a model in a few keys."""
-    return NEARLY.format(name=name, model=model, difference=difference)
+    return say(NEARLY, name=name, model=model, difference=difference)
 
 
 def read_as(name: str, model: str, others: list[str]) -> str:
     """Return the note of an uploaded model."""
-    note = OWN_NOTE.format(name=name, model=model)
-    return f"{note} {ALSO_FITS.format(models=', '.join(others))}" if others else note
+    fits = say(ALSO_FITS, models=joined(others)) if others else None
+    return sentences(say(OWN_NOTE, name=name, model=model), fits)
 
 
 def download(model: str, done: int, total: int) -> str:
     """Return how much of a download is here."""
     if not total:
-        return LOOKING.format(model=model)
-    return DOWNLOADING.format(model=model, done=round(done / 2**20), total=round(total / 2**20))
+        return say(LOOKING, model=model)
+    return say(DOWNLOADING, model=model, done=round(done / 2**20), total=round(total / 2**20))
 
 
 def row(config: ModelConfig) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ def row(config: ModelConfig) -> tuple[str, ...]:
         config.name,
         " · ".join(map(str, config.backbone.depths)),
         head_of(config),
-        REACHES[config.reach].format(window=config.window_size),
+        say(REACHES[config.reach], window=config.window_size),
         _published(config),
         _weights(config),
     )

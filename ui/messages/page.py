@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.core.words import say
 from uniformer.config import ModelConfig
 
 TITLE = "UniFormer Lens"
@@ -76,7 +77,7 @@ EXAMPLES = {
 
 def no_weights(config: ModelConfig) -> str:
     """Return the sentence for a model whose weights cannot be had, though a result stays shown."""
-    return (NO_WEIGHTS_ON_HUB if config.hub else NO_WEIGHTS_AT_ALL).format(model=config.name)
+    return say(NO_WEIGHTS_ON_HUB if config.hub else NO_WEIGHTS_AT_ALL, model=config.name)
 
 
 def would_take(minutes: float, given: float, fewer: Sequence[str]) -> str:
@@ -94,4 +95,4 @@ def too_large(megapixels: float, limit: float) -> str:
     for digits in range(3, 10):  # as many as it takes to see that it is more
         if (said := f"{megapixels:.{digits}g}") != shown:
             break
-    return TOO_LARGE.format(megapixels=said, limit=shown)
+    return say(TOO_LARGE, megapixels=said, limit=shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.core.words import joined, say
 from ui.messages.page import REACHES
 
 ASK = "Analyse"
@@ -30,26 +31,26 @@ MIDDLE = "About the middle of the picture, labelled {name}. Mark a pixel on the 
 
 def progress(done: int, total: int, seconds_left: float | None) -> str:
     """Return how far the work is and how long it will take, once that can be told."""
-    steps = STEP.format(done=done, total=total)
+    steps = say(STEP, done=done, total=total)
     if seconds_left is None:
         return steps
     if seconds_left < 1.5:
-        return f"{steps} · {ALMOST_DONE}"
+        return joined((steps, ALMOST_DONE), " · ")
     if seconds_left < 90:
-        return f"{steps} · {SECONDS_LEFT.format(seconds=round(seconds_left))}"
-    return f"{steps} · {MINUTES_LEFT.format(minutes=round(seconds_left / 60))}"
+        return joined((steps, say(SECONDS_LEFT, seconds=round(seconds_left))), " · ")
+    return joined((steps, say(MINUTES_LEFT, minutes=round(seconds_left / 60))), " · ")
 
 
 def place(x: int, y: int, name: str, chosen: bool) -> str:
     """Return the line that says which pixel a tab speaks of."""
-    return CHOSEN.format(x=x, y=y, name=name) if chosen else MIDDLE.format(name=name)
+    return say(CHOSEN, x=x, y=y, name=name) if chosen else say(MIDDLE, name=name)
 
 
 def made_by(model: str, reach: str, window_size: int) -> str:
     """Return the line that says which model and reach an answer is about."""
-    return f"{model} · {REACHES[reach].format(window=window_size)}"
+    return joined((model, say(REACHES[reach], window=window_size)), " · ")
 
 
 def one_of(at: int, count: int) -> str:
     """Return which of several questions is being answered."""
-    return ONE_OF.format(at=at, count=count) + " · "
+    return say(ONE_OF, at=at, count=count) + " · "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.core.words import say
 from uniformer.classes import class_set
 from uniformer.config import ClassifierConfig, ModelConfig, UPerConfig
 from uniformer.weights import bundled_scores
@@ -79,12 +80,12 @@ def knows(config: ModelConfig) -> str:
     classes = class_set(config.class_set)
     if scores := bundled_scores(config).get("ordinary"):
         accuracy = f"{100 * scores['accuracy']:.0f}"
-        return KNOWS_SCORED.format(classes=len(classes), accuracy=accuracy)
+        return say(KNOWS_SCORED, classes=len(classes), accuracy=accuracy)
     if config.published_miou:
-        return KNOWS_PUBLISHED.format(title=classes.title, miou=config.published_miou)
+        return say(KNOWS_PUBLISHED, title=classes.title, miou=config.published_miou)
     if config.published_top1:
-        return KNOWS_TOP1.format(title=classes.title, top1=config.published_top1)
-    return KNOWS_CLASSES.format(classes=len(classes))
+        return say(KNOWS_TOP1, title=classes.title, top1=config.published_top1)
+    return say(KNOWS_CLASSES, classes=len(classes))
 
 
 def missing(config: ModelConfig) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.core.evidence import GRADES, Grade
+from analysis.core.words import say
 from ui.messages import questions as messages
 from ui.service.jobs import StoredAnswer
 from ui.service.snippets import command_snippet, python_snippet
@@ -158,7 +159,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> str:
     title = html.escape(name.replace("_", " "))
     more = ""
     if len(rows) > ROWS_SHOWN:
-        more = f'<p class="note">{messages.ROWS.format(shown=ROWS_SHOWN, all=len(rows))}</p>'
+        more = f'<p class="note">{say(messages.ROWS, shown=ROWS_SHOWN, all=len(rows))}</p>'
     summary = f"<summary>{title} <small>{len(rows)}</small></summary>"
     shown = " open" if len(rows) <= ROWS_OPEN else ""
     return f"<details{shown}>{summary}{_grid(name, rows)}{more}</details>"

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from analysis.core.progress import Progress, relay
+from analysis.core.words import say
 from ui.messages import models as messages
 from ui.messages import questions as common
 from ui.page.answer_card import note_line, progress_line
@@ -105,5 +106,5 @@ def standing(actions: Actions, now: Selection) -> str:
     result, _ = attempt(lambda: actions.stored(now).result)
     if result is None or result.weights.trained:
         return ""
-    said = html.escape(messages.IN_USE.format(model=result.model)), html.escape(result.weights.note)
+    said = html.escape(say(messages.IN_USE, model=result.model)), html.escape(result.weights.note)
     return f'<p class="warning" role="note"><span>{said[0]}</span> <span>{said[1]}</span></p>'

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from analysis.core.words import say
 from ui.messages import web as text
 from uniformer.file_kinds import HEAD_BYTES, kind_of
 from uniformer.film import Film, FramesTooLarge, VideoError, open_film
@@ -36,14 +37,14 @@ class ShortFilm:
         self.rate = self._film.rate
         self._times = self._film.times(MOST_FRAMES + 1)
         if len(self._times) > MOST_FRAMES or self._times[-1] - self._times[0] > MOST_SECONDS:
-            raise ValueError(text.FILM_TOO_LONG.format(frames=MOST_FRAMES, seconds=MOST_SECONDS))
+            raise ValueError(say(text.FILM_TOO_LONG, frames=MOST_FRAMES, seconds=MOST_SECONDS))
         height, width = next(self._film.frames()).shape[:2]
         factor = min(1.0, (FRAME_PIXELS / (height * width)) ** 0.5)
         self.size = max(1, int(factor * width)), max(1, int(factor * height))
         self.notice = ""
         if factor < 1:
             shown, whole = (f"{one} × {other}" for one, other in (self.size, (width, height)))
-            self.notice = text.FILM_SMALLER.format(shown=shown, whole=whole)
+            self.notice = say(text.FILM_SMALLER, shown=shown, whole=whole)
 
     def times(self, most: int | None = None) -> list[float]:
         """Return when each frame is shown, in seconds."""

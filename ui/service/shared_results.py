@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from analysis.core.words import for_json, from_json
 from uniformer.classes import ClassSet
 from uniformer.files import replace_file
 from uniformer.pictures import Picture
@@ -72,13 +73,13 @@ class SharedResults:
             "about": shared.about,
             "classes": asdict(result.classes),
             "model": result.model,
-            "weights": asdict(result.weights),
+            "weights": asdict(result.weights) | {"note": for_json(result.weights.note)},
             "settings": result.settings,
-            "notes": result.notes,
+            "notes": [for_json(note) for note in result.notes],
         }
         arrays = {name: getattr(result, name) for name in ARRAYS}
         if shared.original is not None:
-            facts["original_notes"] = shared.original.notes
+            facts["original_notes"] = [for_json(note) for note in shared.original.notes]
             arrays["original"] = shared.original.pixels
         arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
 
@@ -100,14 +101,17 @@ class SharedResults:
                 arrays = {name: content[name] for name in ARRAYS}
                 facts = json.loads(content["facts"].tobytes())
                 pixels = content.get("original")
-            original = None if pixels is None else Picture(pixels, tuple(facts["original_notes"]))
+            notes, original = facts.get("original_notes", ()), None
+            if pixels is not None:
+                original = Picture(pixels, tuple(from_json(note) for note in notes))
+            weights = facts["weights"]
             result = Segmentation(
                 **arrays,
                 classes=_classes(**facts["classes"]),
                 model=facts["model"],
-                weights=WeightsRecord(**facts["weights"]),
+                weights=WeightsRecord(**weights | {"note": from_json(weights["note"])}),
                 settings=facts["settings"],
-                notes=tuple(facts["notes"]),
+                notes=tuple(from_json(note) for note in facts["notes"]),
             )
         except FileNotFoundError:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 
+from analysis.core.words import say
 from ui.messages import page as text
 from uniformer.pictures import Picture
 
@@ -22,7 +23,8 @@ def made_smaller(picture: Picture) -> Picture:
         return picture
     size = max(1, int(factor * width)), max(1, int(factor * height))
     pixels = cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA)
-    note = text.SHOWN_SMALLER.format(
+    note = say(
+        text.SHOWN_SMALLER,
         shown=f"{size[0]} × {size[1]}",
         whole=f"{width} × {height}",
     )

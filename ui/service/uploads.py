@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.core.words import sentences
 from ui.messages import models as messages
 from uniformer import create_model
 from uniformer.checkpoint import inspect_checkpoint, read_state_dict
@@ -40,7 +41,7 @@ def open_upload(path: str, name: str, max_bytes: int = MAX_UPLOAD_BYTES) -> Segm
         if not report.models:
             near = nearest_config(read_state_dict(path))
             if near is None:
-                raise WeightsError(messages.no_model(name))
+                raise ValueError(messages.no_model(name))
             raise DoesNotFit(messages.nearly(name, near[0], str(near[1])), near[1])
         # What a classifier's file fits whole comes before what it fits the backbone of.
         first, *others = sorted(report.models, key=lambda model: model not in CLASSIFIERS)
@@ -50,8 +51,7 @@ def open_upload(path: str, name: str, max_bytes: int = MAX_UPLOAD_BYTES) -> Segm
             str(error).replace(str(path), name).replace(Path(path).name, name)
         ) from None
     taken = model.weights.taken.replace(Path(path).name, name)
-    note = f"{messages.read_as(name, first, others)} {taken}".rstrip()
-    if not model.weights.trained:
-        note = f"{note} {model.weights.note}"
+    untrained = None if model.weights.trained else model.weights.note
+    note = sentences(messages.read_as(name, first, others), taken, untrained)
     model.weights = replace(model.weights, source=f"upload {name}", note=note, taken=taken)
     return model

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from analysis.core.progress import Progress
+from analysis.core.words import say
 from analysis.layers import LAYERS, Layer, LayerAsk, LayerKind
 from analysis.layers.layer import Placed, Scale
 from analysis.questions.answer import plain
@@ -68,7 +69,7 @@ def read_ask(given: dict[str, Any], size_px: tuple[int, int]) -> LayerAsk:
     """
     layer = named("layer", given.get("layer"))
     if layer not in LAYERS:
-        raise ValueError(text.NO_SUCH_LAYER.format(name=layer))
+        raise ValueError(say(text.NO_SUCH_LAYER, name=layer))
     height, width = size_px
     region, parameters = given.get("region"), given.get("parameters", {})
     if not isinstance(parameters, dict):
@@ -84,7 +85,7 @@ def read_ask(given: dict[str, Any], size_px: tuple[int, int]) -> LayerAsk:
     )
     known = {each.name: each for each in ask.kind.parameters}
     if unknown := [name for name in parameters if name not in known]:
-        raise ValueError(text.NO_SUCH_PARAMETER.format(name=unknown[0][:50]))
+        raise ValueError(say(text.NO_SUCH_PARAMETER, name=unknown[0][:50]))
     checked = {name: check(known[name], value) for name, value in parameters.items()}
     for name, value in checked.items():
         if name in BOUNDS and value is not None:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
-from analysis.layers import LAYERS, LayerAsk, warm_up
+from analysis.core.words import say
+from analysis.layers import LAYERS, LayerAsk
 from analysis.report.workbench_data import (
     Content,
     block_content,
@@ -30,7 +31,6 @@ from ui.service.examples import EXAMPLES
 from ui.service.films import MOST_FRAMES, MOST_SECONDS
 from ui.service.limits import in_time
 from ui.service.model_cache import OWN, RANDOM
-from ui.service.one_thread import beside
 from ui.service.selection import Selection
 from ui.service.take_away import CLASS_KINDS, LABEL_KINDS, LAYER_KINDS, labels_file, layer_file
 from ui.service.weights_download import fetch
@@ -79,7 +79,6 @@ class Workbench:
         """Return the labels of a ``photo``, or without one of the example called ``name``."""
         first = self.actions.first
         if photo is None and name == first.example and _same(setting, first.selection):
-            beside(lambda: self._prepared(first.selection))
             return self._opened(self._picture(first.selection))
         yield from self._fetched(setting)
         if photo is None:
@@ -105,8 +104,8 @@ class Workbench:
             file.flush()
             yield Progress(1, 2)
             kept, model = self.actions.keep_model(file.name, name)
-        config, title = model.config, text.OWN_TITLE.format(name=name)
-        known = text.KNOWS_AS.format(classes=len(model.classes), model=text.title(config))
+        config, title = model.config, say(text.OWN_TITLE, name=name)
+        known: str = say(text.KNOWS_AS, classes=len(model.classes), model=text.title(config))
         if not model.weights.trained:
             known = text.KNOWS_NOTHING
         return {
@@ -204,15 +203,14 @@ class Workbench:
         try:
             yield from fetch(name)
         except WeightsError as error:
-            raise ValueError(text.NO_WEIGHTS.format(model=text.title(config))) from error
+            raise ValueError(say(text.NO_WEIGHTS, model=text.title(config))) from error
 
     def _labelled(self, setting: Selection, label: Callable[[], Labelled]) -> Content:
         try:
             labelled = label()
         except WeightsError as error:
             title = text.title(find_config(setting.model.removeprefix(RANDOM)))
-            raise ValueError(text.NO_WEIGHTS.format(model=title)) from error
-        beside(lambda: self._prepared(labelled.selection))
+            raise ValueError(say(text.NO_WEIGHTS, model=title)) from error
         return self._picture(labelled.selection)
 
     def _opened(self, content: Content) -> Content:
@@ -220,12 +218,6 @@ class Workbench:
         facts, arrays = content
         result = self.actions.stored(self.actions.selection(facts["key"])).result
         return facts, {"image": photo_bytes(result), **arrays}
-
-    def _prepared(self, selection: Selection) -> Work[None]:
-        """Do what the first layers of a picture need, before they are asked for."""
-        self.actions.trace(selection)
-        yield Progress(1, 2)
-        warm_up()
 
     def _picture(self, selection: Selection) -> Content:
         """Return a ``Picture`` of ``assets/web/source.js``."""
@@ -237,10 +229,10 @@ class Workbench:
         title, known = text.title(config), text.knows(config)
         if own:
             name = result.weights.source.removeprefix("upload ")
-            title = text.OWN_TITLE.format(name=name)
-            known = text.KNOWS_AS.format(classes=len(result.classes), model=text.title(config))
+            title = say(text.OWN_TITLE, name=name)
+            known = say(text.KNOWS_AS, classes=len(result.classes), model=text.title(config))
         elif config.bundled is None and len(result.classes) != _class_count(config):
-            known = text.KNOWS_CLASSES.format(classes=len(result.classes))
+            known = say(text.KNOWS_CLASSES, classes=len(result.classes))
         if not result.weights.trained:
             known = text.KNOWS_NOTHING
         untrained = () if result.weights.trained else (result.weights.note,)
@@ -254,7 +246,7 @@ class Workbench:
             "setting": setting_of(replace(selection, short_side=_asked_short(selection, config))),
             "model": {
                 "name": selection.model.removeprefix(RANDOM),
-                "title": text.UNTRAINED.format(title=title) if random else title,
+                "title": say(text.UNTRAINED, title=title) if random else title,
                 "task": config.task,
                 "knows": known,
                 "trained": result.weights.trained,

@@ -10,6 +10,7 @@ from analysis.core.errors import AnalysisError
 from analysis.core.forward import stage_maps
 from analysis.core.grid import Token
 from analysis.core.shared_weight_copy import shared_weight_copy
+from analysis.core.words import say
 from analysis.receptive_field.effective import Readout
 from analysis.receptive_field.networks.network import Level, Network, check_size
 from analysis.receptive_field.theoretical import uniformer_steps
@@ -46,7 +47,11 @@ def uniformer_network(
         check_unpruned(model.backbone.blocks3[0], model)
         for block in [*model.backbone.blocks3, *model.backbone.blocks4]:
             block.window_size = 1
-    window = f" {model.window_size}" if reach in ("hybrid", "window") else ""
+    said_reach: str = reach
+    if reach == "hybrid":
+        said_reach = say("hybrid {size}", size=model.window_size)
+    elif reach == "window":
+        said_reach = say("window {size}", size=model.window_size)
     stages = {f"stage {stage}": stage for stage in range(1, len(STRIDES) + 1)}
     steps = {name: tuple(uniformer_steps(model.backbone, stages[name])) for name in stages}
 
@@ -55,10 +60,12 @@ def uniformer_network(
         return lambda x: {f"stage {stage}": unit for stage, unit in read(x).items()}
 
     return Network(
-        name=f"{model.config.name} ({reach}{window})",
+        name=say("{model} ({reach})", model=model.config.name, reach=said_reach),
         size_px=size_px,
         trained=model.weights.trained,
-        weights=f"trained: {model.weights.source}" if model.weights.trained else RANDOM,
+        weights=say("trained: {source}", source=model.weights.source)
+        if model.weights.trained
+        else RANDOM,
         levels=tuple(Level(name, along, along) for name, along in steps.items()),
         maps=lambda x: dict(zip(stages, stage_maps(model, x), strict=True)),
         readout=readout,

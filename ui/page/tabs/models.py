@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from analysis.core.words import say
 from ui.messages import models as messages
 from ui.page.carried import read
 from ui.page.session import Session, attempt
@@ -35,7 +36,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
         )
     use = gr.Button(messages.USE, variant="primary", elem_id="models-use")
     gr.HTML(model_table(), elem_classes="answer-card", apply_default_css=False)
-    own = messages.UPLOAD_INFO.format(megabytes=MAX_UPLOAD_BYTES // 2**20)
+    own = say(messages.UPLOAD_INFO, megabytes=MAX_UPLOAD_BYTES // 2**20)
     gr.HTML(
         f'<h3>{messages.UPLOAD_TITLE}</h3><p class="note">{html.escape(own)}</p>',
         elem_classes="panel-intro",
@@ -73,7 +74,7 @@ def _changed(action: Callable[[], Selection]) -> list[Any]:
 def banner_of(actions: Actions, now: Selection) -> str:
     """Return what the weights in use are, as HTML."""
     result = actions.stored(now).result
-    using = html.escape(messages.IN_USE.format(model=result.model))
+    using = html.escape(say(messages.IN_USE, model=result.model))
     trained = str(result.weights.trained).lower()
     return (
         f'<p class="banner" data-trained="{trained}"><span>{using}</span> '

@@ -11,6 +11,7 @@ import gradio as gr
 from analysis.attribution.methods import METHODS
 from analysis.core.evidence import GRADES
 from analysis.core.subject import Extent
+from analysis.core.words import say
 from analysis.questions.explaining import METHOD_NAMES
 from ui.messages import why as messages
 from ui.page.answer_card import note_line
@@ -142,7 +143,7 @@ def method_choices() -> list[tuple[str, str]]:
 def method_words(name: str) -> tuple[list[str], str]:
     """Return what a method answers, how it misleads and what it takes, and its evidence grade."""
     method = METHODS[METHOD_NAMES[name]]
-    cost = messages.COST.format(cost=method.cost)
+    cost = say(messages.COST, cost=method.cost)
     return [method.description, method.misleads, cost], GRADES[method.grade]
 
 
