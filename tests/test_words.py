@@ -17,7 +17,6 @@ from analysis.layers import LAYERS
 from analysis.layers.placing import table_place
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
-from analysis.report import messages as report_words
 from ui.layout import TABS
 from ui.messages import LANGUAGES, cite, translations
 from ui.messages import page as text
@@ -30,7 +29,6 @@ from uniformer.config import REACHES
 
 MODULES = [
     text,
-    report_words,
     evidence,
     *(
         importlib.import_module(f"ui.messages.{module.name}")

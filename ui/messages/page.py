@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.core.words import joined, say
-from analysis.report.messages import VIEWER as VIEWER
 from uniformer.config import ModelConfig
 
 TITLE = "UniFormer Lens"
