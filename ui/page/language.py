@@ -1,9 +1,9 @@
 """The page in the visitor's language: one table per language, from the English sentence to theirs.
 
-English sentences stand in ``ui/messages`` and ``analysis/report/messages.py``, and are their own
-keys. A translator edits ``ui/messages/<language>.json`` alone. Gradio says the labels and
-choices of its components by the browser's language; ``assets/language.js`` says what stands in our
-own HTML, from the same table. In both, ``{name}`` in a sentence stands for what is put in there.
+English sentences stand in ``ui/messages``, and are their own keys. A translator edits
+``ui/messages/<language>.json`` alone. Gradio says the labels and choices of its components by the
+browser's language; ``assets/language.js`` says what stands in our own HTML, from the same table. In
+both, ``{name}`` in a sentence stands for what is put in there.
 
 Answers of the analysis (titles, findings, names of numbers) and refusals of ``uniformer`` stay
 English in every language, as their files do.
