@@ -73,6 +73,8 @@ HALF = """(host, sentence) => {
 }"""
 
 
+WHOLE = "() => document.querySelector('.lens-workbench').bench.slot().layer"
+
 RANDOM = "host => host.bench.relabel({ untrained: true })"
 
 
@@ -104,7 +106,7 @@ def test_a_part_of_an_answer_is_shown_before_the_rest_comes(seen):
     seen.mark(225, 205)
     seen.layer("whatif")
     expect(seen.result.locator(".says")).to_be_visible()
-    settle(seen.page)
+    seen.page.wait_for_function(WHOLE)
     seen.root.evaluate(HALF, "This much is known.")
     seen.mark(100, 300)
     expect(seen.result.locator(".says")).to_have_text("This much is known.")
