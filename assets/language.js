@@ -4,6 +4,7 @@
 () => {
   const ATTRIBUTES = ["title", "aria-label", "alt", "placeholder"];
   const KEPT = "pre, code, script, style, textarea, .cm-editor, [translate=no], body [lang=en]";
+  const SAID = "[data-said], [data-said-alt], [data-said-aria-label]";
   const tables = window.gradio_config?.i18n_translations ?? {};
   const root = document.documentElement;
   const said = new WeakMap(); // node -> { name of attribute, or "": [English, what is shown] }
@@ -57,9 +58,24 @@
     if (shown !== now) write(shown);
   }
 
+  // What the server looked up (ui/page/said.py): words by language, of the text or of an attribute.
+  function show(node) {
+    const own = (json) => {
+      const known = JSON.parse(json);
+      return known[root.lang.split("-")[0]] ?? known.en;
+    };
+    for (const [key, json] of Object.entries(node.dataset)) {
+      if (key === "said" && node.textContent !== own(json)) node.textContent = own(json);
+      if (key === "saidAlt") node.alt = own(json);
+      if (key === "saidAriaLabel") node.ariaLabel = own(json);
+    }
+  }
+
   function walk(node) {
     if (node.nodeType === Node.TEXT_NODE) put(node, "", node.data, (shown) => (node.data = shown));
     if (node.nodeType !== Node.ELEMENT_NODE || node.matches(KEPT)) return;
+    show(node);
+    if (node.matches(SAID)) return;
     for (const name of ATTRIBUTES) {
       const now = node.getAttribute(name);
       if (now) put(node, name, now, (shown) => node.setAttribute(name, shown));
@@ -69,7 +85,7 @@
 
   const changes = new MutationObserver((records) => {
     for (const { target, addedNodes, attributeName } of records) {
-      if ((target.closest ? target : target.parentElement)?.closest(KEPT)) continue;
+      if ((target.closest ? target : target.parentElement)?.closest(`${KEPT}, ${SAID}`)) continue;
       if (attributeName) {
         put(target, attributeName, target.getAttribute(attributeName) ?? "", (shown) => target.setAttribute(attributeName, shown));
       } else if (target.nodeType === Node.TEXT_NODE) walk(target);
