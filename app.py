@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+
+if __name__ == "__main__":
+    gc.disable()  # what start-up makes stays: looking for garbage takes a sixth of it
 
 import ui
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.util import find_spec
 
@@ -23,6 +24,7 @@ def lens() -> int:
 
 def page() -> int:
     """Serve the page: the program ``uniformer-lens-page``."""
+    gc.disable()  # as app.py
     try:
         from app import main
         from ui import leave

@@ -7,19 +7,30 @@ let shown = "";
 let told = "";
 let telling = 0;
 
-// What is looked at becomes the selection of the tabs below, once it rests.
+// What is looked at becomes the selection of the tabs below, once it rests and its live layer is
+// there, unless that takes long: what the tabs then do would make it come later.
+const REST = 250;
+const LONGEST = 1000;
 function selected({ picture, place, region }) {
   if (!picture) return;
   if (picture.key !== shown) trigger("leave");
   shown = picture.key;
   const now = { key: picture.key, pixel: place && [place.x, place.y], region };
-  clearTimeout(telling);
-  telling = setTimeout(() => {
+  const since = performance.now();
+  const tell = () => {
+    const { status, kind } = host.bench?.slot() ?? {};
+    const comes = status === "running" && kind.live;
+    if (comes && performance.now() - since < LONGEST) return again();
     const text = JSON.stringify(now);
     if (text === told) return;
     told = text;
     trigger("look", now);
-  }, 250);
+  };
+  const again = () => {
+    clearTimeout(telling);
+    telling = setTimeout(tell, REST);
+  };
+  again();
 }
 
 // A model chosen or uploaded in a tab below has labelled the picture anew: that result is shown.

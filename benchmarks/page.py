@@ -17,12 +17,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
-PHOTOS = ("chelsea_cat.jpg", "coffee.jpg")
+EXAMPLES = ROOT / "assets" / "examples"
+PHOTOS = EXAMPLES / "chelsea_cat.jpg", EXAMPLES / "coffee.jpg"
+LARGE = 4000, 3000
+SETTLED_SECONDS = 3.0
+"""In which the page gets all that it loads of a picture without being asked."""
+
 VIEWPORT = {"width": 1280, "height": 860}
 MOVES = 200
 HOST = ".lens-workbench"
@@ -79,7 +86,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of each measurement (default: 5)")
     rounds = parser.parse_args().rounds
     print("| what | median | 95th percentile |\n|---|---|---|")
-    with serving() as (address, start_seconds), sync_playwright() as playwright:
+    with (
+        large_photos() as (large, turned),
+        serving() as (address, start_seconds),
+        sync_playwright() as playwright,
+    ):
         show("start of the process to the page being served", [start_seconds], "s")
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -94,8 +105,13 @@ def main() -> None:
             show(name, values, unit)
         page = browser.new_page(viewport=VIEWPORT)
         open_page(page, address)
-        uploads = [upload(page, PHOTOS[number % len(PHOTOS)]) for number in range(rounds + 1)]
-        show("upload to labels", uploads[1:], "s")
+        for what, photos, seconds in (
+            ("upload to labels", PHOTOS, SETTLED_SECONDS),
+            ("the same, right after another", PHOTOS, 0),
+            ("upload of 12 megapixels to labels", (large, turned), SETTLED_SECONDS),
+        ):
+            took = [upload(page, photos[at % 2], seconds) for at in range(rounds + 1)]
+            show(what, took[1:], "s")
         page.evaluate(TIME_MOVES, [HOST, 20])  # the first moves are compiled
         show(f"probe move, {MOVES} moves", page.evaluate(TIME_MOVES, [HOST, MOVES]), "ms")
         for layer in page.evaluate(LIVE):
@@ -154,11 +170,24 @@ def first_load(browser: Browser, address: str) -> tuple[float, float, float]:
     return painted, labelled, sum(sizes) / 1e6
 
 
-def upload(page: Page, name: str) -> float:
-    """Return the seconds from giving a photo to its labels being shown."""
+@contextmanager
+def large_photos() -> Iterator[tuple[Path, Path]]:
+    """Make two photos as large as those of phones, with as much noise; yield their files."""
+    noise = np.random.default_rng(0).normal(0, 6, (LARGE[1], LARGE[0], 3))
+    with TemporaryDirectory() as folder, Image.open(PHOTOS[1]) as photo:
+        pixels = np.asarray(photo.convert("RGB").resize(LARGE, Image.Resampling.BICUBIC))
+        pixels = (pixels + noise).clip(0, 255).astype(np.uint8)
+        files = Path(folder, "large.jpg"), Path(folder, "turned.jpg")
+        for file, turned in zip(files, (pixels, pixels[::-1]), strict=True):
+            Image.fromarray(turned).save(file, quality=92)
+        yield files
+
+
+def upload(page: Page, file: Path, settled_seconds: float) -> float:
+    """Return the seconds from giving a photo to its labels being shown, after so long a rest."""
+    page.wait_for_timeout(1000 * settled_seconds)
     before = page.evaluate(KEY)
     start = time.perf_counter()
-    file = ROOT / "assets" / "examples" / name
     page.locator(".lens-workbench .top input[type=file]").set_input_files(file)
     page.wait_for_function(f"(before) => ({KEY})() !== before", arg=before, timeout=PATIENCE_MS)
     return time.perf_counter() - start

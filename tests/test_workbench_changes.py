@@ -213,3 +213,50 @@ def test_a_link_to_a_layer_that_is_not_there_shows_the_labels(visit, address, la
     assert seen.state("layer") == "labels"
     assert seen.state("place") == {"x": 20, "y": 30}
     expect(seen.root.locator(".pane canvas").first).to_be_visible()
+
+
+def test_blocks_nobody_looks_at_wait_while_a_picture_is_labelled(seen):
+    page = seen.page
+    blocks, opening = Held(page, "**/block/**"), Held(page, "**/api/open*")
+    opening.free = True
+    shown, coming = list(EXAMPLES)[1:3]
+    seen.example(shown)
+    blocks.wait()
+    opening.free = False
+    seen.root.evaluate(f"host => void host.bench.open({{ example: '{coming}' }})")
+    opening.wait()
+    asked = [url for url in page.sent if "/block/" in url]
+    blocks.free = True
+    while blocks.routes:
+        blocks.routes.pop(0).continue_()
+    while any("/block/" in request.url for request in page.unanswered):
+        page.wait_for_timeout(25)
+    page.wait_for_timeout(500)
+    assert [url for url in page.sent if "/block/" in url] == asked
+    opening.let_go()
+    seen.wait_for(f"state.picture.example === '{coming}'")
+    settle(page)
+    loaded = {url for url in page.sent if f"{seen.state('picture.key')}/block/" in url}
+    assert len(loaded) == seen.state("picture.stages.reduce((sum, { depth }) => sum + depth, 0)")
+
+
+# Marks a pixel while a live layer is shown; returns how often Gradio was asked in half a second.
+TOLD = """async (host) => {
+  performance.clearResourceTimings();
+  const start = performance.now();
+  host.bench.store.set({ place: { x: 9, y: 8 } });
+  await new Promise((done) => setTimeout(done, 500));
+  const asked = performance.getEntriesByType("resource").map(({ name }) => name);
+  const told = asked.filter((name) => name.includes("/queue/join")).length;
+  return performance.now() - start < 900 ? told : "too slow to tell";
+}"""
+
+
+def test_the_tabs_follow_once_a_live_layer_is_there(seen):
+    seen.root.evaluate("host => host.bench.store.set({ layer: 'similarity' })")
+    settle(seen.page)
+    layers = Held(seen.page, "**/layer?*")
+    assert seen.root.evaluate(TOLD) in (0, "too slow to tell")
+    layers.wait()
+    with seen.page.expect_request("**/queue/join*"):
+        layers.let_go()

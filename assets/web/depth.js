@@ -114,7 +114,8 @@ export function depth(bench) {
       }
     }
     if (wanted !== picture.key && bytesOf(picture.stages) <= MOST_BYTES) wanted = picture.key;
-    if (wanted === picture.key && missing) bench.blocks.loadNext(picture);
+    // A picture that is being labelled comes first.
+    if (wanted === picture.key && missing && !bench.waiting) bench.blocks.loadNext(picture);
     load.hidden = !missing || wanted === picture.key;
     refill(graph, graphOf(dots));
   }

@@ -61,3 +61,59 @@ test("one block is on its way at a time, and one that was dropped is had by look
   assert.ok(blocks.get(picture, 3, 0));
   assert.equal(asked["3/0"], 2);
 });
+
+test("stages that prune have no rows to load, and of pictures that have gone nothing is kept", async () => {
+  const { source, asked } = large();
+  const stages = [
+    { stage: 1, depth: 1 },
+    { stage: 3, depth: 2, pruned: true },
+  ];
+  const light = /** @type {any} */ ({ key: "l", stages });
+  const blocks = new Blocks(source, () => blocks.loadNext(light));
+  blocks.loadNext(light);
+  for (let turn = 0; turn < 5; turn++) await soon();
+  assert.deepEqual(asked, { "1/0": 1 });
+  blocks.keep([light]);
+  assert.ok(blocks.has(light, 1, 0));
+  blocks.keep([picture]);
+  assert.ok(!blocks.has(light, 1, 0));
+});
+
+test("a row is told as times the even weight of all its keys, padding included, and of no other token", () => {
+  // Two tokens of a window of two, the third in a window that padding fills.
+  const stage = {
+    stage: 3,
+    kind: "global",
+    depth: 1,
+    rows: 1,
+    columns: 3,
+    heads: 1,
+    tokenWidth: 4,
+    tokenHeight: 4,
+    stride: 16,
+  };
+  const shown = /** @type {any} */ ({
+    key: "w",
+    width: 12,
+    stages: [stage],
+    labels: new Uint8Array(48),
+  });
+  const block = {
+    kind: "global",
+    heads: 1,
+    headSize: 1,
+    rows: 1,
+    columns: 3,
+    window: 2,
+    q: new Float32Array(3),
+    k: new Float32Array(3),
+    paddingKey: new Float32Array(1),
+  };
+  const blocks = new Blocks(/** @type {any} */ ({}), () => {});
+  blocks.held.set("w/3/0", /** @type {any} */ (block));
+  const choice = { block: 0, head: null };
+  const first = blocks.reading(shown, 3, choice, { x: 1, y: 1 });
+  assert.deepEqual([...(first?.times ?? [])], [1, 1, Number.NaN]);
+  const last = blocks.reading(shown, 3, choice, { x: 9, y: 1 });
+  assert.deepEqual([...(last?.times ?? [])], [Number.NaN, Number.NaN, 1]);
+});

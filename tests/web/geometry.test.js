@@ -4,6 +4,7 @@ import test from "node:test";
 
 import {
   bounded,
+  clamped,
   fit,
   mostZoom,
   packed,
@@ -53,9 +54,16 @@ test("a segment hangs together by sides, and does not wrap around the border", (
   const labels = [1, 0, 1, 0, 0, 1, 1, 1, 0];
   const found = segmentAt(labels, { width: 3, height: 3 }, { x: 1, y: 0 });
   assert.deepEqual([...found], [0, 1, 0, 1, 1, 0, 0, 0, 0]);
+  const low = segmentAt([0, 0, 1, 1, 0, 0], { width: 3, height: 2 }, { x: 0, y: 1 });
+  assert.deepEqual([...low], [0, 0, 0, 1, 0, 0]); // the pixel before is at the other border
 });
 
 test("bits of a mask are packed as NumPy packs them", () => {
   const mask = Uint8Array.from([1, 0, 0, 0, 0, 0, 1, 1, 1]);
   assert.deepEqual([...packed(mask)], [0b10000011, 0b10000000]);
+});
+
+test("a place beside the picture becomes its nearest pixel", () => {
+  assert.deepEqual(clamped(picture, 9999, -3.2), { x: 639, y: 0 });
+  assert.deepEqual(clamped(picture, 638.6, 12.4), { x: 639, y: 12 });
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { colorAt, positionOn, shared, ticks } from "../../assets/web/palette.js";
+import { colorAt, positionOn, rgb, shared, ticks } from "../../assets/web/palette.js";
 
 /** @type {import("../../assets/web/source.js").Scale} */
 const ratio = { kind: "ratio", low: 1 / 16, high: 16, unit: "times even weight", words: "" };
@@ -51,4 +51,9 @@ test("ticks are round, within the scale, and few", () => {
   const odd = ticks({ kind: "sequential", low: 0.013, high: 0.094, unit: "", words: "" });
   assert.ok(odd.length >= 3 && odd.length <= 6);
   assert.ok(odd.every((tick) => tick >= 0.013 && tick <= 0.0941));
+});
+
+test("a signed scale is marked at its ends and at nothing; a colour is read red first", () => {
+  assert.deepEqual(ticks(signed), [-2, 0, 2]);
+  assert.deepEqual(rgb("#0180ff"), [1, 128, 255]);
 });

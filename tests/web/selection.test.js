@@ -4,6 +4,7 @@ import test from "node:test";
 
 import { fitting } from "../../assets/web/fitting.js";
 import {
+  askedOf,
   beginning,
   homeOf,
   openedWith,
@@ -32,6 +33,8 @@ test("hovering previews, what is marked stays, and leaving shows where one looks
   assert.deepEqual(probeOf({ ...state, hover: { x: 1, y: 2 } }), { x: 1, y: 2 });
   const place = { x: 7, y: 8 };
   assert.deepEqual(probeOf({ ...state, place, hover: { x: 1, y: 2 } }), place);
+  assert.deepEqual(askedOf({ ...state, hover: { x: 1, y: 2 } }), homeOf(state.picture));
+  assert.deepEqual(askedOf({ ...state, place, hover: { x: 1, y: 2 } }), place);
 });
 
 test("a new picture forgets the mark, another setting of the same one keeps it", () => {
@@ -45,9 +48,23 @@ test("a new picture forgets the mark, another setting of the same one keeps it",
   assert.deepEqual(again.place, place);
 });
 
+test("what was painted is forgotten with its region, what belongs to a model's classes with it", () => {
+  const region = /** @type {const} */ ("mask");
+  const state = { ...beginning(), picture: picture(), region, against: 3, isolated: 4 };
+  const other = { ...state, ...openedWith(state, picture(), false) };
+  assert.deepEqual([other.region, other.against, other.isolated], ["segment", null, null]);
+  const reach = picture({ setting: { ...picture().setting, reach: "window" } });
+  const again = { ...state, ...openedWith(state, reach, true) };
+  assert.deepEqual([again.region, again.against, again.isolated], ["mask", 3, 4]);
+  const model = picture({ setting: { ...picture().setting, model: "xxs" } });
+  const anew = { ...state, ...openedWith(state, model, true) };
+  assert.deepEqual([anew.region, anew.against, anew.isolated], ["mask", null, null]);
+});
+
 test("blocks and heads that the new model lacks fall back to those it has", () => {
-  const choices = { 3: { block: 9, head: 7 }, 4: { block: 1, head: 4 } };
+  const choices = { 2: { block: 4, head: 1 }, 3: { block: 9, head: 5 }, 4: { block: 1, head: 4 } };
   const patch = openedWith({ ...beginning(), choices }, picture(), false);
+  assert.deepEqual(patch.choices?.[2], { block: 3, head: null });
   assert.deepEqual(patch.choices?.[3], { block: 5, head: null });
   assert.deepEqual(patch.choices?.[4], { block: 1, head: 4 });
 });
@@ -82,6 +99,25 @@ test("a link says all of a view, and reading it gives the same", () => {
   assert.deepEqual(read.patch.parameters, { hide: { fill: "blur", size: "40" } });
   assert.equal(read.patch.against, 2);
   assert.deepEqual(read.patch.compare, state.compare);
+});
+
+test("a link keeps stage, block and head, and random weights", () => {
+  const setting = { ...picture().setting, untrained: true };
+  const choices = { 4: { block: 2, head: 0 } };
+  const state = { ...beginning(), picture: picture(), setting, layer: "rows", stage: 4, choices };
+  const read = readQuery(queryOf(state));
+  assert.equal(read.setting.untrained, true);
+  assert.deepEqual([read.patch.stage, read.patch.choices], [4, choices]);
+  const mean = { 4: { block: 2, head: null } };
+  assert.deepEqual(readQuery(queryOf({ ...state, choices: mean })).patch.choices, mean);
+});
+
+test("a model of one's own stands in no link, on either side", () => {
+  const own = { ...picture().setting, model: "own:secret" };
+  const state = { ...beginning(), picture: picture(), setting: picture().setting };
+  assert.ok(queryOf(state));
+  assert.equal(queryOf({ ...state, setting: own }), "");
+  assert.equal(queryOf({ ...state, compare: { kind: "setting", setting: own } }), "");
 });
 
 test("a picture that nobody else has is never linked to, and nonsense in a link is left out", () => {
@@ -120,8 +156,13 @@ test("where a model prunes tokens the page leads to the kept ones, and back with
   assert.equal({ ...local, ...fitting(local, light) }.layer, "rows");
   const labels = { ...beginning(), picture: plain };
   assert.equal({ ...labels, ...fitting(labels, light) }.layer, "labels");
-  const beyond = { ...there, parameters: { kept: { stage: 4, block: 99 } } };
-  assert.equal(fitting(beyond, light).parameters?.kept?.block, null);
+  for (const [block, kept] of [
+    [7, 7],
+    [8, null],
+  ]) {
+    const chosen = { ...there, parameters: { kept: { stage: 4, block } } };
+    assert.equal(fitting(chosen, light).parameters?.kept?.block, kept);
+  }
 });
 
 test("a picture that is named whole has no certainty of pixels, and is hidden in part only", () => {

@@ -10,9 +10,10 @@ test("counts are whole, measures have three digits that count, and nothing is no
 });
 
 test("shares are percent, small ones with a decimal, and what is above 0 is never 0", () => {
-  assert.deepEqual([0, 0.0004, 0.012, 0.0994, 0.0996, 1].map(percent).map(plain), [
+  assert.deepEqual([0, 0.0004, 0.002, 0.012, 0.0994, 0.0996, 1].map(percent).map(plain), [
     "0.0 %",
     "< 0.1 %",
+    "0.2 %",
     "1.2 %",
     "9.9 %",
     "10 %",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import secrets
 import threading
 from collections import OrderedDict
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from analysis.core.shared_weight_copy import shared_weight_copy
+from analysis.core.lent_copy import lent_copy
 from analysis.profile.nulls import random_model
 from ui.messages.models import OWN_GONE
 from uniformer import create_model
@@ -72,7 +71,7 @@ class ModelCache:
         with self._loaded(name) as (entry, model):
             if entry.fast is None:
                 entry.fast = cast(Segmenter, optimize_for_inference(model))  # PyTorch's own
-            lent = _sharing_weights(entry.fast)
+            lent = lent_copy(entry.fast)
         lent.set_reach(reach, window_size)
         yield lent
 
@@ -80,7 +79,7 @@ class ModelCache:
     def acquire_original(self, name: str, reach: Reach, window_size: int) -> Iterator[Segmenter]:
         """Lend the model that :meth:`acquire` was made from: it can be traced and has gradients."""
         with self._loaded(name) as (_, model):
-            lent = shared_weight_copy(model)
+            lent = lent_copy(model)
         lent.set_reach(reach, window_size)
         yield lent
 
@@ -134,9 +133,3 @@ class ModelCache:
                 del self._entries[name]
         for name in dropped:
             self._on_drop(name)
-
-
-def _sharing_weights(model: Segmenter) -> Segmenter:
-    """Return a copy for prediction that has modules of its own and no tensors of its own."""
-    tensors = (*model.parameters(), *model.buffers())
-    return copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})

@@ -95,11 +95,6 @@ async def steps_on_one_thread(start: Callable[[], Generator[T, None, None]]) -> 
         stopped.set()
 
 
-def beside(start: Callable[[], Generator[Any, None, Any]]) -> None:
-    """Run the generator that ``start`` makes on a thread of its own; nobody waits for it."""
-    _begin(start, lambda step: None)
-
-
 def _begin(
     start: Callable[[], Generator[T, None, Any]], tell: Callable[[T | _End], None]
 ) -> threading.Event:

@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.core.progress import Progress, Work, relay
 from analysis.core.words import say
-from analysis.layers import LAYERS, LayerAsk, warm_up
+from analysis.layers import LAYERS, LayerAsk
 from analysis.report.workbench_data import (
     Content,
     block_content,
@@ -31,7 +31,6 @@ from ui.service.examples import EXAMPLES
 from ui.service.films import MOST_FRAMES, MOST_SECONDS
 from ui.service.limits import in_time
 from ui.service.model_cache import OWN, RANDOM
-from ui.service.one_thread import beside
 from ui.service.selection import Selection
 from ui.service.take_away import CLASS_KINDS, LABEL_KINDS, LAYER_KINDS, labels_file, layer_file
 from ui.service.weights_download import fetch
@@ -80,7 +79,6 @@ class Workbench:
         """Return the labels of a ``photo``, or without one of the example called ``name``."""
         first = self.actions.first
         if photo is None and name == first.example and _same(setting, first.selection):
-            beside(lambda: self._prepared(first.selection))
             return self._opened(self._picture(first.selection))
         yield from self._fetched(setting)
         if photo is None:
@@ -213,7 +211,6 @@ class Workbench:
         except WeightsError as error:
             title = text.title(find_config(setting.model.removeprefix(RANDOM)))
             raise ValueError(say(text.NO_WEIGHTS, model=title)) from error
-        beside(lambda: self._prepared(labelled.selection))
         return self._picture(labelled.selection)
 
     def _opened(self, content: Content) -> Content:
@@ -221,12 +218,6 @@ class Workbench:
         facts, arrays = content
         result = self.actions.stored(self.actions.selection(facts["key"])).result
         return facts, {"image": photo_bytes(result), **arrays}
-
-    def _prepared(self, selection: Selection) -> Work[None]:
-        """Do what the first layers of a picture need, before they are asked for."""
-        self.actions.trace(selection)
-        yield Progress(1, 2)
-        warm_up()
 
     def _picture(self, selection: Selection) -> Content:
         """Return a ``Picture`` of ``assets/web/source.js``."""
