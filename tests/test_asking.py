@@ -24,8 +24,7 @@ from ui.page.tabs import compare, depth, fields, models
 from ui.service import jobs as asking
 from ui.service.actions import Actions
 from ui.service.jobs import Job, StoredAnswer, file_of, pixel_of, run
-from ui.service.linked_view import other_setting
-from ui.service.model_cache import OWN
+from ui.service.model_cache import OWN, RANDOM
 from ui.service.uploads import open_upload
 from uniformer.config import CLASSIFIERS, MODELS
 from uniformer.weights import DATA
@@ -240,7 +239,7 @@ def test_another_setting_is_compared_and_the_same_one_is_refused(actions, shown)
     assert answers == ()
 
 
-def test_untrained_weights_are_those_of_the_pair_in_every_answer(actions, shown):
+def test_untrained_weights_are_the_same_in_every_answer_and_beside_the_picture(actions, shown):
     asked = compare.question(shown, "", True, "", 0)
     with actions.original(shown) as model:
         answers = [
@@ -248,9 +247,10 @@ def test_untrained_weights_are_those_of_the_pair_in_every_answer(actions, shown)
             for chosen in [asked.parameters] * 2
         ]
     assert answers[0].numbers == answers[1].numbers
-    pair = actions.stored(other_setting(actions, shown, "", True, "", 0)).result
-    assert not pair.weights.trained
-    assert (pair.labels == answers[0].arrays["labels_b"]).mean() > 0.99  # rewritten to be fast
+    beside = actions.relabel(replace(shown, model=RANDOM + shown.model)).selection
+    other = actions.stored(beside).result
+    assert not other.weights.trained
+    assert (other.labels == answers[0].arrays["labels_b"]).mean() > 0.99  # rewritten to be fast
 
 
 def test_another_model_is_compared_only_once_its_weights_are_here(shown):

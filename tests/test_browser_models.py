@@ -4,11 +4,11 @@ import threading
 
 import pytest
 from playwright.sync_api import expect
-from visiting import Workbench, open_tab, settle
+from visiting import Workbench, open_tab
 
 from analysis.core.progress import Progress
 from ui.layout import TABS
-from ui.messages import compare, models
+from ui.messages import models
 from uniformer.weights import WeightsError
 
 pytestmark = pytest.mark.browser
@@ -74,35 +74,3 @@ def test_download_that_fails_says_why_and_what_still_works(visit, monkeypatch):
     expect(line.get_by_role("alert")).to_contain_text("cannot be reached")
     expect(line).to_contain_text(models.STAYS)
     assert Workbench(page).state("picture.model.name") == "nano"
-
-
-def test_one_probe_reads_both_settings_and_sends_nothing(visit):
-    page = visit()
-    open_tab(page, TABS["compare"].NAME)
-    page.locator("#compare-ask").click()
-    page.wait_for_selector("#pair [data-shown]", state="attached")
-    expect(page.locator("#compare-card article")).to_be_visible()
-    left, right = page.locator("#pair [data-side]").all()
-    expect(left.locator("h3")).to_contain_text("global reach")
-    expect(right.locator("h3")).to_contain_text("window reach")
-    at = page.locator('#pair [data-part="at"]')
-    settle(page)
-    before, sent = at.inner_text(), len(page.sent)
-    right.locator(".frame").press("Shift+ArrowRight")
-    expect(at).not_to_have_text(before)
-    for side in (left, right):
-        expect(side.locator('[data-stage="3"] td').first).to_contain_text("px")
-    page.locator("#pair label", has_text=compare.PAIR["stage3"]).click()
-    expect(left.locator(".heat")).to_be_visible()
-    expect(left.locator(".labels")).to_be_hidden()
-    page.locator('#pair [data-tool="in"]').click()
-    planes = [side.locator(".plane").evaluate(SCALE) for side in (left, right)]
-    assert planes[0] == planes[1] > 1.5
-    assert len(page.sent) == sent
-    left.locator(".frame").click()
-    open_tab(page, TABS["fields"].NAME)
-    x, y = at.text_content().split()[1:]
-    expect(page.locator(".block.place-line:visible")).to_contain_text(f"({x} {y})")
-
-
-SCALE = "(node) => new DOMMatrix(getComputedStyle(node).transform).a"

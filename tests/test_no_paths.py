@@ -109,7 +109,6 @@ def test_no_labels_report_or_list(host, picture):
 def test_nothing_of_the_page_or_the_workbench(host):
     _, actions, settings = host
     now = actions.first.selection
-    assert_nothing_told(actions.lens(now))
     assert_nothing_told(write_report(actions.stored(now), actions.trace(now)))
     answer = finish(run(actions, Job("probe", now, {"x": 3, "y": 4, "short_side": 64})))
     assert_nothing_told([answer.content, *(file_of([answer], 0, name) for name in answer.files)])

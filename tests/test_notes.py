@@ -8,9 +8,10 @@ import tifffile
 from PIL import Image
 
 from analysis.cli.main import main as ask
+from analysis.core.activation_cache import trace
 from analysis.core.progress import finish
 from analysis.questions import QUESTIONS
-from analysis.report.viewer_data import segmentation_view
+from analysis.report.stored import picture_kept
 from uniformer import create_model, segment
 from uniformer.cli import main
 
@@ -29,12 +30,13 @@ def test_json_page_and_questions_tell(photo):
     model = create_model("nano")
     result = segment(photo, model, short_side=64)
     assert WORD in result.describe()["picture"]["notes"][0]
-    assert WORD in segmentation_view(result)["notice"]
+    kept, _ = picture_kept(result, trace(model, photo, short_side=64))
+    assert WORD in kept["notices"][0]
     answer = finish(QUESTIONS["probe"](model, result.as_read, x=5, y=5, short_side=64))
     assert WORD in answer.settings["picture"]["notes"][0]
     plain = segment(Image.fromarray(result.picture), model, short_side=64)
     assert "notes" not in plain.describe()["picture"]
-    assert segmentation_view(plain)["notice"] == ""
+    assert picture_kept(plain, trace(model, plain.picture, short_side=64))[0]["notices"] == []
 
 
 def test_command_lines_tell_now_and_when_nothing_is_left_to_do(photo, tmp_path, capsys):

@@ -1,10 +1,8 @@
 """The functions behind the page, without a browser."""
 
 import ast
-import base64
 import io
 import json
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
@@ -14,7 +12,7 @@ import pytest
 from PIL import Image
 
 import app
-from analysis.report.viewer_data import MAX_VIEW_SIDE, segmentation_view
+from analysis.report.workbench_data import picture_content
 from ui.host.settings import Settings
 from ui.messages import page as text
 from ui.page.session import attempt
@@ -52,9 +50,9 @@ def stored(actions, answer):
     return actions._store.get(answer.selection.key)
 
 
-def unpack(view, name):
-    values = np.frombuffer(zlib.decompress(base64.b64decode(view[name])), dtype=np.uint8)
-    return values.reshape(view["height"], view["width"])
+def shown_to_browsers(actions, answer):
+    with actions.original(answer.selection) as model:
+        return picture_content(stored(actions, answer).result, model)
 
 
 def small_result(side=10):
@@ -80,32 +78,28 @@ def test_page_opens_with_the_first_example_labelled(actions):
     assert kept.subject.credit in text.EXAMPLES[first.example]
 
 
-def test_view_holds_exact_labels_and_confidence_in_percent(actions, photo):
+def test_what_is_sent_has_exact_labels_and_confidence_in_percent(actions, photo):
     answer = actions.open_photo(actions.first.selection, str(photo), photo.name)
     result = stored(actions, answer).result
-    view = segmentation_view(result)
-    np.testing.assert_array_equal(unpack(view, "labels"), result.labels)
+    facts, sent = shown_to_browsers(actions, answer)
+    np.testing.assert_array_equal(sent["labels"], result.labels)
     for name in ("confidence", "entropy", "margin"):
-        values = unpack(view | view["maps"], name) / 100
-        assert np.abs(values - getattr(result, name)).max() <= 0.00501
-    assert len(view["colors"]) == 101
-    rows = [{n: value for n, value in row.items() if n != "safe_color"} for row in view["rows"]]
-    assert rows == [vars(row) for row in result.table()]
-    json.dumps(view)
+        assert np.abs(sent[name] / 100 - getattr(result, name)).max() <= 0.00501
+    found = [one for one in facts["classes"] if one["share"]]
+    table = {row.name: (row.share, row.mean_confidence) for row in result.table()}
+    assert {one["name"]: (one["share"], one["meanConfidence"]) for one in found} == table
 
 
-def test_large_picture_is_sent_small_with_labels_picked_not_mixed(actions, tmp_path):
+def test_maps_of_a_large_picture_are_sent_small_picked_not_mixed(actions, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.report.workbench_data.MAX_MAP_SIDE", 64)
     path = tmp_path / "wide.png"
-    Image.new("RGB", (3 * MAX_VIEW_SIDE, 90), "teal").save(path)
+    noise = np.random.default_rng(0).integers(0, 256, (90, 192, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
     answer = actions.open_photo(actions.first.selection, str(path), path.name)
-    result = stored(actions, answer).result
-    view, labels = segmentation_view(result), result.labels
-    assert (view["width"], view["height"]) == (MAX_VIEW_SIDE, 30)
-    np.testing.assert_array_equal(unpack(view, "labels"), labels[1::3, 1::3])
-
-
-def test_untrained_weights_are_announced(actions):
-    assert segmentation_view(stored(actions, actions.first).result)["notice"] == UNTRAINED.note
+    facts, sent = shown_to_browsers(actions, answer)
+    assert (facts["mapWidth"], facts["mapHeight"]) == (64, 30)
+    whole = np.rint(100 * stored(actions, answer).result.entropy)
+    np.testing.assert_array_equal(sent["entropy"], whole[1::3, 1::3])
 
 
 def test_broken_photo_is_one_sentence_and_loses_nothing(actions, tmp_path):

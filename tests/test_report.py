@@ -1,24 +1,30 @@
 """A report is one file that asks for nothing: it is opened from disk with the network off."""
 
+import base64
 import json
 import re
+import zlib
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from javascript import base64_of, with_modules
 from PIL import Image
 from playwright.sync_api import expect
 from steps import told
+from visiting import Workbench
+from workbench import read_frames
 
 from analysis import AnalysisError, global_affinity, row_statistics, trace
 from analysis.cli import main as cli
 from analysis.core.progress import Progress, finish
-from analysis.report.messages import REPORT
+from analysis.report import embedded, stored
 from analysis.report.page import Caption, report_html
 from analysis.report.publish import publish
-from analysis.report.scripts import asset
 from analysis.report.template import fill
+from analysis.report.workbench_data import block_content
 from ui.service.examples import FOLDER
 from uniformer import create_model, segment
 
@@ -93,46 +99,68 @@ def opened(browser, site):
 
 def open_report(opened, site, **options):
     page = opened(site[-1].pages[0], **options)
-    page.wait_for_selector("#lens [data-shown]", state="attached")
-    page.wait_for_selector("#viewer [data-shown]", state="attached")
+    page.wait_for_function("() => document.querySelector('.lens-workbench')?.bench")
     return page
 
 
-def heat_of(page, stage):
-    canvas = page.locator(f'#lens [data-stage="{stage}"] [data-part="heat"]')
-    return canvas.evaluate("canvas => canvas.toDataURL('image/png')")
-
-
 @pytest.mark.browser
-def test_probe_answers_with_the_network_off(opened, site, traced):
+def test_the_pointer_is_answered_with_the_network_off(opened, site, traced):
     page = open_report(opened, site)
-    before = heat_of(page, 3)
-    box = page.locator("#lens .frame.main").bounding_box()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.75 * box["height"])
-    assert heat_of(page, 3) != before
-    shown = page.locator('#lens [data-part="at"]').inner_text()
-    x, y = (int(number) for number in re.findall(r"\d+", shown))
+    seen = Workbench(page)
+    seen.layer("stage-3")
+    seen.hover(0.7, 0.75)
+    x, y = seen.pixel()
     row = global_affinity(traced, 3, 5, traced.grid(3).token_at(x, y))
     numbers = row_statistics(row).of(None)
-    values = page.locator('#lens [data-stage="3"]')
-    distance = values.locator('[data-value="distance"]')
-    expect(distance).to_have_text(f"{numbers['distance_picture_px']:.0f} px")
-    expect(values.locator('[data-value="entropy"]')).to_have_text(f"{numbers['entropy']:.2f}")
-    page.mouse.click(box["x"] + 5, box["y"] + 5)  # would ask for exact values on the page
-    page.locator('#lens [data-stage="3"] [data-choose="block"]').select_option("0")
+    far = f"{numbers['distance_picture_px']:.3g} px"
+    expect(seen.tile(3).locator(".far b")).to_have_text(far)
+    numbers_shown = seen.result.locator(".numbers dd")
+    expect(numbers_shown.first).to_have_text(far)
+    likely = traced.probabilities(x, y)
+    bars = seen.answer.locator(".bar")
+    expect(bars).to_have_count(5)
+    assert [int(bar.get_attribute("data-class")) for bar in bars.all()] == [
+        *np.argsort(-likely, kind="stable")[:5]
+    ]
+    seen.root.locator(".options [data-value='0']").first.click()  # another block
+    expect(numbers_shown.first).not_to_have_text(far)
     assert [url for url in page.sent if not url.startswith("data:")] == [page.url]
 
 
 @pytest.mark.browser
-def test_keys_move_the_probe_and_the_legend_isolates_a_class(opened, site):
+def test_a_report_offers_what_works_without_the_app(opened, site):
     page = open_report(opened, site)
-    page.locator("#lens .frame.main").focus()
-    before = page.locator('#lens [data-part="at"]').inner_text()
+    seen = Workbench(page)
+    layers = seen.root.locator("[data-layer]").evaluate_all("all => all.map(e => e.dataset.layer)")
+    assert layers == ["labels", "sure", *(f"stage-{stage}" for stage in (1, 2, 3, 4))]
+    assert seen.root.locator("input[type=file], [data-part=tour-start]").count() == 0
+    expect(seen.root.locator(".regions")).to_be_hidden()
+    seen.root.locator("[data-part=compare]").click()
+    offered = seen.root.locator("[data-compare]:visible")
+    assert offered.evaluate_all("all => all.map(e => e.dataset.compare)") == ["photo", "hold"]
+    seen.root.locator("[data-compare=photo]").click()
+    seen.root.locator("[data-part=take-away]").click()
+    with page.expect_download() as download:
+        seen.root.locator("[data-take=npz]").click()
+    with np.load(download.value.path()) as held:
+        size = seen.state("picture.height"), seen.state("picture.width")
+        assert held["labels"].shape == size
+
+
+@pytest.mark.browser
+def test_keyboard_alone_marks_a_pixel_and_chooses_a_class(opened, site):
+    page = open_report(opened, site)
+    seen = Workbench(page)
+    seen.stage.focus()
+    before = seen.pixel()
     page.keyboard.press("Shift+ArrowDown")
-    expect(page.locator('#lens [data-part="at"]')).not_to_have_text(before)
-    first = page.locator("#viewer .class-row").first
-    first.click()
-    expect(first).to_have_attribute("aria-pressed", "true")
+    assert seen.pixel() != before
+    page.keyboard.press("Enter")
+    assert seen.state("place.y") == seen.pixel()[1]
+    chip = seen.root.locator(".legend button").first
+    chip.focus()
+    page.keyboard.press("Enter")
+    assert seen.state("isolated") is not None
 
 
 @pytest.mark.browser
@@ -141,6 +169,115 @@ def test_phone_does_not_scroll_sideways_and_dark_is_dark(opened, site):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert max(int(part) for part in re.findall(r"\d+", ground)[:3]) < 60
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_grave(opened, site, scheme):
+    page = open_report(opened, site, color_scheme=scheme)
+    Workbench(page).layer("stage-3")
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+@pytest.mark.browser
+def test_it_speaks_chinese(opened, site):
+    page = open_report(opened, site, locale="zh-CN")
+    expect(page.locator("#settings h2")).to_have_text(embedded.words("zh")["report.settings"])
+    expect(page.locator("html")).to_have_attribute("lang", "zh")
+    Workbench(page).root.locator("select.language").select_option("en")
+    expect(page.locator("#settings h2")).to_have_text(embedded.words("en")["report.settings"])
+
+
+@pytest.mark.browser
+def test_without_scripts_and_on_paper_there_is_the_labelled_picture(opened, site):
+    plain = opened(site[-1].pages[0], java_script_enabled=False)
+    still = plain.locator("#still")
+    expect(still.locator("img")).to_be_visible()
+    expect(still.locator("li").first).to_contain_text("%")
+    page = open_report(opened, site)
+    expect(page.locator("#still")).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(page.locator("#still img")).to_be_visible()
+    expect(page.locator("#workbench")).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_a_block_that_was_left_out_says_so(opened, model, traced, tmp_path, monkeypatch):
+    kept = partial(stored.blocks_kept, max_bytes=1)
+    monkeypatch.setattr("analysis.report.page.blocks_kept", kept)
+    result = segment(PHOTO, model, short_side=SIDE)
+    (tmp_path / "a.html").write_text(report_html(result, traced, Caption("a")), "utf-8")
+    page = opened(tmp_path / "a.html")
+    page.wait_for_function("() => document.querySelector('.lens-workbench')?.bench")
+    seen = Workbench(page)
+    expect(seen.tile(1).locator(".far b")).to_contain_text("px")
+    seen.layer("stage-3")
+    expect(seen.result).to_contain_text(embedded.words()["report.left-out"])
+
+
+def test_what_is_kept_of_blocks_is_what_a_server_sends(traced):
+    kept = list(stored.blocks_kept(traced))
+    depths = [len(windows) for windows in traced.windows]
+    order = [(facts["stage"], facts["block"]) for facts, _ in kept]
+    assert order[:4] == [(stage, depth - 1) for stage, depth in enumerate(depths, start=1)]
+    assert len(set(order)) == len(order) == sum(depths)
+    for facts, arrays in kept:
+        wanted_facts, wanted = block_content(traced, facts["stage"], facts["block"])
+        assert facts == wanted_facts
+        for name, values in wanted.items():
+            if name not in stored.AXES:
+                assert np.array_equal(arrays[name], values)
+                continue
+            axis = stored.AXES[name]
+            scale = np.expand_dims(arrays[f"{name}Scale"], axis)
+            error = np.abs(arrays[name] * scale - values)
+            most = np.abs(values).max(axis, keepdims=True)
+            assert (error <= most * (0.5 / stored.STEPS + 1e-6)).all()
+
+
+def test_only_as_many_blocks_are_kept_as_bytes_allow(traced):
+    sizes = [sum(a.nbytes for a in arrays.values()) for _, arrays in stored.blocks_kept(traced)]
+    assert len(list(stored.blocks_kept(traced, sum(sizes[:5])))) == 5
+    assert len(list(stored.blocks_kept(traced, sum(sizes[:5]) - 1))) == 4
+    assert len(list(stored.blocks_kept(traced, 1))) == 1
+
+
+@pytest.mark.parametrize("unlikely", [0.0, 1e-4, 0.2])
+def test_probabilities_are_those_of_the_network(traced, monkeypatch, unlikely):
+    monkeypatch.setattr(stored, "UNLIKELY", unlikely)
+    facts, arrays = stored.logits_kept(traced)
+    kept = facts["indices"]
+    assert len(kept) + 1 == len(arrays["depth"])
+    assert (unlikely < 0.1) == (len(kept) == traced.logits.shape[1])
+    height, width = traced.picture_size_px
+    spots = [(0, 0), (width - 1, height - 1), (width // 2, height // 3)]
+    program = """
+      const { indices, step, depth, size, spots, ...grid } = given;
+      const codes = new Uint16Array(bytes(depth).buffer);
+      const data = Float32Array.from(codes, (each) => -step * each);
+      const logits = { ...grid, data, classes: indices.length + 1 };
+      return spots.map(([x, y]) => [...softmax(logitsAt(logits, ...size, x, y))]);
+    """
+    given = {**facts, "depth": base64_of(arrays["depth"]), "size": [height, width], "spots": spots}
+    for (x, y), found in zip(spots, with_modules(["label.js"], program, given), strict=True):
+        wanted = traced.probabilities(x, y)[kept]
+        assert np.abs(np.array(found)[:-1] - wanted).max() < (0.02 if unlikely > 0.1 else 4e-4)
+        assert sum(found) == pytest.approx(1, abs=1e-5)
+
+
+def test_every_module_is_found_within_the_file():
+    modules = json.loads(embedded.import_map())["imports"]
+    assert f"lens/{embedded.START}" in modules
+    assert not {"lens/server_source.js", "lens/browser_source.js"} & set(modules)
+    for address in modules.values():
+        text = base64.b64decode(address.partition(",")[2]).decode()
+        for name in re.findall(r'(?:^import|\bfrom) "([^"]+)";$', text, re.M):
+            assert name in modules
+    styles = re.search(r"STYLES = \[(.*?)\]", embedded.asset("web/workbench.js"), re.S).group(1)
+    assert tuple(re.findall(r'"(\w+)"', styles)) == embedded.STYLES
+    languages = {file.stem for file in (embedded.WEB / "words").glob("*.json")}
+    assert languages == set(embedded.LANGUAGES)
 
 
 @pytest.mark.browser
@@ -153,9 +290,10 @@ def test_index_leads_to_every_page_and_back(opened, site):
     widths = page.eval_on_selector_all(".cards img", f"async i => Promise.all(({pictures})(i))")
     assert widths == [480, 480]
     cards.last.click()
-    page.wait_for_selector("#lens [data-shown]", state="attached")
-    expect(page.locator("h1")).to_have_text("<b>50%25 & #1< b>")
-    page.get_by_role("link", name=REPORT["all"]).click()
+    page.wait_for_function("() => document.querySelector('.lens-workbench')?.bench")
+    title = Workbench(page).root.locator("[data-part=picture] b")
+    expect(title).to_have_text("<b>50%25 & #1< b>")
+    page.get_by_role("link", name=embedded.words()["report.all"]).click()
     expect(page.locator(".cards")).to_be_visible()
 
 
@@ -190,26 +328,16 @@ def test_report_is_of_one_picture_in_one_reach(model, traced):
 def test_words_cannot_become_markup_or_script(model, traced):
     result = segment(PHOTO, model, short_side=SIDE)
     evil = "</script><script>alert(1)</script>"
-    page = report_html(result, traced, Caption(evil, evil, evil))
+    page = report_html(result, traced, Caption(evil, evil, evil), home=evil)
     assert "<script>alert" not in page
-    embedded = re.search(r'id="lens-props">(.*?)</script>', page, re.S).group(1)
-    assert json.loads(embedded)["value"]["title"] == evil
+    packed = re.search(r'data-frame="picture">(.*?)</script>', page, re.S).group(1)
+    ((facts, _),) = read_frames(zlib.decompress(base64.b64decode(packed)))
+    assert facts["title"] == evil
 
 
 def test_templates_escape_what_is_put_in_and_leave_empty_what_is_not_there():
     template = "{% for row in rows %}{{ row.name }}/{{ unit }} {% endfor %}{{ gone.too }}."
     assert fill(template, {"rows": [{"name": "<1>"}], "unit": "px"}) == "&lt;1&gt;/px ."
-
-
-@pytest.mark.parametrize("name", ["lens", "viewer", "pair", "link", "report", "site"])
-def test_templates_are_filled_by_words_alone(name):
-    """What looks like a word of ``text`` but is a method of a dict, or Jinja's own, is no word."""
-    words = {word: word for word in re.findall(r"text(?:\.|\[\")(\w+)", asset(f"{name}.html"))}
-    once = {"sides": [0], "panels": [{"local": True}, {"local": False}]}
-    page = fill(asset(f"{name}.html"), {"text": words, **once})
-    assert "built-in method" not in page
-    assert "None" not in page
-    assert all(word in page for word in words)
 
 
 def test_command_line_writes_a_site(model, tmp_path, capsys, monkeypatch):

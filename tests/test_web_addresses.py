@@ -19,11 +19,11 @@ from workbench import last, read_frames, served
 
 import analysis
 import uniformer
+from analysis.report.frames import DTYPES, frame
 from ui.host.settings import Settings
 from ui.layout import launch
 from ui.server import launch_options
 from ui.web.addresses import Addresses
-from ui.web.frames import DTYPES, frame
 
 EXAMPLE = "coffee.jpg"
 

@@ -15,7 +15,6 @@ from workbench import last, served
 import analysis
 from ui.host.settings import Settings
 from ui.page.tabs.models import model_table
-from ui.service.linked_view import pair_payload
 from ui.service.take_away import CLASS_KINDS, LABEL_KINDS
 from ui.service.uploads import open_upload
 from uniformer import classify, create_model
@@ -111,12 +110,6 @@ def test_what_is_taken_away_says_the_same(page, opened, tmp_path, monkeypatch, c
     assert [row["name"] in line for row, line in zip(said, printed, strict=True)] == [True] * 5
     for kind in set(LABEL_KINDS) - set(CLASS_KINDS):
         assert "labels no pixels" in file(kind)[0]["error"]
-
-
-def test_the_tab_of_two_settings_refuses_it_in_one_sentence(page, opened):
-    now = page.actions.selection(opened[0]["key"])
-    with pytest.raises(ValueError, match=r"^A classifier labels no pixels to compare[^.]+\.$"):
-        pair_payload(page.actions, now, page.actions.first.selection)
 
 
 def test_an_own_checkpoint_of_a_classifier_is_read_as_one(tmp_path):

@@ -16,7 +16,6 @@ from analysis.layers import LAYERS
 from analysis.layers.placing import table_place
 from analysis.questions import QUESTIONS
 from analysis.questions.parameters import parameters_of
-from analysis.report import messages as report_words
 from ui.layout import TABS
 from ui.messages import LANGUAGES, cite, translations
 from ui.messages import page as text
@@ -28,7 +27,6 @@ from uniformer.config import REACHES
 
 MODULES = [
     text,
-    report_words,
     evidence,
     *(
         importlib.import_module(f"ui.messages.{module.name}")
@@ -111,20 +109,9 @@ def test_translations_are_not_empty_nor_english():
 
 def test_what_is_put_into_a_sentence_is_put_into_its_translation(table):
     for english, other in table.items():
+        if english == "status.queue_position":  # whose English Gradio has
+            continue
         assert sorted(PLACE.findall(english)) == sorted(PLACE.findall(other)), english
-
-
-def test_patterns_cannot_be_mistaken_for_one_another(table):
-    """A filled sentence is recognised by its words alone, so one may not fit another."""
-    patterns = {english for english in table if PLACE.search(english)}
-    for one in patterns:
-        filled = PLACE.sub("7", one)
-        fitting = [
-            other
-            for other in patterns
-            if re.fullmatch("(.+?)".join(map(re.escape, PLACE.split(other))), filled)
-        ]
-        assert fitting == [one]
 
 
 def test_no_class_has_the_name_of_a_choice_whose_value_the_page_sends():

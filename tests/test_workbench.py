@@ -12,8 +12,7 @@ from visiting import Workbench, settle
 
 from analysis import trace
 from analysis.affinity.row_summary import affinity_row, row_statistics
-from analysis.figures.palette import color_steps
-from analysis.report.viewer_data import SAFE_COLORS
+from analysis.figures.palette import SAFE_COLORS, color_steps
 from ui.messages import page as text
 from ui.service.examples import EXAMPLES, FOLDER
 from uniformer import create_model, segment

@@ -11,12 +11,12 @@ import gradio as gr
 import httpx
 import numpy as np
 
+from analysis.report.frames import ALIGNED
 from ui.host.settings import Settings
 from ui.layout import launch
 from ui.server import launch_options
 from ui.service.actions import Actions
 from ui.web.addresses import Addresses
-from ui.web.frames import ALIGNED
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def served(host: Settings) -> Iterator[Any]:
 
 
 def read_frames(content: bytes, whole: bool = True) -> list[tuple[dict, dict[str, np.ndarray]]]:
-    """Read what :func:`ui.web.frames.frame` wrote; it may end within a frame unless ``whole``."""
+    """Read what ``analysis.report.frames`` wrote; it may end within a frame unless ``whole``."""
     found, at = [], 0
     while at < len(content):
         start = at + 4 + int.from_bytes(content[at : at + 4], "little")

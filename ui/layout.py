@@ -35,7 +35,7 @@ TABS = {
     "models": models,
     "share": share,
 }
-STYLES = ("style.css", "lens.css", "answer.css", "share.css", "banner.css", "pair.css")
+STYLES = ("style.css", "answer.css", "share.css", "banner.css")
 
 
 def build(settings: Settings, actions: Actions | None = None) -> gr.Blocks:

@@ -5,6 +5,9 @@ from __future__ import annotations
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colours of lines, after Okabe and Ito: told apart with any colour vision."""
 
+SAFE_COLORS, GREYS = (*SERIES[:-1], "#F0E442"), ("#8c8c8c", "#c6c6c6", "#555555")
+"""For the largest classes of a picture, told apart with any colour vision, and for the others."""
+
 SEQUENTIAL = "cividis"
 """Perceptually uniform and colour-blind safe: Nunez, Anderton and Renslow, arXiv 1712.01662."""
 
@@ -39,3 +42,10 @@ def color_steps(count: int) -> list[str]:
     """Return ``count`` colours (#rrggbb) of the sequential scale, for what draws in a browser."""
     steps = [f"#{_STEPS[at : at + 6]}" for at in range(0, len(_STEPS), 6)]
     return [steps[min(256 * step // (count - 1), 255)] for step in range(count)]
+
+
+def safe_color(rank: int) -> str:
+    """Return the colour of the class with that many larger ones."""
+    if rank < len(SAFE_COLORS):
+        return SAFE_COLORS[rank]
+    return GREYS[(rank - len(SAFE_COLORS)) % len(GREYS)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.attribution.methods import METHODS
-from analysis.report.viewer_data import safe_color
+from analysis.figures.palette import safe_color
 from uniformer.config import HYBRID_PERIOD, STRIDES
 from uniformer.preprocess import MEAN, STD
 from uniformer.segmenter import Segmenter

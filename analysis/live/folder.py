@@ -30,8 +30,8 @@ THUMBNAIL_SIZE = (152, 114)
 MAX_MODEL_BYTES = 64 * 2**20
 """Of the network's file: a visitor waits for it, and browsers give a page a few hundred MB."""
 
-OF_A_SERVER = {"server_source.js", "frames.js"}
-"""Modules that ask the app's server, and are not needed where there is none."""
+OF_OTHERS = {"server_source.js", "frames.js", "stored_source.js", "report.js"}
+"""Modules of pages that compute nothing themselves: the app's, and reports."""
 
 AT_THE_ROOT = {"live.html": "index.html", "sw.js": "sw.js"}
 """What must lie at the top: the page, and the worker that may serve all that lies below it."""
@@ -117,7 +117,7 @@ def _copy_page(target: Path) -> None:
     """Copy modules, styles, words and notes."""
     (target / "web").mkdir()
     for file in (ASSETS / "web").iterdir():
-        if file.is_file() and file.name not in OF_A_SERVER:
+        if file.is_file() and file.name not in OF_OTHERS:
             place = AT_THE_ROOT.get(file.name, f"web/{file.name}")
             shutil.copyfile(file, target / place)
     shutil.copytree(ASSETS / "web" / "words", target / "web" / "words")

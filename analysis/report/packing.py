@@ -1,4 +1,4 @@
-"""Pictures and maps as text that a browser reads back exactly, for JSON."""
+"""Pictures and maps as text that a browser reads back exactly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import io
 import zlib
 
-import numpy as np
 from PIL import Image
 
 
@@ -16,22 +15,19 @@ def size_within(width: int, height: int, side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def jpeg_url(picture: np.ndarray, size: tuple[int, int]) -> str:
-    """Return a picture at ``size`` (width, height) as a data URL."""
-    image = Image.fromarray(picture)
+def jpeg(image: Image.Image, side: int) -> bytes:
+    """Return a picture as the bytes of a JPEG, scaled down to ``side`` pixels if it is longer."""
+    size = size_within(*image.size, side)
     if image.size != size:
         image = image.resize(size, Image.Resampling.BOX)
     file = io.BytesIO()
     image.save(file, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()
 
 
-def packed_image(values: np.ndarray, size: tuple[int, int]) -> str:
-    """Return uint8 ``values`` (H, W), picked at ``size`` (width, height), as :func:`packed`."""
-    image = Image.fromarray(values)
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.NEAREST)
-    return packed(image.tobytes())
+def jpeg_url(data: bytes) -> str:
+    """Return the bytes of a JPEG as an address that holds them."""
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 def packed(data: bytes) -> str:

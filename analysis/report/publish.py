@@ -13,9 +13,8 @@ from PIL import Image, ImageOps
 
 from analysis.core.activation_cache import trace
 from analysis.core.progress import Progress, Work
-from analysis.report.messages import REPORT
+from analysis.report.embedded import asset
 from analysis.report.page import Caption, report_html
-from analysis.report.scripts import asset
 from analysis.report.template import fill
 from uniformer.authorship import MARK, of_others
 from uniformer.errors import hits_all, none_of, reason_of, stopped
@@ -25,6 +24,8 @@ from uniformer.predict import segment
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
 
+TITLE = "UniFormer Lens"
+SAYS = "Pictures labelled by UniFormer: open one and point at a pixel to see why."
 THUMBNAIL_SIZE = (480, 320)
 NAMED_CLASSES = 3
 
@@ -81,8 +82,8 @@ def publish(
         raise ValueError(left_out[0] if len(photos) == 1 else none_of(len(photos), left_out[0]))
     yield Progress(len(photos), len(photos))
     values = {
-        "title": REPORT["site"],
-        "says": REPORT["site_says"],
+        "title": TITLE,
+        "says": SAYS,
         "styles": asset("report.css"),
         "cards": "\n".join(cards),
         "facts": f"{model.config.name} · {model.weights.note}",

@@ -6,7 +6,6 @@ them, rows of attention above all, comes out as the functions of :mod:`analysis.
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,8 @@ from analysis.affinity.row_summary import LOCAL_STAGES
 from analysis.core.activation_cache import Trace
 from analysis.core.forward import windows_of
 from analysis.core.grid import Grid
-from analysis.report.packing import size_within
-from analysis.report.viewer_data import safe_color
+from analysis.figures.palette import safe_color
+from analysis.report.packing import jpeg, size_within
 from uniformer.config import STRIDES
 from uniformer.segmentation import Segmentation
 from uniformer.segmenter import Segmenter
@@ -32,8 +31,6 @@ MAX_IMAGE_SIDE = 2048
 
 MAX_MAP_SIDE = 1600
 """Longest side of confidence, entropy and margin; labels have every pixel of the picture."""
-
-JPEG_QUALITY = 90
 
 Content = tuple[dict[str, Any], dict[str, np.ndarray]]
 
@@ -64,13 +61,7 @@ def picture_content(result: Segmentation, model: Segmenter) -> Content:
 
 def photo_bytes(result: Segmentation) -> np.ndarray:
     """Return the picture that was labelled, scaled down if it is large, as the bytes of a JPEG."""
-    image = Image.fromarray(result.picture)
-    size = size_within(*image.size, MAX_IMAGE_SIDE)
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.BOX)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=JPEG_QUALITY)
-    return np.frombuffer(file.getvalue(), np.uint8)
+    return np.frombuffer(jpeg(Image.fromarray(result.picture), MAX_IMAGE_SIDE), np.uint8)
 
 
 def class_facts(result: Segmentation) -> list[dict[str, Any]]:

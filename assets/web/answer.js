@@ -26,6 +26,7 @@ const ABSENT = "#8c8c8c";
  */
 export function pixelAnswer(bench) {
   const { say } = bench;
+  const canAsk = bench.catalog.layers.some(({ against }) => against);
   const sentence = h("h2", { class: "sentence" });
   const where = h("p", { class: "where" });
   const bars = h("div", { class: "bars" });
@@ -106,9 +107,9 @@ export function pixelAnswer(bench) {
             class: "bar",
             "data-class": String(index),
             "aria-pressed": String(index === against),
-            disabled: index === first.index,
+            disabled: !canAsk || index === first.index,
             title:
-              index === first.index
+              !canAsk || index === first.index
                 ? ""
                 : say("answer.rather", { first: name, second: bench.className(picture, index) }),
             onclick: () => rather(index),
@@ -131,6 +132,7 @@ export function pixelAnswer(bench) {
       ),
     );
     element.classList.toggle("waiting", !known.all);
+    hint.hidden = !canAsk;
     write(
       hint,
       against === null

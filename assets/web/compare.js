@@ -99,6 +99,7 @@ export function compareMenu(button, bench, pictures) {
         item(say("compare.photo"), say("compare.photo.help"), photo, "photo"),
         item(say("compare.hold"), say("compare.hold.help"), hold, "hold"),
         !setting.untrained &&
+          !bench.catalog.alone &&
           item(
             say("compare.untrained"),
             say("compare.untrained.help"),

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Reads the binary answers of the server: frames, each a header of JSON and the arrays that follow.
- * `ui/web/frames.py` writes them and says what a frame is made of.
+ * `analysis/report/frames.py` writes them and says what a frame is made of.
  */
 
 const ALIGNED = 8;
@@ -11,6 +11,7 @@ const LENGTH_BYTES = 4;
 const KINDS = {
   "<f4": (buffer) => new Float32Array(buffer),
   "|u1": (buffer) => new Uint8Array(buffer),
+  "<i2": (buffer) => new Int16Array(buffer),
   "<u2": (buffer) => new Uint16Array(buffer),
   "<i4": (buffer) => new Int32Array(buffer),
 };

@@ -72,7 +72,8 @@ export function layerBar(bench, pictures, view) {
       const to = go(last.sure ?? "confidence");
       found.push({ id: "sure", title: say("layer.sure"), on: sure, go: to });
     }
-    for (const { stage } of picture?.stages ?? []) {
+    for (const { stage, pruned } of picture?.stages ?? []) {
+      if (pruned && !kindOf(bench, KEPT)) continue;
       found.push({
         id: `stage-${stage}`,
         title: say("stage.number", { stage }),

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What the page asks for, whoever computes it: a server (`server_source.js`) or the browser itself
- * (`browser_source.js`). This file holds types only, and the one error both raise.
+ * What the page asks for, whoever computes it: a server (`server_source.js`), the browser itself
+ * (`browser_source.js`), or nobody any more (`stored_source.js`). This file holds types only, and the one error both raise.
  *
  * Everywhere: stages count from 1, blocks and heads from 0, and head `null` is the mean over heads;
  * pixels are those of the picture, x to the right, y down, from the top left; maps are row-major.
@@ -78,6 +78,8 @@
  * @property {string[]} [elsewhere]  Titles of what only the app can compute, if this is not the app.
  * @property {{labels: TakeAwayKind[], class?: TakeAwayKind[], layers: TakeAwayKind[]}} takeAway
  *   Kinds of file there are of labels, of the class of a whole picture, and of layers.
+ * @property {boolean} [alone]  There is one picture, as it was labelled, and nothing can be opened,
+ *   labelled again or computed.
  * @property {{frames: number, seconds: number}} [film]  Most of a film; absent where none is labelled.
  * @property {number} fileBytes  The largest file that can be opened.
  */
@@ -126,7 +128,7 @@
  * @property {string[]} notices  Whole sentences that must be seen.
  * @property {Record<string, Record<string, string>>} [spoken]  By language, what `knows` and
  *   `notices` are in it; without it they are in the page's language already.
- * @property {number} seconds  What labelling took.
+ * @property {number} seconds  What labelling took; 0 where nobody knows.
  *
  * @typedef {Omit<Picture, "labels" | "confidence" | "entropy" | "margin">} Known  It without its maps.
  */

@@ -2,8 +2,8 @@
 /** Four tiles, one per stage: what it used for the pixel, how far that is, and on which classes. */
 
 import { fill, h, write } from "./dom.js";
-import { lookInto, looksInto } from "./kept.js";
-import { choiceIn } from "./layers.js";
+import { KEPT, lookInto, looksInto } from "./kept.js";
+import { choiceIn, kindOf } from "./layers.js";
 import { RATIO } from "./palette.js";
 import { paintMap } from "./pane.js";
 import { probeOf } from "./selection.js";
@@ -103,6 +103,7 @@ class Tile {
     const info = picture?.stages.find((each) => each.stage === number);
     this.element.hidden = !info;
     if (!picture || !info) return;
+    this.element.disabled = info.pruned === true && !kindOf(bench, KEPT);
     const choice = choiceIn(picture, state, number);
     this.element.setAttribute("aria-pressed", String(looksInto(state, number)));
     const at = probeOf(state);

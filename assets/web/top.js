@@ -27,6 +27,7 @@ const WINDOWS = [4, 8, 14, 16, 24, 32];
  */
 export function top(bench, pictures, open, guide, speak) {
   const { say, catalog } = bench;
+  const { alone } = catalog;
   const input = h("input", {
     type: "file",
     multiple: true,
@@ -45,13 +46,8 @@ export function top(bench, pictures, open, guide, speak) {
   const thumb = h("img", { alt: "", class: "thumb" });
   const title = h("b", {});
   const about = h("small", {});
-  const picture = h(
-    "button",
-    { type: "button", class: "chip", "data-part": "picture" },
-    thumb,
-    h("span", { class: "two-lines" }, title, about),
-    icon("down"),
-  );
+  const named = [thumb, h("span", { class: "two-lines" }, title, about)];
+  const picture = chip("picture", named);
   const pictureMenu = menu(
     picture,
     (close) => [
@@ -101,12 +97,8 @@ export function top(bench, pictures, open, guide, speak) {
 
   const modelTitle = h("b", {});
   const knows = h("small", {});
-  const model = h(
-    "button",
-    { type: "button", class: "chip", "data-part": "model" },
-    h("span", { class: "two-lines" }, modelTitle, knows),
-    icon("down"),
-  );
+  const known = [h("span", { class: "two-lines" }, modelTitle, knows)];
+  const model = chip("model", known);
   const own = checkpointBox(bench, ({ name, reach, windowSize }) =>
     pictures.relabel({ model: name, ...TRAINED, reach, windowSize }),
   );
@@ -120,6 +112,7 @@ export function top(bench, pictures, open, guide, speak) {
   );
 
   const reach = h("div", { class: "segmented", role: "group", "aria-label": say("reach") });
+  const only = h("b", {});
   const windowSize = h("select", {
     "aria-label": say("window"),
     title: say("window.help"),
@@ -174,6 +167,9 @@ export function top(bench, pictures, open, guide, speak) {
         ),
       ),
     );
+    const far = [say(`reach.${setting.reach}`)];
+    if (setting.reach !== "global") far.push(say("window.size", { size: setting.windowSize }));
+    write(only, far.join(" · "));
     windowSize.hidden = setting.reach === "global";
     const sizes = [...new Set([...WINDOWS, setting.windowSize])].sort((a, b) => a - b);
     fill(
@@ -199,26 +195,38 @@ export function top(bench, pictures, open, guide, speak) {
     "header",
     { class: "top" },
     h("h1", { class: "brand" }, say("brand")),
-    picture,
-    pictureMenu,
-    model,
-    modelMenu,
+    ...(alone
+      ? [still("picture", named), still("model", known)]
+      : [picture, pictureMenu, model, modelMenu]),
     h(
       "div",
       { class: "reach", title: say("reach.help") },
       h("span", { class: "label" }, say("reach")),
-      reach,
-      windowSize,
-      shortSide,
+      ...(alone ? [only] : [reach, windowSize, shortSide]),
     ),
     h("span", { class: "space" }),
-    guide,
+    !alone && guide,
     languages,
     themeButton(say),
-    input,
-    camera.element,
+    ...(alone ? [] : [input, camera.element]),
   );
 }
+
+/**
+ * A button that shows what was chosen, and leads to the choice.
+ * @param {string} part
+ * @param {HTMLElement[]} shown
+ */
+function chip(part, shown) {
+  return h("button", { type: "button", class: "chip", "data-part": part }, ...shown, icon("down"));
+}
+
+/**
+ * The same where there is no choice.
+ * @param {string} part
+ * @param {HTMLElement[]} shown
+ */
+const still = (part, shown) => h("div", { class: "chip still", "data-part": part }, ...shown);
 
 /**
  * @param {keyof typeof import("./dom.js").ICONS} name

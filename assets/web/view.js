@@ -238,7 +238,8 @@ export class View {
       button.setAttribute("aria-pressed", String(region === about));
       button.toggleAttribute("disabled", asked !== null && !asked.includes(region));
     }
-    this.regions.hidden = isWhole(picture) && (asked?.length ?? 0) < 2;
+    const choice = this.bench.catalog.layers.some(({ regions }) => regions.length > 1);
+    this.regions.hidden = !choice || (isWhole(picture) && (asked?.length ?? 0) < 2);
     this.brush.update();
     this.busy.hidden = bench.waiting === 0;
     write(this.doing, this.#progress());

@@ -4,6 +4,8 @@
  * language lacks one. `{name}` in a sentence stands for what is put in.
  */
 
+import { jsonOf } from "./beside.js";
+
 /** The languages there are, as they call themselves. */
 export const LANGUAGES = /** @type {const} */ ({ en: "English", zh: "中文" });
 
@@ -45,10 +47,7 @@ export const named = ({ say, has }, key, name) => (has(key) ? say(key) : name);
  * @param {string} language
  * @returns {Promise<Record<string, string>>}
  */
-async function read(language) {
-  const answer = await fetch(new URL(`words/${language}.json`, import.meta.url));
-  return answer.json();
-}
+const read = (language) => jsonOf(`words/${language}.json`);
 
 /**
  * A share as people say it: whole percents, tenths below ten.

@@ -5,6 +5,7 @@ import { pixelAnswer } from "./answer.js";
 import { Batch } from "./batch.js";
 import { batchStrip } from "./batch_strip.js";
 import { Bench } from "./bench.js";
+import { styleOf } from "./beside.js";
 import { depth } from "./depth.js";
 import { fill, h } from "./dom.js";
 import { Film } from "./film.js";
@@ -55,16 +56,14 @@ const STYLES = ["tokens", "page", "top", "batch", "view", "bar", "side"];
 export async function mount(host, source, options = {}) {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   const store = new Store();
-  const styles = STYLES.map((name) =>
-    h("link", { rel: "stylesheet", href: new URL(`${name}.css`, import.meta.url).href }),
-  );
+  const styles = STYLES.map((name) => styleOf(`${name}.css`));
   const page = h("div", { class: "workbench" });
   fill(root, ...styles, page);
   followTheme(host);
   await Promise.all(
-    styles.map(
-      (link) => new Promise((done) => Object.assign(link, { onload: done, onerror: done })),
-    ),
+    styles
+      .filter((style) => style.matches("link"))
+      .map((link) => new Promise((done) => Object.assign(link, { onload: done, onerror: done }))),
   );
 
   let wished = options.language ?? navigator.language;
@@ -103,7 +102,7 @@ export async function mount(host, source, options = {}) {
   }
 
   show();
-  takeFiles(host, open);
+  if (!catalog.alone) takeFiles(host, open);
   const wanted = readQuery(options.query ?? location.search);
   const { example: opening, ...first } = catalog.first;
   const example = catalog.examples.find(({ name }) => name === wanted.example)?.name;
@@ -155,7 +154,7 @@ function build(page, bench, pictures, { batch, film, open }, speak) {
     credit.textContent = picture
       ? [
           picture.credit && bench.say("credit", { credit: picture.credit }),
-          bench.say("took", { seconds: picture.seconds.toFixed(2) }),
+          picture.seconds > 0 && bench.say("took", { seconds: picture.seconds.toFixed(2) }),
         ]
           .filter(Boolean)
           .join(" · ")

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 import analysis as a
-from analysis.affinity.atlas import global_atlas, local_atlas
 from analysis.attribution import METHODS, AttributionSettings
 from analysis.core.progress import finish
 from analysis.evaluation.label_comparison import compare_labels
@@ -68,8 +67,6 @@ ANALYSES = {
     "position affinity": lambda m, p, x, t: a.position_affinity(t, 4, 0, (1, 2)),
     "in-degree": lambda m, p, x, t: a.in_degree(t, 3, 0),
     "token jacobian": lambda m, p, x, t: a.token_jacobian(t, 3, 0, (3, 5)),
-    "global atlas": lambda m, p, x, t: global_atlas(t, 3, 0),
-    "local atlas": lambda m, p, x, t: local_atlas(t, 2, 0),
     "profile": lambda m, p, x, t: a.profile_with_nulls(t, p),
     "rollout": lambda m, p, x, t: rollout(t, REGION),
     "relevance": lambda m, p, x, t: a.relevance(t, margin(m)),

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.core.words import say
-from analysis.report.messages import VIEWER as VIEWER
 from uniformer.config import ModelConfig
 
 TITLE = "UniFormer Lens"
@@ -50,7 +49,7 @@ GRADIO = (
     "Code input container",
     "Gradio footer navigation",
     "common.complete",
-    "In queue: {at} of {count}",
+    "status.queue_position",
 )
 
 NO_WEIGHTS_ON_HUB = (

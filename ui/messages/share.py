@@ -5,8 +5,9 @@ from __future__ import annotations
 TAB = "Take away"
 REPORT = "Interactive report"
 REPORT_SAYS = (
-    "One HTML file with this picture, its labels and the lens. It works from the disk with no "
-    "server and no network, and carries the hashes of picture and weights with all settings."
+    "One HTML file with the workbench for this picture: its labels, and every row and probability "
+    "under the pointer. It works from the disk with no server and no network, and carries the "
+    "hashes of picture and weights with all settings."
 )
 REPORT_GET = "Make the report"
 LINK = "A link to this"

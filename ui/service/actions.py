@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from analysis import Trace, trace
 from analysis.core.progress import Work, finish
@@ -31,7 +30,6 @@ from ui.service.films import ShortFilm
 from ui.service.gpu_seconds import layer_seconds
 from ui.service.model_cache import ModelCache
 from ui.service.one_thread import on_one_thread
-from ui.service.payloads import lens_payload
 from ui.service.selection import Selection
 from ui.service.shared_results import SharedResults
 from ui.service.shown_size import made_smaller
@@ -149,12 +147,6 @@ class Actions:
         return Selection(
             key, stored.model, used["reach"], used["window_size"], short_side=used["short_side"]
         )
-
-    @metrics.measured("lens")
-    def lens(self, selection: Selection) -> dict[str, Any]:
-        """Return what ``assets/lens.js`` needs to answer every probe of the picture."""
-        traced = self.trace(selection)
-        return lens_payload(selection.key, self.stored(selection), traced)
 
     def whole(self, selection: Selection) -> Segmentation:
         """Return the result at the size of the visitor's picture."""

@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from analysis.core.progress import relay
+from analysis.report.frames import frame
 from ui.host import metrics
 from ui.host.entrance import guarded
 from ui.host.middleware import NO_ROOM
@@ -37,7 +38,6 @@ from ui.service.one_thread import steps_on_one_thread
 from ui.service.selection import Selection
 from ui.service.uploads import DoesNotFit
 from ui.web.asked import LONGEST_NAME, named, read_setting
-from ui.web.frames import frame
 from ui.web.lanes import Full, Lane
 from ui.web.layers import partial_content, read_ask
 from ui.web.said import OF_ANSWER, OF_CATALOG, said

@@ -1,4 +1,4 @@
-"""The form of every answer to the workbench: facts as JSON, then arrays as they lie in memory.
+"""The form of every answer to the workbench, and of what a report holds: facts as JSON, arrays raw.
 
 A frame is the length of its header (4 bytes, little endian), the header in UTF-8, padded with
 spaces to a multiple of 8 with the length, and the arrays, each padded with zeros to a multiple of
@@ -18,7 +18,7 @@ from analysis.questions.answer import plain
 
 ALIGNED = 8
 
-DTYPES = ("<f4", "|u1", "<u2", "<i4")
+DTYPES = ("<f4", "|u1", "<i2", "<u2", "<i4")
 """What a browser has typed arrays for."""
 
 
