@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from collections import Counter
@@ -22,6 +23,7 @@ from ui.messages import page as text
 from ui.page.form import info_of
 from ui.page.tabs import researcher
 from ui.page.tabs.what_if import CHOICES
+from ui.service.examples import ASSETS
 from uniformer.classes import class_set
 from uniformer.config import REACHES
 
@@ -37,6 +39,7 @@ CAMS = {method.title for method in METHODS.values() if " " not in method.title} 
 NAMES = {*TABS, *REACHES, *CHOICES, *CAMS, "E", "PNG", "NPZ", "JSON", text.TITLE}
 """What is a name or an id, the same in every language."""
 
+WEB = ASSETS / "web"
 PLACE = re.compile(r"\{\w+\}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -100,6 +103,19 @@ def test_no_translation_is_left_over(table):
 
 def test_no_class_has_the_name_of_a_word_of_the_page():
     assert names_of_classes() & page_sentences() == set()
+
+
+PROGRAM = re.compile(
+    r"`|(?<!\w)--[a-z]|\b[a-z]+_[a-z]\w*|\b[a-z]+(?<!m)(?<!ar)[A-Z]\w+|\b(?:None|True|False|dtype)\b"
+)
+"""Code, flags, parameters' names and words of Python; mIoU and arXiv are none."""
+
+
+def test_the_page_speaks_of_itself_and_not_of_flags_or_parameters():
+    words = json.loads((WEB / "words/en.json").read_text(encoding="utf-8"))
+    said = page_sentences() | {value for key, value in words.items() if key != "elsewhere.help"}
+    plain = {sentence: re.sub(r"\{\w+\}|https?://\S+", "", sentence) for sentence in said}
+    assert [sentence for sentence, rest in plain.items() if PROGRAM.search(rest)] == []
 
 
 def test_translations_are_not_empty_nor_english():

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from uniformer import heap
 from uniformer.annotations import check_folder, labelled_pictures, write_annotations
 from uniformer.authorship import of_others, written_here
 from uniformer.batch import PhotoBatch
@@ -256,6 +257,7 @@ def _label_share(
     args: argparse.Namespace, work: Sequence[tuple[Path, str]], rank: int, count: int
 ) -> int:
     """Label every ``count``-th photo from ``rank`` on and return how many could not be read."""
+    heap.reuse()
     batch, failures = _open_batch(args, rank), []
     if rank == 0:
         _tell_weights(batch.model)

@@ -35,7 +35,7 @@ def check_unpruned(block: nn.Module, model: Segmenter) -> nn.Module:
     if isinstance(block, PrunedBlock):
         raise AnalysisError(
             f"{model.config.name} prunes tokens in stages 3 and 4, so this cannot be told of their "
-            "blocks: ask `pruning` which tokens were kept, or choose another model."
+            "blocks: ask which tokens were kept (pruning), or choose another model."
         )
     return block
 

@@ -35,7 +35,7 @@ OWN_NOTE = "Your file {name}, read as {model}."
 ALSO_FITS = "It fits {models} too: a file does not tell."
 TOO_LARGE = (
     "This checkpoint has {megabytes} MB and this page takes {limit}: start the page on your own "
-    "computer with --weights and the file."
+    "computer with that file."
 )
 NO_MODEL = (
     "{name} has the names and shapes of no model here: give it the checkpoint of a UniFormer "

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.core.words import say
+from analysis.core.words import joined, say
 from uniformer.config import ModelConfig
 
 TITLE = "UniFormer Lens"
@@ -54,11 +54,23 @@ GRADIO = (
 
 NO_WEIGHTS_ON_HUB = (
     "The weights of {model} could not be downloaded from the Hub, so the last result stays: choose "
-    "another model, or start this page with --weights and a file."
+    "another model, or give the page its checkpoint."
 )
 NO_WEIGHTS_AT_ALL = (
     "The weights of {model} are not on the Hugging Face Hub, so the last result stays: choose "
-    "another model, or start this page with --weights and a file."
+    "another model, or give the page its checkpoint."
+)
+WOULD_TAKE = (
+    "This would take about {minutes} minutes here, and {given} are given: show the network a "
+    "smaller picture, or choose a smaller model."
+)
+WOULD_TAKE_WITH = (
+    "This would take about {minutes} minutes here, and {given} are given: ask for fewer {fewer}, "
+    "show the network a smaller picture, or choose a smaller model."
+)
+TAKES_TOO_LONG = (
+    "This would take about {seconds} seconds, and {given} are given: it was stopped after {done} "
+    "of {total} steps. Ask for less, show the network a smaller picture, or choose a smaller model."
 )
 SHOWN_SMALLER = "Shown at {shown} pixels; files that you take away have all {whole}."
 TOO_LARGE = (
@@ -82,11 +94,10 @@ def no_weights(config: ModelConfig) -> str:
 
 def would_take(minutes: float, given: float, fewer: Sequence[str]) -> str:
     """Refuse a question before it begins; ``fewer`` are the parameters it could have less of."""
-    asked = f"fewer {' or '.join(fewer)}, or for " if fewer else ""
-    return (
-        f"This would take about {minutes:.0f} minutes here, and {given:.0f} are given: ask for "
-        f"{asked}a smaller short side or model."
-    )
+    times = {"minutes": f"{minutes:.0f}", "given": f"{given:.0f}"}
+    if fewer:
+        return say(WOULD_TAKE_WITH, **times, fewer=joined(fewer, " or "))
+    return say(WOULD_TAKE, **times)
 
 
 def too_large(megapixels: float, limit: float) -> str:

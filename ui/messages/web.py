@@ -33,7 +33,7 @@ NO_FILM = "Give a film as MP4, MOV, WebM, MKV or AVI."
 FILM_UNREADABLE = "This film cannot be read: convert it to MP4 or WebM."
 FILM_TOO_LONG = (
     "Films of at most {frames} frames and {seconds} seconds are labelled here: cut it, or label it "
-    "whole with `uniformer video` on your own machine."
+    "whole with the command line on your own machine."
 )
 FILM_NEEDS_SEGMENTER = (
     "This model names a picture as a whole: choose one that labels pixels, and give the film again."

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from analysis.core.progress import Progress, Work, relay
+from analysis.core.words import say
 from analysis.questions.parameters import Parameter
 from ui.host.places import is_wanted
+from ui.messages import page as text
 
 R = TypeVar("R")
 
@@ -102,10 +104,9 @@ def within(seconds: float) -> Callable[[int, int], None]:
         spent = time.monotonic() - start
         expected = spent / max(done, 1) * total
         if spent > seconds or (spent > SURE_SECONDS and expected > SURE_FACTOR * seconds):
+            about, given = f"{max(spent, expected):.0f}", f"{seconds:g}"
             raise ValueError(
-                f"This would take about {max(spent, expected):.0f} seconds, and {seconds:g} are "
-                f"given: it was stopped after {done} of {total} steps. Ask for less, or for a "
-                "smaller short side or model."
+                say(text.TAKES_TOO_LONG, seconds=about, given=given, done=done, total=total)
             )
 
     return progress

@@ -49,8 +49,8 @@ def read_setting(given: Any, now: Selection) -> Selection:
     model = named("model", given.get("model", now.model)).removeprefix(RANDOM)
     reach = given.get("reach", now.reach)
     if reach not in REACHES:
-        raise ValueError(text.wrong(name="reach", words=f"one of {', '.join(REACHES)}"))
-    window = whole("windowSize", 1, MAX_WINDOW_SIZE)(given.get("windowSize", now.window_size))
+        raise ValueError(text.wrong(name="The reach", words=f"one of {', '.join(REACHES)}"))
+    window = whole("The window size", 1, MAX_WINDOW_SIZE)(given.get("windowSize", now.window_size))
     short = given.get("shortSide")
     return replace(
         now,
@@ -73,4 +73,4 @@ def setting_of(selection: Selection) -> dict[str, Any]:
     return setting if short is None else {**setting, "shortSide": short}
 
 
-_short_side = whole("shortSide", SHORT_SIDES[0], MOST_SHORT_SIDE)
+_short_side = whole("The size the network sees", SHORT_SIDES[0], MOST_SHORT_SIDE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Any, cast
 
 import cv2
@@ -53,13 +54,18 @@ def _parameter_facts(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "kind": parameter.kind.__name__,
-        "title": parameter.name.replace("_", " ").removesuffix(" px"),
+        "title": title_of(parameter),
         "help": parameter.help,
         "choices": None if parameter.choices is None else list(parameter.choices),
         "default": None if parameter.default is REQUIRED else parameter.default,
         "optional": parameter.optional,
         **limits,
     }
+
+
+def title_of(parameter: Parameter) -> str:
+    """Return what a parameter is called on the page."""
+    return parameter.name.replace("_", " ").removesuffix(" px")
 
 
 def read_ask(given: dict[str, Any], size_px: tuple[int, int]) -> LayerAsk:
@@ -86,7 +92,10 @@ def read_ask(given: dict[str, Any], size_px: tuple[int, int]) -> LayerAsk:
     known = {each.name: each for each in ask.kind.parameters}
     if unknown := [name for name in parameters if name not in known]:
         raise ValueError(say(text.NO_SUCH_PARAMETER, name=unknown[0][:50]))
-    checked = {name: check(known[name], value) for name, value in parameters.items()}
+    checked = {
+        name: check(replace(known[name], name=title_of(known[name])), value)
+        for name, value in parameters.items()
+    }
     for name, value in checked.items():
         if name in BOUNDS and value is not None:
             whole(name, *BOUNDS[name])(value)
