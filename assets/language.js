@@ -1,52 +1,18 @@
-// Says in the visitor's language what stands in our own HTML. Gradio says the labels of its
-// components, and sets the language of the document; both read the table of ui/page/language.py.
-// English, the language of the keys, needs nothing.
+// Shows the words of our own HTML in the visitor's language. Gradio says the labels of its
+// components, and sets the language of the document; words that stand by themselves are looked up
+// in the same table (ui/page/language.py), those that something was put into bring what they are in
+// every language (ui/page/said.py). English, the language of the keys, needs nothing.
 () => {
   const ATTRIBUTES = ["title", "aria-label", "alt", "placeholder"];
   const KEPT = "pre, code, script, style, textarea, .cm-editor, [translate=no], body [lang=en]";
+  const SAID = "[data-said], [data-said-alt], [data-said-aria-label]";
   const tables = window.gradio_config?.i18n_translations ?? {};
   const root = document.documentElement;
   const said = new WeakMap(); // node -> { name of attribute, or "": [English, what is shown] }
   let words = {};
-  let patterns = [];
 
-  const plain = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-
-  function learn() {
-    words = tables[root.lang.split("-")[0]] ?? {};
-    patterns = Object.entries(words)
-      .filter(([english]) => english.includes("{"))
-      .map(([english, other]) => [
-        new RegExp(`^${plain(english).replace(/\\\{\w+\\\}/g, "((?:(?! · ).)+?)")}$`, "s"),
-        [...english.matchAll(/\{\w+\}/g)].map(([name]) => name),
-        other,
-      ]);
-  }
-
-  function fill(text) {
-    for (const [pattern, names, other] of patterns) {
-      const found = pattern.exec(text);
-      if (!found) continue;
-      return names.reduce((made, name, at) => made.replaceAll(name, say(found[at + 1])), other);
-    }
-  }
-
-  // Some sentences are put together: "a · b", "Pin (P)", "Photo: somebody", "pixel 3, 4", "87 % sure".
-  const PARTS = [/^(.+?)( · )(.+)$/s, /^(.+?)( )(\([^()]+\))$/, /^([^:]+:)( )(.+)$/s, /^(\D+)( )([\d#].*)$/, /^([\d.,%× ]+)( )(\D+)$/];
-
-  function say(text) {
-    if (!/[A-Za-z]{2}/.test(text)) return text;
-    if (Object.hasOwn(words, text)) return words[text];
-    const filled = fill(text);
-    if (filled !== undefined) return filled;
-    for (const parts of PARTS) {
-      const [, before, between, after] = parts.exec(text) ?? [];
-      if (!before) continue;
-      const made = say(before) + between + say(after);
-      if (made !== text) return made;
-    }
-    return text;
-  }
+  const language = () => root.lang.split("-")[0];
+  const say = (text) => (Object.hasOwn(words, text) ? words[text] : text);
 
   // Puts the words of a text or an attribute anew, unless it still shows what was said of it.
   function put(node, name, now, write) {
@@ -57,9 +23,25 @@
     if (shown !== now) write(shown);
   }
 
+  // Shows what an element brings, as its text or as an attribute.
+  function show(node) {
+    const own = (json) => {
+      const known = JSON.parse(json);
+      return known[language()] ?? known.en;
+    };
+    const { said, saidAlt, saidAriaLabel } = node.dataset;
+    if (said && node.textContent !== own(said)) node.textContent = own(said);
+    if (saidAlt) node.alt = own(saidAlt);
+    if (saidAriaLabel) node.ariaLabel = own(saidAriaLabel);
+  }
+
   function walk(node) {
     if (node.nodeType === Node.TEXT_NODE) put(node, "", node.data, (shown) => (node.data = shown));
     if (node.nodeType !== Node.ELEMENT_NODE || node.matches(KEPT)) return;
+    if (node.matches(SAID)) {
+      show(node);
+      return;
+    }
     for (const name of ATTRIBUTES) {
       const now = node.getAttribute(name);
       if (now) put(node, name, now, (shown) => node.setAttribute(name, shown));
@@ -69,7 +51,7 @@
 
   const changes = new MutationObserver((records) => {
     for (const { target, addedNodes, attributeName } of records) {
-      if ((target.closest ? target : target.parentElement)?.closest(KEPT)) continue;
+      if ((target.closest ? target : target.parentElement)?.closest(`${KEPT}, ${SAID}`)) continue;
       if (attributeName) {
         put(target, attributeName, target.getAttribute(attributeName) ?? "", (shown) => target.setAttribute(attributeName, shown));
       } else if (target.nodeType === Node.TEXT_NODE) walk(target);
@@ -79,7 +61,7 @@
 
   function speak() {
     const spokenBefore = Object.keys(words).length > 0;
-    learn();
+    words = tables[language()] ?? {};
     const needed = Object.keys(words).length > 0;
     if (needed || spokenBefore) walk(document.body);
     changes.disconnect();

@@ -88,6 +88,7 @@ def test_keyboard_alone_asks_a_question(visit):
     fold = page.locator("#researcher > button")
     tab_until(page, fold, 120)
     page.keyboard.press("Enter")
+    page.locator("#tabs").wait_for()
     tab_until(page, page.get_by_role("tab", name=TABS["compare"].NAME, exact=True))
     page.keyboard.press("Space")
     ask = page.locator("#compare-ask")

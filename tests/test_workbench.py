@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from PIL import Image
 from playwright.sync_api import expect
@@ -12,7 +13,7 @@ from visiting import Workbench, settle
 
 from analysis import trace
 from analysis.affinity.row_summary import affinity_row, row_statistics
-from analysis.figures.palette import SAFE_COLORS, color_steps
+from analysis.figures.palette import SAFE_COLORS, SEQUENTIAL
 from ui.messages import page as text
 from ui.service.examples import EXAMPLES, FOLDER
 from uniformer import create_model, segment
@@ -146,7 +147,7 @@ def test_a_certainty_layer_has_its_values_its_colours_and_one_colour_bar(bench, 
     expect(seen.root.locator(".ramp")).to_be_visible()
     expect(seen.root.locator(".unit")).to_have_text("%")
     values = np.rint(100 * getattr(labelled, kind)).astype(int)
-    palette = 255 * np.array([to_rgb(color) for color in color_steps(101)])
+    palette = 255 * colormaps[SEQUENTIAL](np.linspace(0, 1, 101))[:, :3]
     apart = np.abs(painted(seen)[..., :3] - palette[values])
     assert apart.mean() < 1
     assert apart.max() < 8  # where rounding of a half differs

@@ -12,6 +12,13 @@ from ui.service.examples import EXAMPLES
 pytestmark = pytest.mark.browser
 
 
+MIDDLE_OF_LETTER = """(host) => {
+  const box = host.shadowRoot.querySelector("[data-mark=pin] text").getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+}"""
+"""At once, since marks are drawn anew whenever something comes."""
+
+
 @pytest.fixture(scope="module")
 def address(bundled):
     return bundled
@@ -84,7 +91,6 @@ def test_a_link_keeps_pins_and_a_letter_on_the_picture_goes_back(visit, address)
     seen = Workbench(page)
     assert [pin["letter"] for pin in seen.state("pins")] == ["B", "C"]
     expect(seen.root.locator("[data-mark=pin]:visible")).to_have_count(2)
-    letter = seen.root.locator("[data-mark=pin]:visible text").first.bounding_box()
-    page.mouse.click(letter["x"] + letter["width"] / 2, letter["y"] + letter["height"] / 2)
+    page.mouse.click(*seen.root.evaluate(MIDDLE_OF_LETTER))
     assert seen.state("place") == {"x": 120, "y": 90}
     expect(seen.root.locator("[data-part=pin]")).to_contain_text("Pinned as B")

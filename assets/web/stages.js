@@ -109,7 +109,7 @@ class Tile {
     const at = probeOf(state);
     const found = info.pruned ? null : bench.blocks.reading(picture, number, choice, at);
     const failure = info.pruned
-      ? say("kept.says")
+      ? say(this.element.disabled ? "report.pruned" : "kept.says")
       : bench.blocks.failure(picture, number, choice.block);
     const whose =
       choice.head === null ? say("head.mean") : say("head.number", { head: choice.head });

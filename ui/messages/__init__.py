@@ -46,6 +46,12 @@ def in_language(words: str, language: str) -> str:
     return other.format(**{name: in_language(value, language) for name, value in values.items()})
 
 
+def sentence_of(error: Exception) -> str:
+    """Return what an error says on one line, with what it remembers of how that was made."""
+    words = error.args[0] if error.args else ""
+    return words if isinstance(words, Said) else " ".join(str(error).split())
+
+
 def in_every_language(sentences: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return, by language, what English sentences are in it, as far as they are known."""
     english = list(sentences)

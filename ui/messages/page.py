@@ -49,7 +49,7 @@ GRADIO = (
     "Code input container",
     "Gradio footer navigation",
     "common.complete",
-    "In queue: {at} of {count}",
+    "status.queue_position",
 )
 
 NO_WEIGHTS_ON_HUB = (

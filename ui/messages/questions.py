@@ -53,4 +53,4 @@ def made_by(model: str, reach: str, window_size: int) -> str:
 
 def one_of(at: int, count: int) -> str:
     """Return which of several questions is being answered."""
-    return say(ONE_OF, at=at, count=count) + " · "
+    return say(ONE_OF, at=at, count=count)

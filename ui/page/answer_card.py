@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.core.evidence import GRADES, Grade
-from analysis.core.words import say
+from analysis.core.words import joined, say
 from ui.messages import questions as messages
+from ui.page.said import said, said_attribute
 from ui.service.jobs import StoredAnswer
 from ui.service.snippets import command_snippet, python_snippet
 
@@ -43,16 +44,17 @@ def answer_cards(answers: Sequence[StoredAnswer]) -> str:
 
 def _card(found: StoredAnswer, at: int) -> str:
     content = found.content
-    title, sentence = html.escape(content["title"]), html.escape(content["sentence"])
+    title, sentence = content["title"], content["sentence"]
     png = (found.folder / found.figure).read_bytes()
     picture, width = base64.b64encode(png).decode(), round(_width_px(png) * SCREEN_SCALE)
     grade = content["grade"]
     return (
         f'<article class="answer" data-answer="{html.escape(content["question"])}">'
-        f'<h3 lang="en">{title}</h3><p class="of">{_made_by(content["settings"])}</p>'
-        f'<p class="says">{_badge(grade)} <span lang="en">{sentence}</span></p>'
+        f'<h3>{said(title)}</h3><p class="of">{_made_by(content["settings"])}</p>'
+        f'<p class="says">{_badge(grade)} {said(sentence)}</p>'
         f'<div class="figure-frame" tabindex="0" role="group" aria-label="{messages.FIGURE}">'
-        f'<img lang="en" src="data:image/png;base64,{picture}" alt="{title}. {sentence}" '
+        f'<img src="data:image/png;base64,{picture}" '
+        f"{said_attribute('alt', joined((title, sentence), '. '))} "
         f'style="--natural: {width}px"></div>'
         f"{_numbers(content['numbers'], content['tables'])}{_tables(content['tables'])}"
         f"{_programs(content)}{_files(found.files, at)}"
@@ -63,16 +65,15 @@ def _card(found: StoredAnswer, at: int) -> str:
 def progress_line(text: str, share: float | None) -> str:
     """Return a line with a bar; ``share`` is from 0 to 1, None while nothing can be said."""
     value = "" if share is None else f' value="{share:.3f}"'
-    escaped = html.escape(text)
     return (
-        f'<p class="progress" role="status"><progress max="1"{value} aria-label="{escaped}">'
-        f"</progress> <span>{escaped}</span></p>"
+        f'<p class="progress" role="status"><progress max="1"{value} '
+        f"{said_attribute('aria-label', text)}></progress> <span>{said(text)}</span></p>"
     )
 
 
 def note_line(text: str) -> str:
     """Return a quiet line."""
-    return f'<p class="note" role="status">{html.escape(text)}</p>'
+    return f'<p class="note" role="status">{said(text)}</p>'
 
 
 def read_name(name: str) -> tuple[str, str]:
@@ -107,11 +108,11 @@ def _made_by(settings: dict[str, Any]) -> str:
     reach = settings.get("reach")
     if not reach:
         return html.escape(str(settings.get("model", "")))
-    return html.escape(messages.made_by(settings["model"], reach, settings["window_size"]))
+    return said(messages.made_by(settings["model"], reach, settings["window_size"]))
 
 
 def _badge(grade: Grade) -> str:
-    return f'<span class="grade" data-grade="{grade}">{html.escape(GRADES[grade])}</span>'
+    return f'<span class="grade" data-grade="{grade}">{said(GRADES[grade])}</span>'
 
 
 def _numbers(numbers: dict[str, Any], tables: dict[str, Any]) -> str:
@@ -159,7 +160,8 @@ def _table(name: str, rows: list[dict[str, Any]]) -> str:
     title = html.escape(name.replace("_", " "))
     more = ""
     if len(rows) > ROWS_SHOWN:
-        more = f'<p class="note">{say(messages.ROWS, shown=ROWS_SHOWN, all=len(rows))}</p>'
+        told = say(messages.ROWS, shown=ROWS_SHOWN, all=len(rows))
+        more = f'<p class="note">{said(told)}</p>'
     summary = f"<summary>{title} <small>{len(rows)}</small></summary>"
     shown = " open" if len(rows) <= ROWS_OPEN else ""
     return f"<details{shown}>{summary}{_grid(name, rows)}{more}</details>"

@@ -5,7 +5,6 @@ It is there whichever tab is open, and whichever list the model was chosen from.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from analysis.core.words import say
 from ui.messages import models as messages
 from ui.messages import questions as common
 from ui.page.answer_card import note_line, progress_line
+from ui.page.said import said
 from ui.page.session import Session, attempt, refusal
 from ui.service.actions import Actions
 from ui.service.queues import LIGHT
@@ -106,5 +106,5 @@ def standing(actions: Actions, now: Selection) -> str:
     result, _ = attempt(lambda: actions.stored(now).result)
     if result is None or result.weights.trained:
         return ""
-    said = html.escape(say(messages.IN_USE, model=result.model)), html.escape(result.weights.note)
-    return f'<p class="warning" role="note"><span>{said[0]}</span> <span>{said[1]}</span></p>'
+    using, note = said(say(messages.IN_USE, model=result.model)), said(result.weights.note)
+    return f'<p class="warning" role="note"><span>{using}</span> <span>{note}</span></p>'

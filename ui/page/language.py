@@ -1,12 +1,13 @@
 """The page in the visitor's language: one table per language, from the English sentence to theirs.
 
 English sentences stand in ``ui/messages``, and are their own keys. A translator edits
-``ui/messages/<language>.json`` alone. Gradio says the labels and choices of its components by the
-browser's language; ``assets/language.js`` says what stands in our own HTML, from the same table. In
-both, ``{name}`` in a sentence stands for what is put in there.
+``ui/messages/<language>.json`` and ``<language>.answers.json`` alone. Gradio says the labels and
+choices of its components by the browser's language. In our own HTML, what something was put into
+brings its words in every language (:mod:`ui.page.said`) and ``assets/language.js`` shows them;
+what stands by itself it looks up in Gradio's table.
 
-Answers of the analysis (titles, findings, names of numbers) and refusals of ``uniformer`` stay
-English in every language, as their files do.
+Names of numbers, heads of tables, files, and refusals of ``uniformer`` and ``analysis`` stay
+English in every language.
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ and an answer is shown only if the visitor still looks at the result it is about
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
@@ -29,9 +28,11 @@ from typing import Any
 import gradio as gr
 
 from analysis.core.progress import Progress, relay
+from analysis.core.words import joined
 from ui.messages import questions as messages
 from ui.page.answer_card import answer_cards, note_line, progress_line
 from ui.page.download import SAVE_FILE
+from ui.page.said import said
 from ui.page.session import Session, attempt, refusal
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
@@ -62,8 +63,8 @@ def place_line(actions: Actions, selection: Selection) -> str:
 def panel_intro(title: str, says: str, grade: str) -> gr.HTML:
     """Add what a panel is about, what it shows and does not, and the ``grade`` of its evidence."""
     return gr.HTML(
-        f'<h2>{html.escape(title)}</h2><p class="says">{html.escape(says)} '
-        f'<span class="grade">{html.escape(grade)}</span></p>',
+        f'<h2>{said(title)}</h2><p class="says">{said(says)} '
+        f'<span class="grade">{said(grade)}</span></p>',
         apply_default_css=False,
         elem_classes="panel-intro",
     )
@@ -212,7 +213,8 @@ def _status(prefix: str, step: Progress, seconds: float) -> str:
     left = None
     if seconds > 1 and step.done:
         left = seconds / step.done * (step.total - step.done)
-    told = prefix + messages.progress(step.done, step.total, left)
+    parts = (prefix, messages.progress(step.done, step.total, left))
+    told = joined(filter(None, parts), " · ")
     return progress_line(told, step.done / step.total)
 
 

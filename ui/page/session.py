@@ -6,7 +6,6 @@ computed for a tab nobody looks at, and nothing twice.
 
 from __future__ import annotations
 
-import html
 import logging
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from typing import Any
 import gradio as gr
 
 from ui.messages import page as text
+from ui.messages import sentence_of
 from ui.page.carried import CarriedSelection
+from ui.page.said import said
 from ui.service.queues import HEAVY
 from ui.service.selection import Selection
 
@@ -30,11 +31,11 @@ def attempt(action: Callable[[], Any]) -> tuple[Any, str]:
 
 def refusal(error: Exception) -> str:
     """Return the sentence for the visitor, as HTML; what was no refusal of input is logged."""
-    sentence = str(error)
+    sentence = sentence_of(error)
     if not isinstance(error, ValueError):
         logging.getLogger(__name__).error("A page event failed.", exc_info=error)
         sentence = text.SERVER_FAILED
-    return f'<p role="alert">{html.escape(sentence)}</p>'
+    return f'<p role="alert">{said(sentence)}</p>'
 
 
 def result_key(selection: Selection) -> Hashable:

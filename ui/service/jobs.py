@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from analysis.core.progress import Work
+from analysis.core.words import for_json, from_json
 from analysis.questions import QUESTIONS
 from analysis.questions.answer import Answer
 from analysis.questions.parameters import parameters_of
@@ -45,6 +46,9 @@ ON_DEMAND = ("svg", "pdf")
 
 FIGURE = "figure.pickle"
 """...from the figure, kept in this file."""
+
+WORDS = "words"
+"""Title and sentence with what they were made of, to be said in other languages."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +94,15 @@ def run(actions: Actions, question: Job) -> Work[StoredAnswer]:
 def read(folder: Path) -> StoredAnswer:
     """Return the answer in ``folder``; ``ValueError`` if it was removed meanwhile."""
     try:
-        files = {path.name for path in folder.iterdir()} - {FIGURE}
+        files = {path.name for path in folder.iterdir()} - {FIGURE, WORDS}
         (figure,) = (name for name in files if name.endswith(".png"))
         (content,) = (name for name in files if name.endswith(".json"))
         found = json.loads((folder / content).read_text(encoding="utf-8"))
+        words = json.loads((folder / WORDS).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ValueError(messages.ANSWER_GONE) from error
     files |= {f"{figure.removesuffix('.png')}.{kind}" for kind in ON_DEMAND}
+    found |= {name: from_json(words[name]) for name in ("title", "sentence")}
     return StoredAnswer(folder, tuple(sorted(files)), figure, found)
 
 
@@ -156,6 +162,8 @@ def _write(answer: Answer, folder: Path, stem: str) -> None:
         figure = answer.figure()
         drawn_elsewhere(replace(answer, figure=lambda: figure)).save(unfinished, stem, WRITTEN)
         keep_figure(figure, unfinished / FIGURE)
+        words = {"title": for_json(answer.title), "sentence": for_json(answer.sentence)}
+        (unfinished / WORDS).write_text(json.dumps(words), encoding="utf-8")
         if not folder.exists():
             unfinished.rename(folder)
     finally:

@@ -24,14 +24,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from analysis.core.progress import relay
-from analysis.core.words import Said
 from analysis.report.frames import frame
 from ui.host import metrics
 from ui.host.entrance import guarded
 from ui.host.middleware import NO_ROOM
 from ui.host.places import sender_of
 from ui.host.settings import Settings
-from ui.messages import in_language, page
+from ui.messages import in_language, page, sentence_of
 from ui.messages import web as text
 from ui.service.actions import Actions
 from ui.service.examples import ASSETS
@@ -238,19 +237,13 @@ async def _frames(
     except Full:
         yield frame({"error": in_language(text.BUSY, language)})
     except ValueError as error:
-        sentence = in_language(_sentence(error), language)
+        sentence = in_language(sentence_of(error), language)
         yield frame({"error": sentence, **_differing_keys(error)})
     except Exception as error:
         LOG.exception("An answer to the workbench failed.")
         full = getattr(error, "errno", None) in NO_ROOM
         sentence = page.NO_ROOM if full else page.SERVER_FAILED
         yield frame({"error": in_language(sentence, language)})
-
-
-def _sentence(error: ValueError) -> str:
-    """Return what an error says, on one line, with what it remembers of its words."""
-    said = error.args[0] if error.args else ""
-    return said if isinstance(said, Said) else " ".join(str(error).split())
 
 
 def _packed(steps: ContentWork, language: str) -> Generator[bytes, None, None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import gradio as gr
 from analysis.core.words import say
 from ui.messages import models as messages
 from ui.page.carried import read
+from ui.page.said import said
 from ui.page.session import Session, attempt
 from ui.service.actions import Actions
 from ui.service.queues import HEAVY
@@ -23,7 +23,7 @@ NAME = messages.TAB
 
 def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     """Add the tab's components to the page that is being built, and wire them."""
-    gr.HTML(f'<p class="says">{html.escape(messages.SAYS)}</p>', elem_classes="panel-intro")
+    gr.HTML(f'<p class="says">{said(messages.SAYS)}</p>', elem_classes="panel-intro")
     banner = gr.HTML(elem_id="models-banner", apply_default_css=False)
     with gr.Row(elem_classes="choices"):
         model = gr.Dropdown(
@@ -38,7 +38,7 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
     gr.HTML(model_table(), elem_classes="answer-card", apply_default_css=False)
     own = say(messages.UPLOAD_INFO, megabytes=MAX_UPLOAD_BYTES // 2**20)
     gr.HTML(
-        f'<h3>{messages.UPLOAD_TITLE}</h3><p class="note">{html.escape(own)}</p>',
+        f'<h3>{said(messages.UPLOAD_TITLE)}</h3><p class="note">{said(own)}</p>',
         elem_classes="panel-intro",
     )
     file = gr.File(
@@ -50,10 +50,10 @@ def build(actions: Actions, session: Session, tab: gr.Tab) -> None:
             return [gr.skip(), gr.skip()]
         return _changed(lambda: actions.change_model(now, fetched).selection)
 
-    def upload(said: Any, given: dict[str, Any] | None) -> list[Any]:
+    def upload(selected: Any, given: dict[str, Any] | None) -> list[Any]:
         if given is None:
             return [gr.skip(), ""]
-        now, path, name = read(said), given["path"], given["orig_name"]
+        now, path, name = read(selected), given["path"], given["orig_name"]
         return _changed(lambda: actions.add_model(now, path, name).selection)
 
     now, shown = session.selection, [session.selection, session.message]
@@ -74,19 +74,19 @@ def _changed(action: Callable[[], Selection]) -> list[Any]:
 def banner_of(actions: Actions, now: Selection) -> str:
     """Return what the weights in use are, as HTML."""
     result = actions.stored(now).result
-    using = html.escape(say(messages.IN_USE, model=result.model))
+    using = said(say(messages.IN_USE, model=result.model))
     trained = str(result.weights.trained).lower()
     return (
         f'<p class="banner" data-trained="{trained}"><span>{using}</span> '
-        f"<span>{html.escape(result.weights.note)}</span></p>"
+        f"<span>{said(result.weights.note)}</span></p>"
     )
 
 
 def model_table() -> str:
     """Return what there is to know of all models before they are loaded, as HTML."""
-    heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in messages.HEADERS)
+    heads = "".join(f'<th scope="col">{said(head)}</th>' for head in messages.HEADERS)
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in messages.row(config)) + "</tr>"
+        "<tr>" + "".join(f"<td>{said(cell)}</td>" for cell in messages.row(config)) + "</tr>"
         for config in (MODELS | CLASSIFIERS).values()
     )
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import gradio as gr
@@ -11,6 +10,7 @@ from analysis import Trace
 from ui.messages import what_if as messages
 from ui.page.mask_editor import mask_editor, mask_of, picture_to_paint
 from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
+from ui.page.said import said
 from ui.page.session import Session
 from ui.service.actions import Actions
 from ui.service.jobs import Job, pixel_of
@@ -134,7 +134,7 @@ def _shown(traced: Trace, kind: str) -> list[Any]:
 
 
 def _described(kind: str) -> str:
-    return f'<p class="says">{html.escape(messages.KINDS[kind][1])}</p>'
+    return f'<p class="says">{said(messages.KINDS[kind][1])}</p>'
 
 
 def stages_of(kind: str) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from ui.messages import why as messages
 from ui.page.answer_card import note_line
 from ui.page.mask_editor import mask_editor, mask_of, picture_to_paint
 from ui.page.question_panel import AnswerView, panel_intro, place_key, place_line
+from ui.page.said import said
 from ui.page.session import Session
 from ui.service.actions import Actions
 from ui.service.jobs import Job, pixel_of
@@ -131,8 +131,8 @@ def _wire_region(
 def _described(name: str) -> str:
     """Return the line under the choice of method."""
     says, grade = method_words(name)
-    sentences = " ".join(f"<span>{html.escape(sentence)}</span>" for sentence in says)
-    return f'<p class="says">{sentences} <span class="grade">{grade}</span></p>'
+    sentences = " ".join(map(said, says))
+    return f'<p class="says">{sentences} <span class="grade">{said(grade)}</span></p>'
 
 
 def method_choices() -> list[tuple[str, str]]:
