@@ -92,7 +92,12 @@ else
 	$(BIN)/python -m training run training/recipes/everyday.json --data "$(RUNS)/everyday-data" \
 		--run "$(RUNS)/everyday" --init "$(RUNS)/nano-more" --choose "$(ORDINARY)" --processes 2
 	$(BIN)/python -m training export --run "$(RUNS)/everyday" --data "$(RUNS)/everyday-data" \
-		--calibrate "$(ORDINARY)" --out "$(RUNS)/nano.safetensors"
+		--calibrate "$(ORDINARY)" --out "$(RUNS)/everyday.safetensors"
+	$(BIN)/python -m training run training/recipes/everyday-balanced.json \
+		--data "$(RUNS)/everyday-data" --run "$(RUNS)/everyday-balanced" \
+		--init "$(RUNS)/everyday.safetensors" --choose "$(ORDINARY)"
+	$(BIN)/python -m training export --run "$(RUNS)/everyday-balanced" \
+		--data "$(RUNS)/everyday-data" --calibrate "$(ORDINARY)" --out "$(RUNS)/nano.safetensors"
 endif
 
 # The scores in docs/model_card.md, from the file that ships, in each reach of stage 3: on ordinary

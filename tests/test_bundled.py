@@ -13,8 +13,8 @@ DATA = resources.files("uniformer") / "data"
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 
 SHARES = {
-    "kodim20_p51_mustang.jpg": {"sky": 51.03, "aeroplane": 31.62, "grass": 17.35},
-    "china_summer_palace.jpg": {"sky": 45.37, "building": 26.45, "tree": 20.97},
+    "kodim20_p51_mustang.jpg": {"sky": 50.87, "aeroplane": 33.54, "grass": 15.11},
+    "china_summer_palace.jpg": {"sky": 45.86, "building": 25.93, "tree": 22.0},
 }
 """Percent of the picture per class, the three largest, as recorded when the file was released."""
 
