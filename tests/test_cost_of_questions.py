@@ -36,7 +36,11 @@ ASKED = [
     pytest.param("what-if", AT | {"kind": "reach-cost"}, marks=pytest.mark.slow),
     pytest.param("what-if", AT | {"kind": "radius-curve"}, marks=pytest.mark.slow),
     pytest.param("rollout", AT | {"compare": True}, marks=pytest.mark.slow),
-    pytest.param("faithfulness", AT | {"methods": "layer-cam", "steps": 4}, marks=pytest.mark.slow),
+    pytest.param(
+        "faithfulness",
+        AT | {"methods": "gradient-x-activation", "steps": 4},
+        marks=pytest.mark.slow,
+    ),
     pytest.param("attribute", AT | {"method": "occlusion"}, marks=pytest.mark.slow),
 ]
 
@@ -87,7 +91,7 @@ AT_FIRST = {
         "attribute": AT | {"method": "layer-cam"},
         "what-if": AT | {"kind": "hide-segment"},
         "rollout": AT,
-        "faithfulness": AT | {"methods": "layer-cam", "steps": 2},
+        "faithfulness": AT | {"methods": "gradient-x-activation", "steps": 2},
     }.items()
 }
 

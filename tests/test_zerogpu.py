@@ -245,7 +245,7 @@ def test_labels_classes_and_report_take_a_gpu_and_nothing_runs_outside(
     assert all(convolved)
 
 
-QUICK = ["probe"]
+QUICK = ["probe", "what-if"]  # which yields answers on the way
 
 
 @pytest.mark.parametrize(

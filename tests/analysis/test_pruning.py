@@ -172,7 +172,7 @@ def test_every_question_answers_or_refuses_in_one_sentence(light, picture, quest
     changed = {"what-if": {"stage": 1}, "compare": {"other_reach": None, "other_window_size": 8}}
     steps = QUESTIONS[question](light, picture(), **NEEDED[question] | changed.get(question, {}))
     if question in OF_BLOCKS:
-        with pytest.raises(AnalysisError, match=r"^tiny-light prunes [^\n]+`pruning`[^\n.]+\.$"):
+        with pytest.raises(AnalysisError, match=r"^tiny-light prunes [^\n]+\(pruning\)[^\n.]+\.$"):
             finish(steps)
     else:
         assert finish(steps).figure() is not None

@@ -99,7 +99,7 @@ def _what_if_passes(config: ModelConfig, kind: str | None, size: tuple[int, int]
     if kind == "reach-cost":  # global, padded, hybrid and masked windows, each token alone
         windows = (side - 1).bit_length() - 1
         return 3 + 2 * windows + (windows + 1) * (1 + DRAWS)
-    return 2 * (2 + DRAWS)
+    return 2 + DRAWS
 
 
 def _names(methods: str | None) -> list[str]:

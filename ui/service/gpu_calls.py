@@ -94,8 +94,12 @@ def answer(
 
     When it ends, however it ends, the model is as it was.
     """
-    found = yield from QUESTIONS[question](_placed(model), picture, **values)
-    return replace(found, figure=_Drawn(found.figure())) if is_lent() else found
+    work = QUESTIONS[question](_placed(model), picture, **values)
+    if not is_lent():
+        return (yield from work)
+    # What draws an answer cannot leave this process: it is drawn here, and only the last one.
+    found = yield from relay(work, _without_what_is_found)
+    return replace(found, figure=_Drawn(found.figure()))
 
 
 @on_gpu(layer_seconds)
@@ -116,8 +120,7 @@ def layer(
     work = layer_work(model, traced, ask)
     if not is_lent():
         return (yield from work)
-    # What draws an answer cannot leave this process: it is drawn here, and only the last one.
-    found = yield from relay(work, lambda step: replace(step, found=None))
+    found = yield from relay(work, _without_what_is_found)
     drawn = _Drawn(found.answer.figure())
     return replace(found, answer=replace(found.answer, figure=drawn))
 
@@ -134,6 +137,10 @@ def report(
     yield Progress(2, 3)
     page = report_html(result, traced, caption)
     return json.dumps(result.describe(), indent=2, ensure_ascii=False), page
+
+
+def _without_what_is_found(step: Progress) -> Progress:
+    return replace(step, found=None)
 
 
 def _placed(model: Segmenter) -> Segmenter:
