@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -20,7 +21,7 @@ from uniformer.config import MODELS
 from uniformer.export import export_onnx, onnx_bytes
 from uniformer.export.onnx import SMALL
 from uniformer.export.outputs import Outputs
-from uniformer.export.rewriting import ConvOfUpsampled, MatrixPool, portable, rewrite
+from uniformer.export.rewriting import WIDE, ConvOfUpsampled, MatrixPool, portable, rewrite
 from uniformer.export.winograd import WinogradConv3x3
 from uniformer.heads import resize_bilinear
 
@@ -157,15 +158,46 @@ def test_the_command_writes_a_file_that_tells_what_it_holds(tmp_path, capsys, mo
     assert 0 < np.abs(ours - expected).max() < 5e-3 * np.abs(expected).max()
 
 
+def assert_exports_for_every_size(model, forms):
+    """Check small and large sizes against the model, whatever the size that was traced."""
+    for form in forms:
+        run = session(onnx_bytes(model, form=form))
+        for size in ((64, 96), (160, 128), (288, 320)):
+            x = recorded_input(*size)
+            with torch.inference_mode():
+                assert close(run.run(["logits"], {"image": x.numpy()})[0], model(x)), (form, size)
+
+
+PRUNING = replace(TINY, backbone=replace(TINY.backbone, conv_stages=1, pruned=True))
+
+
+@pytest.mark.parametrize(
+    ("config", "window", "forms"),
+    [
+        (PRUNING, None, ["plain"]),
+        (replace(TINY, backbone=replace(TINY.backbone, depths=(1, 1, 4, 1))), 9, ["plain"]),
+        pytest.param(
+            replace(TINY_UPER, head=replace(TINY_UPER.head, channels=WIDE)),
+            None,
+            ["winograd"],
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["tokens pruned", "hybrid windows", "wide convolutions"],
+)
+def test_what_follows_from_the_size_is_not_that_of_the_size_traced(config, window, forms):
+    model = fill_model(make(config))
+    if window:
+        model.set_reach("hybrid", window)
+    assert_exports_for_every_size(model, forms)
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", [*list_models(), *list_classifiers()])
-def test_every_model_exports_in_both_forms(name):
+def test_every_model_exports_in_every_form(name):
     model = fill_model(create_model(name, weights=None))
-    x = recorded_input(64, 96)
-    with torch.inference_mode():
-        expected = model(x)
-    for form in ("plain", "rewritten", "winograd"):
-        assert close(answers(onnx_bytes(model, form=form), x.numpy())["logits"], expected)
+    assert_exports_for_every_size(model, ("plain", "rewritten", "winograd"))
 
 
 def test_what_cannot_be_exported_is_told_in_a_sentence_and_replaces_nothing(tmp_path):

@@ -21,8 +21,8 @@ from uniformer.blocks import position_encoding
 from uniformer.config import BackboneConfig, Reach, check_reach
 from uniformer.layers import EPS, DropPath, Mlp, to_map, to_tokens
 
-KEPT_SHARE = 0.5
-"""Share of a map's tokens, rounded down, that a pruning block keeps."""
+ONE_OF = 2
+"""A pruning block keeps one token of so many, rounded down."""
 
 TRADE_OFF = 0.5
 """Weight of a block's own attention in the running score of the tokens it kept."""
@@ -53,7 +53,7 @@ class TokenSelection(NamedTuple):
 def select(score: Tensor) -> TokenSelection:
     """Return which tokens a block keeps by their scores (B, H*W)."""
     order = score.argsort(dim=1, descending=True)
-    count = int(score.shape[1] * KEPT_SHARE)
+    count = score.shape[1] // ONE_OF  # of whole numbers, which an exporter can follow
     kept, dropped = order[:, :count], order[:, count:]
     weight = score.gather(1, dropped)
     return TokenSelection(kept, dropped, weight / weight.sum(dim=1, keepdim=True))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -259,7 +261,8 @@ def _stages(axes: Axes, blocks: Sequence[BlockSurvey]) -> None:
 def _pixel_axis(axes: Axes, shown: Spectrum, title: str) -> None:
     """Add an axis above with the same frequencies in the network's input."""
     scale = NYQUIST / shown.stride_px
-    above = axes.secondary_xaxis("top", functions=(lambda x: x * scale, lambda x: x / scale))
+    # Not lambdas: figures are drawn in another process.
+    above = axes.secondary_xaxis("top", functions=(partial(mul, scale), partial(mul, 1 / scale)))
     above.set_xlabel(f"{title} · cycles per input pixel", fontsize=8, color=QUIET)
     above.xaxis.set_major_locator(MaxNLocator(4))  # or they run into those of the next panel
     above.tick_params(labelsize=7, colors=QUIET)

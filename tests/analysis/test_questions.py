@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from importlib import import_module
 
 import numpy as np
@@ -352,6 +353,24 @@ def test_an_answer_says_what_was_asked_and_that_weights_are_untrained(question, 
     assert note in answer.numbers["warning"]
     assert note in answer.sentence
     assert note in drawn_text(answer)
+
+
+FORMS = [
+    (question, {"show": show} if show else {})
+    for question in NEEDED
+    for show in next(
+        (one.choices for one in parameters_of(QUESTIONS[question]) if one.name == "show"), [""]
+    )
+]
+BESIDE = {"peers": {"peers": "segformer-b0"}}
+"""What a form of a figure needs besides."""
+
+
+@pytest.mark.parametrize(("question", "form"), FORMS)
+def test_every_figure_can_be_drawn_in_another_process(question, form, tiny, picture):
+    parameters = NEEDED[question] | form | BESIDE.get(form.get("show"), {})
+    figure = asked(question, tiny(), picture(), **parameters).figure()
+    assert pickle.loads(pickle.dumps(figure)).get_suptitle() == figure.get_suptitle()
 
 
 @pytest.mark.parametrize("question", [name for name, needed in NEEDED.items() if "x" in needed])

@@ -107,9 +107,10 @@ def steerable_onnx(model: Segmenter, *, weights: StoredWeights = "float16") -> b
 def _graph(
     traced: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], *, fixed: bool
 ) -> Any:
-    """Return a module as ONNX; the first input is the image, whose size may be ``fixed``."""
-    # Tracing takes a map of one token for a scalar, so it is told of larger ones; the graph is not.
-    height, width = (torch.export.Dim(name, min=2 * MIN_SIDE) for name in ("height", "width"))
+    """Return a module as ONNX; the first input is the image, whose size may be ``fixed``.
+
+    Raises ``ValueError`` where the exporter fixes a size that nobody asked for.
+    """
     others = (None,) * (len(inputs) - 1)
     with _quiet():
         program = torch.onnx.export(
@@ -119,10 +120,16 @@ def _graph(
             opset_version=OPSET,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes=None if fixed else ({2: height, 3: width}, *others),
+            dynamic_shapes=None if fixed else ({2: "height", 3: "width"}, *others),
             verbose=False,
         )
-    return program.model_proto
+    model = program.model_proto
+    sides = model.graph.input[0].type.tensor_type.shape.dim[2:]
+    if not fixed and [side.dim_param for side in sides] != ["height", "width"]:
+        raise ValueError(
+            "The exporter could not make one graph for every size: give the size that you need."
+        )
+    return model
 
 
 def _file(graph: Any, model: Segmenter, form: str, weights: str) -> bytes:

@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from uniformer.attention import to_windows
 from uniformer.blocks import GlobalBlock, LocalBlock
+from uniformer.config import STRIDES
+from uniformer.export.winograd import TILE
 from uniformer.layers import to_tokens
 from uniformer.segmenter import Segmenter
 
@@ -113,6 +115,13 @@ def _read(block: LocalBlock | GlobalBlock, x: Tensor) -> Iterator[Tensor]:
 
 
 def example(model: Segmenter, size: tuple[int, int] | None) -> Tensor:
-    """Return an input (1, 3, *size) to trace ``model`` with; without a size its sides differ."""
-    height, width = size or (128, 160)
-    return torch.zeros(1, 3, height, width, device=model.device, dtype=model.dtype)
+    """Return an input (1, 3, *size) to trace ``model`` with.
+
+    Without a size its sides differ, and are so large that no map has but one token, one window or
+    one tile: tracing takes what there is one of for what there always is one of.
+    """
+    if size is None:
+        window = 0 if model.reach == "global" else model.window_size
+        least = max(window * STRIDES[2], TILE * STRIDES[3])
+        size = least + 2 * STRIDES[3], least + 3 * STRIDES[3]
+    return torch.zeros(1, 3, *size, device=model.device, dtype=model.dtype)
