@@ -362,7 +362,7 @@ FORMS = [
         (one.choices for one in parameters_of(QUESTIONS[question]) if one.name == "show"), [""]
     )
 ]
-BESIDE = {"peers": {"peers": "segformer-b0"}}
+BESIDE = {"peers": {"peers": "resnet50"}}
 """What a form of a figure needs besides."""
 
 
