@@ -112,6 +112,7 @@ def main() -> None:
         ):
             took = [upload(page, photos[at % 2], seconds) for at in range(rounds + 1)]
             show(what, took[1:], "s")
+        upload(page, PHOTOS[0], SETTLED_SECONDS)  # what follows is about a photo of usual size
         page.evaluate(TIME_MOVES, [HOST, 20])  # the first moves are compiled
         show(f"probe move, {MOVES} moves", page.evaluate(TIME_MOVES, [HOST, MOVES]), "ms")
         for layer in page.evaluate(LIVE):
