@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.core.checks import check_pixel, check_stage
-from analysis.core.errors import AnalysisError
 from analysis.core.forward import Place
 from analysis.core.words import Said, percent, say, sentences
 from analysis.interventions import decoder_lens as lens
@@ -60,10 +59,7 @@ def decoder_lens(
     check_pixel(trace.picture_size_px, x, y)
     depth = len(trace.windows[check_stage(stage) - 1])
     shown = Place(stage, depth - 1 if block is None else block)
-    if not 0 <= shown.block < depth:
-        raise AnalysisError(
-            f"There is no block {block} in stage {stage}: its blocks are 0 to {depth - 1}."
-        )
+    trace.block(*shown)  # it says which blocks there are
     ends = yield from lens.decoder_lens(trace)
     (early,) = (end for end in ends if end.place == shown)
     rows = _rows(asked, ends, (x, y))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from analysis.interventions.effect import Effect, EffectReport
+from analysis.questions.effect_words import effect_sentence
 from analysis.questions.jacobian import _sentence as jacobian_sentence
 from analysis.questions.representation import _sentence as representation_sentence
-from analysis.questions.what_if_answers import effect_sentence
 from analysis.representation.block_cka import CLOSE, BlockCka
 from uniformer.classes import named_classes
 
